@@ -1,0 +1,301 @@
+/**
+ * What the rooms may ask of the machine: types only. Adapters live in `os/linux`, are built in
+ * `main.ts` alone, and are replaced by fakes in tests.
+ */
+import type { SystemError } from '../base/errors.ts';
+import type { Ipv4, Mac, PrefixLen } from '../base/ip.ts';
+import type { Result } from '../base/result.ts';
+
+// ---- Unix stream sockets -------------------------------------------------------------------
+
+/** Who is at the other end, as the kernel saw it at connect time (SO_PEERCRED, unix(7)). */
+export interface PeerCredentials {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface UnixConnection {
+  readonly peer: PeerCredentials;
+  /** Bytes accepted by `write` that the kernel has not taken yet. */
+  readonly queuedBytes: number;
+  /**
+   * Sends or queues `bytes` whole (they are copied). False, and nothing is queued, when the queue
+   * would pass its limit or the connection is closed; the caller counts that.
+   */
+  write(bytes: Uint8Array): boolean;
+  /** Closes at once; queued bytes are lost. `closed` is not called for it. Idempotent. */
+  close(): void;
+  /** Closes after the queue is empty; nothing more is read. */
+  end(): void;
+}
+
+export interface UnixHandlers {
+  /** `chunk` is valid only during the call: copy what must be kept. */
+  data(chunk: Uint8Array): void;
+  /** The peer closed or the connection failed (`error`). Called once, never after `close()`. */
+  closed(error: SystemError | undefined): void;
+  /** The outbound queue became empty after a `write` had to queue. */
+  drained?(): void;
+}
+
+export interface UnixListenOptions {
+  readonly path: string;
+  /** Mode of the socket file, such as 0o600. */
+  readonly mode: number;
+  readonly maxConnections: number;
+  readonly maxQueuedBytes: number;
+  /** Called for each accepted connection; returning undefined refuses it. */
+  accepted(connection: UnixConnection): UnixHandlers | undefined;
+}
+
+export interface UnixServer extends AsyncDisposable {
+  /** Connections refused because `maxConnections` were open. */
+  readonly refused: number;
+}
+
+export interface UnixSockets {
+  /** Binds (a stale socket file that nobody listens on is replaced; a live one gives EADDRINUSE). */
+  listen(options: UnixListenOptions): Result<UnixServer, SystemError>;
+  connect(
+    path: string,
+    maxQueuedBytes: number,
+    opened: (connection: UnixConnection) => UnixHandlers,
+  ): Result<UnixConnection, SystemError>;
+}
+
+// ---- rtnetlink -----------------------------------------------------------------------------
+
+export type OperState =
+  | 'unknown'
+  | 'notpresent'
+  | 'down'
+  | 'lowerlayerdown'
+  | 'testing'
+  | 'dormant'
+  | 'up';
+
+export interface LinkStats {
+  readonly rxBytes: bigint;
+  readonly txBytes: bigint;
+  readonly rxPackets: bigint;
+  readonly txPackets: bigint;
+  readonly rxErrors: bigint;
+  readonly txErrors: bigint;
+  readonly rxDropped: bigint;
+  readonly txDropped: bigint;
+  readonly multicast: bigint;
+  readonly collisions: bigint;
+}
+
+export interface Link {
+  readonly ifIndex: number;
+  readonly name: string;
+  readonly mac: Mac | undefined;
+  readonly mtu: number;
+  readonly minMtu: number;
+  readonly maxMtu: number;
+  /** IFF_UP. */
+  readonly adminUp: boolean;
+  /** IFF_LOWER_UP. */
+  readonly carrier: boolean;
+  readonly operState: OperState;
+  readonly loopback: boolean;
+  /** IFLA_INFO_KIND: `veth`, `bridge`, …; undefined for hardware. */
+  readonly kind: string | undefined;
+  /** ifIndex of the bridge it belongs to. */
+  readonly master: number | undefined;
+  readonly stats: LinkStats;
+}
+
+export interface Address {
+  readonly ifIndex: number;
+  readonly address: Ipv4;
+  readonly prefixLen: PrefixLen;
+  readonly broadcast: Ipv4 | undefined;
+  /** IFA_PROTO; Gatehouse marks its own with `ROUTE_PROTOCOL`. 0 when unset. */
+  readonly protocol: number;
+}
+
+export type RouteType = 'unicast' | 'blackhole' | 'unreachable' | 'prohibit';
+
+export interface Route {
+  readonly type: RouteType;
+  readonly destination: Ipv4;
+  readonly prefixLen: PrefixLen;
+  readonly gateway: Ipv4 | undefined;
+  readonly ifIndex: number | undefined;
+  /** RTA_PRIORITY; 0 when absent. */
+  readonly metric: number;
+  /** RTA_PREFSRC. */
+  readonly source: Ipv4 | undefined;
+  readonly table: number;
+  /** rtm_protocol: 2 kernel, 3 boot, 4 static, 16 dhcp; Gatehouse's own is `ROUTE_PROTOCOL`. */
+  readonly protocol: number;
+  readonly scope: 'universe' | 'link' | 'host' | 'other';
+  /** RTNH_F_ONLINK is wanted: the gateway is outside the subnet of the interface (RFC 3442, /32 leases). */
+  readonly onLink: boolean;
+}
+
+/** rtm_protocol and IFA_PROTO of everything Gatehouse sets: unassigned by the kernel and by iproute2's tables. */
+export const ROUTE_PROTOCOL = 71;
+
+export type NetChange =
+  | { readonly op: 'address.add'; readonly address: Address }
+  | { readonly op: 'address.del'; readonly address: Address }
+  /** Creates, or replaces the route with the same destination and metric. */
+  | { readonly op: 'route.replace'; readonly route: Route }
+  | { readonly op: 'route.del'; readonly route: Route }
+  | {
+      readonly op: 'link.set';
+      readonly ifIndex: number;
+      readonly adminUp?: boolean;
+      readonly mtu?: number;
+      /** 0 takes it out of its bridge. */
+      readonly master?: number;
+    }
+  | { readonly op: 'bridge.add'; readonly name: string }
+  | { readonly op: 'link.del'; readonly ifIndex: number };
+
+export interface NetEvent {
+  /** What kind of rows changed, and on which interface; `resync` after lost messages: everything may have. */
+  readonly what: 'link' | 'address' | 'route' | 'resync';
+  readonly ifIndex: number | undefined;
+}
+
+/** A live copy of the kernel's links, IPv4 addresses and IPv4 routes of table main, kept by rtnetlink(7) notifications. */
+export interface Net extends AsyncDisposable {
+  links(): readonly Link[];
+  addresses(): readonly Address[];
+  routes(): readonly Route[];
+  /** Times the kernel's queue overran and everything was dumped again. */
+  readonly resyncs: number;
+  /** Asks for fresh counters (notifications carry none) and gives the link. */
+  refreshStats(): void;
+  /**
+   * Applies all changes in one exchange with the kernel, in order, each on its own: the answer has
+   * one entry per change, undefined where it was done (or already so: EEXIST on add, ESRCH,
+   * EADDRNOTAVAIL and ENODEV on delete count as done). The copy already holds them on return.
+   */
+  apply(changes: readonly NetChange[]): readonly (SystemError | undefined)[];
+  subscribe(listener: (event: NetEvent) => void): Disposable;
+}
+
+// ---- processes -----------------------------------------------------------------------------
+
+/** What a process is for good: a PID alone can be reused, a PID with its start time cannot (proc_pid_stat(5), field 22). */
+export interface ProcessIdentity {
+  readonly pid: number;
+  readonly startTicks: number;
+}
+
+export interface ChildProcess {
+  readonly identity: ProcessIdentity;
+  /** Settles when the process is gone (pidfd), also for an adopted one. Never rejects. */
+  readonly exited: Promise<void>;
+  /** Sends a signal through the pidfd, so never to a stranger. False when it is already gone. */
+  signal(name: 'SIGTERM' | 'SIGKILL' | 'SIGUSR1' | 'SIGUSR2' | 'SIGHUP'): boolean;
+  /** Stops watching; the process lives on. Idempotent. */
+  release(): void;
+}
+
+export interface RunResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Processes {
+  /** Starts a long-lived child with an empty environment, its own session, no stdio; it outlives the daemon. */
+  spawn(file: string, args: readonly string[]): Result<ChildProcess, SystemError>;
+  /** Takes over a process that an earlier daemon started, if it is still that one and still runs `file`. */
+  adopt(identity: ProcessIdentity, file: string): ChildProcess | undefined;
+  /** Every process whose argument list holds `arg`, such as the path of our hook: strays of a lost daemon. */
+  findByArgument(arg: string): readonly ProcessIdentity[];
+  /** Runs a short command to its end, with an empty environment and bounded output and time. */
+  run(
+    file: string,
+    args: readonly string[],
+    options: { readonly stdin?: string; readonly timeoutMs: number },
+  ): Promise<Result<RunResult, SystemError>>;
+}
+
+// ---- packets -------------------------------------------------------------------------------
+
+export interface PacketTap extends AsyncDisposable {
+  /** Frames the kernel dropped because the socket's queue was full. */
+  readonly dropped: number;
+}
+
+export interface PacketTaps {
+  /**
+   * Watches an interface through AF_PACKET with a kernel filter, both directions.
+   * `frame` starts at the Ethernet header and is valid only during the call.
+   */
+  open(
+    ifIndex: number,
+    filter: 'dhcp4',
+    received: (frame: Uint8Array, outgoing: boolean) => void,
+  ): Result<PacketTap, SystemError>;
+}
+
+// ---- store ---------------------------------------------------------------------------------
+
+export type StoreChange =
+  | { readonly key: string; readonly value: Uint8Array }
+  | { readonly key: string; readonly value: undefined };
+
+export interface Store extends AsyncDisposable {
+  get(key: string): Uint8Array | undefined;
+  /** Keys that start with `prefix`, in byte order. Corrupt values are left out and counted. */
+  entries(prefix: string): Iterable<readonly [key: string, value: Uint8Array]>;
+  /** Values whose checksum did not fit, since start. */
+  readonly corrupt: number;
+  /** All or nothing, on disk (fdatasync) when it resolves. ENOSPC and EIO come back as errors; the old state stays whole. */
+  commit(changes: readonly StoreChange[]): Promise<Result<void, SystemError>>;
+}
+
+// ---- files ---------------------------------------------------------------------------------
+
+export interface Files {
+  /** Replaces the file atomically (temporary file, fsync, rename), never through a symbolic link. */
+  writeAtomic(path: string, text: string, mode: number): Result<void, SystemError>;
+  /** Whole text of a small file (at most 1 MiB), such as one of /proc or /sys. */
+  readText(path: string): Result<string, SystemError>;
+  /** Writes to a file that exists already, such as a sysctl. */
+  writeExisting(path: string, text: string): Result<void, SystemError>;
+}
+
+/** Random numbers in [0, 1), not for secrets. */
+export type Random = () => number;
+
+// ---- the interface between whoever learns addresses and whoever sets them ------------------
+
+export interface PlannedRoute {
+  readonly destination: Ipv4;
+  readonly prefixLen: PrefixLen;
+  /** Undefined: the destination is on the link itself (RFC 3442, router 0.0.0.0). */
+  readonly gateway: Ipv4 | undefined;
+}
+
+/** All that one owner (a DHCP client, say) wants on one interface. */
+export interface AddressPlan {
+  readonly ifName: string;
+  readonly address: Ipv4;
+  readonly prefixLen: PrefixLen;
+  readonly broadcast: Ipv4 | undefined;
+  readonly routes: readonly PlannedRoute[];
+  /** Metric of all its routes. */
+  readonly metric: number;
+  readonly mtu: number | undefined;
+  readonly resolvers: readonly Ipv4[];
+  readonly searchDomains: readonly string[];
+}
+
+export interface AddressPlanner {
+  /**
+   * Makes `plan` the whole of what `owner` wants, undefined for nothing, and carries it out before
+   * it returns; what someone else removes later is put back. Gives what could not be done.
+   */
+  set(owner: string, plan: AddressPlan | undefined): readonly SystemError[];
+}
