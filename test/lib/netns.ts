@@ -1,0 +1,67 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+/** Runs a program to its end and gives stdout; a failure throws with its stderr. */
+export const sh = (file: string, ...args: string[]): string =>
+  execFileSync(file, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+
+const quiet = (file: string, ...args: string[]): void => {
+  spawnSync(file, args, { stdio: 'ignore' });
+};
+
+/** Why network namespaces cannot be made here, or undefined when they can: hand it to tap as `skip`. */
+export function noNamespaces(): string | undefined {
+  if (process.getuid?.() !== 0) return 'needs root for network namespaces';
+  if (!existsSync('/run/netns') && spawnSync('ip', ['netns', 'list']).status !== 0)
+    return 'needs iproute2';
+  return undefined;
+}
+
+/**
+ * Network namespaces of one test, made on demand under names of their own (`gh-t-NAME-PID-…`) and
+ * removed, with the veth links in them, on disposal. Loopback is up in each.
+ */
+export class Namespaces implements Disposable {
+  readonly #prefix: string;
+  readonly #made: string[] = [];
+
+  constructor(name: string) {
+    this.#prefix = `gh-t-${name}-${process.pid}`;
+  }
+
+  /** Full name of the namespace `node`, made if it is not there yet. */
+  make(node: string): string {
+    const name = `${this.#prefix}-${node}`;
+    if (!this.#made.includes(name)) {
+      sh('ip', 'netns', 'add', name);
+      this.#made.push(name);
+      sh('ip', '-n', name, 'link', 'set', 'lo', 'up');
+    }
+    return name;
+  }
+
+  /** Joins `a` and `b` by a veth pair, both ends up. */
+  link(
+    a: readonly [node: string, ifName: string],
+    b: readonly [node: string, ifName: string],
+  ): void {
+    const [nsA, nsB] = [this.make(a[0]), this.make(b[0])];
+    sh('ip', '-n', nsA, 'link', 'add', a[1], 'type', 'veth', 'peer', 'name', b[1], 'netns', nsB);
+    sh('ip', '-n', nsA, 'link', 'set', a[1], 'up');
+    sh('ip', '-n', nsB, 'link', 'set', b[1], 'up');
+  }
+
+  /** Runs a program inside `node` to its end and gives stdout. */
+  exec(node: string, file: string, ...args: string[]): string {
+    return sh('ip', 'netns', 'exec', this.make(node), file, ...args);
+  }
+
+  /** Argument list that runs a program inside `node`, for `spawn('ip', …)`. */
+  argv(node: string, file: string, ...args: string[]): string[] {
+    return ['netns', 'exec', this.make(node), file, ...args];
+  }
+
+  [Symbol.dispose](): void {
+    for (const name of this.#made.splice(0)) quiet('ip', 'netns', 'del', name);
+  }
+}
