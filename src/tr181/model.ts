@@ -1,0 +1,267 @@
+/**
+ * The face of the data model, as the edges (ubus, http, command line, console) and `control` see it.
+ * Paths are full TR-181 paths (`Device.DHCPv4.Client.1.Enable`), partial paths (`Device.DHCPv4.`),
+ * or either with `*`, `[Alias=="wan"&&Enable==true]` or `[wan]` in place of an instance number.
+ * Values are always canonical text: booleans `true`/`false`, numbers in decimal without leading
+ * zeros, lists comma-separated, references without the final dot. Input may use `1`/`0`, spaces in
+ * lists, and a final dot on references.
+ */
+import type { Result } from '../base/result.ts';
+import type { DhcpClientConfig } from '../services/dhcp-client/config.ts';
+import type { FirewallConfig } from '../services/firewall/config.ts';
+import type { NetworkConfig } from '../services/network/config.ts';
+
+/** Who asks for a change, for the audit trail. `via` is the edge: `ubus`, `http`, `cli`, `console`, `config`. */
+export interface Origin {
+  readonly user: string;
+  readonly via: string;
+  /** Where the request came from, such as `192.168.1.20` or `pid 4711`. */
+  readonly address?: string;
+}
+
+/** Why a request was refused. The numeric codes of CWMP and USP are the edge's. */
+export type FaultKind =
+  /** The text is no path at all (syntax, length), or not of the kind that the request needs. */
+  | 'badPath'
+  /** No such object, parameter, command, or instance. */
+  | 'unknownPath'
+  | 'notWritable'
+  /** The table does not let rows be added (or this row be deleted). */
+  | 'notCreatable'
+  | 'wrongType'
+  /** Right type, but outside range, size, enumeration or pattern. */
+  | 'outOfRange'
+  | 'notUnique'
+  | 'badReference'
+  /** The candidate as a whole makes no sense, such as a netmask without an address. */
+  | 'conflict'
+  /** Unknown, missing or wrong arguments of a command. */
+  | 'badArguments'
+  | 'commandFailed'
+  /** The caller's AbortSignal fired. */
+  | 'aborted'
+  /** Disk full, too many rows. Nothing was changed. */
+  | 'resources'
+  | 'internal';
+
+export interface Fault {
+  readonly kind: FaultKind;
+  /** The path as asked, or the full path of the parameter at fault. */
+  readonly path: string;
+  /** For people: `no such parameter Device.DHCPv4.Client.1.Enabled; did you mean Enable?` */
+  readonly message: string;
+  /** What the owner can do, where the system refused. */
+  readonly remedy?: string;
+}
+
+/** The base types of TR-106, as `xsd:` names them. */
+export type BaseType =
+  | 'string'
+  | 'boolean'
+  | 'int'
+  | 'unsignedInt'
+  | 'long'
+  | 'unsignedLong'
+  | 'dateTime'
+  | 'hexBinary'
+  | 'base64';
+
+export interface ParamValue {
+  readonly path: string;
+  /** Canonical text; empty for secrets, whatever their value. */
+  readonly value: string;
+  readonly type: BaseType;
+  readonly writable: boolean;
+  readonly list: boolean;
+  /** It holds the path of another row (or a list of them). */
+  readonly reference: boolean;
+  /** It is (part of) a unique key. */
+  readonly unique: boolean;
+  readonly secret: boolean;
+}
+
+export interface GetAnswer {
+  /** As asked. */
+  readonly path: string;
+  readonly result: Result<readonly ParamValue[], Fault>;
+}
+
+export interface Change {
+  /** Of one parameter, or of several by `*` and search. */
+  readonly path: string;
+  readonly value: string;
+}
+
+/** What was written: one entry per parameter, canonical. It is on disk. */
+export interface WriteDone {
+  readonly revision: number;
+  readonly changes: readonly Change[];
+}
+
+export interface AddDone {
+  readonly revision: number;
+  readonly instance: number;
+  /** Object path of the new row, with its final dot. */
+  readonly path: string;
+  /** Every parameter given at creation, with the Alias that it got. */
+  readonly changes: readonly Change[];
+}
+
+export interface DelDone {
+  readonly revision: number;
+  /** Object paths, with final dots. */
+  readonly deleted: readonly string[];
+  /** References that pointed to deleted rows and were emptied (TR-106, strong references). */
+  readonly emptied: readonly Change[];
+}
+
+export interface InstanceRow {
+  /** Object path with its final dot. */
+  readonly path: string;
+  /** Parameters of its unique keys, by name. */
+  readonly keys: Readonly<Record<string, string>>;
+}
+
+export interface SchemaArgument {
+  readonly name: string;
+  readonly type: BaseType;
+  readonly mandatory: boolean;
+}
+
+/** One line of the supported data model; `path` has `{i}` for instances and, for objects, a final dot. */
+export type SchemaRow =
+  | {
+      readonly kind: 'object';
+      readonly path: string;
+      readonly table: boolean;
+      /** Rows can be added and deleted. */
+      readonly writable: boolean;
+      readonly uniqueKeys: readonly (readonly string[])[];
+      readonly about: string;
+    }
+  | {
+      readonly kind: 'parameter';
+      readonly path: string;
+      readonly writable: boolean;
+      readonly type: BaseType;
+      /** The TR-181 data type, such as `IPv4Address` or `Alias`; the base type where there is none. */
+      readonly dataType: string;
+      readonly list: boolean;
+      readonly enum: readonly string[] | undefined;
+      readonly range: readonly (readonly [string | undefined, string | undefined])[] | undefined;
+      readonly units: string | undefined;
+      readonly default: string | undefined;
+      readonly about: string;
+    }
+  | {
+      readonly kind: 'command';
+      readonly path: string;
+      readonly async: boolean;
+      readonly input: readonly SchemaArgument[];
+      readonly output: readonly SchemaArgument[];
+      readonly about: string;
+    }
+  | {
+      readonly kind: 'event';
+      readonly path: string;
+      readonly args: readonly SchemaArgument[];
+      readonly about: string;
+    };
+
+/** One line of what exists now (CWMP GetParameterNames): instantiated paths; objects end in a dot. */
+export interface NameRow {
+  readonly kind: 'object' | 'parameter';
+  readonly path: string;
+  readonly writable: boolean;
+  readonly type: BaseType | 'object';
+}
+
+export interface OperateDone {
+  readonly output: readonly {
+    readonly name: string;
+    readonly value: string;
+    readonly type: BaseType;
+  }[];
+}
+
+export type Notice =
+  | {
+      readonly kind: 'value';
+      readonly path: string;
+      readonly value: string;
+      readonly type: BaseType;
+    }
+  /** `path` is an object path with its final dot. */
+  | { readonly kind: 'added'; readonly path: string }
+  | { readonly kind: 'removed'; readonly path: string }
+  | {
+      readonly kind: 'event';
+      /** Such as `Device.DHCPv4.Client.1.X!`. */
+      readonly path: string;
+      readonly args: Readonly<Record<string, string>>;
+    };
+
+/** Everything that changed at once. Volatile values (counters, remaining times) never cause one. */
+export interface Notification {
+  /** Revision of the rows (what was asked) that these notices come after. */
+  readonly revision: number;
+  readonly notices: readonly Notice[];
+}
+
+/** The whole desired state of every service, compiled from the rows of `revision`. */
+export interface CompiledConfig {
+  readonly revision: number;
+  readonly network: NetworkConfig;
+  readonly dhcpClient: DhcpClientConfig;
+  readonly firewall: FirewallConfig;
+}
+
+export interface Model extends Disposable {
+  /** Of the rows; grows by one with each write, survives restarts. */
+  readonly revision: number;
+  /** In tree order. `maxDepth` counts object levels below the path; 0 or absent is all. */
+  get(paths: readonly string[], options?: { readonly maxDepth?: number }): readonly GetAnswer[];
+  /** All or nothing: every fault is reported, and nothing is written when there is one. Durable when it resolves. */
+  set(changes: readonly Change[], origin: Origin): Promise<Result<WriteDone, readonly Fault[]>>;
+  /** `path` is a table (`Device.DHCPv4.Client.`); `values` are by parameter name. */
+  add(
+    path: string,
+    values: Readonly<Record<string, string>>,
+    origin: Origin,
+  ): Promise<Result<AddDone, readonly Fault[]>>;
+  /** Rows by object path; a search that finds none deletes none. All or nothing. */
+  del(paths: readonly string[], origin: Origin): Promise<Result<DelDone, readonly Fault[]>>;
+  /** Rows at and below `path`; `firstLevel` stops at the first table. */
+  instances(
+    path: string,
+    options?: { readonly firstLevel?: boolean },
+  ): Result<readonly InstanceRow[], Fault>;
+  /** The supported data model at and below `path` (instance numbers and `{i}` are alike). */
+  schema(
+    path: string,
+    options?: { readonly firstLevel?: boolean },
+  ): Result<readonly SchemaRow[], Fault>;
+  /** What exists at and below `path`; `firstLevel` (NextLevel) gives only its children. */
+  names(
+    path: string,
+    options?: { readonly firstLevel?: boolean },
+  ): Result<readonly NameRow[], Fault>;
+  /** `path` ends in the command: `Device.DHCPv4.Client.1.Renew()`. */
+  operate(
+    path: string,
+    args: Readonly<Record<string, string>>,
+    options: { readonly origin: Origin; readonly signal: AbortSignal },
+  ): Promise<Result<OperateDone, Fault>>;
+  /**
+   * `pattern` is a parameter, an object (all below it), or either with `*` or search; undefined
+   * instances may come to exist later. Faults when it can never match.
+   */
+  subscribe(
+    pattern: string,
+    listener: (notification: Notification) => void,
+  ): Result<Disposable, Fault>;
+  /** For `control`: the desired state of every service. */
+  compileAll(): CompiledConfig;
+  /** For `control`: called after each durable write. */
+  rowsChanged(listener: (revision: number) => void): Disposable;
+}
