@@ -1,0 +1,52 @@
+# Everything that a developer runs. `run` and `test` do all the set-up of a fresh machine first.
+# Recipes use the pinned Node 26 of node_modules, whatever `node` the machine has.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+# `npm` and `make` leave variables that change what children do; tests start children of their own.
+unexport MAKEFLAGS MFLAGS NODE_OPTIONS
+
+NODE = export PATH="$$(scripts/node-dir):$$PWD/node_modules/.bin:$$PATH";
+ISP ?= dnsmasq
+
+.PHONY: help
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: setup
+setup: ## Install and build what is missing (done by run and test, too)
+	@scripts/setup
+
+.PHONY: run
+run: setup build/gatehouse.mjs ## Build the lab, start the router in it, show it at work [ISP=dnsmasq|kea]
+	@scripts/run --isp $(ISP)
+
+.PHONY: test
+test: setup ## Run all tests; the last line counts them [T='test/wire/*.test.ts' runs just those]
+	@$(NODE) node scripts/test.ts $(T)
+
+.PHONY: check
+check: setup ## What must hold before the tests: types, lint, rooms, dead exports
+	@$(NODE) tsc -p . && tsc -p scripts/tsconfig.wire.json
+	@$(NODE) biome check --error-on-warnings
+	@$(NODE) node scripts/check-rules.ts
+	@$(NODE) knip --no-progress
+
+.PHONY: bench
+bench: setup ## One line for each comparison with a peer [BENCH=name]
+	@$(NODE) node test/bench/run.ts $(BENCH)
+
+.PHONY: fuzz
+fuzz: setup ## A million inputs for every codec [TARGET=name] [RUNS=n] [SEED=n]
+	@$(NODE) node test/fuzz/run.ts --runs $(or $(RUNS),1000000) $(if $(SEED),--seed $(SEED)) $(TARGET)
+
+.PHONY: build
+build: setup build/gatehouse.mjs ## Bundle the daemon into build/gatehouse.mjs
+
+build/gatehouse.mjs: $(shell find src -name '*.ts' -not -path 'src/web/*') scripts/bundle.ts package-lock.json
+	@$(NODE) node scripts/bundle.ts $@
+
+.PHONY: clean
+clean: ## Remove what was built (node_modules stays)
+	rm -rf build .tap
