@@ -1,0 +1,486 @@
+import type { Clock, Timer } from '../../base/clock.ts';
+import type { SystemError } from '../../base/errors.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../../base/ip.ts';
+import type { Log } from '../../base/log.ts';
+import { err, ok, type Result } from '../../base/result.ts';
+import type {
+  AddressPlanner,
+  Link,
+  PacketTap,
+  PacketTaps,
+  Processes,
+  ProcessIdentity,
+} from '../../os/ports.ts';
+import { optionFromEnv } from '../../wire/dhcp4-options.ts';
+import { sameArguments, udhcpcArguments } from './command.ts';
+import type { ClientConfig, ClientObserved } from './config.ts';
+import { judgeLease, type Lease, type RawLease, resolversOf, type Surroundings } from './lease.ts';
+import { type ClientEvent, type ClientState, deadlineMs, INITIAL, step } from './machine.ts';
+import { type ClientRecord, validLease } from './record.ts';
+import { Runner } from './runner.ts';
+import { look, NO_MESSAGES, NOTHING_SEEN, type WireView } from './wire.ts';
+
+/** One message of the hook, as the lease monitor hands it over. */
+export interface HookMessage {
+  readonly clientId: string;
+  readonly event: string;
+  readonly clientPid: number;
+  /** CLOCK_BOOTTIME, ms. */
+  readonly boottimeMs: number;
+  readonly env: ReadonlyMap<string, string>;
+}
+
+export interface ClientDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly processes: Processes;
+  readonly taps: PacketTaps;
+  readonly planner: AddressPlanner;
+  readonly udhcpc: string;
+  /** Path of the plugin for this client; unique to it, so it also marks its processes. */
+  readonly hook: string;
+  readonly bootId: string;
+  linkOf(ifName: string): Link | undefined;
+  surroundings(ifName: string): Surroundings;
+  save(record: ClientRecord): Promise<Result<void, SystemError>>;
+  argumentsOf(process: ProcessIdentity): readonly string[];
+  /** Something observable changed. */
+  changed(): void;
+}
+
+/** How long the hook may stay silent about an ACK that was seen on the wire. */
+const HOOK_GRACE_MS = 1000;
+/** After a cable came back: how long the old server may take to confirm before the search starts anew. */
+const CONFIRM_MS = 3000;
+
+/** One `Device.DHCPv4.Client.{i}.`: runs its machine and its process. */
+export class Client {
+  readonly #deps: ClientDeps;
+  readonly #log: Log;
+  #config: ClientConfig;
+  #state: ClientState = INITIAL;
+  readonly #runner: Runner;
+  #tap: { readonly tap: PacketTap; readonly ifIndex: number } | undefined;
+  #carrier = false;
+  #view: WireView = NOTHING_SEEN;
+  #lastAddress: Ipv4 | undefined;
+  /** The client that an earlier daemon started: what it spooled counts, though it may be dead by now. */
+  #formerPid: number | undefined;
+  #remarks: readonly string[] = [];
+  #trouble: string | undefined;
+  #restarts = 0;
+  #timer: Timer | undefined;
+  #grace: Timer | undefined;
+  #confirm: Timer | undefined;
+  #onEnded: (() => void)[] = [];
+
+  constructor(deps: ClientDeps, config: ClientConfig) {
+    this.#deps = deps;
+    this.#config = config;
+    this.#log = deps.log.child({ client: config.id, interface: config.ifName });
+    this.#runner = new Runner({
+      clock: deps.clock,
+      log: this.#log,
+      processes: deps.processes,
+      file: deps.udhcpc,
+      arguments: () => this.#wantedArguments(),
+      mayRelease: () => this.#state.held !== undefined,
+      started: () => {
+        this.#dispatch({ type: 'restarted' });
+        void this.#save();
+      },
+      exited: (unwanted) => {
+        if (unwanted) this.#restarts++;
+        this.#dispatch({ type: 'restarted' });
+      },
+      over: () => this.#ended(),
+    });
+  }
+
+  get config(): ClientConfig {
+    return this.#config;
+  }
+
+  /**
+   * Takes up what an earlier daemon left: its lease, and the one process that serves it with the
+   * arguments wanted today. Other processes with this hook are strays and are ended.
+   */
+  recover(record: ClientRecord | undefined): void {
+    const { clock, bootId, processes, hook, udhcpc } = this.#deps;
+    this.#lastAddress = record?.lastAddress;
+    this.#formerPid = record?.process?.pid;
+    const lease = record === undefined ? undefined : validLease(record, bootId, clock.boottimeMs());
+    const running = processes.findByArgument(hook);
+    const same = (p: ProcessIdentity) =>
+      p.pid === record?.process?.pid && p.startTicks === record.process.startTicks;
+    const chosen = this.#wantedArguments() && (running.find(same) ?? running[0]);
+    for (const stray of running) {
+      const child = processes.adopt(stray, udhcpc);
+      if (child === undefined) continue;
+      const args = this.#deps.argumentsOf(stray).slice(1);
+      const wanted = this.#wantedArguments();
+      if (stray === chosen && wanted !== undefined && sameArguments(args, wanted)) {
+        this.#log.info({ pid: stray.pid }, 'adopted the running client');
+        this.#openTap();
+        this.#runner.adopt(child, args);
+      } else {
+        this.#log.warn({ pid: stray.pid }, 'ended a stray client');
+        child.signal('SIGTERM');
+        child.release();
+      }
+    }
+    if (lease !== undefined) {
+      const clientAlive = this.#runner.identity !== undefined;
+      this.#dispatch({ type: 'recovered', lease, clientAlive });
+    }
+  }
+
+  configure(config: ClientConfig): void {
+    const before = this.#config;
+    this.#config = config;
+    this.linkChanged();
+    const wanted = this.#wantedArguments();
+    if (this.#runner.identity !== undefined && wanted !== undefined) {
+      const same = sameArguments(this.#runner.runningArguments, wanted);
+      if (!same) this.#runner.tell({ type: 'restart' });
+    }
+    const { held } = this.#state;
+    if (!config.enable && this.#runner.state === 'Off' && held !== undefined) this.#ended();
+    const replan =
+      before.routeMetric !== config.routeMetric || before.useResolvers !== config.useResolvers;
+    if (held !== undefined && replan) this.#install(held);
+    this.#deps.changed();
+  }
+
+  /** Looks at the link again; called at every change of links. */
+  linkChanged(): void {
+    const { ifName, enable } = this.#config;
+    const link = ifName === undefined ? undefined : this.#deps.linkOf(ifName);
+    if (!enable || ifName === undefined) {
+      this.#runner.tell({ type: 'stop', release: true });
+      return;
+    }
+    const replaced = this.#tap !== undefined && this.#tap.ifIndex !== link?.ifIndex;
+    if (link === undefined || replaced) {
+      // The address went with the interface; another one by the same name starts from nothing.
+      this.#carrier = false;
+      this.#closeTap();
+      if (this.#state.held !== undefined) this.#dispatch({ type: 'stop' });
+      this.#runner.tell({ type: 'gone' });
+    }
+    if (link === undefined) return;
+    const cameBack = link.carrier && !this.#carrier && this.#tap !== undefined;
+    this.#carrier = link.carrier;
+    this.#openTap();
+    this.#runner.tell({ type: 'start' });
+    if (cameBack && this.#runner.heard) this.#confirmLease();
+  }
+
+  /** `Renew()`: asks the server now. An error when there is nothing to ask with. */
+  renew(): Result<void, string> {
+    if (!this.#config.enable) return err('the client is disabled; set Enable to true first');
+    return this.#runner.nudge() ? ok(undefined) : err('the client is not running yet');
+  }
+
+  resetCounts(): void {
+    this.#view = { ...this.#view, counts: NO_MESSAGES };
+    this.#deps.changed();
+  }
+
+  /** What the hook says. Resolves when it is carried out and on disk; false when it is not this client's. */
+  async hook(message: HookMessage): Promise<boolean> {
+    const { clientPid } = message;
+    if (clientPid !== this.#runner.identity?.pid && clientPid !== this.#formerPid) return false;
+    if (clientPid === this.#runner.identity?.pid) this.#runner.hear();
+    switch (message.event) {
+      case 'bound':
+      case 'renew': {
+        const raw = rawLease(message);
+        // From the spool comes what may have been carried out already.
+        const { held } = this.#state;
+        if (held !== undefined && message.boottimeMs <= held.receivedAtMs) break;
+        if (raw.ok) this.#take(raw.value);
+        else this.#refuse(raw.error);
+        break;
+      }
+      case 'nak':
+        this.#dispatch({ type: 'nak' });
+        break;
+      case 'deconfig':
+        this.#dispatch({ type: 'deconfig' });
+        break;
+      case 'leasefail':
+        this.#remark('no DHCP server answers');
+        break;
+      default:
+        return false;
+    }
+    await this.#save();
+    return true;
+  }
+
+  /** Ends the client, gives the lease back, and takes the address away; then nothing is left of it. */
+  async remove(): Promise<void> {
+    this.#config = { ...this.#config, enable: false };
+    const ended = new Promise<void>((resolve) => this.#onEnded.push(resolve));
+    this.#runner.tell({ type: 'stop', release: true });
+    if (this.#runner.state === 'Off') this.#ended();
+    await ended;
+    await this.close();
+  }
+
+  /** Lets go of everything; process, address and routes stay for the next daemon. */
+  async close(): Promise<void> {
+    for (const timer of [this.#timer, this.#grace, this.#confirm]) timer?.cancel();
+    this.#runner.close();
+    await this.#tap?.tap[Symbol.asyncDispose]();
+    this.#tap = undefined;
+  }
+
+  get observed(): ClientObserved {
+    const { held } = this.#state;
+    const { enable, ifName } = this.#config;
+    const misconfigured = enable && ifName === undefined;
+    const trouble = this.#runner.trouble ?? this.#trouble;
+    const reasons = [...(trouble === undefined ? [] : [trouble]), ...this.#remarks];
+    if (misconfigured) reasons.unshift('Interface names no interface');
+    else if (this.#runner.state === 'Absent') reasons.unshift(`no interface ${ifName}`);
+    const error = trouble !== undefined || this.#runner.state === 'Absent';
+    return {
+      id: this.#config.id,
+      status: misconfigured
+        ? 'Error_Misconfigured'
+        : !enable
+          ? 'Disabled'
+          : error
+            ? 'Error'
+            : 'Enabled',
+      reason: reasons.length === 0 ? undefined : reasons.join('; '),
+      dhcpStatus: this.#state.name,
+      lease: held === undefined ? undefined : this.#observedLease(held),
+      counts: this.#view.counts,
+      pid: this.#runner.identity?.pid,
+      restarts: this.#restarts,
+    };
+  }
+
+  #observedLease(held: Lease): NonNullable<ClientObserved['lease']> {
+    const { clock } = this.#deps;
+    const shift = clock.monoMs() - clock.boottimeMs() + held.receivedAtMs;
+    return {
+      address: held.address,
+      prefixLen: held.prefixLen,
+      routers: held.routers,
+      dnsServers: held.dnsServers,
+      domain: held.domain,
+      server: held.server,
+      leaseSec: held.leaseSec,
+      expiresAtMs: shift + held.leaseSec * 1000,
+      t1AtMs: shift + held.t1Sec * 1000,
+      t2AtMs: shift + held.t2Sec * 1000,
+      options: held.options,
+    };
+  }
+
+  // ---- the two machines ----------------------------------------------------------------------
+
+  #dispatch(event: ClientEvent): void {
+    const before = this.#state;
+    const { state, effects } = step(before, event, this.#deps.clock.boottimeMs());
+    this.#state = state;
+    if (before.name !== state.name) {
+      this.#log.info({ event: event.type }, `${before.name} → ${state.name}`);
+    }
+    for (const effect of effects) {
+      if (effect.type === 'install') this.#install(effect.lease);
+      else if (effect.type === 'remove') this.#uninstall();
+      else if (effect.type === 'renew') this.renew();
+      else this.#runner.tell({ type: 'restart' });
+    }
+    this.#arm();
+    this.#deps.changed();
+  }
+
+  #arm(): void {
+    this.#timer?.cancel();
+    const { clock } = this.#deps;
+    const wait = Math.max(0, deadlineMs(this.#state) - clock.boottimeMs());
+    this.#timer = clock.after(wait, () => {
+      this.#dispatch({ type: 'time' });
+      void this.#save();
+    });
+  }
+
+  // ---- the process ---------------------------------------------------------------------------
+
+  #wantedArguments(): readonly string[] | undefined {
+    const { ifName, enable } = this.#config;
+    if (!enable || ifName === undefined) return undefined;
+    return udhcpcArguments({ ...this.#config, ifName }, this.#deps.hook, this.#lastAddress);
+  }
+
+  /** The process is gone for good, or its interface is: so is the address. */
+  #ended(): void {
+    this.#grace?.cancel();
+    this.#confirm?.cancel();
+    this.#remarks = [];
+    this.#trouble = undefined;
+    this.#dispatch({ type: 'stop' });
+    this.#closeTap();
+    void this.#save().then(() => {
+      for (const resolve of this.#onEnded.splice(0)) resolve();
+    });
+  }
+
+  /** After the cable came back it may be another network: the lease is confirmed or sought anew. */
+  #confirmLease(): void {
+    this.#runner.nudge();
+    if (this.#state.held === undefined) return;
+    this.#confirm?.cancel();
+    this.#confirm = this.#deps.clock.after(CONFIRM_MS, () => {
+      this.#log.info({}, 'the lease was not confirmed after the link came back');
+      this.#runner.tell({ type: 'restart' });
+    });
+  }
+
+  // ---- the wire ------------------------------------------------------------------------------
+
+  #openTap(): void {
+    const link = this.#deps.linkOf(this.#config.ifName ?? '');
+    if (link?.mac === undefined || this.#tap !== undefined) return;
+    const { mac } = link;
+    const tap = this.#deps.taps.open(link.ifIndex, 'dhcp4', (frame, outgoing) => {
+      const now = this.#deps.clock.boottimeMs();
+      const { view, seen } = look(this.#view, frame, outgoing, mac, now);
+      this.#view = view;
+      if (seen === undefined) return;
+      if (seen.type === 'ack') this.#expectHook(seen.raw);
+      else {
+        if (outgoing) this.#runner.hear();
+        this.#dispatch(seen);
+      }
+      if (seen.type === 'release') this.#runner.released();
+    });
+    if (tap.ok) this.#tap = { tap: tap.value, ifIndex: link.ifIndex };
+    else this.#log.warn({ code: tap.error.code }, `cannot watch messages: ${tap.error.message}`);
+  }
+
+  #closeTap(): void {
+    void this.#tap?.tap[Symbol.asyncDispose]();
+    this.#tap = undefined;
+  }
+
+  /** udhcpc sometimes takes an ACK without calling its hook; then the ACK itself is taken. */
+  #expectHook(raw: RawLease): void {
+    this.#grace?.cancel();
+    this.#grace = this.#deps.clock.after(HOOK_GRACE_MS, () => {
+      this.#log.info({ address: formatIpv4(raw.address) }, 'the hook was silent about an ACK');
+      this.#take(raw);
+      void this.#save();
+    });
+  }
+
+  // ---- the lease -----------------------------------------------------------------------------
+
+  #take(raw: RawLease): void {
+    this.#grace?.cancel();
+    const judged = judgeLease(raw, this.#deps.surroundings(this.#config.ifName ?? ''));
+    if (!judged.ok) {
+      this.#refuse(judged.error);
+      return;
+    }
+    this.#confirm?.cancel();
+    this.#trouble = undefined;
+    const { lease, remarks } = judged.value;
+    for (const remark of remarks) {
+      if (!this.#remarks.includes(remark)) this.#log.warn({ remark }, 'lease clamped');
+    }
+    this.#remarks = remarks;
+    this.#lastAddress = lease.address;
+    this.#runner.tell({ type: 'healthy' });
+    this.#dispatch({ type: 'lease', lease });
+  }
+
+  #refuse(reason: string): void {
+    this.#trouble = reason;
+    this.#log.error({ reason }, 'lease refused');
+    this.#deps.changed();
+  }
+
+  #remark(text: string): void {
+    if (this.#remarks.includes(text)) return;
+    this.#remarks = [...this.#remarks, text];
+    this.#log.warn({}, text);
+    this.#deps.changed();
+  }
+
+  #install(lease: Lease): void {
+    const { id, ifName, routeMetric, useResolvers } = this.#config;
+    if (ifName === undefined) return;
+    const errors = this.#deps.planner.set(id, {
+      ifName,
+      address: lease.address,
+      prefixLen: lease.prefixLen,
+      broadcast: lease.broadcast,
+      routes: lease.routes,
+      metric: routeMetric,
+      mtu: lease.mtu,
+      resolvers: useResolvers ? resolversOf(lease) : [],
+      searchDomains: useResolvers ? searchOf(lease) : [],
+    });
+    const [first] = errors;
+    this.#trouble = first?.message;
+    for (const error of errors) {
+      this.#log.error({ code: error.code }, `lease not fully applied: ${error.message}`);
+    }
+    this.#log.info(
+      { address: formatIpv4(lease.address), seconds: lease.leaseSec },
+      'lease applied',
+    );
+  }
+
+  #uninstall(): void {
+    for (const error of this.#deps.planner.set(this.#config.id, undefined)) {
+      this.#log.error({ code: error.code }, `lease not fully removed: ${error.message}`);
+    }
+    this.#log.info({}, 'address removed');
+  }
+
+  async #save(): Promise<void> {
+    const { clock, bootId } = this.#deps;
+    const { held } = this.#state;
+    const left = held === undefined ? 0 : held.receivedAtMs + held.leaseSec * 1000;
+    const saved = await this.#deps.save({
+      bootId,
+      ifName: this.#config.ifName ?? '',
+      lease: held,
+      wallExpiresAtMs: held === undefined ? 0 : clock.wallMs() + left - clock.boottimeMs(),
+      lastAddress: this.#lastAddress,
+      process: this.#runner.identity,
+    });
+    if (!saved.ok) {
+      this.#log.error({ code: saved.error.code }, `lease not stored: ${saved.error.message}`);
+    }
+  }
+}
+
+/** Search list: option 119, else the domain itself (RFC 3397 §2). */
+const searchOf = (lease: Lease): readonly string[] =>
+  lease.searchDomains.length > 0
+    ? lease.searchDomains
+    : lease.domain === undefined
+      ? []
+      : [lease.domain];
+
+function rawLease(message: HookMessage): Result<RawLease, string> {
+  const address = parseIpv4(message.env.get('ip') ?? '', 'ip');
+  if (!address.ok) return err(`refused: ${address.error.message}`);
+  const options = new Map<number, Uint8Array>();
+  const unreadable: string[] = [];
+  for (const [key, value] of message.env) {
+    const option = optionFromEnv(key, value);
+    if (option?.ok) options.set(option.value[0], option.value[1]);
+    else if (option !== undefined) unreadable.push(`${key} ignored: ${option.error.message}`);
+  }
+  return ok({ address: address.value, options, unreadable, receivedAtMs: message.boottimeMs });
+}

@@ -1,0 +1,143 @@
+import type { SystemError } from '../../base/errors.ts';
+import { err, ok, type Result } from '../../base/result.ts';
+import type { ProcessIdentity, Store } from '../../os/ports.ts';
+import { Client, type ClientDeps, type HookMessage } from './client.ts';
+import type { ClientConfig, DhcpClientConfig, DhcpClientObserved } from './config.ts';
+import { decodeRecord, encodeRecord } from './record.ts';
+
+export interface DhcpClientDeps
+  extends Omit<ClientDeps, 'hook' | 'save' | 'changed' | 'argumentsOf'> {
+  readonly store: Store;
+  /** Directory of the plugin's links, one per client: `RUN_DIR/hook`. */
+  readonly hookDir: string;
+  argumentsOf(process: ProcessIdentity): readonly string[];
+  /** Makes `hookDir/<id>` a link to the plugin. */
+  linkHook(id: string): Result<void, SystemError>;
+  report(observed: DhcpClientObserved): void;
+  refusedMessages(): number;
+}
+
+const KEY = 'dhcp4/';
+
+/** All DHCPv4 clients of the box. */
+export class DhcpClientService implements AsyncDisposable {
+  readonly #deps: DhcpClientDeps;
+  readonly #clients = new Map<string, Client>();
+  /** Clients whose removal is under way, by id: a new one of that id waits. */
+  readonly #leaving = new Map<string, Promise<void>>();
+  #wanted: ReadonlyMap<string, ClientConfig> = new Map();
+  #reporting = false;
+  #closed = false;
+
+  constructor(deps: DhcpClientDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Makes `config` the whole truth. The first call also takes up leases and processes that an
+   * earlier daemon left, so it must come before anything removes addresses that nobody asked for.
+   */
+  apply(config: DhcpClientConfig): void {
+    const wanted = new Map(config.clients.map((client) => [client.id, client]));
+    this.#wanted = wanted;
+    for (const [id, client] of this.#clients) {
+      const next = wanted.get(id);
+      // On another interface it is another client: the old one gives its lease back first.
+      if (next === undefined || next.ifName !== client.config.ifName) this.#remove(id, client);
+    }
+    for (const next of config.clients) {
+      const client = this.#clients.get(next.id);
+      const leaving = this.#leaving.get(next.id);
+      if (client !== undefined) client.configure(next);
+      else if (leaving === undefined) this.#start(next);
+      else void leaving.then(() => this.#returned(next.id));
+    }
+    this.#changed();
+  }
+
+  linksChanged(): void {
+    for (const client of this.#clients.values()) client.linkChanged();
+  }
+
+  /** A message of the hook; false when no client of ours is meant. */
+  async hook(message: HookMessage): Promise<boolean> {
+    return (await this.#clients.get(message.clientId)?.hook(message)) ?? false;
+  }
+
+  renew(id: string): Result<void, string> {
+    return this.#clients.get(id)?.renew() ?? err(`no DHCP client ${id}`);
+  }
+
+  resetCounts(id: string): Result<void, string> {
+    const client = this.#clients.get(id);
+    client?.resetCounts();
+    return client === undefined ? err(`no DHCP client ${id}`) : ok(undefined);
+  }
+
+  get observed(): DhcpClientObserved {
+    return {
+      clients: [...this.#clients.values()].map((client) => client.observed),
+      refusedMessages: this.#deps.refusedMessages(),
+    };
+  }
+
+  /** Lets go: processes, addresses and routes stay for the next daemon. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#clients.values()].map((client) => client.close()));
+    this.#clients.clear();
+  }
+
+  #start(config: ClientConfig): void {
+    const { store, hookDir, log } = this.#deps;
+    const key = `${KEY}${config.id}`;
+    const linked = this.#deps.linkHook(config.id);
+    if (!linked.ok) log.error({ code: linked.error.code }, linked.error.message);
+    const client = new Client(
+      {
+        ...this.#deps,
+        hook: `${hookDir}/${config.id}`,
+        save: (record) => store.commit([{ key, value: encodeRecord(record) }]),
+        changed: () => this.#changed(),
+      },
+      config,
+    );
+    this.#clients.set(config.id, client);
+    const bytes = store.get(key);
+    const record = bytes === undefined ? undefined : decodeRecord(bytes);
+    if (record?.ok === false) {
+      log.warn({ key, field: record.error.field }, `stored lease ignored: ${record.error.message}`);
+    }
+    const usable = record?.ok === true && record.value.ifName === (config.ifName ?? '');
+    client.recover(usable ? record.value : undefined);
+    client.configure(config);
+  }
+
+  /** The old client of this id is gone; by now the configuration may have changed again. */
+  #returned(id: string): void {
+    const next = this.#wanted.get(id);
+    if (next !== undefined && !this.#clients.has(id) && !this.#closed) this.#start(next);
+  }
+
+  #remove(id: string, client: Client): void {
+    this.#clients.delete(id);
+    const left = client.remove().then(async () => {
+      if (this.#clients.has(id)) return;
+      const gone = await this.#deps.store.commit([{ key: `${KEY}${id}`, value: undefined }]);
+      if (!gone.ok) this.#deps.log.error({ code: gone.error.code }, gone.error.message);
+      this.#leaving.delete(id);
+      this.#changed();
+    });
+    this.#leaving.set(id, left);
+  }
+
+  /** One report for however many changes one turn of the event loop brings. */
+  #changed(): void {
+    if (this.#reporting || this.#closed) return;
+    this.#reporting = true;
+    queueMicrotask(() => {
+      this.#reporting = false;
+      this.#deps.report(this.observed);
+    });
+  }
+}

@@ -1,0 +1,82 @@
+/** Pure: the nftables text of a desired state. */
+import type { FirewallConfig } from './config.ts';
+
+export const TABLE = 'gatehouse';
+
+/** Kernel interface names: no quote, space or control character can come through (dev_valid_name). */
+const IFNAME = /^[A-Za-z0-9_.:@+-]{1,15}$/;
+
+/**
+ * One transaction that replaces table `inet gatehouse`: it is never absent, not for a moment.
+ * Creating before deleting makes the delete succeed also where there was none.
+ */
+export function renderTable(config: FirewallConfig): string {
+  const established = 'ct state vmap { established : accept, related : accept, invalid : drop }';
+  return `table inet ${TABLE} {}
+delete table inet ${TABLE}
+table inet ${TABLE} {
+${set('wan', config.wan)}${set('lan', config.lan)}${set('hidden', config.masquerade)}
+  chain input {
+    type filter hook input priority filter; policy drop;
+    iifname "lo" accept
+    ${established}
+    iifname @lan accept
+    iifname @wan udp sport 67 udp dport 68 accept
+    iifname @wan ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
+    iifname @wan ip6 hoplimit 255 icmpv6 type { nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept
+    counter
+  }
+
+  chain forward {
+    type filter hook forward priority filter; policy drop;
+    ${established}
+    oifname @wan tcp flags syn / syn,rst tcp option maxseg size set rt mtu
+    iifname @lan oifname @wan accept
+    iifname @lan oifname @lan accept
+    counter
+  }
+
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname @hidden meta nfproto ipv4 masquerade
+  }
+}
+`;
+}
+
+/**
+ * Table `netdev gatehouse`: DSCP of what the DHCP client sends. It writes raw frames, which pass no
+ * other hook than egress. Apart from the other table, since it needs the device to exist.
+ */
+export function renderMarks(
+  marks: FirewallConfig['dhcpDscp'],
+  existing: ReadonlySet<string>,
+): string {
+  const chains = marks
+    .filter(({ ifName }) => existing.has(ifName) && IFNAME.test(ifName))
+    .map(
+      ({ ifName, dscp }, i) => `  chain dhcp${i} {
+    type filter hook egress device "${ifName}" priority filter; policy accept;
+    udp sport 68 udp dport 67 ip dscp set ${dscp & 63}
+  }
+`,
+    );
+  return `table netdev ${TABLE} {}
+delete table netdev ${TABLE}
+table netdev ${TABLE} {
+${chains.join('')}}
+`;
+}
+
+function set(name: string, ifNames: readonly string[]): string {
+  const names = [...new Set(ifNames)].filter((ifName) => IFNAME.test(ifName));
+  const elements =
+    names.length === 0
+      ? ''
+      : `
+    elements = { ${names.map((ifName) => `"${ifName}"`).join(', ')} }`;
+  return `  set ${name} {
+    type ifname${elements}
+  }
+`;
+}

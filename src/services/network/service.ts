@@ -1,0 +1,269 @@
+import type { Clock, Timer } from '../../base/clock.ts';
+import type { SystemError } from '../../base/errors.ts';
+import { formatIpv4, formatPrefix, type Ipv4Prefix } from '../../base/ip.ts';
+import type { Log } from '../../base/log.ts';
+import type { AddressPlan, AddressPlanner, Files, Net, NetChange } from '../../os/ports.ts';
+import type { NetworkConfig, NetworkObserved } from './config.ts';
+import { type Desired, desire } from './desired.ts';
+import { layer3Changes, linkChanges } from './reconcile.ts';
+import { resolvConf } from './resolv.ts';
+
+export interface NetworkDeps {
+  readonly net: Net;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly files: Files;
+  /** Where resolv.conf is kept: `RUN_DIR/resolv.conf`; the image's /etc/resolv.conf links to it. */
+  readonly resolvConfPath: string;
+  report(observed: NetworkObserved): void;
+}
+
+const IP_FORWARD = '/proc/sys/net/ipv4/ip_forward';
+/** A bridge must exist before it can have ports, and ports before they are set up. */
+const LINK_PASSES = 3;
+/** Putting back is immediate, but somebody who keeps removing does not get a busy loop. */
+const QUIET_AFTER = 20;
+const QUIET_MS = 1000;
+const REPORT_MS = 20;
+
+/** Sets links, addresses, routes, resolvers and forwarding, and keeps them as they were asked for. */
+export class NetworkService implements AddressPlanner, AsyncDisposable {
+  readonly #deps: NetworkDeps;
+  readonly #plans = new Map<string, AddressPlan>();
+  readonly #changedAtMs = new Map<number, { readonly oper: string; readonly atMs: number }>();
+  readonly #mtuTouched = new Set<string>();
+  readonly #subscription: Disposable;
+  #config: NetworkConfig | undefined;
+  #desired: Desired | undefined;
+  #resolvConf: string | undefined;
+  #forwarding = false;
+  #restored = 0;
+  #restoredRecently = 0;
+  #working = false;
+  /** Keys of the addresses and routes that stood after the last pass. */
+  #standing: ReadonlySet<string> = new Set();
+  #errors = new Map<string, string>();
+  #quiet: Timer | undefined;
+  #reporting: Timer | undefined;
+
+  constructor(deps: NetworkDeps) {
+    this.#deps = deps;
+    this.#subscription = deps.net.subscribe(() => this.#drifted());
+  }
+
+  /** Makes `config` the whole truth; gives what could not be done. */
+  apply(config: NetworkConfig): readonly SystemError[] {
+    this.#config = config;
+    const errors = this.#reconcile();
+    return [...errors, ...this.#writeResolvers(config), ...this.#setForwarding(config)];
+  }
+
+  set(owner: string, plan: AddressPlan | undefined): readonly SystemError[] {
+    if (plan === undefined) this.#plans.delete(owner);
+    else this.#plans.set(owner, plan);
+    const config = this.#config;
+    if (config === undefined) return [];
+    return [...this.#reconcile(), ...this.#writeResolvers(config)];
+  }
+
+  /** Prefixes of all interfaces but this one, as configured: what a lease must stay off. */
+  prefixesBeside(ifName: string): readonly Ipv4Prefix[] {
+    const mine = this.#deps.net.links().find((link) => link.name === ifName)?.ifIndex;
+    const planned = [...this.#plans.values()].filter((plan) => plan.ifName !== ifName);
+    const configured = (this.#config?.interfaces ?? [])
+      .filter((entry) => entry.enable && entry.ifName !== ifName)
+      .flatMap((entry) => entry.addresses)
+      .flatMap(({ enable, address, prefixLen }) =>
+        enable && address !== undefined && prefixLen !== undefined ? [{ address, prefixLen }] : [],
+      );
+    const present = this.#deps.net.addresses().filter((a) => a.ifIndex !== mine);
+    return [...planned, ...configured, ...present].map(({ address, prefixLen }) => ({
+      address,
+      prefixLen,
+    }));
+  }
+
+  get observed(): NetworkObserved {
+    const { net, clock } = this.#deps;
+    const nameOf = new Map(net.links().map((link) => [link.ifIndex, link.name]));
+    const desired = this.#desired;
+    return {
+      links: net.links().map((link) => {
+        const seen = this.#changedAtMs.get(link.ifIndex);
+        if (seen?.oper === link.operState) return { ...link, changedAtMs: seen.atMs };
+        const atMs = clock.monoMs();
+        this.#changedAtMs.set(link.ifIndex, { oper: link.operState, atMs });
+        return { ...link, changedAtMs: atMs };
+      }),
+      addresses: net.addresses().map(({ ifIndex, address, prefixLen }) => ({
+        ifName: nameOf.get(ifIndex) ?? '',
+        address,
+        prefixLen,
+        owner: desired?.addresses.find(
+          ({ value }) =>
+            value.ifIndex === ifIndex && value.address === address && value.prefixLen === prefixLen,
+        )?.owner,
+      })),
+      routes: net.routes().map((route) => ({
+        type: route.type,
+        destination: route.destination,
+        prefixLen: route.prefixLen,
+        gateway: route.gateway,
+        ifName: route.ifIndex === undefined ? undefined : nameOf.get(route.ifIndex),
+        metric: route.metric,
+        protocol: route.protocol,
+        owner: desired?.routes.find(
+          ({ value }) =>
+            value.destination === route.destination &&
+            value.prefixLen === route.prefixLen &&
+            value.metric === route.metric &&
+            value.gateway === route.gateway,
+        )?.owner,
+      })),
+      resolvers: desired?.resolvers ?? [],
+      searchDomains: desired?.searchDomains ?? [],
+      forwarding: this.#forwarding,
+      items: (desired?.items ?? []).map((item) => {
+        const error = this.#errors.get(item.id);
+        return error === undefined ? item : { ...item, status: 'Error', reason: error };
+      }),
+      restored: this.#restored,
+    };
+  }
+
+  /** Lets go; everything set stays for the next daemon. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#subscription[Symbol.dispose]();
+    this.#quiet?.cancel();
+    this.#reporting?.cancel();
+  }
+
+  #drifted(): void {
+    this.#reportSoon();
+    if (this.#working || this.#quiet !== undefined) return;
+    this.#reconcile();
+  }
+
+  /** Nothing is done before the first configuration: a restarted daemon must not tear down what it will want. */
+  #reconcile(): readonly SystemError[] {
+    const config = this.#config;
+    if (config === undefined) return [];
+    const { net } = this.#deps;
+    const errors: SystemError[] = [];
+    this.#errors = new Map();
+    this.#working = true;
+    try {
+      let desired = desire(config, this.#plans, net.links());
+      for (let pass = 0; pass < LINK_PASSES; pass++) {
+        for (const name of desired.mtu.keys()) this.#mtuTouched.add(name);
+        const changes = linkChanges(desired, net, this.#mtuTouched);
+        if (changes.length === 0) break;
+        errors.push(...this.#carryOut(changes, desired));
+        desired = desire(config, this.#plans, net.links());
+      }
+      errors.push(...this.#carryOut(layer3Changes(desired, net), desired));
+      this.#desired = desired;
+      this.#standing = standing(desired);
+    } finally {
+      this.#working = false;
+    }
+    this.#reportSoon();
+    return errors;
+  }
+
+  #carryOut(changes: readonly NetChange[], desired: Desired): SystemError[] {
+    const again = changes.filter((change) => this.#standing.has(keyOf(change)));
+    if (again.length > 0) this.#putBack(again);
+    const results = changes.length === 0 ? [] : this.#deps.net.apply(changes);
+    return changes.flatMap((change, i) => {
+      const error = results[i];
+      if (error === undefined) return [];
+      const owner = ownerOf(change, desired);
+      if (owner !== undefined) this.#errors.set(owner, error.message);
+      this.#deps.log.error({ change: keyOf(change), code: error.code }, error.message);
+      return [error];
+    });
+  }
+
+  /** What stood by our will and is to be set again was removed by someone else. */
+  #putBack(changes: readonly NetChange[]): void {
+    const { log, clock } = this.#deps;
+    this.#restored += changes.length;
+    this.#restoredRecently += changes.length;
+    log.warn({ changes: changes.map(keyOf) }, 'putting back what someone else removed');
+    if (this.#restoredRecently < QUIET_AFTER) return;
+    log.warn({}, 'someone keeps changing the network: putting back once a second');
+    this.#quiet = clock.after(QUIET_MS, () => {
+      this.#quiet = undefined;
+      this.#restoredRecently = 0;
+      this.#reconcile();
+    });
+  }
+
+  #writeResolvers(config: NetworkConfig): SystemError[] {
+    const desired = this.#desired;
+    if (!config.resolverEnable || desired === undefined) return [];
+    const text = resolvConf(
+      desired.resolvers.map((resolver) => resolver.address),
+      desired.searchDomains,
+    );
+    if (text === this.#resolvConf) return [];
+    const written = this.#deps.files.writeAtomic(this.#deps.resolvConfPath, text, 0o644);
+    if (!written.ok) {
+      this.#deps.log.error({ code: written.error.code }, written.error.message);
+      return [written.error];
+    }
+    this.#resolvConf = text;
+    return [];
+  }
+
+  #setForwarding({ forwarding }: NetworkConfig): SystemError[] {
+    const wanted = forwarding ? '1' : '0';
+    const now = this.#deps.files.readText(IP_FORWARD);
+    this.#forwarding = now.ok && now.value.trim() === '1';
+    if (now.ok && now.value.trim() === wanted) return [];
+    const written = this.#deps.files.writeExisting(IP_FORWARD, wanted);
+    if (written.ok) this.#forwarding = forwarding;
+    return written.ok ? [] : [written.error];
+  }
+
+  #reportSoon(): void {
+    this.#reporting ??= this.#deps.clock.after(REPORT_MS, () => {
+      this.#reporting = undefined;
+      this.#deps.report(this.observed);
+    });
+  }
+}
+
+function ownerOf(change: NetChange, desired: Desired): string | undefined {
+  if (change.op === 'address.add') {
+    return desired.addresses.find(({ value }) => value === change.address)?.owner;
+  }
+  if (change.op === 'route.replace') {
+    return desired.routes.find(({ value }) => value === change.route)?.owner;
+  }
+  return undefined;
+}
+
+const standing = (desired: Desired): ReadonlySet<string> =>
+  new Set([
+    ...desired.addresses.map(({ value }) => keyOf({ op: 'address.add', address: value })),
+    ...desired.routes.map(({ value }) => keyOf({ op: 'route.replace', route: value })),
+  ]);
+
+/** Tells one change from another, for the log as well. */
+function keyOf(change: NetChange): string {
+  switch (change.op) {
+    case 'address.add':
+    case 'address.del':
+      return `${change.op} ${formatPrefix(change.address)} on ${change.address.ifIndex}`;
+    case 'route.replace':
+    case 'route.del': {
+      const { gateway, metric, destination, prefixLen } = change.route;
+      const via = gateway === undefined ? '' : ` via ${formatIpv4(gateway)}`;
+      return `${change.op} ${formatPrefix({ address: destination, prefixLen })}${via} metric ${metric}`;
+    }
+    default:
+      return JSON.stringify(change);
+  }
+}

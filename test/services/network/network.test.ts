@@ -1,0 +1,347 @@
+import t from 'tap';
+import { SystemError } from '../../../src/base/errors.ts';
+import { type Ipv4, ipv4, type PrefixLen, parseIpv4 } from '../../../src/base/ip.ts';
+import { ok } from '../../../src/base/result.ts';
+import type {
+  Address,
+  AddressPlan,
+  Files,
+  Link,
+  Net,
+  NetChange,
+  NetEvent,
+  Route,
+} from '../../../src/os/ports.ts';
+import type { NetworkConfig, NetworkObserved } from '../../../src/services/network/config.ts';
+import { resolvConf } from '../../../src/services/network/resolv.ts';
+import { NetworkService } from '../../../src/services/network/service.ts';
+import { FakeClock } from '../../lib/clock.ts';
+import { MemoryLog } from '../../lib/log.ts';
+
+const ip = (text: string): Ipv4 => {
+  const parsed = parseIpv4(text);
+  return parsed.ok ? parsed.value : ipv4(0);
+};
+const len = (n: number) => n as PrefixLen;
+
+const link = (ifIndex: number, name: string, more: Partial<Link> = {}): Link => ({
+  ifIndex,
+  name,
+  mac: undefined,
+  mtu: 1500,
+  minMtu: 68,
+  maxMtu: 65535,
+  adminUp: false,
+  carrier: true,
+  operState: 'down',
+  loopback: false,
+  kind: 'veth',
+  master: undefined,
+  stats: {} as Link['stats'],
+  ...more,
+});
+
+/** A kernel of its own: it does what rtnetlink does with the changes, as far as this service can see. */
+class KernelModel implements Net {
+  linkRows: Link[] = [
+    link(1, 'lo', { loopback: true }),
+    link(2, 'wan0'),
+    link(3, 'lan0'),
+    link(4, 'lan1'),
+  ];
+  addressRows: Address[] = [];
+  routeRows: Route[] = [];
+  readonly log: string[] = [];
+  readonly resyncs = 0;
+  refuse: ((change: NetChange) => SystemError | undefined) | undefined;
+  #listeners: ((event: NetEvent) => void)[] = [];
+
+  links = () => this.linkRows;
+  addresses = () => this.addressRows;
+  routes = () => this.routeRows;
+  refreshStats() {}
+
+  apply(changes: readonly NetChange[]) {
+    return changes.map((change) => {
+      const error = this.refuse?.(change);
+      if (error === undefined) this.#do(change);
+      this.log.push(change.op);
+      return error;
+    });
+  }
+
+  tell(event: NetEvent) {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  subscribe(listener: (event: NetEvent) => void): Disposable {
+    this.#listeners.push(listener);
+    return {
+      [Symbol.dispose]: () => {
+        this.#listeners = this.#listeners.filter((l) => l !== listener);
+      },
+    };
+  }
+
+  async [Symbol.asyncDispose]() {}
+
+  #do(change: NetChange) {
+    switch (change.op) {
+      case 'address.add':
+        this.addressRows.push(change.address);
+        break;
+      case 'address.del':
+        this.addressRows = this.addressRows.filter((a) => a.address !== change.address.address);
+        break;
+      case 'route.replace':
+      case 'route.del': {
+        const { destination, prefixLen, metric } = change.route;
+        this.routeRows = this.routeRows.filter(
+          (r) => r.destination !== destination || r.prefixLen !== prefixLen || r.metric !== metric,
+        );
+        if (change.op === 'route.replace') this.routeRows.push(change.route);
+        break;
+      }
+      case 'link.set':
+        this.linkRows = this.linkRows.map((row) => {
+          if (row.ifIndex !== change.ifIndex) return row;
+          const { adminUp = row.adminUp, mtu = row.mtu } = change;
+          const master = change.master === undefined ? row.master : change.master || undefined;
+          return { ...row, adminUp, mtu, master };
+        });
+        break;
+      case 'bridge.add':
+        this.linkRows = [
+          ...this.linkRows,
+          link(100 + this.linkRows.length, change.name, { kind: 'bridge' }),
+        ];
+        break;
+      case 'link.del':
+        this.linkRows = this.linkRows.filter((row) => row.ifIndex !== change.ifIndex);
+    }
+  }
+}
+
+const CONFIG: NetworkConfig = {
+  interfaces: [
+    {
+      id: 'Device.IP.Interface.1',
+      enable: true,
+      ipv4Enable: true,
+      ifName: 'wan0',
+      bridgePorts: [],
+      mtu: undefined,
+      addresses: [],
+    },
+    {
+      id: 'Device.IP.Interface.2',
+      enable: true,
+      ipv4Enable: true,
+      ifName: 'br-lan',
+      bridgePorts: ['lan0', 'lan1'],
+      mtu: undefined,
+      addresses: [
+        {
+          id: 'Device.IP.Interface.2.IPv4Address.1',
+          enable: true,
+          address: ip('192.168.1.1'),
+          prefixLen: len(24),
+        },
+      ],
+    },
+  ],
+  routes: [],
+  resolvers: [{ id: 'Device.DNS.Client.Server.1', enable: true, address: '192.0.2.53' }],
+  resolverEnable: true,
+  forwarding: true,
+  ports: [],
+};
+
+const PLAN: AddressPlan = {
+  ifName: 'wan0',
+  address: ip('198.51.100.20'),
+  prefixLen: len(24),
+  broadcast: undefined,
+  routes: [{ destination: ipv4(0), prefixLen: len(0), gateway: ip('198.51.100.1') }],
+  metric: 100,
+  mtu: 1400,
+  resolvers: [ip('198.51.100.1')],
+  searchDomains: ['isp.example'],
+};
+
+function house() {
+  const kernel = new KernelModel();
+  const clock = new FakeClock();
+  const written = new Map<string, string>([['/proc/sys/net/ipv4/ip_forward', '0']]);
+  const write = (path: string, text: string) => {
+    written.set(path, text);
+    return ok(undefined);
+  };
+  const files: Files = {
+    writeAtomic: write,
+    writeExisting: write,
+    readText: (path) => ok(written.get(path) ?? ''),
+  };
+  const reports: NetworkObserved[] = [];
+  const log = new MemoryLog();
+  const service = new NetworkService({
+    net: kernel,
+    clock,
+    log,
+    files,
+    resolvConfPath: '/run/resolv.conf',
+    report: (observed) => reports.push(observed),
+  });
+  return { kernel, clock, written, reports, log, service };
+}
+
+t.test('a whole configuration is set in one call, and again changes nothing', async (t) => {
+  const { kernel, service, written, clock, reports } = house();
+  service.set('dhcp4.1', PLAN);
+  t.same(kernel.log, [], 'nothing before the first configuration');
+  t.same(service.apply(CONFIG), []);
+  t.equal(
+    kernel.linkRows.find((l) => l.name === 'lan1')?.master,
+    kernel.linkRows.find((l) => l.name === 'br-lan')?.ifIndex,
+  );
+  t.ok(kernel.linkRows.filter((l) => l.name !== 'lo').every((l) => l.adminUp));
+  t.equal(kernel.linkRows.find((l) => l.name === 'wan0')?.mtu, 1400);
+  t.equal(kernel.addressRows.length, 2);
+  t.equal(kernel.routeRows.length, 1);
+  t.equal(written.get('/proc/sys/net/ipv4/ip_forward'), '1');
+  t.match(
+    written.get('/run/resolv.conf'),
+    /search isp\.example\nnameserver 192\.0\.2\.53\nnameserver 198\.51\.100\.1\n/,
+  );
+  const before = kernel.log.length;
+  t.same(service.apply(CONFIG), []);
+  service.set('dhcp4.1', PLAN);
+  t.equal(kernel.log.length, before, 'idempotent');
+  clock.advance(1000);
+  t.match(
+    reports.at(-1)?.addresses.find((a) => a.ifName === 'wan0'),
+    { owner: 'dhcp4.1' },
+  );
+  t.equal(reports.at(-1)?.restored, 0);
+});
+
+t.test('what someone else removes is put back; what they add is left alone', async (t) => {
+  const { kernel, service, log } = house();
+  service.apply(CONFIG);
+  service.set('dhcp4.1', PLAN);
+  kernel.addressRows = kernel.addressRows.filter((a) => a.address !== PLAN.address);
+  kernel.tell({ what: 'address', ifIndex: 2 });
+  t.ok(kernel.addressRows.some((a) => a.address === PLAN.address));
+  kernel.routeRows = [];
+  kernel.tell({ what: 'route', ifIndex: 2 });
+  t.equal(kernel.routeRows.length, 1);
+  t.equal(service.observed.restored, 2);
+  t.equal(log.messages('warn').length, 2);
+  const theirs: Address = {
+    ifIndex: 2,
+    address: ip('203.0.113.5'),
+    prefixLen: len(24),
+    broadcast: undefined,
+    protocol: 0,
+  };
+  kernel.addressRows.push(theirs);
+  kernel.tell({ what: 'address', ifIndex: 2 });
+  t.ok(kernel.addressRows.includes(theirs));
+});
+
+t.test('a link that goes down takes its routes and gets them back when it is up', async (t) => {
+  const { kernel, service } = house();
+  service.apply(CONFIG);
+  service.set('dhcp4.1', PLAN);
+  kernel.linkRows = kernel.linkRows.map((l) => (l.name === 'wan0' ? { ...l, adminUp: false } : l));
+  kernel.routeRows = [];
+  kernel.tell({ what: 'link', ifIndex: 2 });
+  t.ok(kernel.linkRows.find((l) => l.name === 'wan0')?.adminUp);
+  t.equal(kernel.routeRows.length, 1);
+});
+
+t.test('someone who keeps removing is answered once a second', async (t) => {
+  const { kernel, service, clock } = house();
+  service.apply(CONFIG);
+  service.set('dhcp4.1', PLAN);
+  for (let i = 0; i < 200; i++) {
+    kernel.routeRows = [];
+    kernel.tell({ what: 'route', ifIndex: 2 });
+  }
+  t.ok(service.observed.restored <= 20, `${service.observed.restored} put back`);
+  t.equal(kernel.routeRows.length, 0);
+  clock.advance(1000);
+  t.equal(kernel.routeRows.length, 1, 'and it still ends as it should be');
+});
+
+t.test('a plan that ends takes its address, routes and MTU with it', async (t) => {
+  const { kernel, service, written } = house();
+  service.apply(CONFIG);
+  service.set('dhcp4.1', PLAN);
+  kernel.log.length = 0;
+  t.same(service.set('dhcp4.1', undefined), []);
+  t.same(kernel.log.slice(-2), ['route.del', 'address.del']);
+  t.equal(kernel.addressRows.length, 1);
+  t.equal(kernel.linkRows.find((l) => l.name === 'wan0')?.mtu, 1500);
+  t.notMatch(written.get('/run/resolv.conf'), /198\.51/);
+});
+
+t.test('a change of address adds before it deletes', async (t) => {
+  const { kernel, service } = house();
+  service.apply(CONFIG);
+  service.set('dhcp4.1', PLAN);
+  kernel.log.length = 0;
+  service.set('dhcp4.1', { ...PLAN, address: ip('198.51.100.21') });
+  t.same(kernel.log, ['address.add', 'route.replace', 'address.del']);
+});
+
+t.test('what the kernel refuses is reported with its owner', async (t) => {
+  const { kernel, service, clock, reports } = house();
+  kernel.refuse = (change) =>
+    change.op === 'address.add' && change.address.address === ip('192.168.1.1')
+      ? new SystemError('no space', 'ENOSPC')
+      : undefined;
+  t.equal(service.apply(CONFIG).length, 1);
+  clock.advance(100);
+  t.match(
+    reports.at(-1)?.items.find((item) => item.id.endsWith('IPv4Address.1')),
+    { status: 'Error', reason: 'no space' },
+  );
+});
+
+t.test('static routes: what makes no sense is Error_Misconfigured', async (t) => {
+  const { service, kernel } = house();
+  const route = (more: object) => ({
+    id: 'Device.Routing.Router.1.IPv4Forwarding.1',
+    enable: true,
+    type: 'unicast' as const,
+    destination: ip('10.0.0.0'),
+    prefixLen: len(8),
+    gateway: ip('192.168.1.254'),
+    ifName: undefined,
+    metric: 5,
+    ...more,
+  });
+  const status = (more: object) => {
+    service.apply({ ...CONFIG, routes: [route(more)] });
+    return service.observed.items.find((item) => item.id.includes('Forwarding'))?.status;
+  };
+  t.equal(status({}), 'Enabled');
+  t.match(kernel.routeRows, [{ metric: 5, gateway: ip('192.168.1.254'), onLink: false }]);
+  t.equal(status({ prefixLen: undefined }), 'Error_Misconfigured');
+  t.equal(status({ destination: ip('10.0.0.1') }), 'Error_Misconfigured');
+  t.equal(status({ gateway: ip('203.0.113.9') }), 'Error_Misconfigured');
+  t.equal(status({ type: 'blackhole' }), 'Enabled');
+  t.equal(status({ enable: false }), 'Disabled');
+  t.same(kernel.routeRows, []);
+});
+
+t.test('resolv.conf: three servers are read, the rest is there for people', async (t) => {
+  const text = resolvConf(
+    ['1.1.1.1', '2.2.2.2', '3.3.3.3', '4.4.4.4'],
+    ['a.example', 'b'.repeat(300)],
+  );
+  t.equal(text.match(/^nameserver/gm)?.length, 3);
+  t.match(text, /^# nameserver 4\.4\.4\.4$/m);
+  t.match(text, /^search a\.example$/m);
+});
