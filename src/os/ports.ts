@@ -31,7 +31,7 @@ export interface UnixConnection {
 }
 
 export interface UnixHandlers {
-  /** `chunk` is valid only during the call: copy what must be kept. */
+  /** `chunk` is valid only during the call, and the receiver may overwrite it: copy what must be kept. */
   data(chunk: Uint8Array): void;
   /** The peer closed or the connection failed (`error`). Called once, never after `close()`. */
   closed(error: SystemError | undefined): void;
@@ -113,7 +113,7 @@ export interface Address {
   readonly address: Ipv4;
   readonly prefixLen: PrefixLen;
   readonly broadcast: Ipv4 | undefined;
-  /** IFA_PROTO; Gatehouse marks its own with `ROUTE_PROTOCOL`. 0 when unset. */
+  /** IFA_PROTO; Gatehouse marks its own with `OWN_PROTOCOL`. 0 when unset. */
   readonly protocol: number;
 }
 
@@ -130,15 +130,12 @@ export interface Route {
   /** RTA_PREFSRC. */
   readonly source: Ipv4 | undefined;
   readonly table: number;
-  /** rtm_protocol: 2 kernel, 3 boot, 4 static, 16 dhcp; Gatehouse's own is `ROUTE_PROTOCOL`. */
+  /** rtm_protocol: 2 kernel, 3 boot, 4 static, 16 dhcp; Gatehouse's own is `OWN_PROTOCOL`. */
   readonly protocol: number;
   readonly scope: 'universe' | 'link' | 'host' | 'other';
   /** RTNH_F_ONLINK is wanted: the gateway is outside the subnet of the interface (RFC 3442, /32 leases). */
   readonly onLink: boolean;
 }
-
-/** rtm_protocol and IFA_PROTO of everything Gatehouse sets: unassigned by the kernel and by iproute2's tables. */
-export const ROUTE_PROTOCOL = 71;
 
 export type NetChange =
   | { readonly op: 'address.add'; readonly address: Address }
