@@ -13,6 +13,9 @@ export interface Ipv4Prefix {
   readonly prefixLen: PrefixLen;
 }
 
+/** rtm_protocol and IFA_PROTO of every route and address that Gatehouse sets: unassigned by the kernel and by iproute2's tables. */
+export const OWN_PROTOCOL = 71;
+
 const OCTET = /^(0|[1-9]\d{0,2})$/;
 
 /** Parses dotted decimal with four octets and no leading zeros (RFC 6943 §3.1.1, strict form). */

@@ -263,6 +263,19 @@ export interface Files {
   writeExisting(path: string, text: string): Result<void, SystemError>;
 }
 
+export interface Directories {
+  /** Makes it with its parents, mode exactly as given; one that exists is given that mode. */
+  make(path: string, mode: number): Result<void, SystemError>;
+  /** Names in it, sorted by code unit; none where it does not exist. */
+  list(path: string): Result<readonly string[], SystemError>;
+  /** Whole bytes of a regular file of at most `maxBytes`, never through a symbolic link. */
+  read(path: string, maxBytes: number): Result<Uint8Array, SystemError>;
+  /** Removes a file; one that is not there counts as removed. */
+  remove(path: string): Result<void, SystemError>;
+  /** Makes `path` a symbolic link to `target`, atomically in place of one that is there. */
+  link(target: string, path: string): Result<void, SystemError>;
+}
+
 /** Random numbers in [0, 1), not for secrets. */
 export type Random = () => number;
 

@@ -18,7 +18,7 @@ import { judgeLease, type Lease, type RawLease, resolversOf, type Surroundings }
 import { type ClientEvent, type ClientState, deadlineMs, INITIAL, step } from './machine.ts';
 import { type ClientRecord, validLease } from './record.ts';
 import { Runner } from './runner.ts';
-import { look, NO_MESSAGES, NOTHING_SEEN, type WireView } from './wire.ts';
+import { look, NOTHING_SEEN, type WireView } from './wire.ts';
 
 /** One message of the hook, as the lease monitor hands it over. */
 export interface HookMessage {
@@ -172,7 +172,8 @@ export class Client {
     const cameBack = link.carrier && !this.#carrier && this.#tap !== undefined;
     this.#carrier = link.carrier;
     this.#openTap();
-    this.#runner.tell({ type: 'start' });
+    // On a link that is down the first DISCOVER would only be lost, and the next comes seconds later.
+    if (link.adminUp) this.#runner.tell({ type: 'start' });
     if (cameBack && this.#runner.heard) this.#confirmLease();
   }
 
@@ -180,11 +181,6 @@ export class Client {
   renew(): Result<void, string> {
     if (!this.#config.enable) return err('the client is disabled; set Enable to true first');
     return this.#runner.nudge() ? ok(undefined) : err('the client is not running yet');
-  }
-
-  resetCounts(): void {
-    this.#view = { ...this.#view, counts: NO_MESSAGES };
-    this.#deps.changed();
   }
 
   /** What the hook says. Resolves when it is carried out and on disk; false when it is not this client's. */
@@ -245,6 +241,7 @@ export class Client {
     const reasons = [...(trouble === undefined ? [] : [trouble]), ...this.#remarks];
     if (misconfigured) reasons.unshift('Interface names no interface');
     else if (this.#runner.state === 'Absent') reasons.unshift(`no interface ${ifName}`);
+    else if (enable && !this.#carrier) reasons.unshift(`no link on ${ifName}`);
     const error = trouble !== undefined || this.#runner.state === 'Absent';
     return {
       id: this.#config.id,

@@ -1,5 +1,5 @@
 import type { SystemError } from '../../base/errors.ts';
-import { err, ok, type Result } from '../../base/result.ts';
+import { err, type Result } from '../../base/result.ts';
 import type { ProcessIdentity, Store } from '../../os/ports.ts';
 import { Client, type ClientDeps, type HookMessage } from './client.ts';
 import type { ClientConfig, DhcpClientConfig, DhcpClientObserved } from './config.ts';
@@ -66,12 +66,6 @@ export class DhcpClientService implements AsyncDisposable {
 
   renew(id: string): Result<void, string> {
     return this.#clients.get(id)?.renew() ?? err(`no DHCP client ${id}`);
-  }
-
-  resetCounts(id: string): Result<void, string> {
-    const client = this.#clients.get(id);
-    client?.resetCounts();
-    return client === undefined ? err(`no DHCP client ${id}`) : ok(undefined);
   }
 
   get observed(): DhcpClientObserved {

@@ -10,7 +10,7 @@ import { decodeUdp4 } from '../../wire/udp4.ts';
 import type { MessageCounts } from './config.ts';
 import type { RawLease } from './lease.ts';
 
-export const NO_MESSAGES: MessageCounts = {
+const NO_MESSAGES: MessageCounts = {
   discover: 0,
   offer: 0,
   request: 0,

@@ -7,15 +7,10 @@ import {
   type Ipv4Prefix,
   isHostAddress,
   networkOf,
+  OWN_PROTOCOL,
   type PrefixLen,
 } from '../../base/ip.ts';
-import {
-  type Address,
-  type AddressPlan,
-  type Link,
-  ROUTE_PROTOCOL,
-  type Route,
-} from '../../os/ports.ts';
+import type { Address, AddressPlan, Link, Route } from '../../os/ports.ts';
 import type { ItemReport, NetworkConfig } from './config.ts';
 
 const TABLE_MAIN = 254;
@@ -146,7 +141,7 @@ const addressOf = (ifIndex: number, address: Ipv4, prefixLen: PrefixLen): Addres
   address,
   prefixLen,
   broadcast: prefixLen >= 31 ? undefined : broadcastOf({ address, prefixLen }),
-  protocol: ROUTE_PROTOCOL,
+  protocol: OWN_PROTOCOL,
 });
 
 function planRoutes(owner: string, plan: AddressPlan, ifIndex: number): Owned<Route>[] {
@@ -162,7 +157,7 @@ function planRoutes(owner: string, plan: AddressPlan, ifIndex: number): Owned<Ro
       metric: plan.metric,
       source: plan.address,
       table: TABLE_MAIN,
-      protocol: ROUTE_PROTOCOL,
+      protocol: OWN_PROTOCOL,
       scope: gateway === undefined ? 'link' : 'universe',
       onLink: gateway !== undefined && !contains(subnet, gateway),
     },
@@ -186,7 +181,7 @@ function staticRoute(
     metric: Math.max(0, entry.metric),
     source: undefined,
     table: TABLE_MAIN,
-    protocol: ROUTE_PROTOCOL,
+    protocol: OWN_PROTOCOL,
   };
   if (type !== 'unicast') {
     return { ...common, gateway: undefined, ifIndex: undefined, scope: 'universe', onLink: false };

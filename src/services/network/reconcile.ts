@@ -1,11 +1,6 @@
 /** Pure: the changes that take the kernel from what it holds to what it should hold. Adds come before deletes. */
-import {
-  type Address,
-  type Net,
-  type NetChange,
-  ROUTE_PROTOCOL,
-  type Route,
-} from '../../os/ports.ts';
+import { OWN_PROTOCOL } from '../../base/ip.ts';
+import type { Address, Net, NetChange, Route } from '../../os/ports.ts';
 import type { Desired } from './desired.ts';
 
 /** The kernel's side, as `Net` copies it. */
@@ -67,7 +62,7 @@ export function layer3Changes(desired: Desired, actual: Actual): readonly NetCha
     if (!present.has(key)) addAddresses.push({ op: 'address.add', address });
   }
   for (const [key, address] of present) {
-    if (!wanted.has(key) && address.protocol === ROUTE_PROTOCOL) {
+    if (!wanted.has(key) && address.protocol === OWN_PROTOCOL) {
       delAddresses.push({ op: 'address.del', address });
     }
   }
@@ -84,7 +79,7 @@ export function layer3Changes(desired: Desired, actual: Actual): readonly NetCha
   }
   for (const [key, routes] of presentRoutes) {
     for (const route of routes) {
-      if (!wantedRoutes.has(key) && route.protocol === ROUTE_PROTOCOL) {
+      if (!wantedRoutes.has(key) && route.protocol === OWN_PROTOCOL) {
         delRoutes.push({ op: 'route.del', route });
       }
     }

@@ -1,0 +1,108 @@
+/**
+ * The one loop between what was asked and what is: rows changed → compile → apply. Applies are
+ * ordered, direct calls; events only say that there is something to do, and the last state always
+ * arrives.
+ */
+import { type Backoff, backoff, delayMs, failed, healthy } from '../base/backoff.ts';
+import type { Clock, Timer } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { CompiledConfig, Model } from '../tr181/model.ts';
+
+/** One service's share of the compiled configuration. `apply` is idempotent and gives what failed. */
+export interface Step<K extends keyof CompiledConfig = keyof CompiledConfig> {
+  readonly name: K;
+  apply(config: CompiledConfig[K]): Promise<readonly string[]> | readonly string[];
+}
+
+export interface ControlDeps {
+  readonly model: Pick<Model, 'compileAll' | 'rowsChanged'>;
+  /** In the order in which they are applied. */
+  readonly steps: readonly Step[];
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface Convergence {
+  /** Revision of the rows that the box now is in. */
+  readonly applied: number;
+  /** What could not be done, by service; it is tried again. */
+  readonly failing: Readonly<Record<string, readonly string[]>>;
+}
+
+const RETRY_FIRST_MS = 1000;
+const RETRY_MAX_MS = 60_000;
+
+export class Control implements AsyncDisposable {
+  readonly #deps: ControlDeps;
+  readonly #subscription: Disposable;
+  /** What each step was last given with success, as text: equal text need not be applied again. */
+  readonly #done = new Map<string, string>();
+  #failing: Record<string, readonly string[]> = {};
+  #applied = -1;
+  #wanted = false;
+  #closed = false;
+  #running: Promise<void> | undefined;
+  #backoff: Backoff = backoff(RETRY_FIRST_MS, RETRY_MAX_MS);
+  #retry: Timer | undefined;
+
+  constructor(deps: ControlDeps) {
+    this.#deps = deps;
+    this.#subscription = deps.model.rowsChanged(() => void this.converge());
+  }
+
+  get convergence(): Convergence {
+    return { applied: this.#applied, failing: this.#failing };
+  }
+
+  /** Applies the newest rows; calls while it runs are merged into one more pass. Resolves when that is through. */
+  converge(): Promise<void> {
+    this.#wanted = true;
+    this.#running ??= this.#run();
+    return this.#running;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#subscription[Symbol.dispose]();
+    this.#retry?.cancel();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // Changes of the same turn of the event loop belong together.
+    await Promise.resolve();
+    while (this.#wanted && !this.#closed) {
+      this.#wanted = false;
+      await this.#pass();
+    }
+    this.#running = undefined;
+  }
+
+  async #pass(): Promise<void> {
+    const { model, steps, log, clock } = this.#deps;
+    const config = model.compileAll();
+    const failing: Record<string, readonly string[]> = {};
+    for (const step of steps) {
+      const text = JSON.stringify(config[step.name]);
+      if (this.#done.get(step.name) === text) continue;
+      const errors = await step.apply(config[step.name]);
+      if (errors.length === 0) {
+        this.#done.set(step.name, text);
+      } else {
+        this.#done.delete(step.name);
+        failing[step.name] = errors;
+        log.error({ service: step.name, errors }, 'the configuration could not be applied whole');
+      }
+    }
+    this.#failing = failing;
+    this.#applied = config.revision;
+    this.#retry?.cancel();
+    if (Object.keys(failing).length === 0) {
+      this.#backoff = healthy(this.#backoff);
+      log.debug({ revision: config.revision }, 'converged');
+      return;
+    }
+    this.#backoff = failed(this.#backoff);
+    this.#retry = clock.after(delayMs(this.#backoff), () => void this.converge());
+  }
+}

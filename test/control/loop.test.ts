@@ -1,0 +1,92 @@
+import t from 'tap';
+import { Control, type Step } from '../../src/control/loop.ts';
+import type { CompiledConfig } from '../../src/tr181/model.ts';
+import { FakeClock } from '../lib/clock.ts';
+import { MemoryLog } from '../lib/log.ts';
+
+function house(apply: (name: string, value: unknown) => Promise<readonly string[]>) {
+  let listener: (revision: number) => void = () => {};
+  const rows = { revision: 1, network: 'n1', dhcpClient: 'd1', firewall: 'f1' };
+  const clock = new FakeClock();
+  const order = ['firewall', 'dhcpClient', 'network'] as const;
+  const control = new Control({
+    model: {
+      compileAll: () => ({ ...rows }) as unknown as CompiledConfig,
+      rowsChanged: (l) => {
+        listener = l;
+        return {
+          [Symbol.dispose]: () => {
+            listener = () => {};
+          },
+        };
+      },
+    },
+    steps: order.map((name): Step => ({ name, apply: (value) => apply(name, value) })),
+    clock,
+    log: new MemoryLog(),
+  });
+  return { control, clock, rows, changed: () => listener(rows.revision) };
+}
+
+t.test('steps are applied in order, and only those whose share changed', async (t) => {
+  const calls: string[] = [];
+  const { control, rows, changed } = house(async (name, value) => {
+    calls.push(`${name}=${value}`);
+    return [];
+  });
+  await control.converge();
+  t.same(calls, ['firewall=f1', 'dhcpClient=d1', 'network=n1']);
+  rows.network = 'n2';
+  rows.revision = 2;
+  changed();
+  await control.converge();
+  t.same(calls.slice(3), ['network=n2']);
+  t.same(control.convergence, { applied: 2, failing: {} });
+  await control[Symbol.asyncDispose]();
+});
+
+t.test('changes during a pass are merged, and the last one arrives', async (t) => {
+  const calls: string[] = [];
+  const gate: (() => void)[] = [];
+  const { control, rows, changed } = house(async (name, value) => {
+    calls.push(`${name}=${value}`);
+    if (name === 'firewall') await new Promise<void>((resolve) => gate.push(resolve));
+    return [];
+  });
+  const first = control.converge();
+  while (gate.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 2; i <= 100; i++) {
+    rows.network = `n${i}`;
+    rows.revision = i;
+    changed();
+  }
+  gate.shift()?.();
+  await first;
+  t.equal(control.convergence.applied, 100);
+  t.ok(calls.includes('network=n100'));
+  t.ok(calls.length <= 6, `${calls.length} calls for 100 changes`);
+  await control[Symbol.asyncDispose]();
+});
+
+t.test('a failing step keeps none from its turn and is tried again', async (t) => {
+  let broken = true;
+  const calls: string[] = [];
+  const { control, clock } = house(async (name) => {
+    calls.push(name);
+    return name === 'dhcpClient' && broken ? ['no'] : [];
+  });
+  await control.converge();
+  t.same(calls, ['firewall', 'dhcpClient', 'network']);
+  t.same(control.convergence.failing, { dhcpClient: ['no'] });
+  t.equal(clock.nextDelayMs, 1000);
+  clock.advance(1000);
+  await control.converge();
+  t.same(calls.slice(3), ['dhcpClient']);
+  t.equal(clock.nextDelayMs, 2000);
+  broken = false;
+  clock.advance(2000);
+  await control.converge();
+  t.same(control.convergence.failing, {});
+  await control[Symbol.asyncDispose]();
+  t.equal(clock.pending, 0);
+});
