@@ -61,7 +61,8 @@ export class Client {
   #state: ClientState = INITIAL;
   readonly #runner: Runner;
   #tap: { readonly tap: PacketTap; readonly ifIndex: number } | undefined;
-  #carrier = false;
+  /** Undefined until the link was first looked at. */
+  #carrier: boolean | undefined;
   #view: WireView = NOTHING_SEEN;
   #lastAddress: Ipv4 | undefined;
   /** The client that an earlier daemon started: what it spooled counts, though it may be dead by now. */
@@ -163,13 +164,13 @@ export class Client {
     const replaced = this.#tap !== undefined && this.#tap.ifIndex !== link?.ifIndex;
     if (link === undefined || replaced) {
       // The address went with the interface; another one by the same name starts from nothing.
-      this.#carrier = false;
+      this.#carrier = undefined;
       this.#closeTap();
       if (this.#state.held !== undefined) this.#dispatch({ type: 'stop' });
       this.#runner.tell({ type: 'gone' });
     }
     if (link === undefined) return;
-    const cameBack = link.carrier && !this.#carrier && this.#tap !== undefined;
+    const cameBack = link.carrier && this.#carrier === false;
     this.#carrier = link.carrier;
     this.#openTap();
     // On a link that is down the first DISCOVER would only be lost, and the next comes seconds later.
@@ -241,7 +242,7 @@ export class Client {
     const reasons = [...(trouble === undefined ? [] : [trouble]), ...this.#remarks];
     if (misconfigured) reasons.unshift('Interface names no interface');
     else if (this.#runner.state === 'Absent') reasons.unshift(`no interface ${ifName}`);
-    else if (enable && !this.#carrier) reasons.unshift(`no link on ${ifName}`);
+    else if (this.#carrier === false) reasons.unshift(`no link on ${ifName}`);
     const error = trouble !== undefined || this.#runner.state === 'Absent';
     return {
       id: this.#config.id,

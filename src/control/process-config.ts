@@ -1,0 +1,84 @@
+/**
+ * The configuration file: rows laid down at first start, and the little that belongs to the process
+ * alone. There is no second way to configure: after the first start the model is the state.
+ */
+import type { LogLevel } from '../base/log.ts';
+import { err, ok, type Result } from '../base/result.ts';
+
+export interface ProcessConfig {
+  readonly interfaces: {
+    /** Kernel name of the interface towards the ISP. */
+    readonly wan: string | undefined;
+    /** Kernel names of the interfaces towards the LAN; several become a bridge. */
+    readonly lan: readonly string[];
+  };
+  readonly logLevel: LogLevel;
+  /** TR-181 path → value, laid over the defaults at first start. */
+  readonly rows: Readonly<Record<string, string>>;
+}
+
+export const DEFAULT_CONFIG: ProcessConfig = {
+  interfaces: { wan: undefined, lan: [] },
+  logLevel: 'info',
+  rows: {},
+};
+
+const LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
+const IFNAME = /^[A-Za-z0-9_.:@+-]{1,15}$/;
+
+/** Every fault of the file at once, each with the place in it. */
+export function parseProcessConfig(text: string): Result<ProcessConfig, readonly string[]> {
+  let file: unknown;
+  try {
+    file = JSON.parse(text);
+  } catch (cause) {
+    return err([`not JSON: ${cause instanceof Error ? cause.message : String(cause)}`]);
+  }
+  const faults: string[] = [];
+  const top = section(file, 'the file', ['interfaces', 'log', 'rows'], faults);
+  const interfaces = section(top['interfaces'] ?? {}, 'interfaces', ['wan', 'lan'], faults);
+  const log = section(top['log'] ?? {}, 'log', ['level'], faults);
+  const wan = interfaces['wan'];
+  if (wan !== undefined && !isIfName(wan)) faults.push('interfaces.wan: not an interface name');
+  const lan = interfaces['lan'] ?? [];
+  if (!Array.isArray(lan) || !lan.every(isIfName)) {
+    faults.push('interfaces.lan: not a list of interface names');
+  } else if (new Set([...lan, wan]).size !== lan.length + 1) {
+    faults.push('interfaces: an interface is named twice');
+  }
+  const level = log['level'] ?? DEFAULT_CONFIG.logLevel;
+  if (!LEVELS.includes(String(level))) faults.push(`log.level: not one of ${LEVELS.join(', ')}`);
+  const rows = section(top['rows'] ?? {}, 'rows', undefined, faults);
+  for (const [path, value] of Object.entries(rows)) {
+    if (!['string', 'number', 'boolean'].includes(typeof value)) {
+      faults.push(`rows.${path}: not a text, number or boolean`);
+    }
+  }
+  if (faults.length > 0) return err(faults);
+  return ok({
+    interfaces: { wan: wan as string | undefined, lan: lan as readonly string[] },
+    logLevel: level as LogLevel,
+    rows: Object.fromEntries(Object.entries(rows).map(([path, value]) => [path, String(value)])),
+  });
+}
+
+const isIfName = (value: unknown): value is string =>
+  typeof value === 'string' && IFNAME.test(value);
+
+function section(
+  value: unknown,
+  name: string,
+  known: readonly string[] | undefined,
+  faults: string[],
+): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    faults.push(`${name}: not an object`);
+    return {};
+  }
+  for (const key of Object.keys(value)) {
+    if (known !== undefined && !known.includes(key)) {
+      faults.push(`${name}: unknown key ${JSON.stringify(key)}; known are ${known.join(', ')}`);
+    }
+  }
+  return value as Readonly<Record<string, unknown>>;
+}

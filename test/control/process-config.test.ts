@@ -1,0 +1,45 @@
+import t from 'tap';
+import { DEFAULT_CONFIG, parseProcessConfig } from '../../src/control/process-config.ts';
+
+t.test('a whole file, and an empty one', async (t) => {
+  t.same(parseProcessConfig('{}'), { ok: true, value: DEFAULT_CONFIG });
+  const text = JSON.stringify({
+    interfaces: { wan: 'wan0', lan: ['lan0', 'lan1'] },
+    log: { level: 'debug' },
+    rows: { 'Device.DHCPv4.Client.1.Enable': true, 'Device.DHCPv4.Client.1.X': 5 },
+  });
+  t.same(parseProcessConfig(text), {
+    ok: true,
+    value: {
+      interfaces: { wan: 'wan0', lan: ['lan0', 'lan1'] },
+      logLevel: 'debug',
+      rows: { 'Device.DHCPv4.Client.1.Enable': 'true', 'Device.DHCPv4.Client.1.X': '5' },
+    },
+  });
+});
+
+t.test('all faults at once, each with its place', async (t) => {
+  const text = JSON.stringify({
+    interfaces: { wan: 'a b', lan: ['x', 'x'] },
+    log: { level: 'loud' },
+    rows: { a: null },
+    colour: 1,
+  });
+  const parsed = parseProcessConfig(text);
+  t.equal(parsed.ok, false);
+  if (parsed.ok) return;
+  for (const says of [
+    /unknown key "colour"/,
+    /interfaces\.wan/,
+    /named twice/,
+    /log\.level/,
+    /rows\.a/,
+  ]) {
+    t.ok(
+      parsed.error.some((fault) => says.test(fault)),
+      String(says),
+    );
+  }
+  t.match(parseProcessConfig('{'), { ok: false, error: [/not JSON/] });
+  t.match(parseProcessConfig('[]'), { ok: false, error: [/not an object/] });
+});
