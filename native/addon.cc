@@ -1,0 +1,47 @@
+// What the module exports. All state hangs on the Addon of one environment: no globals, so the
+// module may be loaded in any number of workers and more than once in each.
+
+#include <cstdlib>
+#include <ctime>
+
+#include "args.h"
+#include "reactor.h"
+
+namespace gatehouse {
+
+namespace {
+
+// boottimeMs(): CLOCK_BOOTTIME, which counts suspend (clock_gettime(2))
+napi_value boottimeMs(napi_env env, napi_callback_info) {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  napi_value out = nullptr;
+  napi_create_double(env, static_cast<double>(now.tv_sec) * 1e3 +
+                              static_cast<double>(now.tv_nsec) / 1e6, &out);
+  return out;
+}
+
+void onEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) {
+  auto* addon = static_cast<Addon*>(data);
+  for (Reactor* r = addon->reactors; r != nullptr; r = r->next) r->shutdown();
+  addon->ending = true;
+  settle(addon);
+}
+
+napi_value init(napi_env env, napi_value exports) {
+  auto* addon = static_cast<Addon*>(calloc(1, sizeof(Addon)));
+  if (addon == nullptr) return nullptr;
+  if (napi_add_async_cleanup_hook(env, onEnvironmentEnd, addon, &addon->hook) != napi_ok) {
+    free(addon);
+    return nullptr;
+  }
+  static const Method methods[] = {{"createReactor", createReactor}, {"boottimeMs", boottimeMs}};
+  if (!define(env, exports, methods, addon) || !definePrivileges(env, exports)) return nullptr;
+  return exports;
+}
+
+}  // namespace
+
+}  // namespace gatehouse
+
+NAPI_MODULE_INIT() { return gatehouse::init(env, exports); }

@@ -1,0 +1,157 @@
+// One reactor: an epoll set of descriptors, a batch of events for JavaScript and a list of
+// writes from it, all in three buffers that both sides share. See native/README.md.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <node_api.h>
+#include <uv.h>
+
+namespace gatehouse {
+
+enum class Kind : uint8_t { kFree, kListener, kConnection, kMonitor, kTap, kProcess, kRequest };
+
+// First word of an event; src/os/linux/native.ts has the same numbers.
+enum class What : int32_t {
+  kAccepted = 1,  // connection id, pid, uid, gid
+  kRefused = 2,   // no descriptor was left for it
+  kData = 3,      // offset and length in the input buffer
+  kClosed = 4,    // errno, 0 for an orderly end
+  kDrained = 5,
+  kFinished = 6,  // the end of finish(): queue empty or lost, descriptor closed
+  kDatagram = 7,  // offset, length
+  kOverrun = 8,
+  kFrame = 9,  // offset, length, 1 if outgoing
+  kExited = 10,
+};
+
+// The control buffer, in 32-bit words; src/os/linux/native.ts has the same numbers.
+constexpr size_t kInBatch = 0;   // JavaScript is being called with a batch: writes may wait for its end
+constexpr size_t kNext = 1;      // the event to be handled next
+constexpr size_t kOutCount = 2;  // entries in the list of writes
+constexpr size_t kOutBytes = 3;  // bytes in the output buffer
+constexpr size_t kEvents = 8;
+constexpr size_t kEventWords = 6;
+constexpr size_t kMaxEvents = 256;
+constexpr size_t kWrites = kEvents + kEventWords * kMaxEvents;
+constexpr size_t kMaxWrites = 512;  // pairs of id and length
+constexpr size_t kQueued = kWrites + 2 * kMaxWrites;
+constexpr size_t kSlotBits = 13;
+constexpr size_t kSlots = 1 << kSlotBits;  // descriptors of one reactor at a time
+constexpr size_t kControlWords = kQueued + kSlots;
+
+constexpr size_t kInputBytes = 512 * 1024;
+constexpr size_t kOutputBytes = 256 * 1024;
+// A descriptor may take this much of one batch, so that none starves the others.
+constexpr size_t kReadBytes = 128 * 1024;
+constexpr size_t kDatagramBytes = 64 * 1024;
+
+// A queue of bytes the kernel has not taken. Plain malloc: a failure is an answer, not a crash.
+struct Queue {
+  uint8_t* data = nullptr;
+  size_t head = 0;
+  size_t size = 0;
+  size_t capacity = 0;
+
+  bool append(const uint8_t* bytes, size_t length);
+  void consume(size_t length);
+  void clear();
+};
+
+struct Entry {
+  Kind kind = Kind::kFree;
+  bool finishing = false;  // a connection after finish()
+  bool silent = false;     // a process after release: reaped, but nobody is told
+  bool child = false;      // a process of our own, to be reaped
+  int fd = -1;
+  int32_t id = 0;
+  int32_t failed = 0;  // errno of a connection that lost bytes
+  uint32_t generation = 0;
+  uint32_t interest = 0;
+  int32_t chain = -1;  // first entry of the list of writes for it, during flush
+  int32_t chainEnd = -1;
+  uint32_t dropped = 0;  // of a tap
+  Queue queue;
+};
+
+struct Addon;
+
+struct Reactor {
+  Addon* addon = nullptr;
+  Reactor* next = nullptr;
+  napi_env env = nullptr;
+  napi_ref callback = nullptr;
+  napi_ref buffers[3] = {};
+  uv_loop_t* loop = nullptr;
+  uv_poll_t poll;        // follows: libuv watches our epoll set
+  uv_prepare_t prepare;  // leads: we wait for libuv's set and ours before libuv polls
+  uv_idle_t idle;
+  bool leads = false;
+  bool started = false;
+  bool closed = false;
+  bool waiting = false;
+  int handles = 0;  // libuv handles not closed yet
+  int epoll = -1;
+  int spare = -1;  // given up for a moment to accept and refuse when descriptors run out
+  int32_t* control = nullptr;
+  uint8_t* input = nullptr;
+  uint8_t* output = nullptr;
+  size_t inputUsed = 0;
+  int32_t events = 0;
+  size_t open = 0;       // entries that keep the process alive
+  size_t freeCount = 0;  // free slots, oldest first to keep ids from coming back soon
+  size_t freeHead = 0;
+  uint16_t freeSlots[kSlots];
+  Entry* slots[kSlots] = {};
+
+  Entry* find(int32_t id) const {
+    Entry* e = slots[static_cast<size_t>(id) & (kSlots - 1)];
+    return e != nullptr && e->kind != Kind::kFree && e->id == id ? e : nullptr;
+  }
+  Entry* find(int32_t id, Kind kind) const {
+    Entry* e = find(id);
+    return e != nullptr && e->kind == kind ? e : nullptr;
+  }
+  // Takes over `fd` in any case; nullptr with errno set when there is no slot or epoll refuses.
+  Entry* add(Kind kind, int fd, uint32_t interest);
+  bool want(Entry* e, uint32_t interest);
+  // Closes and forgets. The id never fits again.
+  void drop(Entry* e);
+  void keepAlive(int delta);
+  void push(What what, int32_t id, int32_t a = 0, int32_t b = 0, int32_t c = 0, int32_t d = 0);
+  int32_t& queued(const Entry* e) {
+    return control[kQueued + (static_cast<size_t>(e->id) & (kSlots - 1))];
+  }
+  void turn(int timeoutMs);
+  void dispatch();
+  void shutdown();
+};
+
+// What one environment holds; freed when all libuv handles of all its reactors are closed.
+struct Addon {
+  Reactor* reactors = nullptr;
+  napi_async_cleanup_hook_handle hook = nullptr;
+  bool ending = false;
+};
+
+void settle(Addon* addon);
+
+// Each kind's reaction to readiness. They push at most kEventsPerTurn events, except the
+// listener, which looks for room itself.
+constexpr int32_t kEventsPerTurn = 16;
+void listenerReady(Reactor* r, Entry* e);
+void connectionReady(Reactor* r, Entry* e, uint32_t ready);
+void monitorReady(Reactor* r, Entry* e);
+void tapReady(Reactor* r, Entry* e);
+void processReady(Reactor* r, Entry* e);
+void flush(Reactor* r);
+
+bool defineUnix(napi_env env, napi_value target, Reactor* r);
+bool defineNetlink(napi_env env, napi_value target, Reactor* r);
+bool definePacket(napi_env env, napi_value target, Reactor* r);
+bool defineProcess(napi_env env, napi_value target, Reactor* r);
+bool definePrivileges(napi_env env, napi_value target);
+napi_value createReactor(napi_env env, napi_callback_info info);
+
+}  // namespace gatehouse

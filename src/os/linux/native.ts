@@ -1,0 +1,204 @@
+/**
+ * The binding of the native addon: loads it, checks arguments, and deals events out to whoever
+ * owns the descriptor. Numbers here are those of native/reactor.h.
+ */
+import { fileURLToPath } from 'node:url';
+import { BugError, errorCode, errorMessage, SystemError } from '../../base/errors.ts';
+
+export const What = {
+  accepted: 1,
+  refused: 2,
+  data: 3,
+  closed: 4,
+  drained: 5,
+  finished: 6,
+  datagram: 7,
+  overrun: 8,
+  frame: 9,
+  exited: 10,
+} as const;
+
+const IN_BATCH = 0;
+const NEXT = 1;
+const OUT_COUNT = 2;
+const OUT_BYTES = 3;
+const EVENTS = 8;
+const EVENT_WORDS = 6;
+const WRITES = EVENTS + EVENT_WORDS * 256;
+const MAX_WRITES = 512;
+const QUEUED = WRITES + 2 * MAX_WRITES;
+const SLOT_MASK = 8191;
+const OUTPUT_BYTES = 256 * 1024;
+/** Longer writes go to the kernel straight from the caller's bytes. */
+const DIRECT_BYTES = 32 * 1024;
+
+/** One native reactor. Numbers below 0 are `-errno`; ids are never reused. */
+export interface RawReactor {
+  readonly control: ArrayBuffer;
+  readonly input: ArrayBuffer;
+  readonly output: ArrayBuffer;
+  shutdown(): void;
+  listen(path: string, mode: number, backlog: number): number;
+  connect(path: string): number;
+  /** Fills pid, uid, gid. */
+  credentials(id: number, out: Uint32Array): number;
+  flush(): void;
+  send(id: number, bytes: Uint8Array): number;
+  close(id: number): number;
+  finish(id: number): number;
+  requests(protocol: number, receiveBytes: number): number;
+  transact(id: number, request: Uint8Array, lastSequence: number): ArrayBuffer | number;
+  monitor(protocol: number, groups: Uint32Array, receiveBytes: number): number;
+  tap(ifIndex: number, program: Uint32Array, receiveBytes: number): number;
+  tapDropped(id: number): number;
+  spawn(file: string, args: readonly string[]): number;
+  watch(pid: number, child: 0 | 1): number;
+  signal(id: number, signal: number): number;
+  release(id: number): number;
+}
+
+export interface Native {
+  createReactor(leads: boolean, onBatch: (count: number) => void): RawReactor | number;
+  /** CLOCK_BOOTTIME in ms. */
+  boottimeMs(): number;
+  /** Drops to the user, keeps the three capabilities and executes `file`; comes back only by throwing. */
+  lowerAndExecute(
+    uid: number,
+    gid: number,
+    file: string,
+    args: readonly string[],
+    environment: readonly string[],
+  ): never;
+}
+
+const BUILT = new URL('../../../build/native/gatehouse.node', import.meta.url);
+
+/** Loads the addon; safe in any number of workers and more than once in each. */
+export function loadNative(path: string = fileURLToPath(BUILT)): Native {
+  const module: { exports: Partial<Native> } = { exports: {} };
+  try {
+    process.dlopen(module, path);
+  } catch (thrown) {
+    throw new SystemError(
+      `cannot load the native addon: ${errorMessage(thrown)}`,
+      errorCode(thrown),
+      { cause: thrown, remedy: 'build it: scripts/build-native' },
+    );
+  }
+  const { createReactor, boottimeMs, lowerAndExecute } = module.exports;
+  if (!createReactor || !boottimeMs || !lowerAndExecute) {
+    throw new SystemError(`${path} is not the native addon of this version`, 'ENOEXEC', {
+      remedy: 'build it: scripts/build-native',
+    });
+  }
+  return { createReactor, boottimeMs, lowerAndExecute };
+}
+
+/** The owner of a descriptor: gets each of its events (`What`) with up to four numbers. */
+export interface Sink {
+  event(what: number, a: number, b: number, c: number, d: number): void;
+}
+
+/**
+ * One epoll set and all descriptors in it. `leads` lets it wait for Node's loop and its own
+ * descriptors at once, which makes a message about a third cheaper; only one reactor of a thread
+ * may lead, so only `main.ts` asks for it.
+ */
+export class Reactor implements AsyncDisposable {
+  readonly raw: RawReactor;
+  readonly input: Uint8Array;
+  readonly #control: Int32Array;
+  readonly #output: Uint8Array;
+  readonly #sinks = new Map<number, Sink>();
+
+  constructor(native: Native, options: { readonly leads?: boolean } = {}) {
+    const raw = native.createReactor(options.leads ?? false, (count) => this.#batch(count));
+    if (typeof raw === 'number') throw new BugError(`the reactor did not start: ${raw}`);
+    this.raw = raw;
+    this.#control = new Int32Array(raw.control);
+    this.#output = new Uint8Array(raw.output);
+    this.input = new Uint8Array(raw.input);
+  }
+
+  /** Descriptors that have an owner. */
+  get open(): number {
+    return this.#sinks.size;
+  }
+
+  attach(id: number, sink: Sink): void {
+    this.#sinks.set(id, sink);
+  }
+
+  detach(id: number): void {
+    this.#sinks.delete(id);
+  }
+
+  /** Closes a descriptor and forgets its owner; events of it still in this batch are lost. Idempotent. */
+  close(id: number): void {
+    this.#sinks.delete(id);
+    this.raw.close(id);
+  }
+
+  /** Bytes of a connection that the kernel has not taken, those of the running batch included. */
+  queuedBytes(id: number): number {
+    return this.#control[QUEUED + (id & SLOT_MASK)] ?? 0;
+  }
+
+  /**
+   * Copies `bytes` to the list of writes. Inside a batch they leave at its end, together with
+   * all others for that connection; else at once. False when `limit` would be passed.
+   */
+  write(id: number, bytes: Uint8Array, limit: number): boolean {
+    const control = this.#control;
+    const slot = QUEUED + (id & SLOT_MASK);
+    const length = bytes.byteLength;
+    let queued = control[slot] ?? 0;
+    if (queued + length > limit) {
+      if (queued === 0) return false;
+      this.raw.flush();
+      queued = control[slot] ?? 0;
+      if (queued + length > limit) return false;
+    }
+    if (length >= DIRECT_BYTES) return this.raw.send(id, bytes) === 0;
+    let count = control[OUT_COUNT] ?? 0;
+    let used = control[OUT_BYTES] ?? 0;
+    if (count === MAX_WRITES || used + length > OUTPUT_BYTES) {
+      this.raw.flush();
+      count = 0;
+      used = 0;
+      queued = control[slot] ?? 0;
+    }
+    this.#output.set(bytes, used);
+    control[WRITES + 2 * count] = id;
+    control[WRITES + 2 * count + 1] = length;
+    control[OUT_COUNT] = count + 1;
+    control[OUT_BYTES] = used + length;
+    control[slot] = queued + length;
+    if (control[IN_BATCH] === 0) this.raw.flush();
+    return true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#sinks.clear();
+    this.raw.shutdown();
+  }
+
+  #batch(count: number): void {
+    const control = this.#control;
+    // A handler that throws ends this call; the native side reports it and calls again for the
+    // events after it, so the place is kept in the shared buffer.
+    for (let i = control[NEXT] ?? count; i < count; i++) {
+      control[NEXT] = i + 1;
+      const at = EVENTS + EVENT_WORDS * i;
+      const sink = this.#sinks.get(control[at + 1] ?? 0);
+      if (sink === undefined) continue;
+      sink.event(
+        control[at] ?? 0,
+        control[at + 2] ?? 0,
+        control[at + 3] ?? 0,
+        control[at + 4] ?? 0,
+        control[at + 5] ?? 0,
+      );
+    }
+  }
+}
