@@ -115,6 +115,18 @@ export interface DelDone {
   readonly emptied: readonly Change[];
 }
 
+/** Rows and values to lay down at once, under fixed instance numbers. */
+export interface LayDownPlan {
+  /** Numbers of rows that the system will make, by key (`eth0` is Device.Ethernet.Interface.1). */
+  readonly system: readonly {
+    readonly table: string;
+    readonly key: string;
+    readonly instance: number;
+  }[];
+  /** Full paths of parameters; rows that they name and that do not exist are added. */
+  readonly values: readonly Change[];
+}
+
 export interface InstanceRow {
   /** Object path with its final dot. */
   readonly path: string;
@@ -219,7 +231,10 @@ export interface CompiledConfig {
 export interface Model extends Disposable {
   /** Of the rows; grows by one with each write, survives restarts. */
   readonly revision: number;
-  /** In tree order. `maxDepth` counts object levels below the path; 0 or absent is all. */
+  /**
+   * In tree order. `maxDepth` 1 gives the parameters of the object itself (of a table: of its rows),
+   * 2 those of the objects below too, and so on; 0 or absent gives all.
+   */
   get(paths: readonly string[], options?: { readonly maxDepth?: number }): readonly GetAnswer[];
   /** All or nothing: every fault is reported, and nothing is written when there is one. Durable when it resolves. */
   set(changes: readonly Change[], origin: Origin): Promise<Result<WriteDone, readonly Fault[]>>;
@@ -231,6 +246,8 @@ export interface Model extends Disposable {
   ): Promise<Result<AddDone, readonly Fault[]>>;
   /** Rows by object path; a search that finds none deletes none. All or nothing. */
   del(paths: readonly string[], origin: Origin): Promise<Result<DelDone, readonly Fault[]>>;
+  /** Like `set`, but adds the rows that the paths name; Alias can be given. For the first start. */
+  layDown(plan: LayDownPlan, origin: Origin): Promise<Result<WriteDone, readonly Fault[]>>;
   /** Rows at and below `path`; `firstLevel` stops at the first table. */
   instances(
     path: string,

@@ -1,0 +1,21 @@
+/** From rows to the whole desired state of each service. Pure. */
+import type { CompiledConfig } from './model.ts';
+import { compileDhcpClient } from './objects/dhcpv4-client.ts';
+import { compileResolvers } from './objects/dns-client.ts';
+import { compilePorts } from './objects/ethernet.ts';
+import { compileInterfaces } from './objects/ip.ts';
+import { compileFirewall } from './objects/nat.ts';
+import { compileForwarding, compileRoutes } from './objects/routing.ts';
+import type { RowReader } from './reader.ts';
+
+export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> => ({
+  network: {
+    interfaces: compileInterfaces(rows),
+    routes: compileRoutes(rows),
+    ...compileResolvers(rows),
+    forwarding: compileForwarding(rows),
+    ports: compilePorts(rows),
+  },
+  dhcpClient: compileDhcpClient(rows),
+  firewall: compileFirewall(rows),
+});

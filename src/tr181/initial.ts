@@ -1,0 +1,113 @@
+/**
+ * The rows of a first start: a router with one WAN by DHCP and one LAN, masqueraded. The
+ * configuration file's own rows come on top.
+ */
+import type { Result } from '../base/result.ts';
+import type { Change, Fault, Model, Origin, WriteDone } from './model.ts';
+import { ETHERNET } from './objects/interfaces.ts';
+
+export interface InitialSetup {
+  /** Kernel names. */
+  readonly wan: string | undefined;
+  /** Several make a bridge. */
+  readonly lan: readonly string[];
+  /** Full parameter path → value; they win over the defaults here, and add rows where they name new ones. */
+  readonly overrides: Readonly<Record<string, string>>;
+}
+
+const REQUESTED_OPTIONS: readonly number[] = [
+  1, // subnet mask
+  3, // routers
+  6, // resolvers
+  12, // host name
+  15, // domain
+  26, // MTU
+  28, // broadcast address
+  33, // static routes
+  42, // NTP servers
+  51, // lease time
+  54, // server
+  58, // T1
+  59, // T2
+  119, // search domains (RFC 3397)
+  121, // classless routes (RFC 3442)
+  249, // classless routes, the number that older servers use
+];
+
+const ORIGIN: Origin = { user: 'gatehouse', via: 'config' };
+
+/** Lays everything down in one write, checked like any other; all faults come together. */
+export function layDownInitial(
+  model: Model,
+  setup: InitialSetup,
+): Promise<Result<WriteDone, readonly Fault[]>> {
+  const names = [...(setup.wan === undefined ? [] : [setup.wan]), ...setup.lan];
+  const system = names.map((key, i) => ({ table: ETHERNET, key, instance: i + 1 }));
+  const port = (name: string): string => `${ETHERNET}${names.indexOf(name) + 1}`;
+  const values = new Map<string, string>(
+    [
+      ...general(),
+      ...(setup.wan === undefined ? [] : wan(port(setup.wan))),
+      ...(setup.lan.length === 0 ? [] : lan(setup.lan.map(port))),
+      ...Object.entries(setup.overrides).map(([path, value]) => ({ path, value })),
+    ].map(({ path, value }) => [path, value]),
+  );
+  const changes = [...values].map(([path, value]) => ({ path, value }));
+  return model.layDown({ system, values: changes }, ORIGIN);
+}
+
+const row = (object: string, values: Readonly<Record<string, string>>): Change[] =>
+  Object.entries(values).map(([name, value]) => ({ path: `${object}${name}`, value }));
+
+const general = (): Change[] => [
+  ...row('Device.IP.Interface.3.', { Alias: 'loopback', Enable: 'true', Loopback: 'true' }),
+  ...row('Device.Routing.Router.1.', { Alias: 'main', Enable: 'true' }),
+  ...row('Device.DNS.Client.', { Enable: 'true' }),
+];
+
+const wan = (port: string): Change[] => [
+  ...row('Device.IP.Interface.1.', {
+    Alias: 'wan',
+    Enable: 'true',
+    LowerLayers: port,
+    X_GATEHOUSE_Zone: 'Wan',
+  }),
+  ...row('Device.NAT.InterfaceSetting.1.', {
+    Alias: 'wan',
+    Enable: 'true',
+    Interface: 'Device.IP.Interface.1',
+  }),
+  ...row('Device.DHCPv4.Client.1.', {
+    Alias: 'wan',
+    Enable: 'true',
+    Interface: 'Device.IP.Interface.1',
+  }),
+  // A server that comes back is found within 5 s: that is why these are shorter than TR-181's.
+  ...row('Device.DHCPv4.Client.1.Retransmission.', {
+    DiscoverInitialTimeout: '2',
+    DiscoverMaxTimeout: '2',
+  }),
+  ...REQUESTED_OPTIONS.flatMap((code, i) =>
+    row(`Device.DHCPv4.Client.1.ReqOption.${i + 1}.`, {
+      Alias: `option-${code}`,
+      Enable: 'true',
+      Order: String(i + 1),
+      Tag: String(code),
+    }),
+  ),
+];
+
+const lan = (ports: readonly string[]): Change[] => [
+  ...row('Device.IP.Interface.2.', {
+    Alias: 'lan',
+    Enable: 'true',
+    LowerLayers: ports.join(','),
+    X_GATEHOUSE_Zone: 'Lan',
+  }),
+  ...row('Device.IP.Interface.2.IPv4Address.1.', {
+    Alias: 'lan',
+    Enable: 'true',
+    IPAddress: '192.168.1.1',
+    SubnetMask: '255.255.255.0',
+  }),
+];

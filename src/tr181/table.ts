@@ -1,0 +1,172 @@
+/**
+ * The shapes that a file in `objects/` fills in. Tables are plain data; the engine does the rest:
+ * `NumberOfEntries`, Alias, defaults, checks, references, unique keys, schema and notifications.
+ */
+
+import type { SystemError } from '../base/errors.ts';
+import type { Result } from '../base/result.ts';
+import type { DhcpClientObserved } from '../services/dhcp-client/config.ts';
+import type { FirewallObserved } from '../services/firewall/config.ts';
+import type { NetworkObserved } from '../services/network/config.ts';
+import type { RowsView } from '../state/candidate.ts';
+import type { RowReader } from './reader.ts';
+import type { ValueSpec } from './types.ts';
+
+/** What each service publishes in `state/observed`, under these names. */
+export interface Observations {
+  readonly network: NetworkObserved;
+  readonly dhcpClient: DhcpClientObserved;
+  readonly firewall: FirewallObserved;
+}
+
+/** What `control` does for commands. */
+export interface ServiceCalls {
+  /** Asks the server for a new lease now; `id` as in `ClientConfig`. */
+  dhcpRenew(id: string, signal: AbortSignal): Promise<Result<void, SystemError>>;
+}
+
+export type LinkStats = NetworkObserved['links'][number]['stats'];
+
+/** Read-only look-ups for values that are computed when they are read. */
+export interface Lookups {
+  /** Fresh kernel counters of an interface. */
+  linkStats(ifName: string): LinkStats | undefined;
+  /** Whole text of a small file of /proc, /sys or /etc; undefined when it cannot be read. */
+  readText(path: string): string | undefined;
+  monoMs(): number;
+  wallMs(): number;
+}
+
+/** What the product is, for DeviceInfo. */
+export interface Product {
+  readonly name: string;
+  readonly version: string;
+}
+
+export interface ParamDef extends ValueSpec {
+  /** TR-181's access; absent is readOnly. `writeOnce` can be given when the row is added, then never. */
+  readonly access?: 'readWrite' | 'writeOnce';
+  readonly about: string;
+  readonly default?: string;
+  readonly units?: string;
+  /** It points to rows of these tables (`{i}` for instances). Strong: they must exist; when one goes, it is emptied. */
+  readonly ref?: { readonly targets: readonly string[]; readonly strong: boolean };
+  /** Never answered, never logged. */
+  readonly secret?: true;
+  /** Computed when read; changes cause no notification. */
+  readonly volatile?: true;
+  /** Why this differs from TR-181 (less is writable, fewer values), or why it exists beside it. */
+  readonly reason?: string;
+}
+
+export interface ArgumentDef extends ValueSpec {
+  readonly mandatory?: true;
+  readonly default?: string;
+}
+
+export interface CommandContext {
+  /** The object that the command belongs to, with its final dot. */
+  readonly object: string;
+  /** Canonical, with defaults. */
+  readonly args: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  readonly rows: RowReader;
+  readonly calls: ServiceCalls;
+  /** From now on the counters of `object` count from zero (until the daemon restarts). */
+  zeroCounters(): void;
+}
+
+export interface CommandDef {
+  readonly about: string;
+  readonly async?: true;
+  readonly input?: Readonly<Record<string, ArgumentDef>>;
+  readonly output?: Readonly<Record<string, ValueSpec>>;
+  /** Gives the output arguments, or why it failed, for people. */
+  run(context: CommandContext): Promise<Result<Readonly<Record<string, string>>, string>>;
+}
+
+export interface EventDef {
+  readonly about: string;
+  readonly args?: Readonly<Record<string, ValueSpec>>;
+}
+
+export interface ObjectDef {
+  /** `Device.DHCPv4.Client.{i}.`; a table's ends in `{i}.`. */
+  readonly path: string;
+  readonly about: string;
+  /** `add`: rows are added and deleted by users, `system`: made by the system, `both`. For tables only. */
+  readonly rows?: 'add' | 'system' | 'both';
+  /** Alias is always one, and holds for all rows; the others hold among enabled rows where there is an Enable. */
+  readonly uniqueKeys?: readonly (readonly string[])[];
+  /** The table has an enableParameter (TR-106). */
+  readonly enable?: 'Enable';
+  /** At most so many added rows. */
+  readonly maxRows?: number;
+  /** On a row made by the system, these may be written; all others may not. */
+  readonly systemWritable?: readonly string[];
+  readonly params: Readonly<Record<string, ParamDef>>;
+  readonly commands?: Readonly<Record<string, CommandDef>>;
+  readonly events?: Readonly<Record<string, EventDef>>;
+  /** Parameters, objects and commands that TR-181 has here and Gatehouse does not declare, with the reason. */
+  readonly omitted?: Readonly<Record<string, string>>;
+}
+
+/** A value, or how to compute a volatile one when it is read. */
+export type Reported = string | (() => string);
+export type ReportedValues = Readonly<Record<string, Reported>>;
+
+export interface ReportSink {
+  /** Values of an object that exists by itself or by its rows; `object` ends in a dot. */
+  put(object: string, values: ReportedValues): void;
+  /** A row that the system makes, found again by `key`; gives its path with the final dot. */
+  row(table: string, key: string, values: ReportedValues): string;
+  /** Like a volatile value, but counted from the last `Stats.Reset()` of `object`. */
+  counter(object: string, name: string, read: () => bigint): () => string;
+}
+
+export interface ReportContext {
+  readonly observed: Readonly<Partial<Observations>>;
+  readonly rows: RowReader;
+  readonly view: RowsView;
+  readonly lookups: Lookups;
+  readonly product: Product;
+}
+
+export interface CheckSink {
+  /** `path` is the full path of the parameter at fault. */
+  fault(path: string, message: string): void;
+}
+
+/** An observation to keep durably, such as a date. */
+export interface Fact {
+  readonly object: string;
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface ObjectGroup {
+  readonly name: string;
+  readonly objects: readonly ObjectDef[];
+  /** Reported again when one of these, or any row, changed. */
+  readonly inputs: readonly (keyof Observations)[];
+  report?(context: ReportContext, out: ReportSink): void;
+  /** What is worth keeping beyond a restart; asked after each report. */
+  facts?(context: ReportContext): readonly Fact[];
+  /** Checks that need the candidate as a whole. */
+  check?(rows: RowReader, out: CheckSink): void;
+}
+
+/** Alias of a table's rows (TR-106): given at creation or made up as `cpe-N`, then fixed. */
+export const ALIAS: ParamDef = {
+  type: 'Alias',
+  size: [0, 64],
+  access: 'writeOnce',
+  about: 'Name of the row for people and controllers; fixed once it is given.',
+};
+
+export const ENABLE: ParamDef = {
+  type: 'boolean',
+  access: 'readWrite',
+  default: 'false',
+  about: 'Whether the row is in use.',
+};

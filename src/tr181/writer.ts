@@ -1,0 +1,297 @@
+/** Set, add and delete: check everything, report every fault, write once, tell everybody. */
+import { SystemError } from '../base/errors.ts';
+import { err, ok, type Result } from '../base/result.ts';
+import { splitRow } from '../state/rows.ts';
+import { emptyReferences } from './checks.ts';
+import { accept, checkWhole, Draft, type DraftDeps, freeAlias, shown } from './draft.ts';
+import { layDown } from './lay-down.ts';
+import type {
+  AddDone,
+  Change,
+  DelDone,
+  Fault,
+  LayDownPlan,
+  Notice,
+  Origin,
+  WriteDone,
+} from './model.ts';
+import { badPath, type Target, unknownName } from './resolve.ts';
+import type { SchemaNode } from './schema.ts';
+
+/** Changes in one request: what a controller sends in practice has a few hundred. */
+export const MAX_CHANGES = 10_000;
+/** Rows that users can add to one table, unless its definition says less. */
+export const MAX_ROWS = 1024;
+
+/** One line of the audit trail. Values of secrets are undefined, as is `old` of a new row. */
+export interface AuditEntry {
+  readonly origin: Origin;
+  readonly op: 'set' | 'add' | 'del' | 'operate';
+  readonly path: string;
+  readonly old: string | undefined;
+  readonly new: string | undefined;
+  /** Revision of the rows that it made (of `operate`: that it ran on). */
+  readonly revision: number;
+  /** For `operate`: whether it was carried out. */
+  readonly outcome: 'done' | 'failed';
+}
+
+export interface WriterDeps extends DraftDeps {
+  readonly audit: (entry: AuditEntry) => void;
+  /** Called after a durable write with what changed. */
+  readonly written: (notices: readonly Notice[]) => void;
+}
+
+export class Writer {
+  readonly #deps: WriterDeps;
+
+  constructor(deps: WriterDeps) {
+    this.#deps = deps;
+  }
+
+  async set(
+    changes: readonly Change[],
+    origin: Origin,
+  ): Promise<Result<WriteDone, readonly Fault[]>> {
+    if (changes.length > MAX_CHANGES) return err([tooMany(changes.length)]);
+    const outcome = await this.#change((draft) => {
+      for (const change of changes) this.#setOne(draft, change);
+    });
+    if (!outcome.ok) return outcome;
+    const { draft, revision } = outcome.value;
+    this.#announce('set', draft, revision, origin, []);
+    return ok({ revision, changes: shown(draft) });
+  }
+
+  async add(
+    path: string,
+    values: Readonly<Record<string, string>>,
+    origin: Origin,
+  ): Promise<Result<AddDone, readonly Fault[]>> {
+    let added = { path: '', instance: 0 };
+    const outcome = await this.#change((draft) => {
+      const row = this.#addOne(draft, path, values);
+      if (row !== undefined) added = row;
+    });
+    if (!outcome.ok) return outcome;
+    const { draft, revision } = outcome.value;
+    this.#announce('add', draft, revision, origin, [{ kind: 'added', path: added.path }]);
+    const changes = shown(draft).filter((change) => change.path.startsWith(added.path));
+    return ok({ revision, instance: added.instance, path: added.path, changes });
+  }
+
+  async del(paths: readonly string[], origin: Origin): Promise<Result<DelDone, readonly Fault[]>> {
+    if (paths.length > MAX_CHANGES) return err([tooMany(paths.length)]);
+    let deleted: readonly string[] = [];
+    const outcome = await this.#change((draft) => {
+      deleted = this.#delAll(draft, paths);
+    });
+    if (!outcome.ok) return outcome;
+    const { draft, revision } = outcome.value;
+    const notices = deleted.map((path): Notice => ({ kind: 'removed', path }));
+    this.#announce('del', draft, revision, origin, notices);
+    return ok({ revision, deleted, emptied: shown(draft) });
+  }
+
+  async layDown(plan: LayDownPlan, origin: Origin): Promise<Result<WriteDone, readonly Fault[]>> {
+    let added: readonly string[] = [];
+    const outcome = await this.#change((draft) => {
+      added = layDown(draft, plan);
+    });
+    if (!outcome.ok) return outcome;
+    const { draft, revision } = outcome.value;
+    const notices = added.map((path): Notice => ({ kind: 'added', path }));
+    this.#announce('add', draft, revision, origin, notices);
+    return ok({ revision, changes: shown(draft) });
+  }
+
+  async #change(
+    fill: (draft: Draft) => void,
+  ): Promise<Result<{ draft: Draft; revision: number }, readonly Fault[]>> {
+    this.#deps.reports.refresh();
+    const outcome = await this.#deps.rows.change<Draft, readonly Fault[]>((candidate) => {
+      const draft = new Draft(candidate, this.#deps);
+      fill(draft);
+      checkWhole(draft);
+      return draft.faults.length === 0 ? ok(draft) : err(draft.faults);
+    });
+    if (outcome.ok) {
+      return ok({ draft: outcome.value.value, revision: outcome.value.revision });
+    }
+    if (!(outcome.error instanceof SystemError)) return err(outcome.error);
+    const { code, message, remedy } = outcome.error;
+    const full = ['ENOSPC', 'EDQUOT', 'MDB_MAP_FULL', 'MDB_TXN_FULL'].includes(code);
+    return err([
+      {
+        kind: full ? 'resources' : 'internal',
+        path: '',
+        message: `nothing was changed: ${message}`,
+        ...(remedy === undefined ? {} : { remedy }),
+      },
+    ]);
+  }
+
+  #setOne(draft: Draft, change: Change): void {
+    const found = draft.now.resolve(change.path);
+    if (!found.ok) {
+      draft.faults.push(found.error);
+      return;
+    }
+    for (const target of found.value) {
+      const { node, object, param } = target;
+      if (param === undefined) {
+        draft.faults.push(badPath(change.path, 'it names an object; a value goes to a parameter'));
+        continue;
+      }
+      const path = object + param.name;
+      const value = accept(draft, target, param, change.value, false);
+      if (value === undefined) continue;
+      const twice = draft.written.get(path);
+      if (twice !== undefined && twice.value !== value) {
+        const message = `${path} is set twice, to different values`;
+        draft.faults.push({ kind: 'conflict', path, message });
+        continue;
+      }
+      draft.put(node, object, param, value, draft.now.value(node, object, param));
+    }
+  }
+
+  #addOne(
+    draft: Draft,
+    path: string,
+    values: Readonly<Record<string, string>>,
+  ): { path: string; instance: number } | undefined {
+    const found = draft.now.resolve(path);
+    if (!found.ok) {
+      draft.faults.push(found.error);
+      return undefined;
+    }
+    const [target, second] = found.value;
+    if (target === undefined || second !== undefined || !target.isTable) {
+      draft.faults.push(
+        badPath(path, 'it must name exactly one table, such as Device.DHCPv4.Client.'),
+      );
+      return undefined;
+    }
+    const { node, object: table } = target;
+    if (!node.growable || target.system) {
+      const why = node.growable
+        ? 'the row above was made by the system'
+        : 'the system makes its rows';
+      draft.faults.push({
+        kind: 'notCreatable',
+        path,
+        message: `no rows can be added to ${table}: ${why}`,
+      });
+      return undefined;
+    }
+    const limit = node.def.maxRows ?? MAX_ROWS;
+    if (draft.candidate.instances(table).length >= limit) {
+      draft.faults.push({
+        kind: 'resources',
+        path,
+        message: `${table} has ${limit} rows already, and takes no more`,
+      });
+      return undefined;
+    }
+    const instance = draft.candidate.add(table);
+    const object = `${table}${instance}.`;
+    draft.touch(node, object);
+    const row: Target = { node, object, isTable: false, system: false, param: undefined };
+    for (const [name, text] of Object.entries(values)) {
+      const param = node.params.get(name);
+      if (param === undefined) {
+        draft.faults.push(unknownName(node, object, name, 'parameter', `${table}${name}`));
+        continue;
+      }
+      const value = accept(draft, row, param, text, true);
+      if (value !== undefined) draft.put(node, object, param, value, undefined);
+    }
+    const alias = node.params.get('Alias');
+    if (alias !== undefined && values['Alias'] === undefined) {
+      draft.put(node, object, alias, freeAlias(draft, node, table, instance), undefined);
+    }
+    return { path: object, instance };
+  }
+
+  #delAll(draft: Draft, paths: readonly string[]): readonly string[] {
+    const rows = new Map<string, SchemaNode>();
+    for (const path of paths) {
+      const found = draft.now.resolve(path);
+      if (!found.ok) {
+        draft.faults.push(found.error);
+        continue;
+      }
+      for (const { node, object, isTable, param, system } of found.value) {
+        if (isTable || param !== undefined || !node.table) {
+          draft.faults.push(badPath(path, 'it must name rows, such as Device.DHCPv4.Client.1.'));
+        } else if (system || !node.growable) {
+          draft.faults.push({
+            kind: 'notCreatable',
+            path: object,
+            message: `${object} was made by the system and cannot be deleted`,
+          });
+        } else rows.set(object, node);
+      }
+    }
+    // A row below another one that goes as well goes with it.
+    const deleted = [...rows.keys()].filter(
+      (path) => ![...rows.keys()].some((other) => other !== path && path.startsWith(other)),
+    );
+    for (const object of deleted) {
+      const { table, instance } = splitRow(object);
+      draft.candidate.remove(table, instance);
+      const node = rows.get(object);
+      if (node !== undefined) draft.touched.set(table, node);
+    }
+    for (const { object, name, old, value, node } of emptyReferences(
+      draft.candidate,
+      this.#deps.schema,
+      deleted,
+    )) {
+      draft.written.set(object + name, { node, object, name, old, value });
+      draft.touch(node, object);
+    }
+    return deleted;
+  }
+
+  #announce(
+    op: 'set' | 'add' | 'del',
+    draft: Draft,
+    revision: number,
+    origin: Origin,
+    rowNotices: readonly Notice[],
+  ): void {
+    const notices: Notice[] = [...rowNotices];
+    for (const notice of rowNotices) {
+      const entry = { origin, op, path: notice.path, revision, outcome: 'done' as const };
+      this.#deps.audit({ ...entry, old: undefined, new: undefined });
+    }
+    for (const { node, object, name, old, value } of draft.written.values()) {
+      if (old === value) continue;
+      const param = node.params.get(name);
+      if (param === undefined) continue;
+      const secret = param.def.secret === true;
+      const path = object + name;
+      this.#deps.audit({
+        origin,
+        op: op === 'del' ? 'set' : op,
+        path,
+        old: secret ? undefined : old,
+        new: secret ? undefined : value,
+        revision,
+        outcome: 'done',
+      });
+      if (old !== undefined) {
+        notices.push({ kind: 'value', path, value: secret ? '' : value, type: param.base });
+      }
+    }
+    this.#deps.written(notices);
+  }
+}
+
+const tooMany = (count: number): Fault => ({
+  kind: 'resources',
+  path: '',
+  message: `${count} changes in one request; at most ${MAX_CHANGES} are taken`,
+});
