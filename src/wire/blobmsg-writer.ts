@@ -12,6 +12,8 @@ import {
 import { encodeUtf8, utf8Bound } from './utf8.ts';
 
 const MAX_NAME_BYTES = 0xffff;
+/** A larger buffer is given back when the next message begins. */
+const KEEP_BYTES = 262_144;
 
 /**
  * Builds blobs into one buffer that grows and is used again. `failed` is sticky: the value was
@@ -31,6 +33,7 @@ export class BlobWriter {
   }
 
   reset(): void {
+    if (this.bytes.length > KEEP_BYTES) this.#use(new Uint8Array(KEEP_BYTES / 64));
     this.length = 0;
     this.failed = false;
   }
@@ -51,9 +54,13 @@ export class BlobWriter {
     }
     const grown = new Uint8Array(Math.max(need, 2 * this.bytes.length));
     grown.set(this.bytes.subarray(0, this.length));
-    this.bytes = grown;
-    this.#view = new DataView(grown.buffer);
+    this.#use(grown);
     return true;
+  }
+
+  #use(bytes: Uint8Array<ArrayBuffer>): void {
+    this.bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
   }
 
   u32(value: number): void {

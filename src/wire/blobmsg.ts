@@ -145,7 +145,8 @@ const TYPE_BY_ID: readonly BlobmsgType[] = [
 
 class Decoder {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  /** Made when a value needs it: most messages do without. */
+  #viewMade: DataView | undefined;
   readonly #limits: BlobmsgLimits;
   #values = 0;
   error: DecodeError | undefined;
@@ -158,8 +159,13 @@ class Decoder {
 
   constructor(bytes: Uint8Array, limits: BlobmsgLimits) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#limits = limits;
+  }
+
+  get #view(): DataView {
+    const { buffer, byteOffset, byteLength } = this.#bytes;
+    this.#viewMade ??= new DataView(buffer, byteOffset, byteLength);
+    return this.#viewMade;
   }
 
   table(start: number, end: number, depth: number): BlobmsgField[] {
@@ -237,7 +243,7 @@ class Decoder {
       case 'int16':
         return { type: 'int16', value: this.#sized(size, 2, at) ? this.#view.getInt16(at) : 0 };
       case 'int32':
-        return { type: 'int32', value: this.#sized(size, 4, at) ? this.#view.getInt32(at) : 0 };
+        return { type: 'int32', value: this.#sized(size, 4, at) ? readI32(this.#bytes, at) : 0 };
       case 'int64':
         return {
           type: 'int64',

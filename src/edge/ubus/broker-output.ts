@@ -17,6 +17,8 @@ import type { BrokerClient } from './broker-state.ts';
 const BATCH_BYTES = 65_536;
 /** From this size on, copying costs more than a write of its own. */
 const DIRECT_BYTES = 16_384;
+/** Larger frames get a buffer of their own that is not kept. */
+const KEEP_BYTES = 262_144;
 const STATUS_BYTES = 20;
 
 interface Monitor {
@@ -36,6 +38,7 @@ export class BrokerOutput {
   readonly #writer = new BlobWriter(4096);
   readonly #monitorWriter = new BlobWriter(4096, 2 * 1_048_576);
   #monitors: Monitor[] = [];
+  #scratch = new Uint8Array(0);
   #length = 0;
   #to: BrokerClient | undefined;
 
@@ -53,6 +56,15 @@ export class BrokerOutput {
     this.#length += bytes;
     this.sent++;
     return at;
+  }
+
+  /** Space for one large frame, to be handed to `frame` before the next call. */
+  scratch(bytes: number): Uint8Array {
+    if (bytes > KEEP_BYTES) return new Uint8Array(bytes);
+    if (this.#scratch.length < bytes) {
+      this.#scratch = new Uint8Array(Math.min(KEEP_BYTES, 2 * bytes));
+    }
+    return this.#scratch;
   }
 
   flush(): void {
