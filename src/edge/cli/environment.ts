@@ -1,0 +1,31 @@
+/** All that the command line is handed: streams, the bus, files, the daemon itself. `main.ts` builds the real one. */
+import type { AuditFile, Sha256 } from '../../base/audit.ts';
+import type { Result } from '../../base/result.ts';
+import type { Bus, BusError } from './bus.ts';
+
+export interface Output {
+  write(text: string): unknown;
+  readonly isTerminal: boolean;
+}
+
+export interface CliEnvironment {
+  readonly version: string;
+  /** Data. */
+  readonly stdout: Output;
+  /** Messages. */
+  readonly stderr: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readStdin(): Promise<string>;
+  /** Unix time in ms. */
+  wallMs(): number;
+  /** Fires on Ctrl-C and SIGTERM: `watch` ends in order. */
+  readonly signal: AbortSignal;
+  connect(socketPath: string): Promise<Result<Bus, BusError>>;
+  /** Files of the audit trail under a state directory, oldest first; throws a SystemError when they cannot be read. */
+  auditFiles(stateDir: string): Iterable<AuditFile>;
+  readonly sha256: Sha256;
+  /** Runs until told to end; gives the exit code. */
+  daemon(args: readonly string[]): Promise<number>;
+}
+
+export const EXIT = { done: 0, failed: 1, usage: 2 } as const;

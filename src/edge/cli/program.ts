@@ -1,0 +1,155 @@
+/** The command line: names, arguments and help of every command. What they do stands in `*-commands.ts`. */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { auditShow, auditVerify } from './audit-commands.ts';
+import { complete, SCRIPTS } from './completion.ts';
+import { DAEMON_FLAGS, DEFAULT_STATE_DIR, DEFAULT_UBUS_SOCKET } from './daemon-options.ts';
+import { type CliEnvironment, EXIT } from './environment.ts';
+import { add, del, get, instances, operate, schema, set } from './model-commands.ts';
+import { call, leases, overview } from './service-commands.ts';
+import { type GlobalOptions, Session } from './session.ts';
+import { watch } from './watch.ts';
+
+const EXAMPLES = `
+Examples:
+  gatehouse status
+  gatehouse get Device.DHCPv4.Client.1.
+  gatehouse get 'Device.IP.Interface.[Alias=="lan"].IPv4Address.*.IPAddress'
+  gatehouse set Device.DHCPv4.Client.1.Enable=true Device.DNS.Client.Enable=true
+  gatehouse operate 'Device.DHCPv4.Client.1.Renew()'
+  gatehouse watch Device.DHCPv4. Device.IP.
+
+Exit status: 0 done, 1 failed, 2 wrong usage. NO_COLOR turns colour off.`;
+
+/** Runs one command line (without the names of Node and the script) and gives the exit code. */
+export async function runCli(
+  args: readonly string[],
+  environment: CliEnvironment,
+): Promise<number> {
+  // The daemon reads its own arguments: see daemon-options.ts.
+  if (args[0] === 'daemon' && !args.includes('--help') && !args.includes('-h'))
+    return environment.daemon(args.slice(1));
+  const program = new Command('gatehouse');
+  const session = new Session(environment, () => program.opts<GlobalOptions>());
+  define(program, session);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return session.exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // commander has printed its message; --help and --version end with 0.
+    return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  }
+}
+
+/** All commands; separate from running them so that help and completion see the same list. */
+function define(program: Command, session: Session): void {
+  const { environment } = session;
+  program
+    .description('Gatehouse: a router configured by the TR-181 data model')
+    .version(environment.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [command]', 'print help of a command')
+    .option('--json', 'print data as JSON')
+    .option('--no-color', 'print without colour')
+    .addOption(
+      new Option(
+        '--ubus-socket <path>',
+        'where the daemon listens, or GATEHOUSE_UBUS_SOCKET',
+      ).default(environment.env['GATEHOUSE_UBUS_SOCKET'] || DEFAULT_UBUS_SOCKET),
+    )
+    .addHelpText('after', EXAMPLES)
+    .showHelpAfterError("(try 'gatehouse --help')")
+    .configureOutput({
+      writeOut: (text) => void environment.stdout.write(text),
+      writeErr: (text) => void environment.stderr.write(text),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .exitOverride();
+
+  const command = (usage: string, about: string): Command =>
+    program.command(usage).description(about).allowExcessArguments(false);
+
+  command('get <path...>', 'read parameters: full or partial paths, *, [search]')
+    .option('--depth <levels>', 'how many levels of objects below the path', wholeNumber)
+    .action((paths: string[], options: { depth?: number }) => get(session, paths, options));
+  command(
+    'set <name=value...>',
+    'write parameters, all or nothing; - reads a JSON object from standard input',
+  ).action((list: string[]) => set(session, list));
+  command('add <table> [name=value...]', 'add a row; prints its path').action(
+    (table: string, list: string[]) => add(session, table, list),
+  );
+  command('del <path...>', 'delete rows, all or nothing').action((paths: string[]) =>
+    del(session, paths),
+  );
+  command(
+    'operate <command> [name=value...]',
+    "run a command such as 'Device.DHCPv4.Client.1.Renew()'",
+  ).action((name: string, list: string[]) => operate(session, name, list));
+  command('watch [path...]', 'print changes as they come, until Ctrl-C').action((paths: string[]) =>
+    watch(session, paths),
+  );
+  command('instances <path>', 'list the rows at and below a path')
+    .option('--first-level', 'stop at the first table')
+    .action((path: string, options: { firstLevel?: boolean }) => instances(session, path, options));
+  command('schema [path]', 'list what the data model supports at and below a path')
+    .option('--first-level', 'only the next level')
+    .action((path: string | undefined, options: { firstLevel?: boolean }) =>
+      schema(session, path ?? 'Device.', options),
+    );
+  command('status', 'the router at a glance').action(() => overview(session, 'status'));
+  command('services', 'the services and how they are').action(() => overview(session, 'services'));
+  command('leases', 'what the DHCP clients were leased').action(() => leases(session));
+  command(
+    'call <service> <command> [json]',
+    'run a command of a service; - reads its arguments from standard input',
+  ).action((service: string, name: string, json: string | undefined) =>
+    call(session, service, name, json),
+  );
+
+  const audit = command('audit', 'the record of who changed what');
+  const stateDir = (): Option =>
+    new Option('--state-dir <dir>', 'where the daemon keeps its state').default(DEFAULT_STATE_DIR);
+  audit
+    .command('verify')
+    .description('say whether the record is whole, or where it breaks')
+    .addOption(stateDir())
+    .action((options: { stateDir: string }) => auditVerify(session, options.stateDir));
+  audit
+    .command('show')
+    .description('print the record')
+    .addOption(stateDir())
+    .option('--last <n>', 'only the last records', wholeNumber)
+    .action((options: { stateDir: string; last?: number }) =>
+      auditShow(session, options.stateDir, { last: options.last }),
+    );
+
+  const daemon = command('daemon', 'run the router');
+  for (const [name, { argument, fallback, about }] of Object.entries(DAEMON_FLAGS))
+    daemon.option(`${name} <${argument}>`, about, fallback === '' ? undefined : fallback);
+
+  command(
+    'completion <shell>',
+    `print a completion script: ${Object.keys(SCRIPTS).join(' or ')}`,
+  ).action((shell: string) => {
+    const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined;
+    if (script === undefined) session.fail(`no completion for ${shell}`, EXIT.usage);
+    else session.data(script);
+  });
+  program
+    .command('complete [words...]', { hidden: true })
+    .helpOption(false)
+    .action((words: string[]) =>
+      complete(
+        session,
+        words,
+        program.commands.map((c) => c.name()).filter((name) => name !== 'complete'),
+      ),
+    );
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('a whole number is wanted');
+  return Number(text);
+}

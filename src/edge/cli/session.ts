@@ -1,0 +1,90 @@
+/** What every command does alike: print data or JSON, report faults, reach the router, remember the exit code. */
+import { escapeControls } from '../../base/text.ts';
+import type { Bus, BusError, Json } from './bus.ts';
+import { type CliEnvironment, EXIT } from './environment.ts';
+import { type Answer, type FaultRow, Router } from './router.ts';
+import { type Column, type Paint, paintFor, table } from './table.ts';
+
+export interface GlobalOptions {
+  readonly json?: boolean;
+  readonly color?: boolean;
+  readonly ubusSocket: string;
+}
+
+export class Session {
+  readonly environment: CliEnvironment;
+  readonly #options: () => GlobalOptions;
+  exitCode: number = EXIT.done;
+
+  constructor(environment: CliEnvironment, options: () => GlobalOptions) {
+    this.environment = environment;
+    this.#options = options;
+  }
+
+  get json(): boolean {
+    return this.#options().json === true;
+  }
+
+  get paint(): Paint {
+    return this.#paint(this.environment.stdout.isTerminal);
+  }
+
+  #paint(isTerminal: boolean): Paint {
+    const wanted = this.#options().color !== false;
+    return paintFor(isTerminal && wanted, this.environment.env['NO_COLOR']);
+  }
+
+  data(text: string): void {
+    this.environment.stdout.write(text);
+  }
+
+  printJson(value: Json): void {
+    this.data(`${JSON.stringify(value, undefined, 2)}\n`);
+  }
+
+  print<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): void {
+    this.data(table(columns, rows, this.paint));
+  }
+
+  /** For people, on stderr; `--json` leaves it out, the data says it all. */
+  note(message: string): void {
+    if (!this.json) this.environment.stderr.write(`${escapeControls(message)}\n`);
+  }
+
+  fail(message: string, code: number = EXIT.failed): void {
+    const label = this.#paint(this.environment.stderr.isTerminal)('red', 'gatehouse:');
+    this.environment.stderr.write(`${label} ${escapeControls(message)}\n`);
+    this.exitCode = code;
+  }
+
+  faults(faults: readonly FaultRow[]): void {
+    for (const { path, message } of faults)
+      this.fail(
+        message === ''
+          ? `refused: ${path}`
+          : message.includes(path)
+            ? message
+            : `${path}: ${message}`,
+      );
+  }
+
+  /** Rows of an answer after its faults were reported; undefined when there was no answer at all. */
+  rows<Row>(
+    answer: { ok: true; value: Answer<Row> } | { ok: false; error: BusError },
+  ): readonly Row[] | undefined {
+    if (!answer.ok) {
+      this.fail(answer.error.message);
+      return undefined;
+    }
+    this.faults(answer.value.faults);
+    return answer.value.rows;
+  }
+
+  /** Runs `work` with the router, or says why it cannot be reached. */
+  async withRouter(work: (router: Router, bus: Bus) => Promise<void>): Promise<void> {
+    const bus = await this.environment.connect(this.#options().ubusSocket);
+    if (!bus.ok) return this.fail(bus.error.message);
+    await using connected = bus.value;
+    await work(new Router(connected), connected);
+  }
+}

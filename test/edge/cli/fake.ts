@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import { type AuditFile, CHAIN_START, chain } from '../../../src/base/audit.ts';
+import { err as failed, ok } from '../../../src/base/result.ts';
+import type { Bus, BusError, JsonObject } from '../../../src/edge/cli/bus.ts';
+import type { CliEnvironment, Output } from '../../../src/edge/cli/environment.ts';
+import { runCli } from '../../../src/edge/cli/program.ts';
+
+type Handler = (args: JsonObject) => JsonObject | BusError;
+
+export interface Call {
+  readonly object: string;
+  readonly method: string;
+  readonly args: JsonObject;
+}
+
+/** A bus that answers as it is told, keyed by `object method`; it keeps the calls, and can speak up to whoever listens. */
+export class FakeBus implements Bus {
+  readonly calls: Call[] = [];
+  readonly #handlers: Readonly<Record<string, Handler>>;
+  readonly #listeners: { object: string; heard: (name: string, data: JsonObject) => void }[] = [];
+  #listening: () => void = () => undefined;
+  readonly listening: Promise<void>;
+  disposed = false;
+
+  constructor(handlers: Readonly<Record<string, Handler>>) {
+    this.#handlers = handlers;
+    this.listening = new Promise((resolve) => {
+      this.#listening = resolve;
+    });
+  }
+
+  async call(object: string, method: string, args: JsonObject): ReturnType<Bus['call']> {
+    this.calls.push({ object, method, args });
+    const answer = this.#handlers[`${object} ${method}`]?.(args);
+    if (answer === undefined) return failed({ message: `no ${object} ${method}`, status: 3 });
+    return isError(answer) ? failed(answer) : ok(answer);
+  }
+
+  async subscribe(
+    object: string,
+    heard: (name: string, data: JsonObject) => void,
+  ): ReturnType<Bus['subscribe']> {
+    this.#listeners.push({ object, heard });
+    this.#listening();
+    return ok(undefined);
+  }
+
+  /** Notifies those who subscribed to `object`. */
+  say(object: string, name: string, data: JsonObject): void {
+    for (const listener of this.#listeners)
+      if (listener.object === object) listener.heard(name, data);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.disposed = true;
+  }
+}
+
+const isError = (answer: JsonObject | BusError): answer is BusError =>
+  'message' in answer && 'status' in answer && typeof answer.status !== 'string';
+
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** One file with the changes given. */
+export function auditFile(...paths: string[]): AuditFile & { readonly lines: string[] } {
+  let end = CHAIN_START;
+  const lines: string[] = [];
+  const push = (body: Parameters<typeof chain>[2]): void => {
+    const next = chain(end, '2026-01-02T03:04:05.678Z', body, sha256);
+    lines.push(next.line);
+    end = next.end;
+  };
+  push({ action: 'file', previous: end.hash });
+  for (const path of paths)
+    push({
+      action: 'set',
+      user: 'root',
+      uid: 0,
+      via: 'ubus',
+      address: 'pid 7',
+      path,
+      old: '1',
+      new: '2',
+    });
+  return { name: 'audit.log', lines };
+}
+
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A stream that keeps what was written. */
+export class Captured implements Output {
+  readonly isTerminal: boolean;
+  text = '';
+
+  constructor(isTerminal = false) {
+    this.isTerminal = isTerminal;
+  }
+
+  write(text: string): void {
+    this.text += text;
+  }
+}
+
+/** Runs a command line to its end against a bus, or against none. */
+export async function cli(
+  args: readonly string[],
+  bus: FakeBus | BusError = { message: 'no bus', status: undefined },
+  overrides: Partial<CliEnvironment> = {},
+): Promise<Ran> {
+  const [out, err] = [new Captured(), new Captured()];
+  const code = await runCli(args, {
+    version: '1.2.3',
+    stdout: out,
+    stderr: err,
+    env: {},
+    readStdin: async () => '',
+    wallMs: () => Date.UTC(2026, 0, 2, 3, 4, 5),
+    signal: new AbortController().signal,
+    connect: async () => (bus instanceof FakeBus ? ok(bus) : failed(bus)),
+    auditFiles: () => [],
+    sha256,
+    daemon: async () => 0,
+    ...overrides,
+  });
+  return { code, out: out.text, err: err.text };
+}
