@@ -8,16 +8,21 @@ import type { Clock, Timer } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { CompiledConfig, Model } from '../tr181/model.ts';
 
-/** One service's share of the compiled configuration. `apply` is idempotent and gives what failed. */
-export interface Step<K extends keyof CompiledConfig = keyof CompiledConfig> {
-  readonly name: K;
-  apply(config: CompiledConfig[K]): Promise<readonly string[]> | readonly string[];
-}
+type Services = Omit<CompiledConfig, 'revision'>;
+
+/**
+ * How each service takes its share of the compiled configuration: idempotent, and gives what
+ * failed. They are applied in the order in which they stand here.
+ */
+export type Steps = {
+  readonly [K in keyof Services]: (
+    config: Services[K],
+  ) => Promise<readonly string[]> | readonly string[];
+};
 
 export interface ControlDeps {
   readonly model: Pick<Model, 'compileAll' | 'rowsChanged'>;
-  /** In the order in which they are applied. */
-  readonly steps: readonly Step[];
+  readonly steps: Steps;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -82,17 +87,11 @@ export class Control implements AsyncDisposable {
     const { model, steps, log, clock } = this.#deps;
     const config = model.compileAll();
     const failing: Record<string, readonly string[]> = {};
-    for (const step of steps) {
-      const text = JSON.stringify(config[step.name]);
-      if (this.#done.get(step.name) === text) continue;
-      const errors = await step.apply(config[step.name]);
-      if (errors.length === 0) {
-        this.#done.set(step.name, text);
-      } else {
-        this.#done.delete(step.name);
-        failing[step.name] = errors;
-        log.error({ service: step.name, errors }, 'the configuration could not be applied whole');
-      }
+    for (const name of Object.keys(steps) as (keyof Services)[]) {
+      const errors = await this.#apply(name, config);
+      if (errors.length === 0) continue;
+      failing[name] = errors;
+      log.error({ service: name, errors }, 'the configuration could not be applied whole');
     }
     this.#failing = failing;
     this.#applied = config.revision;
@@ -104,5 +103,15 @@ export class Control implements AsyncDisposable {
     }
     this.#backoff = failed(this.#backoff);
     this.#retry = clock.after(delayMs(this.#backoff), () => void this.converge());
+  }
+
+  async #apply<K extends keyof Services>(name: K, config: Services): Promise<readonly string[]> {
+    const share = config[name];
+    const text = JSON.stringify(share);
+    if (this.#done.get(name) === text) return [];
+    const errors = await this.#deps.steps[name](share);
+    if (errors.length === 0) this.#done.set(name, text);
+    else this.#done.delete(name);
+    return errors;
   }
 }

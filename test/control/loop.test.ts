@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Control, type Step } from '../../src/control/loop.ts';
+import { Control } from '../../src/control/loop.ts';
 import type { CompiledConfig } from '../../src/tr181/model.ts';
 import { FakeClock } from '../lib/clock.ts';
 import { MemoryLog } from '../lib/log.ts';
@@ -8,7 +8,6 @@ function house(apply: (name: string, value: unknown) => Promise<readonly string[
   let listener: (revision: number) => void = () => {};
   const rows = { revision: 1, network: 'n1', dhcpClient: 'd1', firewall: 'f1' };
   const clock = new FakeClock();
-  const order = ['firewall', 'dhcpClient', 'network'] as const;
   const control = new Control({
     model: {
       compileAll: () => ({ ...rows }) as unknown as CompiledConfig,
@@ -21,7 +20,11 @@ function house(apply: (name: string, value: unknown) => Promise<readonly string[
         };
       },
     },
-    steps: order.map((name): Step => ({ name, apply: (value) => apply(name, value) })),
+    steps: {
+      firewall: (value) => apply('firewall', value),
+      dhcpClient: (value) => apply('dhcpClient', value),
+      network: (value) => apply('network', value),
+    },
     clock,
     log: new MemoryLog(),
   });

@@ -1,6 +1,8 @@
 import { readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { directories } from '../../../src/os/linux/directories.ts';
+import { LinuxDirectories } from '../../../src/os/linux/files.ts';
+
+const directories = new LinuxDirectories();
 
 t.test('make, list, read, link, remove', async (t) => {
   const root = t.testdir();
