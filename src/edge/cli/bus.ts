@@ -19,11 +19,8 @@ export interface BusError {
 export interface Bus extends AsyncDisposable {
   /** All data of one answer; members of several messages are merged. */
   call(object: string, method: string, args: JsonObject): Promise<Result<JsonObject, BusError>>;
-  /** Notifications of an object, until disposal; also after it went away and came back. */
-  subscribe(
-    object: string,
-    heard: (name: string, data: JsonObject) => void,
-  ): Promise<Result<void, BusError>>;
+  /** Hears events by name, until disposal; also over a restart of the daemon. */
+  listen(events: readonly string[], heard: (name: string, data: JsonObject) => void): Promise<void>;
 }
 
 export const isObject = (value: unknown): value is JsonObject =>

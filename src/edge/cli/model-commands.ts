@@ -47,11 +47,11 @@ export async function set(session: Session, list: readonly string[]): Promise<vo
   const changes = await assignmentsOf(session, list);
   if (changes === undefined) return;
   await session.withRouter(async (router) => {
-    const rows = session.rows(await router.set(changes));
-    if (rows === undefined) return;
-    if (session.json) session.printJson(asJson(rows));
+    const paths = session.rows(await router.set(changes));
+    if (paths === undefined) return;
+    if (session.json) session.printJson(paths);
     else if (session.exitCode === EXIT.done)
-      session.note(`${count(changes.length, 'parameter')} set`);
+      session.note(`${count(paths.length, 'parameter')} set`);
   });
 }
 
@@ -87,7 +87,7 @@ export async function del(session: Session, paths: readonly string[]): Promise<v
   await session.withRouter(async (router) => {
     const rows = session.rows(await router.del(paths));
     if (rows === undefined) return;
-    if (session.json) session.printJson(rows.map(({ path }) => path));
+    if (session.json) session.printJson(rows);
     else if (session.exitCode === EXIT.done) session.note(`${count(rows.length, 'row')} deleted`);
   });
 }

@@ -65,10 +65,10 @@ export class Router {
     return this.#rows('get', { paths, maxdepth: maxDepth }, toValue);
   }
 
-  /** All or nothing. */
-  set(changes: readonly Assignment[]): Reply<Value> {
+  /** All or nothing; gives the paths that were written. */
+  set(changes: readonly Assignment[]): Reply<string> {
     const values = Object.fromEntries(changes.map(({ name, value }) => [relative(name), value]));
-    return this.#rows('set', { path: ROOT, obj_path: values }, toValue);
+    return this.#rows('set', { path: ROOT, obj_path: values }, toPath);
   }
 
   /** The row's `value` is the number of the new instance. */
@@ -77,12 +77,13 @@ export class Router {
     return this.#rows('add', { path: table, obj_path: given }, toValue);
   }
 
-  del(paths: readonly string[]): Reply<Value> {
-    return this.#rows('del', { paths }, toValue);
+  /** All or nothing; gives the paths of the rows that went. */
+  del(paths: readonly string[]): Reply<string> {
+    return this.#rows('del', { paths }, toPath);
   }
 
   instances(path: string, firstLevel: boolean): Reply<string> {
-    return this.#rows('instances', { path, first_level: firstLevel }, (row) => text(row['path']));
+    return this.#rows('instances', { path, first_level: firstLevel }, toPath);
   }
 
   schema(path: string, firstLevel: boolean): Reply<SchemaLine> {
@@ -153,11 +154,14 @@ const ROOT = 'Device.';
 /** Names of `set` are relative to the path that is asked; what does not begin with `Device.` is left for the model to refuse. */
 const relative = (path: string): string => (path.startsWith(ROOT) ? path.slice(ROOT.length) : path);
 
-const toValue = (row: JsonObject): Value => ({
-  path: text(row['path']),
-  value: text(row['data']),
-  type: text(row['type']),
-});
+const toPath = (row: JsonObject): string => text(row['path']);
+
+const toValue = (row: JsonObject): Value => {
+  const [path, data, type] = [text(row['path']), text(row['data']), text(row['type'])];
+  // bbfdm says 1 and 0; the model, and what people type, is true and false.
+  const value = type === 'xsd:boolean' ? String(data === '1' || data === 'true') : data;
+  return { path, value, type };
+};
 
 const names = (args: Json | undefined): string[] =>
   list(args)

@@ -61,10 +61,9 @@ export async function connectBus(options: UbusBusOptions): Promise<Result<Bus, B
       const { status, message } = answer.error;
       return err({ message: explain(object, method, status, message), status });
     },
-    async subscribe(object, heard) {
-      client.subscribe(object, (name, data) => heard(name, plain(data)));
+    async listen(events, heard) {
+      for (const event of events) client.listen(event, (name, data) => heard(name, plain(data)));
       await client.ready();
-      return ok(undefined);
     },
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   });

@@ -1,19 +1,22 @@
 /** watch: prints changes of the model as the router notifies them, until Ctrl-C. */
+import { unreachable } from '../../base/errors.ts';
 import { escapeControls } from '../../base/text.ts';
-import { typedValue } from './arguments.ts';
 import { isObject, type JsonObject, list, text } from './bus.ts';
 import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
 import { type Paint, statusStyle } from './table.ts';
 
-/** One `Notice` of the model as it comes over the bus. */
-export interface Seen {
-  readonly kind: string;
+/** What happened to one path: `value` is set for a changed one, `args` for an event of the model. */
+interface Seen {
+  readonly kind: 'value' | 'added' | 'removed' | 'event';
   readonly path: string;
-  readonly value: string;
-  readonly type: string;
-  readonly args: JsonObject;
+  readonly value?: string;
+  readonly args?: Readonly<Record<string, string>>;
 }
+
+/** How the daemon tells the bus: changes of values and rows, and events of the model. */
+const CHANGE = 'gatehouse.change';
+const EVENT = 'bbfdm.event';
 
 export async function watch(session: Session, paths: readonly string[]): Promise<void> {
   const patterns = paths.length > 0 ? paths : ['Device.'];
@@ -27,15 +30,15 @@ export async function watch(session: Session, paths: readonly string[]): Promise
     if (session.rows(await router.get(patterns, 1)) === undefined || session.exitCode !== EXIT.done)
       return;
     const wanted = patterns.map(matcher);
-    const subscribed = await bus.subscribe('gatehouse', (name, data) => {
-      if (name !== 'changed') return;
-      for (const seen of noticesOf(data)) {
+    await bus.listen([CHANGE, EVENT], (name, data) => {
+      for (const seen of name === CHANGE ? changesOf(data) : eventsOf(data)) {
         if (!wanted.some((matches) => matches(seen.path))) continue;
         const time = new Date(wallMs()).toISOString();
-        session.data(session.json ? jsonLine(time, seen) : line(time, seen, session.paint));
+        session.data(
+          session.json ? `${JSON.stringify({ time, ...seen })}\n` : line(time, seen, session.paint),
+        );
       }
     });
-    if (!subscribed.ok) return session.fail(subscribed.error.message);
     session.note('watching; Ctrl-C ends it');
     if (!signal.aborted)
       await new Promise<void>((ended) =>
@@ -58,29 +61,27 @@ export function matcher(pattern: string): (path: string) => boolean {
   };
 }
 
-export const noticesOf = (data: JsonObject): Seen[] =>
-  list(data['notices'])
+const changesOf = (data: JsonObject): Seen[] => [
+  ...list(data['removed']).map((path): Seen => ({ kind: 'removed', path: text(path) })),
+  ...list(data['added']).map((path): Seen => ({ kind: 'added', path: text(path) })),
+  ...list(data['changes'])
     .filter(isObject)
-    .map((notice) => ({
-      kind: text(notice['kind']),
-      path: text(notice['path']),
-      value: text(notice['value']),
-      type: text(notice['type']),
-      args: isObject(notice['args']) ? notice['args'] : {},
-    }));
+    .map(({ path, value }): Seen => ({ kind: 'value', path: text(path), value: text(value) })),
+];
 
-/** One JSON object a line, so that a pipe can read them as they come. */
-function jsonLine(time: string, { kind, path, value, type, args }: Seen): string {
-  const about =
-    kind === 'value'
-      ? { value: typedValue(value, type.startsWith('xsd:') ? type : `xsd:${type}`) }
-      : kind === 'event'
-        ? { args }
-        : {};
-  return `${JSON.stringify({ time, kind, path, ...about })}\n`;
-}
+const eventsOf = (data: JsonObject): Seen[] => [
+  {
+    kind: 'event',
+    path: text(data['name']),
+    args: Object.fromEntries(
+      list(data['input'])
+        .filter(isObject)
+        .map((row) => [text(row['path']), text(row['data'])]),
+    ),
+  },
+];
 
-function line(time: string, { kind, path, value, args }: Seen, paint: Paint): string {
+function line(time: string, { kind, path, value = '', args = {} }: Seen, paint: Paint): string {
   const at = paint('dim', time.slice(11, 23));
   const name = escapeControls(path);
   switch (kind) {
@@ -93,11 +94,11 @@ function line(time: string, { kind, path, value, args }: Seen, paint: Paint): st
       return `${at} ${paint('green', '+')} ${name}\n`;
     case 'removed':
       return `${at} ${paint('red', '-')} ${name}\n`;
+    case 'event': {
+      const about = Object.entries(args).map(([key, item]) => ` ${key}=${item}`);
+      return `${at} ${paint('yellow', name)}${escapeControls(about.join(''))}\n`;
+    }
     default:
-      return `${at} ${paint('yellow', name)} ${escapeControls(
-        Object.entries(args)
-          .map(([key, item]) => `${key}=${text(item)}`)
-          .join(' '),
-      )}\n`;
+      return unreachable(kind);
   }
 }

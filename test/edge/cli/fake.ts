@@ -17,7 +17,10 @@ export interface Call {
 export class FakeBus implements Bus {
   readonly calls: Call[] = [];
   readonly #handlers: Readonly<Record<string, Handler>>;
-  readonly #listeners: { object: string; heard: (name: string, data: JsonObject) => void }[] = [];
+  readonly #listeners: {
+    events: readonly string[];
+    heard: (name: string, data: JsonObject) => void;
+  }[] = [];
   #listening: () => void = () => undefined;
   readonly listening: Promise<void>;
   disposed = false;
@@ -36,19 +39,17 @@ export class FakeBus implements Bus {
     return isError(answer) ? failed(answer) : ok(answer);
   }
 
-  async subscribe(
-    object: string,
+  async listen(
+    events: readonly string[],
     heard: (name: string, data: JsonObject) => void,
-  ): ReturnType<Bus['subscribe']> {
-    this.#listeners.push({ object, heard });
+  ): Promise<void> {
+    this.#listeners.push({ events, heard });
     this.#listening();
-    return ok(undefined);
   }
 
-  /** Notifies those who subscribed to `object`. */
-  say(object: string, name: string, data: JsonObject): void {
-    for (const listener of this.#listeners)
-      if (listener.object === object) listener.heard(name, data);
+  /** Sends an event to those who listen for it. */
+  say(event: string, data: JsonObject): void {
+    for (const { events, heard } of this.#listeners) if (events.includes(event)) heard(event, data);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

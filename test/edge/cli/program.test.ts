@@ -12,7 +12,7 @@ const results =
 const RAW = { proto: 'usp', format: 'raw' };
 
 t.test('get prints a bare value, a table, or JSON', async (t) => {
-  const one = new FakeBus({ 'bbfdm get': results(row('Device.A.Enable', 'true', 'xsd:boolean')) });
+  const one = new FakeBus({ 'bbfdm get': results(row('Device.A.Enable', '1', 'xsd:boolean')) });
   t.same(await cli(['get', 'Device.A.Enable'], one), { code: 0, out: 'true\n', err: '' });
   t.same(one.calls, [
     {
@@ -82,6 +82,10 @@ t.test('set is one request for all, from arguments or standard input', async (t)
       args: { path: 'Device.', obj_path: { 'A.B': '1', 'C.D': 'x y' }, optional: RAW },
     },
   ]);
+  t.same(JSON.parse((await cli(['set', 'Device.A.B=1', '--json'], bus)).out), [
+    'Device.A.B',
+    'Device.C.D',
+  ]);
   const readStdin = async () => '{"Device.A.B":1}';
   t.equal((await cli(['set', '-'], bus, { readStdin })).code, 0);
   t.same(bus.calls.at(-1)?.args['obj_path'], { 'A.B': '1' });
@@ -89,7 +93,7 @@ t.test('set is one request for all, from arguments or standard input', async (t)
     code: 2,
     err: 'gatehouse: "nothing" is not NAME=VALUE\ngatehouse: "also" is not NAME=VALUE\n',
   });
-  t.equal(bus.calls.length, 2, 'nothing was asked');
+  t.equal(bus.calls.length, 3, 'nothing was asked');
 });
 
 t.test('add prints the path of the row, del counts', async (t) => {

@@ -2,15 +2,18 @@ import t from 'tap';
 import { matcher } from '../../../src/edge/cli/watch.ts';
 import { Captured, cli, FakeBus } from './fake.ts';
 
-const NOTICES = {
+const CHANGE = {
   revision: 7,
-  notices: [
-    { kind: 'value', path: 'Device.A.1.Status', value: 'Up', type: 'string' },
-    { kind: 'value', path: 'Device.B.Count', value: '3', type: 'unsignedInt' },
-    { kind: 'added', path: 'Device.A.2.' },
-    { kind: 'removed', path: 'Device.A.1.' },
-    { kind: 'event', path: 'Device.A.1.Gone!', args: { Reason: 'cable\nout' } },
+  changes: [
+    { path: 'Device.A.1.Status', value: 'Up' },
+    { path: 'Device.B.Count', value: '3' },
   ],
+  added: ['Device.A.2.'],
+  removed: ['Device.A.1.'],
+};
+const EVENT = {
+  name: 'Device.A.1.Gone!',
+  input: [{ path: 'Reason', data: 'cable\nout', type: 'xsd:string' }],
 };
 
 async function watched(
@@ -21,8 +24,8 @@ async function watched(
   const stdout = new Captured();
   const ran = cli(['watch', ...args], bus, { signal: controller.signal, stdout });
   await bus.listening;
-  bus.say('gatehouse', 'changed', NOTICES);
-  bus.say('gatehouse', 'other', NOTICES);
+  bus.say('gatehouse.change', CHANGE);
+  bus.say('bbfdm.event', EVENT);
   controller.abort();
   const { code, err } = await ran;
   t.ok(bus.disposed);
@@ -34,9 +37,9 @@ t.test('changes are printed as they come, until Ctrl-C', async (t) => {
     code: 0,
     err: 'watching; Ctrl-C ends it\n',
     out: [
-      '03:04:05.000 Device.A.1.Status = Up',
-      '03:04:05.000 + Device.A.2.',
       '03:04:05.000 - Device.A.1.',
+      '03:04:05.000 + Device.A.2.',
+      '03:04:05.000 Device.A.1.Status = Up',
       '03:04:05.000 Device.A.1.Gone! Reason=cable\\nout',
       '',
     ].join('\n'),
@@ -53,7 +56,7 @@ t.test('--json gives one object a line', async (t) => {
       .split('\n')
       .map((line) => JSON.parse(line)),
     [
-      { time: '2026-01-02T03:04:05.000Z', kind: 'value', path: 'Device.B.Count', value: 3 },
+      { time: '2026-01-02T03:04:05.000Z', kind: 'value', path: 'Device.B.Count', value: '3' },
       {
         time: '2026-01-02T03:04:05.000Z',
         kind: 'event',
