@@ -213,6 +213,10 @@ export class Rows implements RowsView {
         return;
       case 'remove': {
         const prefix = `${change.table}${change.instance}.`;
+        // What the same change wrote below the row before it removed it.
+        for (const key of [...entries.keys()]) {
+          if (key.startsWith(prefix, VALUE.length)) entries.set(key, undefined);
+        }
         entries.set(`${ROW}${prefix}`, undefined);
         for (const [object, values] of this.#objects) {
           if (!object.startsWith(prefix)) continue;

@@ -92,10 +92,7 @@ class Engine implements Model {
         this.#flushSoon();
         for (const listener of [...this.#rowsListeners]) this.#guard(() => listener(revision));
       }),
-      observed.subscribe(({ services }) => {
-        this.#reports.observedChanged(services);
-        this.#flushSoon();
-      }),
+      observed.subscribe(() => this.#flushSoon()),
     ];
   }
 

@@ -71,6 +71,7 @@ export interface ParamValue {
   /** Canonical text; empty for secrets, whatever their value. */
   readonly value: string;
   readonly type: BaseType;
+  /** By `set`, here and now: not an Alias, not most values of a row that the system made. */
   readonly writable: boolean;
   readonly list: boolean;
   /** It holds the path of another row (or a list of them). */
@@ -154,6 +155,7 @@ export type SchemaRow =
   | {
       readonly kind: 'parameter';
       readonly path: string;
+      /** By `set`, or (Alias) at least when a row is added. */
       readonly writable: boolean;
       readonly type: BaseType;
       /** The TR-181 data type, such as `IPv4Address` or `Alias`; the base type where there is none. */

@@ -6,8 +6,8 @@
 import { decodeError, ok, type Result } from '../base/result.ts';
 
 export const MAX_PATH_LENGTH = 1024;
-export const MAX_SEGMENTS = 32;
-export const MAX_TERMS = 8;
+const MAX_SEGMENTS = 32;
+const MAX_TERMS = 8;
 
 export type Operator = '==' | '!=' | '<' | '>' | '<=' | '>=';
 

@@ -63,8 +63,9 @@ function paramValue(resolver: Resolver, target: Target, param: Param): ParamValu
   };
 }
 
+/** Of what exists: an Alias was given when the row was added, so it is not writable any more. */
 const isWritable = (param: Param, node: SchemaNode, system: boolean): boolean =>
-  param.writable && (!system || node.systemWritable.has(param.name));
+  param.def.access === 'readWrite' && (!system || node.systemWritable.has(param.name));
 
 function rowsOf(resolver: Resolver, table: Target): Target[] {
   return resolver.instances(table.node, table.object).map((instance) => ({

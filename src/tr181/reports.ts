@@ -22,7 +22,7 @@ import type {
 import { emptyValue } from './types.ts';
 
 /** Rows that the system makes in one table, at most: a hostile network must not fill the memory. */
-export const MAX_SYSTEM_ROWS = 1024;
+const MAX_SYSTEM_ROWS = 1024;
 
 interface GroupReport {
   readonly objects: Map<string, ReportedValues>;
@@ -44,6 +44,7 @@ export class Reports {
   readonly #reports: GroupReport[];
   readonly #dirty: boolean[];
   #anyDirty = true;
+  #seen: Readonly<Partial<Observations>> = {};
   readonly #counters = new Map<string, Map<string, () => bigint>>();
   readonly #baselines = new Map<string, Map<string, bigint>>();
   #notices: Notice[] = [];
@@ -60,17 +61,9 @@ export class Reports {
     this.#anyDirty = true;
   }
 
-  observedChanged(services: ReadonlySet<keyof Observations>): void {
-    for (const [i, group] of this.#groups.entries()) {
-      if (group.inputs.some((input) => services.has(input))) {
-        this.#dirty[i] = true;
-        this.#anyDirty = true;
-      }
-    }
-  }
-
   /** Brings every report up to date. */
   refresh(): void {
+    this.#noticeObservations();
     if (!this.#anyDirty) return;
     this.#anyDirty = false;
     for (const [i, group] of this.#groups.entries()) {
@@ -106,6 +99,19 @@ export class Reports {
     const values = new Map<string, bigint>();
     for (const [name, read] of this.#counters.get(object) ?? []) values.set(name, read());
     this.#baselines.set(object, values);
+  }
+
+  /** By identity, so that a reader sees what was published an instant ago. */
+  #noticeObservations(): void {
+    const now = this.#deps.observed();
+    const before = this.#seen;
+    if (now === before) return;
+    this.#seen = now;
+    for (const [i, group] of this.#groups.entries()) {
+      if (group.inputs.every((input) => now[input] === before[input])) continue;
+      this.#dirty[i] = true;
+      this.#anyDirty = true;
+    }
   }
 
   #run(index: number, group: ObjectGroup): void {

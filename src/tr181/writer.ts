@@ -19,9 +19,9 @@ import { badPath, type Target, unknownName } from './resolve.ts';
 import type { SchemaNode } from './schema.ts';
 
 /** Changes in one request: what a controller sends in practice has a few hundred. */
-export const MAX_CHANGES = 10_000;
+const MAX_CHANGES = 10_000;
 /** Rows that users can add to one table, unless its definition says less. */
-export const MAX_ROWS = 1024;
+const MAX_ROWS = 1024;
 
 /** One line of the audit trail. Values of secrets are undefined, as is `old` of a new row. */
 export interface AuditEntry {

@@ -179,7 +179,7 @@ t.test('a full disk: clear error, old state whole, works again with space', asyn
 
 t.test('a first start on a full disk is an error, not a crash', async (t) => {
   const path = directory(t);
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', path]);
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=32k', 'tmpfs', path]);
   if (mounted.status !== 0) {
     t.comment(`skipped: a tmpfs cannot be mounted here (${String(mounted.stderr).trim()})`);
     return;

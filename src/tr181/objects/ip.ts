@@ -103,8 +103,7 @@ export const ip: ObjectGroup = {
           type: 'unsignedInt',
           access: 'readWrite',
           range: [[64, 65535]],
-          units: 'bytes',
-          about: 'MTU to set; while it was never set, the one that the driver has.',
+          about: 'MTU in bytes; while it was never set, the one that the driver has.',
         },
         Type: {
           type: 'string',

@@ -1,6 +1,5 @@
 /** `Device.Routing.Router.{i}.` (TR-181): forwarding, and IPv4 routes, static and learned by DHCP. */
 import { formatIpv4, ipv4, maskOf, prefixLenOf } from '../../base/ip.ts';
-import type { RouteType } from '../../os/ports.ts';
 import type { NetworkConfig, RouteConfig } from '../../services/network/config.ts';
 import type { Row, RowReader } from '../reader.ts';
 import {
@@ -13,6 +12,8 @@ import {
 } from '../table.ts';
 import { clientOf, ifNameBehind, ipInterfaceOf } from './interfaces.ts';
 import { REASON } from './ip.ts';
+
+type RouteType = RouteConfig['type'];
 
 const ROUTERS = 'Device.Routing.Router.';
 
