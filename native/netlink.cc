@@ -18,7 +18,7 @@ namespace gatehouse {
 
 namespace {
 
-constexpr int kDatagramsPerTurn = 12;
+constexpr size_t kDatagramBytes = 64 * 1024;
 constexpr size_t kMaxReply = 64 * 1024 * 1024;
 constexpr int kReplySeconds = 5;
 
@@ -178,37 +178,43 @@ napi_value openMonitor(napi_env env, napi_callback_info info) {
   return number(env, e == nullptr ? -errno : e->id);
 }
 
-}  // namespace
-
-void monitorReady(Reactor* r, Entry* e) {
-  for (int i = 0; i < kDatagramsPerTurn && r->inputUsed + kDatagramBytes <= kInputBytes; i++) {
+// receive(id, into: Uint8Array): bytes of one datagram, -EAGAIN when there is none, -ENOBUFS when
+// the kernel had to drop some, -EMSGSIZE when `into` is too small
+napi_value receive(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  int32_t id;
+  const uint8_t* into;
+  size_t length;
+  if (!args.i32(0, &id) || !args.bytes(1, &into, &length)) return number(env, -EINVAL);
+  Entry* e = static_cast<Reactor*>(args.data)->find(id, Kind::kMonitor);
+  if (e == nullptr) return number(env, -EBADF);
+  for (;;) {
     sockaddr_nl from{};
-    iovec vector{r->input + r->inputUsed, kDatagramBytes};
+    iovec vector{const_cast<uint8_t*>(into), length};
     msghdr message{};
     message.msg_name = &from;
     message.msg_namelen = sizeof from;
     message.msg_iov = &vector;
     message.msg_iovlen = 1;
     ssize_t n = recvmsg(e->fd, &message, MSG_DONTWAIT);
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      // ENOBUFS: the kernel dropped notifications. Any other failure may hide some as well.
-      if (errno != EAGAIN) r->push(What::kOverrun, e->id, errno);
-      return;
-    }
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return number(env, -errno);
     if (from.nl_pid != 0) continue;  // not the kernel
-    if ((message.msg_flags & MSG_TRUNC) != 0) {
-      r->push(What::kOverrun, e->id, EMSGSIZE);
-      continue;
-    }
-    r->push(What::kDatagram, e->id, static_cast<int32_t>(r->inputUsed), static_cast<int32_t>(n));
-    r->inputUsed += static_cast<size_t>(n);
+    return number(env, (message.msg_flags & MSG_TRUNC) != 0 ? -EMSGSIZE : static_cast<int32_t>(n));
   }
 }
 
+}  // namespace
+
+// Nothing is read here: who keeps a copy of the kernel's tables must also be able to read on the
+// spot, after a change of its own, and no older datagram may then still wait in a batch.
+void monitorReady(Reactor* r, Entry* e) { r->push(What::kReadable, e->id); }
+
 bool defineNetlink(napi_env env, napi_value target, Reactor* r) {
-  static const Method methods[] = {
-      {"requests", openRequests}, {"transact", transact}, {"monitor", openMonitor}};
+  static const Method methods[] = {{"requests", openRequests},
+                                   {"transact", transact},
+                                   {"monitor", openMonitor},
+                                   {"receive", receive}};
   return define(env, target, methods, r);
 }
 

@@ -20,8 +20,7 @@ enum class What : int32_t {
   kClosed = 4,    // errno, 0 for an orderly end
   kDrained = 5,
   kFinished = 6,  // the end of finish(): queue empty or lost, descriptor closed
-  kDatagram = 7,  // offset, length
-  kOverrun = 8,
+  kReadable = 7,  // a monitor has datagrams: receive() them
   kFrame = 9,  // offset, length, 1 if outgoing
   kExited = 10,
 };
@@ -45,7 +44,6 @@ constexpr size_t kInputBytes = 512 * 1024;
 constexpr size_t kOutputBytes = 256 * 1024;
 // A descriptor may take this much of one batch, so that none starves the others.
 constexpr size_t kReadBytes = 128 * 1024;
-constexpr size_t kDatagramBytes = 64 * 1024;
 
 // A queue of bytes the kernel has not taken. Plain malloc: a failure is an answer, not a crash.
 struct Queue {

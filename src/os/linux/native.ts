@@ -12,8 +12,7 @@ export const What = {
   closed: 4,
   drained: 5,
   finished: 6,
-  datagram: 7,
-  overrun: 8,
+  readable: 7,
   frame: 9,
   exited: 10,
 } as const;
@@ -49,6 +48,8 @@ export interface RawReactor {
   requests(protocol: number, receiveBytes: number): number;
   transact(id: number, request: Uint8Array, lastSequence: number): ArrayBuffer | number;
   monitor(protocol: number, groups: Uint32Array, receiveBytes: number): number;
+  /** One datagram of a monitor: its length; -EAGAIN without one, -ENOBUFS when some were dropped. */
+  receive(id: number, into: Uint8Array): number;
   tap(ifIndex: number, program: Uint32Array, receiveBytes: number): number;
   tapDropped(id: number): number;
   spawn(file: string, args: readonly string[]): number;
