@@ -61,6 +61,12 @@ export class Namespaces implements Disposable {
     return ['netns', 'exec', this.make(node), file, ...args];
   }
 
+  /** Processes that run inside `node`. */
+  pids(node: string): number[] {
+    const listed = sh('ip', 'netns', 'pids', this.make(node)).trim();
+    return listed === '' ? [] : listed.split('\n').map(Number);
+  }
+
   [Symbol.dispose](): void {
     for (const name of this.#made.splice(0)) quiet('ip', 'netns', 'del', name);
   }

@@ -1,0 +1,71 @@
+/** Where the program starts: the command line with its real adapters; the daemon is loaded only when it is asked for. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseDaemonOptions } from './edge/cli/daemon-options.ts';
+import type { CliEnvironment, Output } from './edge/cli/environment.ts';
+
+/** In the checkout and in the bundle the root is one folder up. */
+const ROOT = new URL('..', import.meta.url);
+const beside = (path: string): string => fileURLToPath(new URL(path, ROOT));
+const NATIVE = 'build/native/gatehouse.node';
+const PLUGIN = 'build/native/lease-plugin';
+
+const version = (): string =>
+  (JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as { version: string }).version;
+
+function onSignals(): AbortSignal {
+  const ending = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => ending.abort());
+  }
+  return ending.signal;
+}
+
+async function daemon(args: readonly string[]): Promise<number> {
+  const options = parseDaemonOptions(args);
+  const say = (text: string) => void process.stderr.write(text);
+  if (!options.ok) {
+    for (const fault of options.error) say(`gatehouse daemon: ${fault}\n`);
+    say("(try 'gatehouse daemon --help')\n");
+    return 2;
+  }
+  const { becomeUnprivileged, runDaemon } = await import('./main/daemon.ts');
+  if (process.geteuid?.() === 0) return becomeUnprivileged(options.value, beside(NATIVE), say);
+  return runDaemon(options.value, {
+    version: version(),
+    nativePath: beside(NATIVE),
+    pluginPath: beside(PLUGIN),
+    signal: onSignals(),
+    onReload: (run) => void process.on('SIGHUP', run),
+    say,
+  });
+}
+
+const output = (stream: NodeJS.WriteStream): Output => ({
+  write: (text) => stream.write(text),
+  isTerminal: stream.isTTY === true,
+});
+
+async function environment(): Promise<CliEnvironment> {
+  const { commandLine } = await import('./main/command-line.ts');
+  return {
+    version: version(),
+    stdout: output(process.stdout),
+    stderr: output(process.stderr),
+    env: process.env,
+    signal: onSignals(),
+    daemon,
+    ...commandLine(beside(NATIVE)),
+  };
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  // The daemon starts without loading what the other commands need.
+  if (args[0] === 'daemon' && !args.includes('--help') && !args.includes('-h')) {
+    return daemon(args.slice(1));
+  }
+  const [{ runCli }, built] = await Promise.all([import('./edge/cli/program.ts'), environment()]);
+  return runCli(args, built);
+}
+
+process.exitCode = await main(process.argv.slice(2));

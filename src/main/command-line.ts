@@ -1,0 +1,37 @@
+/** The real adapters of the command line, apart from the streams. */
+import { text } from 'node:stream/consumers';
+import type { Log } from '../base/log.ts';
+import type { CliEnvironment } from '../edge/cli/environment.ts';
+import { connectBus } from '../edge/cli/ubus-bus.ts';
+import { auditFiles, sha256 } from '../os/linux/audit.ts';
+import { LinuxClock } from '../os/linux/clock.ts';
+import { loadNative, Reactor } from '../os/linux/native.ts';
+import { LinuxUnixSockets } from '../os/linux/unix.ts';
+
+/** The command line speaks to people, on stderr; it keeps no log. */
+const silent: Log = {
+  trace: () => {},
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  fatal: () => {},
+  child: () => silent,
+};
+
+export function commandLine(
+  nativePath: string,
+): Pick<CliEnvironment, 'readStdin' | 'wallMs' | 'connect' | 'auditFiles' | 'sha256'> {
+  return {
+    readStdin: () => text(process.stdin),
+    wallMs: () => Date.now(),
+    connect: async (path) => {
+      const native = loadNative(nativePath);
+      const reactor = new Reactor(native);
+      const sockets = new LinuxUnixSockets(reactor);
+      return connectBus({ sockets, path, clock: new LinuxClock(native), log: silent });
+    },
+    auditFiles: (stateDir) => auditFiles(`${stateDir}/audit`),
+    sha256,
+  };
+}

@@ -1,0 +1,79 @@
+/** The commands of the services, as ubus and the command line offer them: `gatehouse call SERVICE COMMAND`. */
+
+import { formatIpv4, type Ipv4 } from '../base/ip.ts';
+import type { CommandAnswer, CommandService } from '../edge/ubus/gatehouse.ts';
+import type { DhcpClientService } from '../services/dhcp-client/service.ts';
+import type { FirewallService } from '../services/firewall/service.ts';
+import type { NetworkService } from '../services/network/service.ts';
+
+export interface Services {
+  readonly dhcpClient: DhcpClientService;
+  readonly network: NetworkService;
+  readonly firewall: FirewallService;
+}
+
+const done = (data: object | null = null): CommandAnswer => ({
+  status: 'success',
+  message: null,
+  data,
+});
+const failed = (message: string): CommandAnswer => ({ status: 'error', message, data: null });
+
+export const commandsOf = ({ dhcpClient, network, firewall }: Services): CommandService[] => [
+  {
+    name: 'dhcp-client',
+    about: 'the WAN’s lease: one udhcpc for each Device.DHCPv4.Client',
+    commands: {
+      status: {
+        about: 'every client with its state, process and lease',
+        args: {},
+        run: async () => done(plain(dhcpClient.observed)),
+      },
+      renew: {
+        about: 'asks the server for renewal now',
+        args: { id: 'string' },
+        run: async ({ id }) => {
+          if (typeof id !== 'string') return failed('id is missing, such as dhcp4.1');
+          const asked = dhcpClient.renew(id);
+          return asked.ok ? done() : failed(asked.error);
+        },
+      },
+    },
+  },
+  {
+    name: 'network',
+    about: 'links, addresses, routes and resolvers',
+    commands: {
+      status: {
+        about: 'what the kernel holds, and who asked for it',
+        args: {},
+        run: async () => done(plain(network.observed)),
+      },
+    },
+  },
+  {
+    name: 'firewall',
+    about: 'table inet gatehouse of nftables',
+    commands: {
+      status: {
+        about: 'whether the table stands, and what is masqueraded',
+        args: {},
+        run: async () => done(plain(firewall.observed)),
+      },
+    },
+  },
+];
+
+const ADDRESSES: ReadonlySet<string> = new Set(['address', 'gateway', 'destination', 'server']);
+const LISTS: ReadonlySet<string> = new Set(['routers', 'dnsServers']);
+
+/** An observation as JSON: addresses dotted, counters as numbers, "never" for times without end. */
+function plain(observed: object): object {
+  const text = JSON.stringify(observed, (key, value: unknown) => {
+    if (typeof value === 'number' && ADDRESSES.has(key)) return formatIpv4(value as Ipv4);
+    if (Array.isArray(value) && LISTS.has(key)) return value.map((a) => formatIpv4(a as Ipv4));
+    if (typeof value === 'bigint') return Number(value);
+    return value === Number.POSITIVE_INFINITY ? 'never' : value;
+  });
+  return JSON.parse(text) as object;
+}

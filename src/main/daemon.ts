@@ -1,0 +1,310 @@
+/** The composition root of the daemon: the one place that builds its real adapters and joins the rooms. */
+import { randomBytes } from 'node:crypto';
+import { dirname } from 'node:path';
+import { errorMessage, SystemError } from '../base/errors.ts';
+import { err, ok, type Result } from '../base/result.ts';
+import { Control, type Steps } from '../control/loop.ts';
+import {
+  DEFAULT_CONFIG,
+  type ProcessConfig,
+  parseProcessConfig,
+} from '../control/process-config.ts';
+import { DAEMON_FLAGS, type DaemonOptions } from '../edge/cli/daemon-options.ts';
+import { bbfdmObject } from '../edge/ubus/bbfdm.ts';
+import { openBus } from '../edge/ubus/bus.ts';
+import { announceChanges, gatehouseObjects } from '../edge/ubus/gatehouse.ts';
+import { AuditTrail } from '../os/linux/audit.ts';
+import { bootId } from '../os/linux/boot.ts';
+import { LinuxClock } from '../os/linux/clock.ts';
+import { LinuxDirectories, LinuxFiles } from '../os/linux/files.ts';
+import { type LogSink, openLog } from '../os/linux/log.ts';
+import { loadNative, Reactor } from '../os/linux/native.ts';
+import { LinuxNet } from '../os/linux/net.ts';
+import { dropTo, findUser, ownedDirectory } from '../os/linux/privileges.ts';
+import { LinuxProcesses } from '../os/linux/process.ts';
+import { openStore } from '../os/linux/store.ts';
+import { LinuxPacketTaps } from '../os/linux/taps.ts';
+import { readTrustedDirectory } from '../os/linux/trusted-directory.ts';
+import { LinuxUnixSockets } from '../os/linux/unix.ts';
+import { LeaseMonitor } from '../services/dhcp-client/monitor.ts';
+import { DhcpClientService } from '../services/dhcp-client/service.ts';
+import { FirewallService } from '../services/firewall/service.ts';
+import { NetworkService } from '../services/network/service.ts';
+import { Observed } from '../state/observed.ts';
+import { Rows } from '../state/rows.ts';
+import { createModel } from '../tr181/engine.ts';
+import { layDownInitial } from '../tr181/initial.ts';
+import type { Observations } from '../tr181/table.ts';
+import { commandsOf } from './commands.ts';
+
+export interface Surroundings {
+  readonly version: string;
+  /** Of what is built beside the program. */
+  readonly nativePath: string;
+  readonly pluginPath: string;
+  /** Fires when the daemon shall end. */
+  readonly signal: AbortSignal;
+  /** Has `run` called at SIGHUP. */
+  onReload(run: () => void): void;
+  /** A message for whoever started it. */
+  say(text: string): void;
+}
+
+const UDHCPC = '/sbin/udhcpc';
+const ACL_DIR = '/usr/share/acl.d';
+const NFT = '/usr/sbin/nft';
+
+/** Runs until the signal fires; gives the exit code. What it set in the kernel stays, for the next daemon. */
+export async function runDaemon(options: DaemonOptions, around: Surroundings): Promise<number> {
+  const config = readConfig(options.config);
+  if (!config.ok) {
+    for (const fault of config.error) around.say(`gatehouse: ${options.config}: ${fault}\n`);
+    return 1;
+  }
+  await using stack = new AsyncDisposableStack();
+  const clock = new LinuxClock(loadNative(around.nativePath));
+  const level = config.value.logLevel;
+  const logs = stack.use(openLog({ directory: `${options.stateDir}/log`, level, clock }));
+  const { log } = logs;
+  try {
+    await build(stack, options, around, config.value, clock, logs);
+    log.info({ pid: process.pid, version: around.version }, 'ready');
+    await ended(around.signal);
+    log.info({}, 'ending; clients, addresses and firewall stay');
+    return 0;
+  } catch (cause) {
+    log.fatal({ err: cause }, errorMessage(cause));
+    const remedy = cause instanceof SystemError && cause.remedy ? `; ${cause.remedy}` : '';
+    around.say(`gatehouse: ${errorMessage(cause)}${remedy}\n`);
+    return 1;
+  }
+}
+
+async function build(
+  stack: AsyncDisposableStack,
+  options: DaemonOptions,
+  around: Surroundings,
+  config: ProcessConfig,
+  clock: LinuxClock,
+  logs: LogSink,
+): Promise<void> {
+  const { stateDir, runDir } = options;
+  const { log } = logs;
+  const files = new LinuxFiles();
+  const directories = new LinuxDirectories();
+  must(directories.make(`${runDir}/hook`, 0o700));
+  must(directories.make(`${runDir}/spool`, 0o700));
+
+  const reactor = stack.use(new Reactor(loadNative(around.nativePath), { leads: true }));
+  const sockets = new LinuxUnixSockets(reactor);
+  const processes = new LinuxProcesses(reactor);
+  const taps = new LinuxPacketTaps(reactor);
+  const net = stack.use(must(LinuxNet.open(reactor)));
+  const store = stack.use(must(await openStore(stateDir)));
+  const auditLog = log.child({ room: 'audit' });
+  const auditDir = `${stateDir}/audit`;
+  const audit = stack.use(
+    must(await AuditTrail.open({ directory: auditDir, clock, log: auditLog })),
+  );
+
+  const observed = new Observed<Observations>(log);
+  const network = stack.use(
+    new NetworkService({
+      net,
+      clock,
+      log: log.child({ service: 'network' }),
+      files,
+      resolvConfPath: `${runDir}/resolv.conf`,
+      report: (value) => observed.publish('network', value),
+    }),
+  );
+  const firewall = stack.use(
+    new FirewallService({
+      processes,
+      clock,
+      log: log.child({ service: 'firewall' }),
+      nft: NFT,
+      linkNames: () => new Set(net.links().map((link) => link.name)),
+      report: (value) => observed.publish('firewall', value),
+    }),
+  );
+  const boot = must(bootId(files));
+  const monitor: LeaseMonitor = new LeaseMonitor({
+    sockets,
+    directories,
+    files,
+    clock,
+    log: log.child({ service: 'dhcp-client' }),
+    socketPath: `${runDir}/lease.sock`,
+    spoolDir: `${runDir}/spool`,
+    bootId: boot,
+    bootIdPath: `${runDir}/boot-id`,
+    ownUid: process.getuid?.() ?? 0,
+    handle: (message) => dhcpClient.hook(message),
+  });
+  const linkOf = (ifName: string) => net.links().find((link) => link.name === ifName);
+  const dhcpClient: DhcpClientService = new DhcpClientService({
+    clock,
+    log: log.child({ service: 'dhcp-client' }),
+    processes,
+    taps,
+    store,
+    planner: network,
+    udhcpc: UDHCPC,
+    hookDir: `${runDir}/hook`,
+    bootId: boot,
+    linkHook: (id) => directories.link(around.pluginPath, `${runDir}/hook/${id}`),
+    linkOf,
+    surroundings: (ifName) => ({
+      foreign: network.prefixesBeside(ifName),
+      maxMtu: linkOf(ifName)?.maxMtu || 1500,
+    }),
+    argumentsOf: (identity) => processes.argumentsOf(identity),
+    refusedMessages: () => monitor.refused,
+    report: (value) => observed.publish('dhcpClient', value),
+  });
+  stack.use(dhcpClient);
+  stack.use(monitor);
+  stack.use(
+    net.subscribe(({ what }) => {
+      if (what !== 'link' && what !== 'resync') return;
+      dhcpClient.linksChanged();
+      firewall.linksChanged();
+    }),
+  );
+
+  const rows = new Rows(store);
+  const model = stack.use(
+    createModel({
+      rows,
+      observed,
+      log: log.child({ room: 'tr181' }),
+      product: { name: 'Gatehouse', version: around.version },
+      lookups: {
+        linkStats: (ifName) => {
+          net.refreshStats();
+          return linkOf(ifName)?.stats;
+        },
+        readText: (path) => {
+          const text = files.readText(path);
+          return text.ok ? text.value : undefined;
+        },
+        monoMs: () => clock.monoMs(),
+        wallMs: () => clock.wallMs(),
+      },
+      calls: {
+        dhcpRenew: async (id) => {
+          const asked = dhcpClient.renew(id);
+          return asked.ok ? asked : err(new SystemError(asked.error, 'EAGAIN'));
+        },
+      },
+      audit: ({ origin, op, path, old, new: now }) => {
+        const change = { action: op, ...origin, path, ...(old === undefined ? {} : { old }) };
+        void audit.record([{ ...change, ...(now === undefined ? {} : { new: now }) }]);
+      },
+    }),
+  );
+  if (rows.empty) {
+    const { interfaces, rows: overrides } = config;
+    const laid = await layDownInitial(model, { ...interfaces, overrides });
+    if (!laid.ok) {
+      const faults = laid.error.map((fault) => fault.message).join('; ');
+      throw new SystemError(`the rows of ${options.config} were refused: ${faults}`, 'EINVAL');
+    }
+  }
+
+  const bus = stack.use(
+    must(
+      openBus({
+        sockets,
+        path: options.ubusSocket,
+        clock,
+        log: log.child({ room: 'ubus' }),
+        randomU32: () => randomBytes(4).readUInt32BE(),
+        self: { pid: process.pid, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
+        readText: (path) => {
+          const text = files.readText(path);
+          return text.ok ? text.value : '';
+        },
+        aclDirectory: () => readTrustedDirectory(ACL_DIR),
+      }),
+    ),
+  );
+  around.onReload(() => bus.reload());
+  bus.client.serve(bbfdmObject(model));
+  const startedAtMs = clock.monoMs();
+  const status = () => ({
+    version: around.version,
+    pid: process.pid,
+    uptimeSec: Math.floor((clock.monoMs() - startedAtMs) / 1000),
+    revision: model.revision,
+    applied: control.convergence.applied,
+    failing: control.convergence.failing,
+    bus: bus.stats ?? 'ubusd',
+    lostLogLines: logs.dropped,
+  });
+  const services = commandsOf({ dhcpClient, network, firewall });
+  for (const object of gatehouseObjects({ services, status })) bus.client.serve(object);
+  stack.use(announceChanges(model, bus.client));
+
+  // Closed before it is open: the firewall is there before any interface comes up. Leases of an
+  // earlier daemon are taken up before the network is compared with what is wanted.
+  const steps: Steps = {
+    firewall: async (wanted) => {
+      const applied = await firewall.apply(wanted);
+      return applied.ok ? [] : [applied.error.message];
+    },
+    dhcpClient: (wanted) => {
+      dhcpClient.apply(wanted);
+      return [];
+    },
+    network: (wanted) => network.apply(wanted).map((error) => error.message),
+  };
+  must(monitor.listen());
+  const control = stack.use(
+    new Control({ model, steps, clock, log: log.child({ room: 'control' }) }),
+  );
+  await control.converge();
+  await monitor.readSpool();
+}
+
+/** The composition root may give up: a daemon that lacks one of these cannot do its work. */
+function must<T>(result: Result<T, SystemError>): T {
+  if (!result.ok) throw result.error;
+  return result.value;
+}
+
+function readConfig(path: string): Result<ProcessConfig, readonly string[]> {
+  const text = new LinuxFiles().readText(path);
+  if (text.ok) return parseProcessConfig(text.value);
+  const optional = path === DAEMON_FLAGS['--config']?.fallback && text.error.code === 'ENOENT';
+  return optional ? ok(DEFAULT_CONFIG) : err([text.error.message]);
+}
+
+const ended = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+/**
+ * Started as root: makes the folders the user's own, becomes that user for good, and runs this
+ * program again. Comes back only when that failed.
+ */
+export function becomeUnprivileged(
+  { stateDir, runDir, ubusSocket }: DaemonOptions,
+  nativePath: string,
+  say: (text: string) => void,
+): number {
+  const user = findUser(new LinuxFiles(), 'gatehouse');
+  const failed = (error: SystemError) => {
+    say(`gatehouse: ${error.message}${error.remedy ? `; ${error.remedy}` : ''}\n`);
+    return 1;
+  };
+  if (!user.ok) return failed(user.error);
+  for (const path of [stateDir, runDir, dirname(ubusSocket)]) {
+    const made = ownedDirectory(path, user.value);
+    if (!made.ok) return failed(made.error);
+  }
+  return failed(dropTo(loadNative(nativePath), user.value));
+}

@@ -1,0 +1,76 @@
+/** kill -9 of the daemon, again and again, while parameters are set and leases are renewed. */
+import t from 'tap';
+import { dnsmasq } from '../lib/isp.ts';
+import { Namespaces, noNamespaces } from '../lib/netns.ts';
+import { Router } from '../lib/router.ts';
+
+const CLIENT = 'Device.DHCPv4.Client.1.';
+const ROUNDS = 50;
+
+t.test(
+  'no acknowledged change and no lease is lost',
+  { skip: noNamespaces() ?? false },
+  async (t) => {
+    await using stack = new AsyncDisposableStack();
+    const spaces = stack.use(new Namespaces('recov'));
+    spaces.link(['isp', 'isp0'], ['r', 'wan0']);
+    spaces.link(['r', 'lan0'], ['lan', 'eth0']);
+    spaces.exec('isp', 'ip', 'address', 'add', '198.51.100.1/24', 'dev', 'isp0');
+    const server = stack.use(
+      await dnsmasq(
+        spaces,
+        'isp',
+        '--interface=isp0',
+        '--dhcp-range=198.51.100.100,198.51.100.199,255.255.255.0,120',
+      ),
+    );
+    const router = stack.use(new Router(spaces, 'r'));
+    await router.start();
+    await router.waitFor(`${CLIENT}DHCPStatus`, 'Bound');
+    const address = (await router.value(`${CLIENT}IPAddress`)) ?? '';
+    const [pid] = router.processes('udhcpc');
+    const discovers = server.lines.filter((line) => line.includes('DHCPDISCOVER')).length;
+    const shown = () => spaces.exec('r', 'ip', '-4', '-br', 'address', 'show', 'dev', 'wan0');
+
+    let acknowledged = 0;
+    let lost = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      // Changes and a renewal are under way when the blow falls, at another moment each time.
+      let stop = false;
+      const writing = (async () => {
+        while (!stop) {
+          const next = acknowledged + 1;
+          const faults = await router
+            .set({ 'Device.DeviceInfo.ProvisioningCode': `v${next}` })
+            .catch(() => ['gone']);
+          if (faults.length > 0) return;
+          acknowledged = next;
+        }
+      })();
+      void router.rows('operate', { command: `${CLIENT}Renew()` }).catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, (round * 7) % 50));
+      await router.stop('SIGKILL');
+      stop = true;
+      await writing;
+      if (!shown().includes(address)) lost++;
+      await router.start();
+      const code = (await router.value('Device.DeviceInfo.ProvisioningCode')) ?? '';
+      const kept = Number(code.slice(1) || 0);
+      if (kept < acknowledged) t.fail(`change ${acknowledged} was acknowledged, ${kept} is there`);
+      acknowledged = kept;
+      if ((await router.value(`${CLIENT}IPAddress`)) !== address) lost++;
+    }
+    t.equal(lost, 0, `the address was there after each of ${ROUNDS} blows`);
+    t.ok(acknowledged > ROUNDS, `${acknowledged} changes were acknowledged`);
+    t.same(router.processes('udhcpc'), [pid], 'the same client all the time');
+    t.equal(
+      server.lines.filter((line) => line.includes('DHCPDISCOVER')).length,
+      discovers,
+      'no DISCOVER',
+    );
+    t.equal(server.lines.filter((line) => line.includes('DHCPRELEASE')).length, 0, 'no RELEASE');
+    await router.waitFor(`${CLIENT}DHCPStatus`, 'Bound');
+    const remaining = Number(await router.value(`${CLIENT}LeaseTimeRemaining`));
+    t.ok(remaining > 90, `the last renewal counts: ${remaining} s remain`);
+  },
+);

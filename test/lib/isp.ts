@@ -1,0 +1,165 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { ServerMood } from '../interop/dhcp-server.ts';
+import type { Namespaces } from './netns.ts';
+
+/** A server process in a namespace, ended by its process on disposal. */
+export class Server implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly lines: string[] = [];
+  #heard: (() => void)[] = [];
+
+  constructor(
+    spaces: Namespaces,
+    node: string,
+    file: string,
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+  ) {
+    this.#child = spawn('ip', spaces.argv(node, file, ...args), {
+      env: { ...process.env, ...env },
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      if (stream === null) continue;
+      createInterface({ input: stream }).on('line', (line) => {
+        this.lines.push(line);
+        for (const wake of this.#heard.splice(0)) wake();
+      });
+    }
+    this.#child.once('exit', () => {
+      for (const wake of this.#heard.splice(0)) wake();
+    });
+  }
+
+  /** Waits until a line that fits was printed, from line number `from` on. */
+  async said(pattern: RegExp, from = 0): Promise<string> {
+    for (;;) {
+      const line = this.lines.slice(from).find((l) => pattern.test(l));
+      if (line !== undefined) return line;
+      if (this.#child.exitCode !== null) throw new Error(`it ended: ${this.lines.join('\n')}`);
+      await new Promise<void>((resolve) => this.#heard.push(resolve));
+    }
+  }
+
+  write(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
+  }
+
+  /** Stops and continues the process: a server that is silent, but there. */
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const gone = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await gone;
+  }
+}
+
+const NODE = process.execPath;
+
+/** dnsmasq for one interface of `node`, with 198.51.100.0/24 there. Leases are two minutes, the least it can. */
+export async function dnsmasq(
+  spaces: Namespaces,
+  node: string,
+  ...more: string[]
+): Promise<Server> {
+  const folder = mkdtempSync(join(tmpdir(), 'gh-dnsmasq-'));
+  const server = new Server(spaces, node, 'dnsmasq', [
+    ...[
+      '--keep-in-foreground',
+      '--conf-file=/dev/null',
+      '--no-resolv',
+      '--no-hosts',
+      '--user=root',
+    ],
+    ...[
+      '--pid-file=',
+      '--log-facility=-',
+      '--log-dhcp',
+      '--port=0',
+      '--dhcp-authoritative',
+      '--no-ping',
+    ],
+    ...[`--dhcp-leasefile=${folder}/leases`, ...more],
+  ]);
+  await server.said(/started, version|DHCP, IP range/);
+  return server;
+}
+
+/** Kea for `isp0` with 198.51.100.0/24 and the given times, in seconds. */
+export async function kea(
+  spaces: Namespaces,
+  node: string,
+  times: { readonly lease: number; readonly t1: number; readonly t2: number },
+): Promise<Server & { folder: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'gh-kea-'));
+  // A copy, because Debian's AppArmor profile ties the installed path to /etc/kea.
+  copyFileSync('/usr/sbin/kea-dhcp4', join(folder, 'kea-dhcp4'));
+  writeFileSync(
+    join(folder, 'kea.json'),
+    JSON.stringify({
+      Dhcp4: {
+        'interfaces-config': { interfaces: ['isp0'], 'dhcp-socket-type': 'raw' },
+        'lease-database': { type: 'memfile', name: join(folder, 'leases'), 'lfc-interval': 0 },
+        'valid-lifetime': times.lease,
+        'renew-timer': times.t1,
+        'rebind-timer': times.t2,
+        authoritative: true,
+        subnet4: [
+          {
+            id: 1,
+            subnet: '198.51.100.0/24',
+            pools: [{ pool: '198.51.100.100 - 198.51.100.199' }],
+            'option-data': [{ name: 'routers', data: '198.51.100.1' }],
+          },
+        ],
+        loggers: [{ name: 'kea-dhcp4', output_options: [{ output: 'stdout' }], severity: 'INFO' }],
+      },
+    }),
+  );
+  const server = new Server(
+    spaces,
+    node,
+    join(folder, 'kea-dhcp4'),
+    ['-c', join(folder, 'kea.json')],
+    {
+      KEA_PIDFILE_DIR: folder,
+      KEA_LOCKFILE_DIR: folder,
+      KEA_DHCP_DATA_DIR: folder,
+    },
+  );
+  await server.said(/DHCP4_STARTED/);
+  return Object.assign(server, { folder });
+}
+
+/** The server that says what it is told. */
+export class TalkingServer implements AsyncDisposable {
+  readonly server: Server;
+
+  constructor(spaces: Namespaces, node: string) {
+    const script = fileURLToPath(new URL('../interop/dhcp-server.ts', import.meta.url));
+    this.server = new Server(spaces, node, NODE, [script, '198.51.100.1']);
+  }
+
+  async mood(mood: Partial<ServerMood>): Promise<void> {
+    await this.server.said(/"ready"/);
+    const from = this.server.lines.length;
+    this.server.write(JSON.stringify(mood));
+    await this.server.said(/"mood"/, from);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.server[Symbol.asyncDispose]();
+  }
+}
+
+export const cleanFolder = (folder: string): void =>
+  rmSync(folder, { recursive: true, force: true });
