@@ -65,7 +65,8 @@ export class Rows implements RowsView {
 
   /** True before anything was ever written: the first start. */
   get empty(): boolean {
-    return this.#revision === 0;
+    // A lost revision alone must not make a configured router look new.
+    return this.#revision === 0 && this.#objects.size === 0 && this.#tables.size === 0;
   }
 
   /** Numbers given out by `systemNumber` wait to be written. */

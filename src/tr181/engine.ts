@@ -24,7 +24,7 @@ import type {
 } from './model.ts';
 import { Notifier } from './notify.ts';
 import { objectGroups } from './objects/index.ts';
-import { operate } from './operate.ts';
+import { findEvent, operate } from './operate.ts';
 import { parsePath } from './paths.ts';
 import { getValues, listInstances, listNames, listSchema } from './read.ts';
 import { RowReader } from './reader.ts';
@@ -184,6 +184,15 @@ class Engine implements Model {
     const known = listSchema(this.#schema, pattern, true);
     if (!known.ok) return known;
     return ok(this.#notifier.add(path.value, listener));
+  }
+
+  emit(path: string, args: Readonly<Record<string, string>>): Result<void, Fault> {
+    this.#refresh();
+    const found = findEvent(this.#resolver, path, args);
+    if (!found.ok) return found;
+    this.#notices.push(found.value);
+    this.#flushSoon();
+    return ok(undefined);
   }
 
   compileAll(): CompiledConfig {

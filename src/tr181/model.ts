@@ -210,7 +210,6 @@ export type Notice =
   | { readonly kind: 'removed'; readonly path: string }
   | {
       readonly kind: 'event';
-      /** Such as `Device.DHCPv4.Client.1.X!`. */
       readonly path: string;
       readonly args: Readonly<Record<string, string>>;
     };
@@ -279,6 +278,8 @@ export interface Model extends Disposable {
     pattern: string,
     listener: (notification: Notification) => void,
   ): Result<Disposable, Fault>;
+  /** Announces an event of the schema, such as `Device.X.Y!`, with its arguments. */
+  emit(path: string, args: Readonly<Record<string, string>>): Result<void, Fault>;
   /** For `control`: the desired state of every service. */
   compileAll(): CompiledConfig;
   /** For `control`: called after each durable write. */

@@ -2,12 +2,12 @@
 import { errorMessage } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import type { Fault, OperateDone, Origin } from './model.ts';
+import type { Fault, Notice, OperateDone, Origin } from './model.ts';
 import { parsePath } from './paths.ts';
 import type { RowReader } from './reader.ts';
 import { badPath, type Resolver, unknownName } from './resolve.ts';
 import { nearest } from './suggest.ts';
-import type { CommandDef, ServiceCalls } from './table.ts';
+import type { ArgumentDef, CommandDef, ServiceCalls } from './table.ts';
 import { baseOf, canonical, emptyValue } from './types.ts';
 import type { AuditEntry } from './writer.ts';
 
@@ -32,7 +32,7 @@ export async function operate(
   if (!found.ok) return found;
   const { object, name, command } = found.value;
   const path = `${object}${name}()`;
-  const args = checkArguments(path, command, given);
+  const args = checkArguments(path, command.input ?? {}, given);
   if (!args.ok) return args;
   if (signal.aborted) return err(aborted(path));
   const ran = await run(deps, command, {
@@ -107,12 +107,38 @@ function findCommand(
     : ok({ object: target.object, name, command });
 }
 
+/** The notice of an event, with canonical arguments. */
+export function findEvent(
+  resolver: Resolver,
+  text: string,
+  given: Readonly<Record<string, string>>,
+): Result<Notice, Fault> {
+  const path = parsePath(text);
+  if (!path.ok) return err(badPath(text, path.error.message));
+  if (path.value.ends !== 'event' || !path.value.concrete) {
+    return err(badPath(text, 'an event is one path that ends in !'));
+  }
+  const targets = resolver.resolvePath(path.value, text);
+  if (!targets.ok) return targets;
+  const [target] = targets.value;
+  const last = path.value.segments.at(-1);
+  const name = last?.kind === 'name' ? last.name : '';
+  if (target === undefined || target.isTable || !Object.hasOwn(target.node.events, name)) {
+    return err(
+      target === undefined
+        ? badPath(text, 'it names nothing')
+        : unknownName(target.node, target.object, name, 'event', text),
+    );
+  }
+  const args = checkArguments(text, target.node.events[name]?.args ?? {}, given);
+  return args.ok ? ok({ kind: 'event', path: text, args: args.value }) : args;
+}
+
 function checkArguments(
   path: string,
-  command: CommandDef,
+  specs: Readonly<Record<string, ArgumentDef>>,
   given: Readonly<Record<string, string>>,
 ): Result<Readonly<Record<string, string>>, Fault> {
-  const specs = command.input ?? {};
   const bad = (message: string): Result<never, Fault> =>
     err({ kind: 'badArguments', path, message: `${path}: ${message}` });
   const args: Record<string, string> = {};

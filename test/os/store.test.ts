@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -39,6 +39,9 @@ t.test('what was committed is there after reopening, in byte order', async (t) =
   ]);
   await store[Symbol.asyncDispose]();
   await store[Symbol.asyncDispose]();
+  for (const file of ['gatehouse.mdb', 'gatehouse.mdb-lock']) {
+    t.equal(statSync(join(path, file)).mode & 0o777, 0o600, `${file} is for its owner alone`);
+  }
   const again = await opened(path);
   t.same(
     [...again.entries('row/')].map(([key, value]) => [key, text(value)]),
@@ -70,6 +73,11 @@ t.test('many callers at once share transactions and all get their answer', async
   const big = Array.from({ length: 3000 }, (_, i) => ({ key: `big/${i}`, value: bytes('x') }));
   t.ok((await store.commit(big)).ok, 'one transaction of 3,000 changes');
   t.equal([...store.entries('big/')].length, 3000);
+  for (let i = 0; i < 40; i++) {
+    const wide = await store.commit([{ key: `wide/${i}`, value: new Uint8Array(500_000) }]);
+    if (!wide.ok) throw wide.error;
+  }
+  t.equal([...store.entries('wide/')].length, 40, '20 MB: the map grows with the file');
   await store[Symbol.asyncDispose]();
 });
 

@@ -121,6 +121,8 @@ t.test('instance numbers are never used again, also after a restart', async (t) 
     ok: true,
     value: { value: 3, revision: 4 },
   });
+  store.data.delete('tr181/rev');
+  t.notOk(new Rows(store).empty, 'a lost revision does not make it a first start');
   store.data.delete('tr181/n/T.');
   t.equal(new Rows(store).nextInstance('T.'), 4, 'not even when the counter is lost');
 });

@@ -527,6 +527,25 @@ t.test('DHCP client settings', async (t) => {
   t.equal(b.model.compileAll().dhcpClient.clients[0]?.ifName, undefined);
 });
 
+t.test('a client on a disabled interface does not run, and says why', async (t) => {
+  const b = await router();
+  const enabled = (): boolean | undefined => b.model.compileAll().dhcpClient.clients[0]?.enable;
+  const reason = (): string => b.get('Device.DHCPv4.Client.1.X_GATEHOUSE_Reason');
+  t.equal(enabled(), true);
+  t.equal(reason(), '');
+  await b.set('Device.IP.Interface.1.Enable', 'false');
+  t.equal(enabled(), false);
+  t.equal(reason(), 'Device.IP.Interface.1 is disabled');
+  await b.set('Device.IP.Interface.1.Enable', 'true');
+  for (const path of ['Device.IP.IPv4Enable', 'Device.IP.Interface.1.IPv4Enable']) {
+    await b.set(path, 'false');
+    t.equal(enabled(), false);
+    t.equal(reason(), 'IPv4 is disabled on Device.IP.Interface.1');
+    await b.set(path, 'true');
+  }
+  t.equal(enabled(), true);
+});
+
 t.test('NAT and firewall', async (t) => {
   const b = await router();
   t.equal(b.get('Device.NAT.InterfaceSetting.1.Status'), 'Error', 'not in the kernel yet');

@@ -241,6 +241,30 @@ t.test('commands: arguments, output, failure, abort', async (t) => {
   }
 });
 
+t.test('events reach their subscribers with checked arguments', async (t) => {
+  const b = bench({ groups: [SECRET] });
+  const seen: unknown[] = [];
+  for (const pattern of ['Device.X_TEST_Account.Locked!', 'Device.X_TEST_Account.']) {
+    b.model.subscribe(pattern, ({ notices }) => seen.push(...notices));
+  }
+  t.ok(b.model.emit('Device.X_TEST_Account.Locked!', { Reason: 'three tries' }).ok);
+  await settled();
+  const notice = {
+    kind: 'event',
+    path: 'Device.X_TEST_Account.Locked!',
+    args: { Reason: 'three tries' },
+  };
+  t.same(seen, [notice, notice]);
+  for (const [path, args, kind] of [
+    ['Device.X_TEST_Account.Unlocked!', {}, 'unknownPath'],
+    ['Device.X_TEST_Account.Locked', {}, 'badPath'],
+    ['Device.X_TEST_Account.Locked!', { Reason: 'a\0b' }, 'badArguments'],
+    ['Device.X_TEST_Account.Locked!', { Cause: 'x' }, 'badArguments'],
+  ] as const) {
+    t.match(b.model.emit(path, args), { ok: false, error: { kind } });
+  }
+});
+
 t.test('Renew() and Reset()', async (t) => {
   const b = await router();
   const options = { origin: ORIGIN, signal: new AbortController().signal };

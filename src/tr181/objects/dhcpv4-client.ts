@@ -315,7 +315,10 @@ function report({ observed, rows, lookups }: ReportContext, out: ReportSink): vo
   });
   for (const row of rows.rows(CLIENTS)) {
     const client = clients.get(clientId(row.instance));
-    out.put(row.path, clientValues(client, lookups));
+    out.put(row.path, {
+      ...clientValues(client, lookups),
+      X_GATEHOUSE_Reason: (row.bool('Enable') && blockedBy(rows, row)) || (client?.reason ?? ''),
+    });
     for (const option of rows.rows(`${row.path}ReqOption.`)) {
       const code = option.number('Tag');
       const answer = client?.lease?.options.find((sent) => sent.code === code);
@@ -346,7 +349,6 @@ function clientValues(client: ClientObserved | undefined, lookups: Lookups): Rep
       return String(Math.min(2 ** 31 - 1, Math.max(0, leftSec)));
     },
     DHCPServer: lease?.server === undefined ? '' : formatIpv4(lease.server),
-    X_GATEHOUSE_Reason: client?.reason ?? '',
     X_GATEHOUSE_DomainName: lease?.domain ?? '',
     X_GATEHOUSE_LeaseOptions:
       lease?.options.map(({ code, hex }) => `${code}=${hex.toUpperCase()}`).join(',') ?? '',
@@ -380,12 +382,22 @@ export const compileDhcpClient = (rows: RowReader): DhcpClientConfig => ({
   clients: rows.rows(CLIENTS).map((row) => compileClient(rows, row)),
 });
 
+/** Why an enabled client cannot run, as far as the rows say; undefined when it can. */
+function blockedBy(rows: RowReader, row: Row): string | undefined {
+  const reference = row.text('Interface');
+  const below = reference === '' ? undefined : rows.at(reference);
+  if (below === undefined) return undefined;
+  if (!below.bool('Enable')) return `${below.id} is disabled`;
+  const ipv4 = below.bool('IPv4Enable') && rows.at('Device.IP.')?.bool('IPv4Enable') === true;
+  return ipv4 ? undefined : `IPv4 is disabled on ${below.id}`;
+}
+
 function compileClient(rows: RowReader, row: Row): ClientConfig {
   const retransmission = rows.at(`${row.path}Retransmission.`);
   const metric = row.number('X_GATEHOUSE_RouteMetric');
   return {
     id: clientId(row.instance),
-    enable: row.bool('Enable'),
+    enable: row.bool('Enable') && blockedBy(rows, row) === undefined,
     ifName: ifNameBehind(rows, row.text('Interface')),
     requestOptions: rows
       .rows(`${row.path}ReqOption.`)
