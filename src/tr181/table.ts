@@ -25,7 +25,7 @@ export interface ServiceCalls {
   dhcpRenew(id: string, signal: AbortSignal): Promise<Result<void, SystemError>>;
 }
 
-export type LinkStats = NetworkObserved['links'][number]['stats'];
+type LinkStats = NetworkObserved['links'][number]['stats'];
 
 /** Read-only look-ups for values that are computed when they are read. */
 export interface Lookups {
@@ -64,7 +64,7 @@ export interface ArgumentDef extends ValueSpec {
   readonly default?: string;
 }
 
-export interface CommandContext {
+interface CommandContext {
   /** The object that the command belongs to, with its final dot. */
   readonly object: string;
   /** Canonical, with defaults. */

@@ -168,7 +168,9 @@ function shape(type: TypeName, text: string): Result<string, ValueFault> {
     case 'StatsCounter64':
       return integer(BASES[type], text);
     case 'Order':
-      return text === '0' ? outOfRange('an Order starts at 1') : integer('unsignedInt', text);
+      return /^[+-]?0+$/.test(text)
+        ? outOfRange('an Order starts at 1')
+        : integer('unsignedInt', text);
     case 'dateTime':
       return dateTime(text);
     case 'hexBinary':

@@ -65,6 +65,8 @@ const table: [TypeName, [string, string][]][] = [
     [
       ['1', '1'],
       ['0', '!outOfRange'],
+      ['00', '!outOfRange'],
+      ['-0', '!outOfRange'],
     ],
   ],
   [
