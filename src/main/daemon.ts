@@ -22,6 +22,7 @@ import { loadNative, Reactor } from '../os/linux/native.ts';
 import { LinuxNet } from '../os/linux/net.ts';
 import { dropTo, findUser, ownedDirectory } from '../os/linux/privileges.ts';
 import { LinuxProcesses } from '../os/linux/process.ts';
+import { watchRuleset } from '../os/linux/ruleset.ts';
 import { openStore } from '../os/linux/store.ts';
 import { LinuxPacketTaps } from '../os/linux/taps.ts';
 import { readTrustedDirectory } from '../os/linux/trusted-directory.ts';
@@ -128,6 +129,7 @@ async function build(
       report: (value) => observed.publish('firewall', value),
     }),
   );
+  stack.use(must(watchRuleset(reactor, () => firewall.rulesetChanged())));
   const boot = must(bootId(files));
   const monitor: LeaseMonitor = new LeaseMonitor({
     sockets,

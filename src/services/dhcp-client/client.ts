@@ -370,6 +370,7 @@ export class Client {
 
   /** udhcpc sometimes takes an ACK without calling its hook; then the ACK itself is taken. */
   #expectHook(raw: RawLease): void {
+    this.#runner.tell({ type: 'healthy' });
     this.#grace?.cancel();
     this.#grace = this.#deps.clock.after(HOOK_GRACE_MS, () => {
       this.#log.info({ address: formatIpv4(raw.address) }, 'the hook was silent about an ACK');
