@@ -210,7 +210,7 @@ function formatDouble(value: number): string {
   // Exactly seven binary places: the seventh decimal is a lone 5, which toFixed would round up.
   if (Number.isInteger(doubled) && doubled % 2 !== 0) {
     const halves = BigInt(doubled) * 15_625n;
-    const below = (halves - 1n) / 2n - (halves < 0n ? 1n : 0n);
+    const below = (halves - 1n) / 2n;
     const even = below % 2n === 0n ? below : below + 1n;
     return (Number(even) / 1e6).toFixed(6);
   }

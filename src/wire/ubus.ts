@@ -5,7 +5,14 @@
  * `encodeMessage` do all of it (what tools and tests need).
  */
 import { decodeError, ok, type Result } from '../base/result.ts';
-import { align4, type BlobmsgTable, decodeTable, LENGTH_MASK, readU32 } from './blobmsg.ts';
+import {
+  align4,
+  type BlobmsgTable,
+  decodeTable,
+  LENGTH_MASK,
+  MAX_BLOB_BYTES,
+  readU32,
+} from './blobmsg.ts';
 import { BlobWriter } from './blobmsg-writer.ts';
 import { decodeUtf8 } from './utf8.ts';
 
@@ -355,7 +362,8 @@ export function encodeMessage(message: UbusMessage): Uint8Array | undefined {
   const top = writer.begin(0);
   for (const attribute of message.attributes) encodeAttribute(writer, attribute);
   writer.end(top);
-  return writer.failed ? undefined : writer.toBytes();
+  const tooLarge = writer.length - HEADER_BYTES > MAX_BLOB_BYTES;
+  return writer.failed || tooLarge ? undefined : writer.toBytes();
 }
 
 function encodeAttribute(writer: BlobWriter, attribute: UbusAttribute): void {
