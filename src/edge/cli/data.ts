@@ -5,8 +5,14 @@ import { type Column, type Paint, pairs, statusStyle, table } from './table.ts';
 
 const scalar = (value: Json): boolean => !isObject(value) && !isList(value);
 
+const isNamed = (value: Json): value is { readonly name: string } =>
+  isObject(value) && typeof value['name'] === 'string';
+
 const shown = (value: Json | undefined): string => {
   if (value === undefined || value === null) return '';
+  // A list of named things inside a cell is told by its names.
+  if (isList(value) && value.length > 0 && value.every(isNamed))
+    return value.map(({ name }) => name).join(', ');
   if (isList(value) && value.every(scalar)) return value.map((item) => shown(item)).join(', ');
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 };

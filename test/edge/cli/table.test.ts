@@ -56,6 +56,10 @@ t.test('any data is printed', async (t) => {
     ),
     'version     1\nmemory.rss  5\ndns         a, b\n\nrows:\nN  UP\n1\n2  true\n',
   );
+  t.equal(
+    render([{ name: 'dns', commands: [{ name: 'a', args: {} }, { name: 'b' }] }], plain),
+    'NAME  COMMANDS\ndns   a, b\n',
+  );
   t.equal(render('text', plain), 'text\n');
   t.equal(render([{ a: null }], plain), 'A\n\n');
   t.equal(render([1, 2], plain), '1, 2\n');
