@@ -276,18 +276,6 @@ export interface Directories {
   link(target: string, path: string): Result<void, SystemError>;
 }
 
-/** Whose a file is and what its kind is: of a symbolic link, its own (lstat(2)). */
-export interface FileOwner {
-  readonly uid: number;
-  /** Permission bits. */
-  readonly mode: number;
-  readonly kind: 'file' | 'directory' | 'other';
-}
-
-export interface FileOwners {
-  ownerOf(path: string): Result<FileOwner, SystemError>;
-}
-
 /** Random numbers in [0, 1), not for secrets. */
 export type Random = () => number;
 

@@ -30,8 +30,7 @@ export function parseJson(text: string): Result<BlobmsgTable> {
 
 class Parser {
   readonly #text: string;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids exactly these inside strings
-  readonly #stringAt = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+  readonly #stringAt = /"(?:[^"\\]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
   readonly #numberAt = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
   readonly #spaceAt = /[ \t\n\r]+/y;
   at = 0;
@@ -112,7 +111,7 @@ class Parser {
   #string(): string | undefined {
     this.#stringAt.lastIndex = this.at;
     const match = this.#stringAt.exec(this.#text);
-    if (match === null) return this.#fail('string expected');
+    if (match === null || hasControl(match[0])) return this.#fail('string expected');
     this.at = this.#stringAt.lastIndex;
     const text: unknown = JSON.parse(match[0]);
     // C strings end at the first NUL.
@@ -217,27 +216,19 @@ function formatDouble(value: number): string {
   return value.toFixed(6);
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON escapes exactly these
-const ESCAPED = /["\\\u0000-\u001f]/g;
-const SHORT_ESCAPES: Readonly<Record<string, string>> = {
-  '"': '\\"',
-  '\\': '\\\\',
-  '\b': '\\b',
-  '\n': '\\n',
-  '\t': '\\t',
-  '\r': '\\r',
-};
-
 /** Bytes that are no UTF-8 become U+FFFD; text after a NUL is not there for a C program, nor here. */
 function formatString(text: string): string {
   const cut = text.split('\0', 1)[0] ?? '';
-  const escaped = cut
-    .toWellFormed()
-    .replace(
-      ESCAPED,
-      (char) => SHORT_ESCAPES[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-    );
-  return `"${escaped}"`;
+  // As libubox escapes, which has no \f.
+  return JSON.stringify(cut.toWellFormed()).replaceAll(/\\./g, (pair) =>
+    pair === '\\f' ? '\\u000c' : pair,
+  );
+}
+
+/** JSON forbids control characters inside strings. */
+function hasControl(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) < 0x20) return true;
+  return false;
 }
 
 // ---- JavaScript values ---------------------------------------------------------------------
@@ -273,7 +264,7 @@ export function tableFromPlain(value: object): BlobmsgTable {
 }
 
 /** As JSON.parse would give it, but an INT64 that is no safe integer stays a bigint. */
-export function toPlain(value: BlobmsgValue): unknown {
+function toPlain(value: BlobmsgValue): unknown {
   switch (value.type) {
     case 'unspec':
       return null;

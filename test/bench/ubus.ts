@@ -9,6 +9,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type { Comparison } from './run.ts';
 
 const OBJECTS = 500;
@@ -99,8 +100,8 @@ async function run(): Promise<Comparison[]> {
   const node = process.execPath;
   const driver = [join(BUILD, 'driver')];
   const service = [join(BUILD, 'service')];
-  const ours = [node, join(HERE, 'broker.ts')];
-  const peer = join(HERE, 'peer.ts');
+  const ours = [node, fileURLToPath(import.meta.resolve('./ubus/broker.ts'))];
+  const peer = fileURLToPath(import.meta.resolve('./ubus/peer.ts'));
   try {
     await using relay = new Bus(join(directory, 'relay'), driver);
     await using native = new Bus(join(directory, 'native'), driver);

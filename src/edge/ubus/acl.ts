@@ -169,7 +169,7 @@ const strings = (values: readonly BlobmsgValue[]): string[] =>
 // ---- which files may be trusted ------------------------------------------------------------
 
 /** One entry of the ACL directory, as lstat(2) and the reader saw it. */
-export interface AclFile {
+interface AclFile {
   readonly name: string;
   readonly uid: number;
   /** Permission bits. */

@@ -42,7 +42,7 @@ const CODES: Readonly<Record<FaultKind, { readonly usp: number; readonly cwmp: n
   internal: { usp: 7003, cwmp: 9002 },
 };
 
-export const faultCode = (kind: FaultKind, proto: Proto): number =>
+const faultCode = (kind: FaultKind, proto: Proto): number =>
   CODES[kind][proto === 'usp' ? 'usp' : 'cwmp'];
 
 /** The members of a row that tell of a fault, its path first. */

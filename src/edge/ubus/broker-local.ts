@@ -2,7 +2,7 @@
 import type { PeerCredentials, UnixConnection, UnixHandlers } from '../../os/ports.ts';
 
 /** The same bound as a client behind a socket has. */
-const MAX_QUEUED_BYTES = 1_048_576 + 8;
+const MAX_QUEUED_BYTES = (1 << 20) + 4096;
 /** A larger inbox is given back once it is empty. */
 const KEEP_BYTES = 262_144;
 

@@ -30,8 +30,8 @@ export interface Bus extends AsyncDisposable {
   reload(): void;
 }
 
-/** As ubusd: what a client does not read is dropped beyond this. */
-const MAX_QUEUED_BYTES = 1 << 20;
+/** As ubusd, what a client does not read is dropped beyond 1 MiB; the largest message, with USER and GROUP added, fits an empty queue. */
+const MAX_QUEUED_BYTES = (1 << 20) + 4096;
 const MAX_CONNECTIONS = 1024;
 /** Access is by peer credentials, so everyone may connect. */
 const MODE = 0o666;

@@ -32,12 +32,12 @@ export interface CommandAnswer {
   readonly data: object | null;
 }
 
-export interface CommandContext {
+interface CommandContext {
   readonly origin: Origin;
   readonly signal: AbortSignal;
 }
 
-export interface ServiceCommand {
+interface ServiceCommand {
   readonly about: string;
   /** Names and types of its arguments, for `ubus -v list` and help; it checks them itself. */
   readonly args: Readonly<Record<string, BlobmsgType>>;
