@@ -166,8 +166,12 @@ export function check(root: string, rules: Rules): string[] {
     }
     breaches.push(...judgeText(rules, path, source));
   }
-  for (const home of homes)
-    if (!existsSync(join(root, home, 'README.md'))) breaches.push(`${home} has no README.md`);
+  for (const home of homes) {
+    // A room inside another may be told of in that one's; services each have their own.
+    const places = [home, ...(/^src\/(services\/)?[^/]+\/$/.test(home) ? [] : [join(home, '..')])];
+    if (!places.some((place) => existsSync(join(root, place, 'README.md'))))
+      breaches.push(`${home} has no README.md`);
+  }
   return breaches;
 }
 

@@ -60,7 +60,7 @@ export class FakeBus implements Bus {
 const isError = (answer: JsonObject | BusError): answer is BusError =>
   'message' in answer && 'status' in answer && typeof answer.status !== 'string';
 
-export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** One file with the changes given. */
 export function auditFile(...paths: string[]): AuditFile & { readonly lines: string[] } {
