@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -75,6 +76,8 @@ napi_value lowerAndExecute(napi_env env, napi_callback_info info) {
   }
   const char* step = lower(uid, gid);
   if (step == nullptr) {
+    // Node marks all that it inherits close-on-exec, its own standard streams too.
+    for (int fd = 0; fd <= 2; fd++) fcntl(fd, F_SETFD, 0);
     execve(file, arguments.list, environment.list);
     step = "execve";
   }
