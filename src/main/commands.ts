@@ -34,7 +34,7 @@ export const commandsOf = ({ dhcpClient, network, firewall }: Services): Command
         args: { id: 'string' },
         run: async ({ id }) => {
           if (typeof id !== 'string') return failed('id is missing, such as dhcp4.1');
-          const asked = dhcpClient.renew(id);
+          const asked = await dhcpClient.renew(id);
           return asked.ok ? done() : failed(asked.error);
         },
       },

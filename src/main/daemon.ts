@@ -196,7 +196,7 @@ async function build(
       },
       calls: {
         dhcpRenew: async (id) => {
-          const asked = dhcpClient.renew(id);
+          const asked = await dhcpClient.renew(id);
           return asked.ok ? asked : err(new SystemError(asked.error, 'EAGAIN'));
         },
       },

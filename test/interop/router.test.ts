@@ -7,6 +7,8 @@ import { dnsmasq } from '../lib/isp.ts';
 import { Namespaces, noNamespaces, sh } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 
+t.setTimeout(240_000);
+
 const CLIENT = 'Device.DHCPv4.Client.1.';
 const RANGE = [
   '--interface=isp0',

@@ -4,6 +4,8 @@ import { cleanFolder, kea, TalkingServer } from '../lib/isp.ts';
 import { Namespaces, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 
+t.setTimeout(240_000);
+
 const CLIENT = 'Device.DHCPv4.Client.1.';
 const skip = noNamespaces() ?? false;
 

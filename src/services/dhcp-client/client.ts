@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { SystemError } from '../../base/errors.ts';
-import { formatIpv4, type Ipv4, parseIpv4 } from '../../base/ip.ts';
+import { formatIpv4, type Ipv4 } from '../../base/ip.ts';
 import type { Log } from '../../base/log.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type {
@@ -11,24 +11,21 @@ import type {
   Processes,
   ProcessIdentity,
 } from '../../os/ports.ts';
-import { optionFromEnv } from '../../wire/dhcp4-options.ts';
 import { sameArguments, udhcpcArguments } from './command.ts';
 import type { ClientConfig, ClientObserved } from './config.ts';
-import { judgeLease, type Lease, type RawLease, resolversOf, type Surroundings } from './lease.ts';
+import { type HookMessage, rawLease } from './hook.ts';
+import {
+  judgeLease,
+  type Lease,
+  type RawLease,
+  resolversOf,
+  type Surroundings,
+  searchDomainsOf,
+} from './lease.ts';
 import { type ClientEvent, type ClientState, deadlineMs, INITIAL, step } from './machine.ts';
 import { type ClientRecord, validLease } from './record.ts';
 import { Runner } from './runner.ts';
 import { look, NOTHING_SEEN, type WireView } from './wire.ts';
-
-/** One message of the hook, as the lease monitor hands it over. */
-export interface HookMessage {
-  readonly clientId: string;
-  readonly event: string;
-  readonly clientPid: number;
-  /** CLOCK_BOOTTIME, ms. */
-  readonly boottimeMs: number;
-  readonly env: ReadonlyMap<string, string>;
-}
 
 export interface ClientDeps {
   readonly clock: Clock;
@@ -52,6 +49,8 @@ export interface ClientDeps {
 const HOOK_GRACE_MS = 1000;
 /** After a cable came back: how long the old server may take to confirm before the search starts anew. */
 const CONFIRM_MS = 3000;
+/** A renewal that was not answered by then may be asked for again. */
+const ASKING_MS = 10_000;
 
 /** One `Device.DHCPv4.Client.{i}.`: runs its machine and its process. */
 export class Client {
@@ -67,6 +66,8 @@ export class Client {
   #lastAddress: Ipv4 | undefined;
   /** The client that an earlier daemon started: what it spooled counts, though it may be dead by now. */
   #formerPid: number | undefined;
+  /** CLOCK_BOOTTIME of the renewal that is under way. */
+  #askedAtMs: number | undefined;
   #remarks: readonly string[] = [];
   #trouble: string | undefined;
   #restarts = 0;
@@ -87,6 +88,7 @@ export class Client {
       arguments: () => this.#wantedArguments(),
       mayRelease: () => this.#state.held !== undefined,
       started: () => {
+        this.#askedAtMs = undefined;
         this.#dispatch({ type: 'restarted' });
         void this.#save();
       },
@@ -110,6 +112,7 @@ export class Client {
     const { clock, bootId, processes, hook, udhcpc } = this.#deps;
     this.#lastAddress = record?.lastAddress;
     this.#formerPid = record?.process?.pid;
+    this.#askedAtMs = record?.bootId === bootId ? record.askedAtMs : undefined;
     const lease = record === undefined ? undefined : validLease(record, bootId, clock.boottimeMs());
     const running = processes.findByArgument(hook);
     const same = (p: ProcessIdentity) =>
@@ -179,9 +182,11 @@ export class Client {
   }
 
   /** `Renew()`: asks the server now. An error when there is nothing to ask with. */
-  renew(): Result<void, string> {
+  async renew(): Promise<Result<void, string>> {
     if (!this.#config.enable) return err('the client is disabled; set Enable to true first');
-    return this.#runner.nudge() ? ok(undefined) : err('the client is not running yet');
+    if (!this.#runner.heard) return err('the client is not running yet');
+    await this.#ask();
+    return ok(undefined);
   }
 
   /** What the hook says. Resolves when it is carried out and on disk; false when it is not this client's. */
@@ -292,7 +297,7 @@ export class Client {
     for (const effect of effects) {
       if (effect.type === 'install') this.#install(effect.lease);
       else if (effect.type === 'remove') this.#uninstall();
-      else if (effect.type === 'renew') this.renew();
+      else if (effect.type === 'renew') void this.#ask();
       else this.#runner.tell({ type: 'restart' });
     }
     this.#arm();
@@ -330,9 +335,22 @@ export class Client {
     });
   }
 
+  /**
+   * Has the client ask for renewal. A second signal during a renewal would make udhcpc start over
+   * with a DISCOVER, so none is sent while one is under way; that is on disk before the signal,
+   * because a daemon that starts in the middle of it must know.
+   */
+  async #ask(): Promise<void> {
+    const now = this.#deps.clock.boottimeMs();
+    if (this.#askedAtMs !== undefined && now < this.#askedAtMs + ASKING_MS) return;
+    this.#askedAtMs = this.#state.held === undefined ? undefined : now;
+    await this.#save();
+    this.#runner.nudge();
+  }
+
   /** After the cable came back it may be another network: the lease is confirmed or sought anew. */
   #confirmLease(): void {
-    this.#runner.nudge();
+    void this.#ask();
     if (this.#state.held === undefined) return;
     this.#confirm?.cancel();
     this.#confirm = this.#deps.clock.after(CONFIRM_MS, () => {
@@ -355,6 +373,7 @@ export class Client {
       if (seen.type === 'ack') this.#expectHook(seen.raw);
       else {
         if (outgoing) this.#runner.hear();
+        if (seen.type === 'request' && seen.renewal !== 'none') this.#askedAtMs = now;
         this.#dispatch(seen);
       }
       if (seen.type === 'release') this.#runner.released();
@@ -390,6 +409,7 @@ export class Client {
     }
     this.#confirm?.cancel();
     this.#trouble = undefined;
+    this.#askedAtMs = undefined;
     const { lease, remarks } = judged.value;
     for (const remark of remarks) {
       if (!this.#remarks.includes(remark)) this.#log.warn({ remark }, 'lease clamped');
@@ -425,7 +445,7 @@ export class Client {
       metric: routeMetric,
       mtu: lease.mtu,
       resolvers: useResolvers ? resolversOf(lease) : [],
-      searchDomains: useResolvers ? searchOf(lease) : [],
+      searchDomains: useResolvers ? searchDomainsOf(lease) : [],
     });
     const [first] = errors;
     this.#trouble = first?.message;
@@ -456,30 +476,10 @@ export class Client {
       wallExpiresAtMs: held === undefined ? 0 : clock.wallMs() + left - clock.boottimeMs(),
       lastAddress: this.#lastAddress,
       process: this.#runner.identity,
+      askedAtMs: this.#askedAtMs,
     });
     if (!saved.ok) {
       this.#log.error({ code: saved.error.code }, `lease not stored: ${saved.error.message}`);
     }
   }
-}
-
-/** Search list: option 119, else the domain itself (RFC 3397 §2). */
-const searchOf = (lease: Lease): readonly string[] =>
-  lease.searchDomains.length > 0
-    ? lease.searchDomains
-    : lease.domain === undefined
-      ? []
-      : [lease.domain];
-
-function rawLease(message: HookMessage): Result<RawLease, string> {
-  const address = parseIpv4(message.env.get('ip') ?? '', 'ip');
-  if (!address.ok) return err(`refused: ${address.error.message}`);
-  const options = new Map<number, Uint8Array>();
-  const unreadable: string[] = [];
-  for (const [key, value] of message.env) {
-    const option = optionFromEnv(key, value);
-    if (option?.ok) options.set(option.value[0], option.value[1]);
-    else if (option !== undefined) unreadable.push(`${key} ignored: ${option.error.message}`);
-  }
-  return ok({ address: address.value, options, unreadable, receivedAtMs: message.boottimeMs });
 }

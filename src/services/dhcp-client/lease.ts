@@ -156,8 +156,13 @@ export function judgeLease(raw: RawLease, around: Surroundings): Result<JudgedLe
 export const resolversOf = (lease: Lease): readonly Ipv4[] =>
   lease.dnsServers.slice(0, MAX_RESOLVERS);
 
-/** Whether a lease has an end. */
-export const endless = (lease: Lease): boolean => lease.leaseSec === Number.POSITIVE_INFINITY;
+/** Search list: option 119, else the domain itself (RFC 3397 §2). */
+export const searchDomainsOf = (lease: Lease): readonly string[] =>
+  lease.searchDomains.length > 0
+    ? lease.searchDomains
+    : lease.domain === undefined
+      ? []
+      : [lease.domain];
 
 interface Values {
   readonly ip: Ipv4;

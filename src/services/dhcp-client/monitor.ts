@@ -18,7 +18,7 @@ import {
   LEASE_MAX_BYTES,
   leaseFrameBytes,
 } from '../../wire/lease.ts';
-import type { HookMessage } from './client.ts';
+import type { HookMessage } from './hook.ts';
 
 export interface MonitorDeps {
   readonly sockets: UnixSockets;

@@ -14,6 +14,8 @@ export interface ClientRecord {
   /** Asked for again after the lease is gone. */
   readonly lastAddress: Ipv4 | undefined;
   readonly process: ProcessIdentity | undefined;
+  /** CLOCK_BOOTTIME ms of a renewal that was under way. */
+  readonly askedAtMs: number | undefined;
 }
 
 const VERSION = 1;
@@ -49,6 +51,7 @@ export function decodeRecord(bytes: Uint8Array): Result<ClientRecord> {
     wallExpiresAtMs: Number(fields['wallExpiresAtMs'] ?? 0),
     lastAddress: fields['lastAddress'] as Ipv4 | undefined,
     process: fields['process'] as ProcessIdentity | undefined,
+    askedAtMs: fields['askedAtMs'] as number | undefined,
   });
 }
 

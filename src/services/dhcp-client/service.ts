@@ -1,8 +1,9 @@
 import type { SystemError } from '../../base/errors.ts';
 import { err, type Result } from '../../base/result.ts';
 import type { ProcessIdentity, Store } from '../../os/ports.ts';
-import { Client, type ClientDeps, type HookMessage } from './client.ts';
+import { Client, type ClientDeps } from './client.ts';
 import type { ClientConfig, DhcpClientConfig, DhcpClientObserved } from './config.ts';
+import type { HookMessage } from './hook.ts';
 import { decodeRecord, encodeRecord } from './record.ts';
 
 export interface DhcpClientDeps
@@ -64,8 +65,8 @@ export class DhcpClientService implements AsyncDisposable {
     return (await this.#clients.get(message.clientId)?.hook(message)) ?? false;
   }
 
-  renew(id: string): Result<void, string> {
-    return this.#clients.get(id)?.renew() ?? err(`no DHCP client ${id}`);
+  async renew(id: string): Promise<Result<void, string>> {
+    return (await this.#clients.get(id)?.renew()) ?? err(`no DHCP client ${id}`);
   }
 
   get observed(): DhcpClientObserved {

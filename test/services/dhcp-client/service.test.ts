@@ -319,7 +319,10 @@ t.test('a silent server: renewal at T1, the address goes at expiry and not befor
   world.clock.advance(50_000);
   t.equal(service.observed.clients[0]?.dhcpStatus, 'Renewing');
   world.clock.advance(1500);
+  await settled();
   t.same(world.child.signals, ['SIGUSR1'], 'udhcpc is told to ask');
+  t.ok((await service.renew('dhcp4.1')).ok);
+  t.same(world.child.signals, ['SIGUSR1'], 'once: a second signal would make it start over');
   await world.say(service, 'deconfig');
   t.equal(world.address, '198.51.100.20', 'udhcpc gave up early; the lease is still valid');
   world.clock.advance(48_000);
@@ -465,6 +468,7 @@ t.test('links: none, gone, replaced, and a cable that comes back', async (t) => 
   t.equal(world.address, '198.51.100.20', 'a pulled cable takes nothing away');
   world.links = [link(2)];
   service.linksChanged();
+  await settled();
   t.same(world.child.signals, ['SIGUSR1'], 'the lease is confirmed');
   world.clock.advance(3000);
   await settled();
@@ -518,7 +522,7 @@ t.test('messages for nobody are refused', async (t) => {
   t.notOk(await world.say(service, 'bound', { ip: '198.51.100.66' }, 4242), 'a stranger process');
   t.notOk(await world.say(service, 'dance'), 'an unknown event');
   t.equal(world.plan, undefined);
-  t.match(service.renew('dhcp4.7'), { ok: false, error: /no DHCP client/ });
+  t.match(await service.renew('dhcp4.7'), { ok: false, error: /no DHCP client/ });
   await service[Symbol.asyncDispose]();
 });
 
