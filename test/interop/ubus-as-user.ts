@@ -32,9 +32,10 @@ const status = async (called: ReturnType<UbusClient['call' | 'send']>): Promise<
   const answer = await called;
   return answer.ok ? 0 : answer.error.status;
 };
-while (!client.online) await new Promise((resolve) => setImmediate(resolve));
+await client.ready();
 const listed = await client.lookup('*');
 const published = client.serve({ path: 'mine', methods: {} });
+await client.ready();
 say({
   listed: listed.ok ? listed.value.map((object) => object.path) : listed.error,
   echo: await status(client.call('test.echo', 'echo')),

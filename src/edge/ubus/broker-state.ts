@@ -29,8 +29,8 @@ export class BrokerClient {
   readonly assembler = new FrameAssembler();
   /** Oldest first; ubusd walks them newest first. */
   readonly objects: BrokerObject[] = [];
+  /** Lookups that wait for the client to read. */
   readonly lookups: PendingLookup[] = [];
-  /** Lookups wait for their turn: the queue was not empty when one came. */
   patterns = 0;
   subscriptions = 0;
   closed = false;

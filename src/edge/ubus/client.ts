@@ -38,7 +38,7 @@ export interface FoundObject {
   readonly signature: BlobmsgTable;
 }
 
-/** Undone by disposing; told `ready` each time that it stands, after reconnects too. */
+/** Undone by disposing. */
 export interface Registration extends Disposable {
   /** True while the broker knows of it. */
   readonly active: boolean;
@@ -61,6 +61,8 @@ const failure = (status: number): UbusError => ({
 interface Entry {
   /** 0 while the broker does not know it. */
   id: number;
+  /** The broker took or refused it, on this connection. */
+  tried: boolean;
   gone: boolean;
   watched: boolean;
   readonly object: UbusObject | undefined;
@@ -116,7 +118,7 @@ export class UbusClient implements AsyncDisposable {
     return this.#link.outstanding;
   }
 
-  /** Resolves once everything registered so far stands. */
+  /** Resolves once the broker took everything registered so far, or refused it (that is in the log). */
   ready(): Promise<void> {
     return this.#standing() ? Promise.resolve() : new Promise((r) => this.#waiters.push(r));
   }
@@ -252,6 +254,7 @@ export class UbusClient implements AsyncDisposable {
   #remove(removed: Entry): void {
     removed.gone = true;
     this.#entries.delete(removed);
+    this.#tellReady();
     const { id } = removed;
     if (id === 0) return;
     removed.id = 0;
@@ -299,6 +302,8 @@ export class UbusClient implements AsyncDisposable {
     } else if (e.target !== undefined) {
       await this.#watch(e, e.target);
     }
+    if (generation !== this.#link.generation) return;
+    e.tried = true;
     this.#tellReady();
   }
 
@@ -334,8 +339,7 @@ export class UbusClient implements AsyncDisposable {
 
   #standing(): boolean {
     if (!this.#link.online) return false;
-    for (const e of this.#entries)
-      if (e.id === 0 || (e === this.#watcher && !this.#watching)) return false;
+    for (const e of this.#entries) if (!e.tried) return false;
     return true;
   }
 
@@ -359,6 +363,7 @@ export class UbusClient implements AsyncDisposable {
     this.#watching = false;
     for (const e of this.#entries) {
       e.id = 0;
+      e.tried = false;
       e.targetId = 0;
       e.watched = false;
     }
@@ -412,6 +417,7 @@ export class UbusClient implements AsyncDisposable {
 
 const entry = (): Entry => ({
   id: 0,
+  tried: false,
   gone: false,
   watched: false,
   object: undefined,
