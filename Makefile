@@ -34,7 +34,7 @@ check: setup ## What must hold before the tests: types, lint, rooms, dead export
 	@$(NODE) knip --no-progress
 
 .PHONY: bench
-bench: setup ## One line for each comparison with a peer [BENCH=name]
+bench: setup build/gatehouse.mjs ## One line for each comparison with a peer [BENCH=name]
 	@$(NODE) node test/bench/run.ts $(BENCH)
 
 .PHONY: fuzz

@@ -1,0 +1,186 @@
+/**
+ * How soon the daemon serves, and what it takes when idle, beside Node doing nothing. The bundle is
+ * measured, as it is what runs on the box; in a namespace of its own, unprivileged, on an empty state.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Namespaces, noNamespaces } from '../lib/netns.ts';
+import type { Bench, Comparison } from './run.ts';
+
+const BUNDLE = join(import.meta.dirname, '../../build/gatehouse.mjs');
+const UID = 6767;
+const CAPS = '-all,+net_admin,+net_raw,+net_bind_service';
+const ROUNDS = 15;
+const IDLE_MS = 3_000;
+/** Of user and system time in /proc/PID/stat (sysconf(_SC_CLK_TCK) on Linux). */
+const TICKS_PER_SEC = 100;
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+
+const rssMb = (pid: number): number =>
+  Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+
+const cpuSec = (pid: number): number => {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SEC;
+};
+
+/** Node by way of the same two programs that start the daemon, so that their time counts on both sides. */
+const start = (
+  spaces: Namespaces,
+  args: readonly string[],
+  output: 'ignore' | 'pipe',
+): ChildProcess =>
+  spawn(
+    'ip',
+    spaces.argv(
+      'r',
+      'setpriv',
+      '--reuid',
+      String(UID),
+      '--regid',
+      String(UID),
+      '--clear-groups',
+      '--no-new-privs',
+      '--inh-caps',
+      CAPS,
+      '--ambient-caps',
+      CAPS,
+      '--bounding-set',
+      CAPS,
+      process.execPath,
+      ...args,
+    ),
+    { stdio: ['ignore', output, output], env: {} },
+  );
+
+async function stopped(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  await ended;
+}
+
+/** A daemon on an empty state: until its log says that the bus is served, and that firewall and network stand, too. */
+async function daemon(
+  spaces: Namespaces,
+  folder: string,
+): Promise<{ child: ChildProcess; servingMs: number; readyMs: number }> {
+  const [state, run] = [join(folder, 'state'), join(folder, 'run')];
+  for (const path of [state, run]) {
+    rmSync(path, { recursive: true, force: true });
+    mkdirSync(path);
+    chownSync(path, UID, UID);
+  }
+  const begin = performance.timeOrigin + performance.now();
+  const child = start(
+    spaces,
+    [
+      BUNDLE,
+      'daemon',
+      '--config',
+      join(folder, 'config.json'),
+      '--state-dir',
+      state,
+      '--run-dir',
+      run,
+      '--ubus-socket',
+      join(run, 'ubus.sock'),
+    ],
+    'ignore',
+  );
+  const log = join(state, 'log/gatehouse.log');
+  for (;;) {
+    const text = existsSync(log) ? readFileSync(log, 'utf8') : '';
+    const saidMs = (message: string): number => {
+      const line = text.split('\n').find((one) => one.endsWith(`"msg":"${message}"}`));
+      return line === undefined ? Number.NaN : Date.parse(JSON.parse(line).time) - begin;
+    };
+    // The lines carry the time themselves, so looking seldom does not blur it.
+    const [servingMs, readyMs] = [saidMs('serving the bus'), saidMs('ready')];
+    if (!Number.isNaN(readyMs)) return { child, servingMs, readyMs };
+    if (child.exitCode !== null)
+      throw new Error(`the daemon ended with ${child.exitCode}:\n${text}`);
+    await pause(20);
+  }
+}
+
+export const bench: Bench = {
+  name: 'daemon',
+  skip: () =>
+    noNamespaces() ?? (existsSync(BUNDLE) ? undefined : "there is no bundle: run 'make build'"),
+  async run(): Promise<Comparison[]> {
+    using spaces = new Namespaces('bench-daemon');
+    const folder = mkdtempSync(join(tmpdir(), 'gatehouse-bench-'));
+    chownSync(folder, UID, UID);
+    writeFileSync(join(folder, 'config.json'), '{}');
+    try {
+      const serving: number[] = [];
+      const ready: number[] = [];
+      const bare: number[] = [];
+      let [oursCpuSec, peerCpuSec] = [0, 0];
+      for (let round = 0; round < ROUNDS; round++) {
+        const ours = await daemon(spaces, folder);
+        serving.push(ours.servingMs);
+        ready.push(ours.readyMs);
+        oursCpuSec += cpuSec(ours.child.pid ?? 0);
+        await stopped(ours.child);
+        const before = process.resourceUsage();
+        const begin = performance.now();
+        await once(start(spaces, ['-e', '0'], 'ignore'), 'exit');
+        bare.push(performance.now() - begin);
+        peerCpuSec += (process.resourceUsage().userCPUTime - before.userCPUTime) / 1e6;
+      }
+      const idle = await daemon(spaces, folder);
+      const node = start(spaces, ['-e', 'setInterval(() => {}, 1e9)'], 'ignore');
+      await pause(IDLE_MS);
+      const [from, nodeFrom] = [cpuSec(idle.child.pid ?? 0), cpuSec(node.pid ?? 0)];
+      await pause(IDLE_MS);
+      const idleCpuSec = cpuSec(idle.child.pid ?? 0) - from;
+      const started = {
+        peer: median(bare),
+        unit: 'ms',
+        peerName: `node ${process.version} -e 0`,
+        higherIsBetter: false,
+        oursCpuSec,
+        peerCpuSec,
+        note: `${ROUNDS} starts on an empty state`,
+      };
+      const rows: Comparison[] = [
+        { name: 'serves the bus', ours: median(serving), ...started },
+        { name: 'firewall and network stand', ours: median(ready), ...started },
+        {
+          name: 'idle memory',
+          ours: rssMb(idle.child.pid ?? 0),
+          peer: rssMb(node.pid ?? 0),
+          unit: 'MB',
+          peerName: `node ${process.version}`,
+          higherIsBetter: false,
+          oursCpuSec: idleCpuSec,
+          peerCpuSec: cpuSec(node.pid ?? 0) - nodeFrom,
+          note: `resident; CPU within ${IDLE_MS / 1000} s`,
+        },
+      ];
+      await stopped(idle.child);
+      await stopped(node);
+      return rows;
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
