@@ -29,7 +29,7 @@ export interface RouterOptions {
   readonly wan?: string;
   readonly lan?: readonly string[];
   readonly rows?: Readonly<Record<string, string>>;
-  /** Set before the daemon's program: `faketime …`, say. */
+  /** Environment of the daemon alone, not of what starts it. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -113,8 +113,8 @@ export class Router implements AsyncDisposable {
     ];
     const env = Object.entries(this.#options.env ?? {}).map(([key, value]) => `${key}=${value}`);
     const program = [
-      ...['PATH=/usr/sbin:/usr/bin:/sbin:/bin', ...env, ...setpriv],
-      ...['--inh-caps', CAPS, '--ambient-caps', CAPS, '--bounding-set', CAPS],
+      ...['PATH=/usr/sbin:/usr/bin:/sbin:/bin', ...setpriv],
+      ...['--inh-caps', CAPS, '--ambient-caps', CAPS, '--bounding-set', CAPS, 'env', ...env],
       ...[
         node.startsWith(ROOT) ? join(app, node.slice(ROOT.length)) : node,
         join(app, 'src/main.ts'),

@@ -20,10 +20,11 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statfsSync,
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import { crc32 } from 'node:zlib';
 import type { RootDatabase } from 'lmdb';
@@ -52,6 +53,9 @@ const LMDB_CODES: Readonly<Record<number, string>> = {
   [-30792]: 'MDB_MAP_FULL',
   [-30788]: 'MDB_TXN_FULL',
 };
+/** A transaction of a few changes writes some dozens of pages. */
+const FULL_BYTES = 1024 * 1024;
+
 const REMEDIES: Readonly<Record<string, string>> = {
   ENOSPC: 'free some disk space (old logs and captures first), then try again',
   EDQUOT: 'raise the disk quota of the user or free some space, then try again',
@@ -193,7 +197,7 @@ class LmdbStore implements OpenedStore {
       if (failed === undefined) return ok(undefined);
       throw failed.reason;
     } catch (thrown) {
-      const error = systemError('cannot store the change', await rootCause(thrown));
+      const error = writeError(await rootCause(thrown), this.#path);
       return err(await this.#recover(error));
     }
   }
@@ -265,6 +269,23 @@ async function rootCause(thrown: unknown): Promise<unknown> {
     return thrown;
   } catch (cause) {
     return cause;
+  }
+}
+
+/** LMDB tells of a write that was cut short, as on a full disk, as EIO. */
+function writeError(thrown: unknown, path: string): SystemError {
+  const what = 'cannot store the change';
+  if (codeOf(thrown) !== 'EIO' || roomFor(path) > FULL_BYTES) return systemError(what, thrown);
+  const options = { cause: thrown, remedy: REMEDIES['ENOSPC'] ?? '' };
+  return new SystemError(`${what}: no space left on the disk`, 'ENOSPC', options);
+}
+
+function roomFor(path: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path));
+    return bavail * bsize;
+  } catch {
+    return Number.POSITIVE_INFINITY;
   }
 }
 

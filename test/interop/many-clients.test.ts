@@ -1,0 +1,108 @@
+/** Thirty-two WANs at once, and their cables pulled again and again. */
+import { readdirSync, readFileSync } from 'node:fs';
+import t from 'tap';
+import { dnsmasq } from '../lib/isp.ts';
+import { Namespaces, noNamespaces } from '../lib/netns.ts';
+import { Router } from '../lib/router.ts';
+
+t.setTimeout(280_000);
+
+const CLIENTS = 32;
+const ROUNDS = 50;
+
+const residentMb = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+const descriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
+/** User and system time of a process in seconds (proc_pid_stat(5); a tick is 10 ms). */
+function cpuSec(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+t.test(`${CLIENTS} clients on ${CLIENTS} links`, { skip: noNamespaces() ?? false }, async (t) => {
+  await using stack = new AsyncDisposableStack();
+  const spaces = stack.use(new Namespaces('many'));
+  const numbers = Array.from({ length: CLIENTS }, (_, i) => i + 1);
+  for (const i of numbers) {
+    spaces.link(['isp', `isp${i}`], ['r', `wan${i}`]);
+    spaces.exec('isp', 'ip', 'address', 'add', `198.51.${i}.1/24`, 'dev', `isp${i}`);
+  }
+  spaces.link(['r', 'lan0'], ['lan', 'eth0']);
+  stack.use(
+    await dnsmasq(
+      spaces,
+      'isp',
+      ...numbers.map((i) => `--interface=isp${i}`),
+      ...numbers.map((i) => `--dhcp-range=198.51.${i}.100,198.51.${i}.199,255.255.255.0,120`),
+    ),
+  );
+  // Row 1 is the WAN of the first start; the others are added like it.
+  const rows: Record<string, string> = {};
+  for (const i of numbers.slice(1)) {
+    const at = `Device.IP.Interface.${i + 2}.`;
+    rows[`${at}Enable`] = 'true';
+    rows[`${at}X_GATEHOUSE_Zone`] = 'Wan';
+    rows[`Device.DHCPv4.Client.${i}.Enable`] = 'true';
+    rows[`Device.DHCPv4.Client.${i}.Interface`] = `Device.IP.Interface.${i + 2}`;
+  }
+  const router = stack.use(new Router(spaces, 'r', { wan: 'wan1', rows }));
+  await router.start();
+  // The system numbers the other interfaces as it finds them: they are looked up by name.
+  const ports = await router.get('Device.Ethernet.Interface.*.Name');
+  const portOf = new Map(
+    Object.entries(ports).map(([path, name]) => [name, path.replace(/\.Name$/, '')]),
+  );
+  const layers: Record<string, string> = {};
+  for (const i of numbers.slice(1)) {
+    layers[`Device.IP.Interface.${i + 2}.LowerLayers`] = portOf.get(`wan${i}`) ?? '';
+  }
+  t.same(await router.set(layers), []);
+
+  const bound = async () => {
+    const status = await router.get('Device.DHCPv4.Client.*.DHCPStatus');
+    const addresses = await router.get('Device.DHCPv4.Client.*.IPAddress');
+    return (
+      Object.values(status).filter((s) => s === 'Bound').length === CLIENTS &&
+      Object.values(addresses).every((a) => a.startsWith('198.51.'))
+    );
+  };
+  const from = performance.now();
+  await router.until('all are bound', bound, 60_000);
+  t.comment(`all bound after ${Math.round(performance.now() - from)} ms`);
+  t.equal(router.processes('udhcpc').length, CLIENTS);
+  const [daemon = 0] = router.processes('src/main.ts');
+
+  const flap = async (up: boolean) => {
+    const batch = numbers.map((i) => `link set isp${i} ${up ? 'up' : 'down'}`).join('\n');
+    spaces.exec('isp', 'sh', '-c', `printf '%s\\n' "${batch}" | ip -batch -`);
+  };
+  let before = { descriptors: 0, mb: 0 };
+  for (let round = 1; round <= ROUNDS; round++) {
+    await flap(false);
+    await router.until('the model sees the cables pulled', async () => {
+      const status = await router.get('Device.Ethernet.Interface.*.Status');
+      return Object.values(status).filter((s) => s !== 'Up').length >= CLIENTS;
+    });
+    await flap(true);
+    await router.until('all are bound', bound, 30_000);
+    // What the first rounds load and cache is no leak.
+    if (round === 10) before = { descriptors: descriptors(daemon), mb: residentMb(daemon) };
+  }
+  const after = { descriptors: descriptors(daemon), mb: residentMb(daemon) };
+  t.equal(router.processes('udhcpc').length, CLIENTS, 'one client each');
+  t.equal(after.descriptors, before.descriptors, 'no descriptor is lost');
+  t.ok(
+    after.mb < before.mb + 15,
+    `${before.mb.toFixed(0)} MB after 10 rounds, ${after.mb.toFixed(0)} MB after ${ROUNDS}`,
+  );
+  t.ok(after.mb < 100, 'under 100 MB resident');
+
+  const cpu = cpuSec(daemon);
+  const start = performance.now();
+  await new Promise((resolve) => setTimeout(resolve, 5000));
+  const share = ((cpuSec(daemon) - cpu) / (performance.now() - start)) * 1000;
+  t.comment(
+    `${after.mb.toFixed(0)} MB resident, ${(share * 100).toFixed(1)} % of a core when idle`,
+  );
+  t.ok(share < 0.05, 'under 5 % of a core when idle');
+});
