@@ -21,7 +21,7 @@ const NLM_F_CAPPED = 0x100;
 const NLM_F_ACK_TLVS = 0x200;
 const NLMSGERR_ATTR_MSG = 1;
 
-export const HEADER_BYTES = 16;
+const HEADER_BYTES = 16;
 const ATTRIBUTE_TYPE = 0x3fff;
 
 export interface NetlinkMessage {
