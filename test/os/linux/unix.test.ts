@@ -319,6 +319,73 @@ both('timers and promises run while messages flow', async (t, rig) => {
   socket.destroy();
 });
 
+both('a peer that floods starves neither the others nor Node’s loop', async (t, rig) => {
+  const got = new Map<number, number>();
+  await using _server = listen(rig, (c) => ({
+    data: (chunk) => {
+      got.set(c.peer.pid, (got.get(c.peer.pid) ?? 0) + chunk.length);
+      if (c.peer.pid === process.pid) c.write(chunk);
+    },
+    closed: () => {},
+  }));
+  const flood = `const s = require('net').connect(process.argv[1]); const b = Buffer.alloc(65536);
+    const more = () => { while (s.write(b)); s.once('drain', more); }; more(); s.on('error', () => process.exit())`;
+  const flooders = [1, 2].map(() => spawn(process.execPath, ['-e', flood, rig.path]));
+  while (got.size < 2) await new Promise(setImmediate);
+  const socket = connect(rig.path); // libuv's own: both loops have to turn for an answer
+  for (let i = 0; i < 50; i++) {
+    socket.write('ping');
+    const [answer] = await once(socket, 'data');
+    if (String(answer) !== 'ping') t.fail(String(answer));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  const heard = (): boolean => flooders.every((f) => (got.get(f.pid ?? 0) ?? 0) > 1_000_000);
+  while (!heard()) await new Promise(setImmediate);
+  t.pass('and both are heard');
+  socket.destroy();
+  for (const f of flooders) {
+    f.kill('SIGKILL');
+    await once(f, 'exit');
+  }
+});
+
+t.test('without a free descriptor connections are refused, not left waiting', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'gh-unix-'));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  const path = join(dir, 's');
+  const script = `
+    const { loadNative, Reactor } = await import(process.argv[1] + 'native.ts');
+    const { LinuxUnixSockets } = await import(process.argv[1] + 'unix.ts');
+    const noop = { data() {}, closed() {} };
+    const server = new LinuxUnixSockets(new Reactor(loadNative())).listen({
+      path: process.argv[2], mode: 0o600, maxConnections: 1000, maxQueuedBytes: 9, accepted: () => noop });
+    process.on('SIGTERM', () => { console.log(server.value.refused); process.exit(); });
+    console.log('ready');`;
+  const folder = new URL('../../../src/os/linux/', import.meta.url).href;
+  const args = [
+    '--nofile=60:60',
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    script,
+    folder,
+    path,
+  ];
+  const child = spawn('prlimit', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  let closed = 0;
+  const sockets = Array.from({ length: 100 }, () =>
+    connect(path)
+      .on('error', () => {})
+      .on('close', () => closed++),
+  );
+  while (closed < 41) await new Promise(setImmediate); // 60 descriptors cannot hold 60 connections
+  child.kill('SIGTERM');
+  const [said] = await once(child.stdout, 'data');
+  t.ok(Number(String(said)) >= 41, `${String(said).trim()} refused`);
+  for (const s of sockets) s.destroy();
+});
+
 t.test('a handler that throws loses no other event', async (t) => {
   const script = `
     const { loadNative, Reactor } = await import(process.argv[1] + 'native.ts');
