@@ -23,7 +23,7 @@ run: setup build/gatehouse.mjs ## Build the lab, start the router in it, show it
 	@scripts/run --isp $(ISP)
 
 .PHONY: test
-test: setup ## Run all tests; the last line counts them [T='test/wire/*.test.ts' runs just those]
+test: setup build/gatehouse.mjs ## Run all tests; the last line counts them [T='test/wire/*.test.ts' runs just those]
 	@$(NODE) node scripts/test.ts $(T)
 
 .PHONY: check

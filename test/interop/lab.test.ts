@@ -1,6 +1,7 @@
 // needs root: it builds network namespaces
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { noNamespaces } from '../lib/netns.ts';
@@ -94,8 +95,15 @@ t.test('wrong use is told apart from failure', { skip }, async (t) => {
   t.equal(lab('up', '--isp', 'isc').code, 2);
   t.match(lab('exec', 'nowhere', 'true'), { code: 1, stderr: "no node 'nowhere'" });
   t.match(lab('exec', 'router', 'true'), { code: 1, stderr: 'there is no lab' });
-  const asOther = spawnSync('setpriv', ['--reuid', '6767', '--clear-groups', LAB, 'up'], {
-    encoding: 'utf8',
-  });
+  // A copy, because the checkout may stand where its user alone may look.
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-lab-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  chmodSync(folder, 0o755);
+  copyFileSync(LAB, join(folder, 'lab'));
+  const asOther = spawnSync(
+    'setpriv',
+    ['--reuid', '6767', '--clear-groups', 'bash', join(folder, 'lab'), 'up'],
+    { encoding: 'utf8' },
+  );
   t.match(asOther, { status: 1, stderr: /need root: run 'sudo / });
 });
