@@ -119,6 +119,8 @@ async function build(
       report: (value) => observed.publish('network', value),
     }),
   );
+  // The model knows the links from its first answer on.
+  observed.publish('network', network.observed);
   const firewall = stack.use(
     new FirewallService({
       processes,

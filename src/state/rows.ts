@@ -261,6 +261,7 @@ export class Rows implements RowsView {
       }
       case 'map': {
         const system = this.#systemTable(change.table);
+        this.#displace(system, change);
         system.byKey.set(change.key, change.instance);
         system.byInstance.set(change.instance, change.key);
         this.#raiseNext(change.table, change.instance);
@@ -275,6 +276,21 @@ export class Rows implements RowsView {
         }
         return;
       }
+    }
+  }
+
+  /** A number laid down by plan may have been given out at first sight meanwhile: the plan wins, the other row gets a new one. */
+  #displace(system: SystemTable, change: Extract<RowChange, { op: 'map' }>): void {
+    const { table, key, instance } = change;
+    const former = system.byInstance.get(instance);
+    if (former !== undefined && former !== key) {
+      system.byKey.delete(former);
+      this.#unsaved.set(`${SYSTEM}${table}${instance}.`, key);
+    }
+    const elsewhere = system.byKey.get(key);
+    if (elsewhere !== undefined && elsewhere !== instance) {
+      system.byInstance.delete(elsewhere);
+      this.#unsaved.set(`${SYSTEM}${table}${elsewhere}.`, undefined);
     }
   }
 

@@ -265,3 +265,25 @@ t.test('whatever is written, a restart finds the same', async (t) => {
   );
   t.pass('300 histories');
 });
+
+t.test('a number laid down by plan wins over one given out at first sight', async (t) => {
+  const store = new MemoryStore();
+  const rows = new Rows(store);
+  const table = 'Device.Ethernet.Interface.';
+  t.same(
+    ['wan1', 'wan2', 'lan0'].map((key) => rows.systemNumber(table, key)),
+    [1, 2, 3],
+  );
+  await rows.change((candidate) => {
+    candidate.map(table, 'wan1', 1);
+    candidate.map(table, 'lan0', 2);
+    return ok(undefined);
+  });
+  const numbers = (from: Rows) =>
+    ['wan1', 'lan0', 'wan2'].map((key) => from.systemNumber(table, key));
+  t.same(numbers(rows), [1, 2, 4], 'the displaced row gets a number that was never used');
+  await rows.save();
+  const again = new Rows(store);
+  t.same(numbers(again), [1, 2, 4]);
+  t.equal(again.systemKey(table, 3), undefined);
+});

@@ -47,8 +47,6 @@ export interface ClientDeps {
 
 /** How long the hook may stay silent about an ACK that was seen on the wire. */
 const HOOK_GRACE_MS = 1000;
-/** After a cable came back: how long the old server may take to confirm before the search starts anew. */
-const CONFIRM_MS = 3000;
 /** A renewal that was not answered by then may be asked for again. */
 const ASKING_MS = 10_000;
 
@@ -73,7 +71,6 @@ export class Client {
   #restarts = 0;
   #timer: Timer | undefined;
   #grace: Timer | undefined;
-  #confirm: Timer | undefined;
   #onEnded: (() => void)[] = [];
 
   constructor(deps: ClientDeps, config: ClientConfig) {
@@ -173,12 +170,16 @@ export class Client {
       this.#runner.tell({ type: 'gone' });
     }
     if (link === undefined) return;
-    const cameBack = link.carrier && this.#carrier === false;
+    const running = this.#runner.identity !== undefined;
+    const cameBack = running && link.carrier && this.#carrier === false;
     this.#carrier = link.carrier;
     this.#openTap();
     // On a link that is down the first DISCOVER would only be lost, and the next comes seconds later.
     if (link.adminUp) this.#runner.tell({ type: 'start' });
-    if (cameBack && this.#runner.heard) this.#confirmLease();
+    // After the cable came back it may be another network (RFC 2131 §3.7): the client starts over,
+    // asking for the address that it keeps meanwhile. A unicast renewal would wait for an ARP
+    // answer that is often lost in the first moments.
+    if (cameBack) this.#runner.tell({ type: 'restart' });
   }
 
   /** `Renew()`: asks the server now. An error when there is nothing to ask with. */
@@ -233,7 +234,7 @@ export class Client {
 
   /** Lets go of everything; process, address and routes stay for the next daemon. */
   async close(): Promise<void> {
-    for (const timer of [this.#timer, this.#grace, this.#confirm]) timer?.cancel();
+    for (const timer of [this.#timer, this.#grace]) timer?.cancel();
     this.#runner.close();
     await this.#tap?.tap[Symbol.asyncDispose]();
     this.#tap = undefined;
@@ -325,7 +326,6 @@ export class Client {
   /** The process is gone for good, or its interface is: so is the address. */
   #ended(): void {
     this.#grace?.cancel();
-    this.#confirm?.cancel();
     this.#remarks = [];
     this.#trouble = undefined;
     this.#dispatch({ type: 'stop' });
@@ -346,17 +346,6 @@ export class Client {
     this.#askedAtMs = this.#state.held === undefined ? undefined : now;
     await this.#save();
     this.#runner.nudge();
-  }
-
-  /** After the cable came back it may be another network: the lease is confirmed or sought anew. */
-  #confirmLease(): void {
-    void this.#ask();
-    if (this.#state.held === undefined) return;
-    this.#confirm?.cancel();
-    this.#confirm = this.#deps.clock.after(CONFIRM_MS, () => {
-      this.#log.info({}, 'the lease was not confirmed after the link came back');
-      this.#runner.tell({ type: 'restart' });
-    });
   }
 
   // ---- the wire ------------------------------------------------------------------------------
@@ -407,7 +396,6 @@ export class Client {
       this.#refuse(judged.error);
       return;
     }
-    this.#confirm?.cancel();
     this.#trouble = undefined;
     this.#askedAtMs = undefined;
     const { lease, remarks } = judged.value;

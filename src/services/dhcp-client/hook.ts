@@ -4,6 +4,10 @@ import { err, ok, type Result } from '../../base/result.ts';
 import { optionFromEnv } from '../../wire/dhcp4-options.ts';
 import type { RawLease } from './lease.ts';
 
+/** What udhcpc puts in place of a name that a shell script had better not see. */
+const BAD_NAME = 'bad';
+const NAMES: ReadonlySet<string> = new Set(['hostname', 'domain', 'nisdomain']);
+
 /** One message of the hook, as the lease monitor hands it over. */
 export interface HookMessage {
   readonly clientId: string;
@@ -21,6 +25,10 @@ export function rawLease(message: HookMessage): Result<RawLease, string> {
   const options = new Map<number, Uint8Array>();
   const unreadable: string[] = [];
   for (const [key, value] of message.env) {
+    if (NAMES.has(key) && value === BAD_NAME) {
+      unreadable.push(`${key} ignored: the server sent what is no host or domain name`);
+      continue;
+    }
     const option = optionFromEnv(key, value);
     if (option?.ok) options.set(option.value[0], option.value[1]);
     else if (option !== undefined) unreadable.push(`${key} ignored: ${option.error.message}`);

@@ -469,10 +469,9 @@ t.test('links: none, gone, replaced, and a cable that comes back', async (t) => 
   world.links = [link(2)];
   service.linksChanged();
   await settled();
-  t.same(world.child.signals, ['SIGUSR1'], 'the lease is confirmed');
-  world.clock.advance(3000);
-  await settled();
-  t.equal(world.children.length, 2, 'and sought anew when nobody confirms it');
+  t.equal(world.children.length, 2, 'the cable came back: it starts over');
+  t.ok(world.child.args.includes('198.51.100.20'), 'and asks for the address');
+  t.equal(world.address, '198.51.100.20', 'that it keeps meanwhile');
   await world.bound(service);
 
   const old = world.child;
@@ -534,6 +533,16 @@ t.test('a refused lease is an error with its reason', async (t) => {
   t.match(service.observed.clients[0], { status: 'Error', reason: /127\.0\.0\.1 cannot be/ });
   await world.bound(service);
   t.match(service.observed.clients[0], { status: 'Enabled', reason: undefined });
+  await service[Symbol.asyncDispose]();
+});
+
+t.test('names that udhcpc found unfit are not taken for names', async (t) => {
+  const world = new World();
+  const service = world.service();
+  service.apply({ clients: [CONFIG] });
+  await world.bound(service, { domain: 'bad', hostname: 'bad' });
+  t.equal(service.observed.clients[0]?.lease?.domain, undefined);
+  t.match(service.observed.clients[0]?.reason, /hostname ignored.*|domain ignored/);
   await service[Symbol.asyncDispose]();
 });
 
