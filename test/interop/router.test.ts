@@ -84,7 +84,7 @@ t.test(
       const files = new LinuxFiles();
       const three = ['CAP_NET_BIND_SERVICE', 'CAP_NET_ADMIN', 'CAP_NET_RAW'];
       const [udhcpc] = router.processes('udhcpc');
-      const [daemon] = router.processes('src/main.ts');
+      const daemon = router.pid;
       t.ok(udhcpc && daemon);
       for (const pid of [udhcpc, daemon]) {
         const is = readPrivileges(files, pid ?? 0);

@@ -18,9 +18,11 @@ import { loadNative, Reactor } from '../../src/os/linux/native.ts';
 import { LinuxUnixSockets } from '../../src/os/linux/unix.ts';
 import { tableFromPlain, tableToPlain } from '../../src/wire/blobmsg-json.ts';
 import { MemoryLog } from './log.ts';
-import type { Namespaces } from './netns.ts';
+import { type Namespaces, sh } from './netns.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** The bundle where it is newer than the sources, as the launcher has it. */
+const ENTRY = sh(join(ROOT, 'scripts/entry')).trim();
 /** As in the lab: a number that no account has. */
 const UID = 6767;
 const CAPS = '-all,+net_admin,+net_raw,+net_bind_service';
@@ -115,10 +117,7 @@ export class Router implements AsyncDisposable {
     const program = [
       ...['PATH=/usr/sbin:/usr/bin:/sbin:/bin', ...setpriv],
       ...['--inh-caps', CAPS, '--ambient-caps', CAPS, '--bounding-set', CAPS, 'env', ...env],
-      ...[
-        node.startsWith(ROOT) ? join(app, node.slice(ROOT.length)) : node,
-        join(app, 'src/main.ts'),
-      ],
+      ...[node.startsWith(ROOT) ? join(app, node.slice(ROOT.length)) : node, join(app, ENTRY)],
       ...['daemon', '--config', join(this.folder, 'config.json'), '--state-dir', this.stateDir],
       ...['--run-dir', this.runDir, '--ubus-socket', this.socket, ...extra],
     ];

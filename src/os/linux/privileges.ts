@@ -1,4 +1,5 @@
 /** Who this process is and what it may (capabilities(7)), and the one way down from root. */
+import { lchownSync, lstatSync, mkdirSync } from 'node:fs';
 import { errorCode, errorMessage, SystemError } from '../../base/errors.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { Files } from '../ports.ts';
@@ -53,6 +54,24 @@ export function findUser(files: Files, name: string): Result<User, SystemError> 
       remedy: `useradd --system --no-create-home --shell /usr/sbin/nologin ${name}`,
     }),
   );
+}
+
+/** Makes a folder that is `user`'s own, for when root prepares what an unprivileged daemon will need. */
+export function ownedDirectory(path: string, user: User): Result<void, SystemError> {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+    const stat = lstatSync(path);
+    // A link could lead anywhere, and root would give that away.
+    if (!stat.isDirectory()) throw new SystemError(`${path} is no folder`, 'ENOTDIR');
+    if (stat.uid !== user.uid) lchownSync(path, user.uid, user.gid);
+    return ok(undefined);
+  } catch (cause) {
+    return err(
+      new SystemError(`cannot prepare ${path}: ${errorMessage(cause)}`, errorCode(cause), {
+        cause,
+      }),
+    );
+  }
 }
 
 /**
