@@ -68,4 +68,9 @@ async function main(args: readonly string[]): Promise<number> {
   return runCli(args, built);
 }
 
+// `gatehouse get … | head` closes the pipe early: that ends the output, it is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
 process.exitCode = await main(process.argv.slice(2));

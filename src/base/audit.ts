@@ -21,6 +21,8 @@ export interface AuditChange {
   readonly old?: string;
   /** Undefined: there is nothing now. */
   readonly new?: string;
+  /** Of a command that was run in vain. */
+  readonly outcome?: 'failed';
 }
 
 /** What the writer itself has to say. */

@@ -1,6 +1,7 @@
 /** The composition root of the daemon: the one place that builds its real adapters and joins the rooms. */
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
+import type { AuditChange } from '../base/audit.ts';
 import { errorMessage, SystemError } from '../base/errors.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import { Control, type Steps } from '../control/loop.ts';
@@ -9,7 +10,7 @@ import {
   type ProcessConfig,
   parseProcessConfig,
 } from '../control/process-config.ts';
-import { DAEMON_FLAGS, type DaemonOptions } from '../edge/cli/daemon-options.ts';
+import { DAEMON_FLAGS, type DaemonOptions, type ServiceName } from '../edge/cli/daemon-options.ts';
 import { bbfdmObject } from '../edge/ubus/bbfdm.ts';
 import { openBus } from '../edge/ubus/bus.ts';
 import { announceChanges, gatehouseObjects } from '../edge/ubus/gatehouse.ts';
@@ -36,6 +37,7 @@ import { Rows } from '../state/rows.ts';
 import { createModel } from '../tr181/engine.ts';
 import { layDownInitial } from '../tr181/initial.ts';
 import type { Observations } from '../tr181/table.ts';
+import type { AuditEntry } from '../tr181/writer.ts';
 import { commandsOf } from './commands.ts';
 
 export interface Surroundings {
@@ -178,6 +180,7 @@ async function build(
   );
 
   const rows = new Rows(store);
+  let lostAuditRecords = 0;
   const model = stack.use(
     createModel({
       rows,
@@ -202,9 +205,12 @@ async function build(
           return asked.ok ? asked : err(new SystemError(asked.error, 'EAGAIN'));
         },
       },
-      audit: ({ origin, op, path, old, new: now }) => {
-        const change = { action: op, ...origin, path, ...(old === undefined ? {} : { old }) };
-        void audit.record([{ ...change, ...(now === undefined ? {} : { new: now }) }]);
+      audit: async (entries) => {
+        const recorded = await audit.record(entries.map(auditChange));
+        if (recorded.ok) return;
+        // The change is made and durable; that its record is not must be seen.
+        lostAuditRecords += entries.length;
+        log.error({ err: recorded.error }, 'changes could not be recorded in the audit trail');
       },
     }),
   );
@@ -246,6 +252,7 @@ async function build(
     failing: control.convergence.failing,
     bus: bus.stats ?? 'ubusd',
     lostLogLines: logs.dropped,
+    lostAuditRecords,
   });
   const services = commandsOf({ dhcpClient, network, firewall });
   for (const object of gatehouseObjects({ services, status })) bus.client.serve(object);
@@ -253,16 +260,19 @@ async function build(
 
   // Closed before it is open: the firewall is there before any interface comes up. Leases of an
   // earlier daemon are taken up before the network is compared with what is wanted.
+  const runs = (name: ServiceName) => options.only?.includes(name) ?? true;
   const steps: Steps = {
     firewall: async (wanted) => {
+      if (!runs('firewall')) return [];
       const applied = await firewall.apply(wanted);
       return applied.ok ? [] : [applied.error.message];
     },
     dhcpClient: (wanted) => {
-      dhcpClient.apply(wanted);
+      if (runs('dhcp-client')) dhcpClient.apply(wanted);
       return [];
     },
-    network: (wanted) => network.apply(wanted).map((error) => error.message),
+    network: (wanted) =>
+      runs('network') ? network.apply(wanted).map((error) => error.message) : [],
   };
   must(monitor.listen());
   const control = stack.use(
@@ -277,6 +287,15 @@ function must<T>(result: Result<T, SystemError>): T {
   if (!result.ok) throw result.error;
   return result.value;
 }
+
+const auditChange = ({ origin, op, path, old, new: now, outcome }: AuditEntry): AuditChange => ({
+  action: op,
+  ...origin,
+  path,
+  ...(old === undefined ? {} : { old }),
+  ...(now === undefined ? {} : { new: now }),
+  ...(outcome === 'failed' ? { outcome } : {}),
+});
 
 function readConfig(path: string): Result<ProcessConfig, readonly string[]> {
   const text = new LinuxFiles().readText(path);

@@ -32,7 +32,7 @@ import { Reports } from './reports.ts';
 import { badPath, Resolver } from './resolve.ts';
 import { Schema } from './schema.ts';
 import type { Lookups, ObjectGroup, Observations, Product, ServiceCalls } from './table.ts';
-import { type AuditEntry, Writer } from './writer.ts';
+import { type Audit, Writer } from './writer.ts';
 
 export interface ModelDeps {
   readonly rows: Rows;
@@ -40,7 +40,7 @@ export interface ModelDeps {
   readonly lookups: Lookups;
   readonly calls: ServiceCalls;
   readonly product: Product;
-  readonly audit: (entry: AuditEntry) => void;
+  readonly audit: Audit;
   readonly log: Log;
   /** Other tables than the product's; for tests of the engine itself. */
   readonly groups?: readonly ObjectGroup[];

@@ -9,7 +9,7 @@ import { badPath, type Resolver, unknownName } from './resolve.ts';
 import { nearest } from './suggest.ts';
 import type { ArgumentDef, CommandDef, ServiceCalls } from './table.ts';
 import { baseOf, canonical, emptyValue } from './types.ts';
-import type { AuditEntry } from './writer.ts';
+import type { Audit } from './writer.ts';
 
 export interface OperateDeps {
   readonly resolver: Resolver;
@@ -17,7 +17,7 @@ export interface OperateDeps {
   readonly calls: ServiceCalls;
   readonly revision: number;
   readonly zeroCounters: (object: string) => void;
-  readonly audit: (entry: AuditEntry) => void;
+  readonly audit: Audit;
   readonly log: Log;
 }
 
@@ -43,15 +43,17 @@ export async function operate(
     calls: deps.calls,
     zeroCounters: () => deps.zeroCounters(object),
   });
-  deps.audit({
-    origin,
-    op: 'operate',
-    path,
-    old: undefined,
-    new: undefined,
-    revision: deps.revision,
-    outcome: ran.ok ? 'done' : 'failed',
-  });
+  await deps.audit([
+    {
+      origin,
+      op: 'operate',
+      path,
+      old: undefined,
+      new: undefined,
+      revision: deps.revision,
+      outcome: ran.ok ? 'done' : 'failed',
+    },
+  ]);
   if (!ran.ok) {
     return err(
       signal.aborted

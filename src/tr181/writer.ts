@@ -36,8 +36,11 @@ export interface AuditEntry {
   readonly outcome: 'done' | 'failed';
 }
 
+/** Records what was done; it is on disk, or its failure told, when this resolves. Answers wait for it. */
+export type Audit = (entries: readonly AuditEntry[]) => Promise<void>;
+
 export interface WriterDeps extends DraftDeps {
-  readonly audit: (entry: AuditEntry) => void;
+  readonly audit: Audit;
   /** Called after a durable write with what changed. */
   readonly written: (notices: readonly Notice[]) => void;
 }
@@ -59,7 +62,7 @@ export class Writer {
     });
     if (!outcome.ok) return outcome;
     const { draft, revision } = outcome.value;
-    this.#announce('set', draft, revision, origin, []);
+    await this.#announce('set', draft, revision, origin, []);
     return ok({ revision, changes: shown(draft) });
   }
 
@@ -75,7 +78,7 @@ export class Writer {
     });
     if (!outcome.ok) return outcome;
     const { draft, revision } = outcome.value;
-    this.#announce('add', draft, revision, origin, [{ kind: 'added', path: added.path }]);
+    await this.#announce('add', draft, revision, origin, [{ kind: 'added', path: added.path }]);
     const changes = shown(draft).filter((change) => change.path.startsWith(added.path));
     return ok({ revision, instance: added.instance, path: added.path, changes });
   }
@@ -89,7 +92,7 @@ export class Writer {
     if (!outcome.ok) return outcome;
     const { draft, revision } = outcome.value;
     const notices = deleted.map((path): Notice => ({ kind: 'removed', path }));
-    this.#announce('del', draft, revision, origin, notices);
+    await this.#announce('del', draft, revision, origin, notices);
     return ok({ revision, deleted, emptied: shown(draft) });
   }
 
@@ -101,7 +104,7 @@ export class Writer {
     if (!outcome.ok) return outcome;
     const { draft, revision } = outcome.value;
     const notices = added.map((path): Notice => ({ kind: 'added', path }));
-    this.#announce('add', draft, revision, origin, notices);
+    await this.#announce('add', draft, revision, origin, notices);
     return ok({ revision, changes: shown(draft) });
   }
 
@@ -261,32 +264,31 @@ export class Writer {
     revision: number,
     origin: Origin,
     rowNotices: readonly Notice[],
-  ): void {
+  ): Promise<void> {
     const notices: Notice[] = [...rowNotices];
-    for (const notice of rowNotices) {
-      const entry = { origin, op, path: notice.path, revision, outcome: 'done' as const };
-      this.#deps.audit({ ...entry, old: undefined, new: undefined });
-    }
+    const common = { origin, revision, outcome: 'done' as const };
+    const entries = rowNotices.map(
+      ({ path }): AuditEntry => ({ ...common, op, path, old: undefined, new: undefined }),
+    );
     for (const { node, object, name, old, value } of draft.written.values()) {
       if (old === value) continue;
       const param = node.params.get(name);
       if (param === undefined) continue;
       const secret = param.def.secret === true;
       const path = object + name;
-      this.#deps.audit({
-        origin,
+      entries.push({
+        ...common,
         op: op === 'del' ? 'set' : op,
         path,
         old: secret ? undefined : old,
         new: secret ? undefined : value,
-        revision,
-        outcome: 'done',
       });
       if (old !== undefined) {
         notices.push({ kind: 'value', path, value: secret ? '' : value, type: param.base });
       }
     }
     this.#deps.written(notices);
+    return this.#deps.audit(entries);
   }
 }
 

@@ -52,7 +52,7 @@ function model(): Model {
     },
     calls: { dhcpRenew: () => Promise.reject(new RangeError('nothing is operated here')) },
     product: { name: 'Gatehouse', version: '0' },
-    audit: () => {
+    audit: async () => {
       throw new RangeError('nothing is written here');
     },
     log,

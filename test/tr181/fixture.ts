@@ -67,7 +67,7 @@ export function bench(
     lookups,
     calls,
     product: { name: 'Gatehouse', version: '0.1.0' },
-    audit: (entry) => audit.push(entry),
+    audit: async (entries) => void audit.push(...entries),
     log,
     ...(options.groups === undefined ? {} : { groups: options.groups }),
   });

@@ -1,14 +1,18 @@
 /** The daemon's own arguments, read without the argument parser of the other commands, which costs start-up time. */
 import { err, ok, type Result } from '../../base/result.ts';
 
+export const SERVICES = ['dhcp-client', 'network', 'firewall'] as const;
+export type ServiceName = (typeof SERVICES)[number];
+const isService = (name: string): name is ServiceName =>
+  (SERVICES as readonly string[]).includes(name);
+
 export interface DaemonOptions {
   readonly config: string;
   readonly stateDir: string;
   readonly runDir: string;
   readonly ubusSocket: string;
-  readonly http: { readonly host: string; readonly port: number };
   /** Just these services; undefined is all. */
-  readonly only: readonly string[] | undefined;
+  readonly only: readonly ServiceName[] | undefined;
 }
 
 export const DEFAULT_UBUS_SOCKET = '/var/run/ubus/ubus.sock';
@@ -41,15 +45,10 @@ export const DAEMON_FLAGS: Readonly<Record<string, Flag>> = {
     fallback: DEFAULT_UBUS_SOCKET,
     about: 'the bus; a broker of our own is started there when nobody listens',
   },
-  '--http': {
-    argument: 'HOST:PORT',
-    fallback: '127.0.0.1:8080',
-    about: 'where the page is served',
-  },
   '--only': {
     argument: 'SERVICE,…',
     fallback: '',
-    about: 'start just these services',
+    about: `start just these services: ${SERVICES.join(', ')}`,
   },
 };
 
@@ -73,25 +72,19 @@ export function parseDaemonOptions(
     else given.set(name, value);
   }
   const value = (name: string): string => given.get(name) ?? DAEMON_FLAGS[name]?.fallback ?? '';
-  const http = parseEndpoint(value('--http'));
-  if (http === undefined)
-    faults.push(`--http wants HOST:PORT, not ${JSON.stringify(value('--http'))}`);
-  if (faults.length > 0 || http === undefined) return err(faults);
-  const only = value('--only');
+  const only = value('--only')
+    .split(',')
+    .filter((name) => name !== '');
+  const unknown = only.filter((name) => !isService(name));
+  if (unknown.length > 0) {
+    faults.push(`--only: no service ${unknown.join(', ')}; there are ${SERVICES.join(', ')}`);
+  }
+  if (faults.length > 0) return err(faults);
   return ok({
     config: value('--config'),
     stateDir: value('--state-dir'),
     runDir: value('--run-dir'),
     ubusSocket: value('--ubus-socket'),
-    http,
-    only: only === '' ? undefined : only.split(',').filter((name) => name !== ''),
+    only: only.length === 0 ? undefined : only.filter(isService),
   });
-}
-
-/** `127.0.0.1:8080`, `[::1]:8080` or `localhost:8080`. */
-function parseEndpoint(text: string): DaemonOptions['http'] | undefined {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  return host === undefined || port > 65_535 ? undefined : { host, port };
 }

@@ -72,20 +72,19 @@ t.test("the daemon's arguments", async (t) => {
       stateDir: '/var/lib/gatehouse',
       runDir: '/run/gatehouse',
       ubusSocket: '/var/run/ubus/ubus.sock',
-      http: { host: '127.0.0.1', port: 8080 },
       only: undefined,
     },
   });
-  t.match(parseDaemonOptions(['--state-dir', '/s', '--http=[::1]:0', '--only', 'dns,firewall']), {
+  t.match(parseDaemonOptions(['--state-dir', '/s', '--run-dir=/r', '--only', 'network,firewall']), {
     ok: true,
-    value: { stateDir: '/s', http: { host: '::1', port: 0 }, only: ['dns', 'firewall'] },
+    value: { stateDir: '/s', runDir: '/r', only: ['network', 'firewall'] },
   });
-  t.match(parseDaemonOptions(['--nope', '--config', '--http', 'x']), {
+  t.match(parseDaemonOptions(['--nope', '--config', '/c', 'x']), {
     ok: false,
     error: [/"--nope"/, /unknown argument "x"/],
   });
-  t.match(parseDaemonOptions(['--http', 'host:99999', '--run-dir']), {
+  t.match(parseDaemonOptions(['--only', 'firewall,dns', '--run-dir']), {
     ok: false,
-    error: ['--run-dir wants DIR', /HOST:PORT/],
+    error: ['--run-dir wants DIR', /no service dns; there are dhcp-client/],
   });
 });
