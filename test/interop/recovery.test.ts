@@ -1,5 +1,7 @@
 /** kill -9 of the daemon, again and again, while parameters are set and leases are renewed. */
 import t from 'tap';
+import { LinuxFiles } from '../../src/os/linux/files.ts';
+import { readPrivileges } from '../../src/os/linux/privileges.ts';
 import { dnsmasq } from '../lib/isp.ts';
 import { Namespaces, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
@@ -73,5 +75,35 @@ t.test(
     await router.waitFor(`${CLIENT}DHCPStatus`, 'Bound');
     const remaining = Number(await router.value(`${CLIENT}LeaseTimeRemaining`));
     t.ok(remaining > 90, `the last renewal counts: ${remaining} s remain`);
+  },
+);
+
+t.test(
+  'started as root it drops by itself, and works',
+  { skip: noNamespaces() ?? false },
+  async (t) => {
+    await using stack = new AsyncDisposableStack();
+    const spaces = stack.use(new Namespaces('asroot'));
+    spaces.link(['isp', 'isp0'], ['r', 'wan0']);
+    spaces.link(['r', 'lan0'], ['lan', 'eth0']);
+    spaces.exec('isp', 'ip', 'address', 'add', '198.51.100.1/24', 'dev', 'isp0');
+    stack.use(
+      await dnsmasq(
+        spaces,
+        'isp',
+        '--interface=isp0',
+        '--dhcp-range=198.51.100.100,198.51.100.199,255.255.255.0,120',
+      ),
+    );
+    const router = stack.use(new Router(spaces, 'r', { asRoot: true }));
+    await router.start();
+    const now = readPrivileges(new LinuxFiles(), router.pid);
+    t.ok(now.ok);
+    if (!now.ok) return;
+    t.equal(now.value.uid, 6767);
+    t.equal(now.value.permitted.length, 3);
+    t.equal(now.value.bounding.length, 3);
+    t.ok(now.value.noNewPrivileges);
+    await router.waitFor(`${CLIENT}DHCPStatus`, 'Bound');
   },
 );

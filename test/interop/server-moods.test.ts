@@ -1,6 +1,6 @@
 /** Servers that fall silent, refuse, never end, or lie. */
 import t from 'tap';
-import { cleanFolder, kea, TalkingServer } from '../lib/isp.ts';
+import { kea, TalkingServer } from '../lib/isp.ts';
 import { Namespaces, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 
@@ -26,7 +26,6 @@ t.test(
     await using stack = new AsyncDisposableStack();
     const spaces = stack.use(house('silent'));
     const server = stack.use(await kea(spaces, 'isp', { lease: 12, t1: 4, t2: 8 }));
-    stack.defer(() => cleanFolder(server.folder));
     const router = stack.use(new Router(spaces, 'r'));
     await router.start();
     await router.waitFor(`${CLIENT}DHCPStatus`, 'Bound');

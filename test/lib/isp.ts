@@ -12,6 +12,8 @@ import type { Namespaces } from './netns.ts';
 export class Server implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly lines: string[] = [];
+  /** Removed with it. */
+  folder: string | undefined;
   #heard: (() => void)[] = [];
 
   constructor(
@@ -56,6 +58,11 @@ export class Server implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end();
+    if (this.folder !== undefined) rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #end(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const gone = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');
@@ -90,6 +97,7 @@ export async function dnsmasq(
     ],
     ...[`--dhcp-leasefile=${folder}/leases`, ...more],
   ]);
+  server.folder = folder;
   await server.said(/started, version|DHCP, IP range/);
   return server;
 }
@@ -99,7 +107,7 @@ export async function kea(
   spaces: Namespaces,
   node: string,
   times: { readonly lease: number; readonly t1: number; readonly t2: number },
-): Promise<Server & { folder: string }> {
+): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'gh-kea-'));
   // A copy, because Debian's AppArmor profile ties the installed path to /etc/kea.
   copyFileSync('/usr/sbin/kea-dhcp4', join(folder, 'kea-dhcp4'));
@@ -136,8 +144,9 @@ export async function kea(
       KEA_DHCP_DATA_DIR: folder,
     },
   );
+  server.folder = folder;
   await server.said(/DHCP4_STARTED/);
-  return Object.assign(server, { folder });
+  return server;
 }
 
 /** The server that says what it is told. */
@@ -160,6 +169,3 @@ export class TalkingServer implements AsyncDisposable {
     return this.server[Symbol.asyncDispose]();
   }
 }
-
-export const cleanFolder = (folder: string): void =>
-  rmSync(folder, { recursive: true, force: true });

@@ -33,6 +33,8 @@ export interface RouterOptions {
   readonly rows?: Readonly<Record<string, string>>;
   /** Environment of the daemon alone, not of what starts it. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Start it as root, on a machine that has a user `gatehouse`: it is to drop by itself. */
+  readonly asRoot?: boolean;
 }
 
 interface Row {
@@ -102,21 +104,20 @@ export class Router implements AsyncDisposable {
     const node = process.execPath;
     const app = join(this.folder, 'app');
     mkdirSync(app, { recursive: true });
-    // The checkout may lie where only its user may enter; the bind mount is the daemon's alone.
-    const script = 'mount --bind "$1" "$2" && shift 2 && cd / && exec env -i "$@"';
-    const setpriv = [
-      'setpriv',
-      '--reuid',
-      `${UID}`,
-      '--regid',
-      `${UID}`,
-      '--clear-groups',
-      '--no-new-privs',
-    ];
-    const env = Object.entries(this.#options.env ?? {}).map(([key, value]) => `${key}=${value}`);
+    const { asRoot = false, env = {} } = this.#options;
+    const passwd = join(this.folder, 'passwd');
+    const users = readFileSync('/etc/passwd', 'utf8');
+    writeFileSync(passwd, `${users}gatehouse:x:${UID}:${UID}::/:/bin/false\n`);
+    // The checkout may lie where only its user may enter; the bind mounts are the daemon's alone.
+    const script = `mount --bind "$1" "$2" && ${
+      asRoot ? `mount --bind ${passwd} /etc/passwd && ` : ''
+    }shift 2 && cd / && exec env -i "$@"`;
+    const ids = ['--reuid', `${UID}`, '--regid', `${UID}`, '--clear-groups', '--no-new-privs'];
+    const caps = ['--inh-caps', CAPS, '--ambient-caps', CAPS, '--bounding-set', CAPS];
     const program = [
-      ...['PATH=/usr/sbin:/usr/bin:/sbin:/bin', ...setpriv],
-      ...['--inh-caps', CAPS, '--ambient-caps', CAPS, '--bounding-set', CAPS, 'env', ...env],
+      'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
+      ...(asRoot ? [] : ['setpriv', ...ids, ...caps]),
+      ...['env', ...Object.entries(env).map(([key, value]) => `${key}=${value}`)],
       ...[node.startsWith(ROOT) ? join(app, node.slice(ROOT.length)) : node, join(app, ENTRY)],
       ...['daemon', '--config', join(this.folder, 'config.json'), '--state-dir', this.stateDir],
       ...['--run-dir', this.runDir, '--ubus-socket', this.socket, ...extra],

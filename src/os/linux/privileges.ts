@@ -85,8 +85,11 @@ export function dropTo(native: Native, user: User): SystemError {
   try {
     native.lowerAndExecute(user.uid, user.gid, process.execPath, args, environment);
   } catch (thrown) {
-    return new SystemError(`cannot drop root: ${errorMessage(thrown)}`, errorCode(thrown), {
+    const code = errorCode(thrown);
+    const remedy = `let user ${user.uid} read ${process.execPath} and enter the folders above it`;
+    return new SystemError(`cannot drop root: ${errorMessage(thrown)}`, code, {
       cause: thrown,
+      ...(code === 'EACCES' ? { remedy } : {}),
     });
   }
 }

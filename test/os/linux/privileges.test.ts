@@ -1,5 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import t from 'tap';
 import { LinuxFiles } from '#src/os/linux/files.ts';
 import {
@@ -35,7 +39,18 @@ const SCRIPT = `
     child: /^CapEff:\\s*(.*)$/m.exec(child)[1], args: process.argv.slice(3), execArgv: process.execArgv,
     env: process.env.MARK, real: [process.getuid(), process.geteuid(), process.getgid(), process.getegid()] }));`;
 
-const base = new URL('../../../src/os/linux/', import.meta.url).href;
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+/** Where the checkout is for the dropped process: the real place may be one that only root may enter. */
+const SEEN = mkdtempSync(join(tmpdir(), 'gh-checkout-'));
+chmodSync(SEEN, 0o755);
+t.teardown(() => rmSync(SEEN, { recursive: true }));
+const seen = (path: string): string =>
+  root && path.startsWith(ROOT) ? join(SEEN, path.slice(ROOT.length)) : path;
+const mounted = [
+  ...['unshare', '--mount', 'sh', '-c', 'mount --bind "$1" "$2" && shift 2 && exec "$@"'],
+  ...['sh', ROOT, SEEN],
+];
+const base = pathToFileURL(seen(join(ROOT, 'src/os/linux/'))).href;
 const SETUP = `import { writeFileSync } from 'node:fs'; writeFileSync(process.argv[1], process.argv[2])`;
 
 async function runScript(
@@ -45,10 +60,11 @@ async function runScript(
   const script = `${dir}/drop.mjs`;
   spawnSync(process.execPath, ['--input-type=module', '-e', SETUP, script, SCRIPT]);
   const [file = process.execPath, ...args] = [
+    ...(root ? mounted : []),
     ...prefix,
-    process.execPath,
+    seen(process.execPath),
     '--stack-size=900',
-    script,
+    seen(script),
     base,
     'one',
     'two words',
