@@ -140,6 +140,14 @@ void settle(Addon* addon);
 constexpr int32_t kEventsPerTurn = 16;
 void listenerReady(Reactor* r, Entry* e);
 void connectionReady(Reactor* r, Entry* e, uint32_t ready);
+// Of loop.cc: how a reactor joins and leaves Node's loop, and how long that would wait.
+// `kLoopItself` is the loop's own descriptor in the set of a reactor that leads.
+constexpr uint64_t kLoopItself = ~uint64_t{0};
+bool startFollowing(Reactor* r);
+bool startLeading(Reactor* r);
+void leaveLoop(Reactor* r);
+int loopTimeout(Reactor* r);
+
 void monitorReady(Reactor* r, Entry* e);
 void tapReady(Reactor* r, Entry* e);
 void processReady(Reactor* r, Entry* e);
