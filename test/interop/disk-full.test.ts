@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { chownSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { dnsmasq } from '../lib/isp.ts';
-import { Namespaces, noNamespaces } from '../lib/netns.ts';
+import { dnsmasq, ISP_RANGE } from '../lib/isp.ts';
+import { home, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 
 t.setTimeout(120_000);
@@ -13,18 +13,8 @@ const CLIENT = 'Device.DHCPv4.Client.1.';
 
 t.test('a full disk', { skip: noNamespaces() ?? false }, async (t) => {
   await using stack = new AsyncDisposableStack();
-  const spaces = stack.use(new Namespaces('full'));
-  spaces.link(['isp', 'isp0'], ['r', 'wan0']);
-  spaces.link(['r', 'lan0'], ['lan', 'eth0']);
-  spaces.exec('isp', 'ip', 'address', 'add', '198.51.100.1/24', 'dev', 'isp0');
-  stack.use(
-    await dnsmasq(
-      spaces,
-      'isp',
-      '--interface=isp0',
-      '--dhcp-range=198.51.100.100,198.51.100.199,255.255.255.0,120',
-    ),
-  );
+  const spaces = stack.use(home('full'));
+  stack.use(await dnsmasq(spaces, 'isp', ...ISP_RANGE));
   const router = stack.use(new Router(spaces, 'r'));
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', router.stateDir]);
   stack.defer(() => void execFileSync('umount', ['-l', router.stateDir]));

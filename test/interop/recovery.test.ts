@@ -2,8 +2,8 @@
 import t from 'tap';
 import { LinuxFiles } from '../../src/os/linux/files.ts';
 import { readPrivileges } from '../../src/os/linux/privileges.ts';
-import { dnsmasq } from '../lib/isp.ts';
-import { Namespaces, noNamespaces } from '../lib/netns.ts';
+import { dnsmasq, ISP_RANGE } from '../lib/isp.ts';
+import { home, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 
 t.setTimeout(240_000);
@@ -16,18 +16,8 @@ t.test(
   { skip: noNamespaces() ?? false },
   async (t) => {
     await using stack = new AsyncDisposableStack();
-    const spaces = stack.use(new Namespaces('recov'));
-    spaces.link(['isp', 'isp0'], ['r', 'wan0']);
-    spaces.link(['r', 'lan0'], ['lan', 'eth0']);
-    spaces.exec('isp', 'ip', 'address', 'add', '198.51.100.1/24', 'dev', 'isp0');
-    const server = stack.use(
-      await dnsmasq(
-        spaces,
-        'isp',
-        '--interface=isp0',
-        '--dhcp-range=198.51.100.100,198.51.100.199,255.255.255.0,120',
-      ),
-    );
+    const spaces = stack.use(home('recov'));
+    const server = stack.use(await dnsmasq(spaces, 'isp', ...ISP_RANGE));
     const router = stack.use(new Router(spaces, 'r'));
     await router.start();
     await router.waitFor(`${CLIENT}DHCPStatus`, 'Bound');
@@ -83,18 +73,8 @@ t.test(
   { skip: noNamespaces() ?? false },
   async (t) => {
     await using stack = new AsyncDisposableStack();
-    const spaces = stack.use(new Namespaces('asroot'));
-    spaces.link(['isp', 'isp0'], ['r', 'wan0']);
-    spaces.link(['r', 'lan0'], ['lan', 'eth0']);
-    spaces.exec('isp', 'ip', 'address', 'add', '198.51.100.1/24', 'dev', 'isp0');
-    stack.use(
-      await dnsmasq(
-        spaces,
-        'isp',
-        '--interface=isp0',
-        '--dhcp-range=198.51.100.100,198.51.100.199,255.255.255.0,120',
-      ),
-    );
+    const spaces = stack.use(home('asroot'));
+    stack.use(await dnsmasq(spaces, 'isp', ...ISP_RANGE));
     const router = stack.use(new Router(spaces, 'r', { asRoot: true }));
     await router.start();
     const now = readPrivileges(new LinuxFiles(), router.pid);

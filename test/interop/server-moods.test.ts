@@ -1,7 +1,7 @@
 /** Servers that fall silent, refuse, never end, or lie. */
 import t from 'tap';
 import { kea, TalkingServer } from '../lib/isp.ts';
-import { Namespaces, noNamespaces } from '../lib/netns.ts';
+import { home, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 
 t.setTimeout(240_000);
@@ -9,22 +9,12 @@ t.setTimeout(240_000);
 const CLIENT = 'Device.DHCPv4.Client.1.';
 const skip = noNamespaces() ?? false;
 
-function house(name: string): Namespaces {
-  const spaces = new Namespaces(name);
-  spaces.link(['isp', 'isp0'], ['r', 'wan0']);
-  spaces.link(['r', 'lan0'], ['lan', 'eth0']);
-  spaces.exec('isp', 'ip', 'address', 'add', '198.51.100.1/24', 'dev', 'isp0');
-  // Answers go to 255.255.255.255: the client has no address yet.
-  spaces.exec('isp', 'ip', 'route', 'add', '255.255.255.255', 'dev', 'isp0');
-  return spaces;
-}
-
 t.test(
   'Kea falls silent: T1, T2, expiry on time; back again: bound within 5 s',
   { skip },
   async (t) => {
     await using stack = new AsyncDisposableStack();
-    const spaces = stack.use(house('silent'));
+    const spaces = stack.use(home('silent'));
     const server = stack.use(await kea(spaces, 'isp', { lease: 12, t1: 4, t2: 8 }));
     const router = stack.use(new Router(spaces, 'r'));
     await router.start();
@@ -65,7 +55,7 @@ const GOOD = { 1: 'ffffff00', 3: ip('198.51.100.1'), 6: ip('198.51.100.1'), 51: 
 
 t.test('NAK, a lease without end, and answers that lie', { skip }, async (t) => {
   await using stack = new AsyncDisposableStack();
-  const spaces = stack.use(house('moods'));
+  const spaces = stack.use(home('moods'));
   const server = stack.use(new TalkingServer(spaces, 'isp'));
   const router = stack.use(new Router(spaces, 'r'));
   await server.mood({ mode: 'answer', address: '198.51.100.50', options: GOOD });

@@ -72,6 +72,12 @@ export class Server implements AsyncDisposable {
 
 const NODE = process.execPath;
 
+/** The range of `home`'s ISP, for dnsmasq. */
+export const ISP_RANGE = [
+  '--interface=isp0',
+  '--dhcp-range=198.51.100.100,198.51.100.199,255.255.255.0,120',
+];
+
 /** dnsmasq for one interface of `node`, with 198.51.100.0/24 there. Leases are two minutes, the least it can. */
 export async function dnsmasq(
   spaces: Namespaces,

@@ -71,3 +71,16 @@ export class Namespaces implements Disposable {
     for (const name of this.#made.splice(0)) quiet('ip', 'netns', 'del', name);
   }
 }
+
+/**
+ * What most tests of the router stand in: `isp` (isp0, 198.51.100.1/24) — wan0 `r` lan0 — eth0 `lan`.
+ * Servers answer by broadcast before a client has an address, so `isp` has a route for that.
+ */
+export function home(name: string): Namespaces {
+  const spaces = new Namespaces(name);
+  spaces.link(['isp', 'isp0'], ['r', 'wan0']);
+  spaces.link(['r', 'lan0'], ['lan', 'eth0']);
+  spaces.exec('isp', 'ip', 'address', 'add', '198.51.100.1/24', 'dev', 'isp0');
+  spaces.exec('isp', 'ip', 'route', 'add', '255.255.255.255', 'dev', 'isp0');
+  return spaces;
+}
