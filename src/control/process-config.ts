@@ -23,8 +23,9 @@ export const DEFAULT_CONFIG: ProcessConfig = {
   rows: {},
 };
 
-const LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
-const IFNAME = /^[A-Za-z0-9_.:@+-]{1,15}$/;
+const LEVELS: readonly unknown[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
+/** What the kernel takes and people use: a colon would be an alias of old, `.` and `..` are no names. */
+const IFNAME = /^(?!\.{1,2}$)[A-Za-z0-9_.@+-]{1,15}$/;
 
 /** Every fault of the file at once, each with the place in it. */
 export function parseProcessConfig(text: string): Result<ProcessConfig, readonly string[]> {
@@ -47,7 +48,7 @@ export function parseProcessConfig(text: string): Result<ProcessConfig, readonly
     faults.push('interfaces: an interface is named twice');
   }
   const level = log['level'] ?? DEFAULT_CONFIG.logLevel;
-  if (!LEVELS.includes(String(level))) faults.push(`log.level: not one of ${LEVELS.join(', ')}`);
+  if (!LEVELS.includes(level)) faults.push(`log.level: not one of ${LEVELS.join(', ')}`);
   const rows = section(top['rows'] ?? {}, 'rows', undefined, faults);
   for (const [path, value] of Object.entries(rows)) {
     if (!['string', 'number', 'boolean'].includes(typeof value)) {

@@ -41,5 +41,14 @@ t.test('all faults at once, each with its place', async (t) => {
     );
   }
   t.match(parseProcessConfig('{'), { ok: false, error: [/not JSON/] });
+  for (const wan of ['..', '.', 'eth0:1', 'a/b', 'sixteen-letters-', '', ['wan0']]) {
+    const file = JSON.stringify({ interfaces: { wan } });
+    t.match(parseProcessConfig(file), { ok: false, error: [/interfaces\.wan/] }, file);
+  }
+  t.match(
+    parseProcessConfig('{"log":{"level":["info"]}}'),
+    { ok: false, error: [/log\.level/] },
+    'a list of one level is no level',
+  );
   t.match(parseProcessConfig('[]'), { ok: false, error: [/not an object/] });
 });

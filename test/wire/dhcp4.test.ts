@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
 import { fromHex, toHex } from '../../src/base/bytes.ts';
@@ -169,4 +170,29 @@ t.test('golden: a DISCOVER of udhcpc 1.35 as it left a veth', async (t) => {
   t.equal(toHex(discover.value.options.get(55) ?? new Uint8Array(0)), '0306');
   t.equal(readText(discover.value.options.get(60) ?? new Uint8Array(0)), 'udhcp 1.35.0');
   for (let n = 0; n < frame.length; n++) t.notOk(decodeUdp4(frame.subarray(0, n)).ok);
+});
+
+t.test('golden: an ACK of dnsmasq 2.90, on the wire and as udhcpc 1.35 told it', async (t) => {
+  const golden: { frames: Record<string, string>; env: Record<string, string> } = JSON.parse(
+    readFileSync(new URL('../golden/dhcp4.json', import.meta.url), 'utf8'),
+  );
+  const frame = fromHex(golden.frames['ack'] ?? '');
+  const udp = frame && decodeUdp4(frame);
+  const ack = udp?.ok ? decodeDhcp4(udp.value.payload) : undefined;
+  if (!ack?.ok) return t.fail('not decoded');
+  const told = new Map<number, Uint8Array>();
+  for (const [key, value] of Object.entries(golden.env)) {
+    const option = optionFromEnv(key, value);
+    if (option === undefined) continue;
+    t.ok(option.ok, key);
+    if (option.ok) told.set(option.value[0], option.value[1]);
+  }
+  const codes = (map: ReadonlyMap<number, unknown>) => [...map.keys()].sort((a, b) => a - b);
+  t.same(codes(told), codes(ack.value.options));
+  for (const [code, value] of ack.value.options) {
+    // Compressed on the wire, plain from the hook: the same names.
+    const names = (bytes: Uint8Array | undefined) =>
+      code === 119 ? readDomainSearch(bytes ?? new Uint8Array(0), 'x') : bytes;
+    t.same(names(told.get(code)), names(value), `option ${code}`);
+  }
 });
