@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import type { AuditChange } from '../base/audit.ts';
 import { errorMessage, SystemError } from '../base/errors.ts';
 import { err, ok, type Result } from '../base/result.ts';
+import { hashPassword } from '../control/accounts.ts';
 import { Control, type Steps } from '../control/loop.ts';
 import {
   DEFAULT_CONFIG,
@@ -24,6 +25,7 @@ import { LinuxNet } from '../os/linux/net.ts';
 import { dropTo, findUser, ownedDirectory } from '../os/linux/privileges.ts';
 import { LinuxProcesses } from '../os/linux/process.ts';
 import { watchRuleset } from '../os/linux/ruleset.ts';
+import { LinuxSecrets } from '../os/linux/secrets.ts';
 import { openStore } from '../os/linux/store.ts';
 import { LinuxPacketTaps } from '../os/linux/taps.ts';
 import { readTrustedDirectory } from '../os/linux/trusted-directory.ts';
@@ -180,6 +182,7 @@ async function build(
   );
 
   const rows = new Rows(store);
+  const secrets = new LinuxSecrets();
   let lostAuditRecords = 0;
   const model = stack.use(
     createModel({
@@ -205,6 +208,7 @@ async function build(
           return asked.ok ? asked : err(new SystemError(asked.error, 'EAGAIN'));
         },
       },
+      hashPassword: (password) => hashPassword(secrets, password),
       audit: async (entries) => {
         const recorded = await audit.record(entries.map(auditChange));
         if (recorded.ok) return;

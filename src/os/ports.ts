@@ -276,6 +276,125 @@ export interface Directories {
   link(target: string, path: string): Result<void, SystemError>;
 }
 
+// ---- secrets -------------------------------------------------------------------------------
+
+/** Cost of argon2id (RFC 9106 §3.1). */
+export interface Argon2Cost {
+  readonly memoryKib: number;
+  readonly passes: number;
+  readonly lanes: number;
+}
+
+export interface Secrets {
+  /** For salts, nonces and tokens. */
+  randomBytes(count: number): Uint8Array;
+  /**
+   * argon2id (RFC 9106) off the event loop, one at a time so that many askers cost the memory of
+   * one. EBUSY when too many wait already.
+   */
+  argon2id(
+    secret: Uint8Array,
+    salt: Uint8Array,
+    cost: Argon2Cost,
+    lengthBytes: number,
+  ): Promise<Result<Uint8Array, SystemError>>;
+  /** In a time that does not tell where they differ; different lengths are not equal. */
+  equal(a: Uint8Array, b: Uint8Array): boolean;
+  /** AES-256-GCM (NIST SP 800-38D): 32-byte key, 12-byte nonce; the 16-byte tag follows the text. */
+  seal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, clear: Uint8Array): Uint8Array;
+  /** Undefined when it does not authenticate. */
+  open(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    sealed: Uint8Array,
+  ): Uint8Array | undefined;
+}
+
+// ---- HTTP ----------------------------------------------------------------------------------
+
+/** Who asks, as the listener saw it. */
+export interface HttpPeer {
+  /** Text of the IP address, without `::ffff:`. */
+  readonly address: string;
+  /** It came over TLS. */
+  readonly secure: boolean;
+}
+
+/** What a request has besides its head. */
+export interface HttpExchange {
+  readonly peer: HttpPeer;
+  /** The whole body. Nothing is read before this is called; past `maxBytes` reading ends and the connection closes after the answer. */
+  readBody(maxBytes: number): Promise<Result<Uint8Array, 'tooLarge' | 'aborted'>>;
+}
+
+/** `request` has no body of its own; its URL's host is fixed, the Host header says what was asked for. */
+export type HttpHandler = (
+  request: Request,
+  exchange: HttpExchange,
+) => Response | Promise<Response>;
+
+/** A certificate with those that lead to its root, and its key: PEM. */
+export interface TlsMaterial {
+  readonly certificatePem: string;
+  readonly keyPem: string;
+}
+
+/** What a certificate is for. */
+export interface CertificateNames {
+  /** DNS names, the main one first. */
+  readonly hosts: readonly string[];
+  /** Texts of IP addresses. */
+  readonly addresses: readonly string[];
+}
+
+export interface CertificateFacts {
+  readonly subject: string;
+  /** As OpenSSL writes them: `DNS:gatehouse`, `IP Address:192.168.1.1`. */
+  readonly names: readonly string[];
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  /** SHA-256, upper-case hex with colons. */
+  readonly fingerprint: string;
+}
+
+/** Makes and judges certificates (RFC 5280), ECDSA P-256. */
+export interface Certificates {
+  /** A root that signs leaves alone, for ten years. */
+  makeCa(name: string, nowMs: number): Promise<TlsMaterial>;
+  /** For TLS servers, for 90 days; the root follows it in the chain. */
+  makeLeaf(ca: TlsMaterial, names: CertificateNames, nowMs: number): Promise<TlsMaterial>;
+  /** Refuses what does not parse, a chain that does not hold, and a key that does not fit or is weak. */
+  inspect(material: TlsMaterial): Result<CertificateFacts>;
+}
+
+export interface HttpEndpoint {
+  /** An IP address of this machine. */
+  readonly host: string;
+  readonly port: number;
+  /** HTTPS, TLS 1.3 only. */
+  readonly secure: boolean;
+}
+
+export interface HttpCounters {
+  /** Open now. */
+  readonly connections: number;
+  /** Connections closed to make room for newer ones: half-open and idle ones only. */
+  readonly evicted: number;
+  /** Connections refused because none could be closed for them. */
+  readonly refused: number;
+  /** Handshakes that failed: TLS 1.2, no TLS at all, given up. */
+  readonly handshakesFailed: number;
+}
+
+export interface HttpListeners extends AsyncDisposable {
+  /** Makes `endpoints` the whole of what is listened on; those that stay are not touched. Gives what could not be done. */
+  listen(endpoints: readonly HttpEndpoint[]): Promise<readonly SystemError[]>;
+  /** From the next handshake on; open connections go on undisturbed. HTTPS endpoints need one first. */
+  useCertificate(material: TlsMaterial): Result<void, SystemError>;
+  readonly counters: HttpCounters;
+}
+
 /** Random numbers in [0, 1), not for secrets. */
 export type Random = () => number;
 

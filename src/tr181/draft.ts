@@ -1,4 +1,6 @@
 /** One request before it is written: what it changes, and everything that is wrong with it. */
+import { BugError } from '../base/errors.ts';
+import { parsePhc } from '../base/phc.ts';
 import type { Candidate } from '../state/candidate.ts';
 import { type Rows, splitRow } from '../state/rows.ts';
 import { canonicalReference, checkUnique, danglingReference, settleOrder } from './checks.ts';
@@ -8,6 +10,9 @@ import type { Reports } from './reports.ts';
 import { Resolver, type Target } from './resolve.ts';
 import type { Param, Schema, SchemaNode } from './schema.ts';
 import { canonical } from './types.ts';
+
+/** Passwords of a request, with the hashes that were made of them before: hashing takes its time. */
+export type Hashes = ReadonlyMap<string, string>;
 
 export interface DraftDeps {
   readonly schema: Schema;
@@ -29,13 +34,22 @@ export class Draft {
   readonly candidate: Candidate;
   readonly now: Resolver;
   readonly after: Resolver;
+  readonly hashes: Hashes;
+  /** Values come from the store (a backup, an earlier revision): hashed and converted already. */
+  readonly stored: boolean;
   readonly faults: Fault[] = [];
   readonly written = new Map<string, Written>();
   readonly touched = new Map<string, SchemaNode>();
   /** Rows of a table whose Order was given. */
   readonly moved = new Map<string, Set<number>>();
 
-  constructor(candidate: Candidate, deps: DraftDeps) {
+  constructor(
+    candidate: Candidate,
+    deps: DraftDeps,
+    options: { readonly hashes?: Hashes; readonly stored?: boolean } = {},
+  ) {
+    this.hashes = options.hashes ?? new Map();
+    this.stored = options.stored ?? false;
     this.schema = deps.schema;
     this.candidate = candidate;
     this.now = new Resolver(deps.schema, deps.rows, deps.reports);
@@ -81,7 +95,9 @@ export function accept(
     draft.faults.push({ kind, path, message: `${path}: ${why}` });
     return undefined;
   };
-  if (!param.writable) return refuse('notWritable', 'it is read-only');
+  if (!param.writable && !(draft.stored && def.derived === true)) {
+    return refuse('notWritable', 'it is read-only');
+  }
   if (system && !node.systemWritable.has(param.name)) {
     return refuse('notWritable', 'the system made this row and sets its values');
   }
@@ -96,11 +112,29 @@ export function accept(
       ? parsed.value
       : refuse('notWritable', 'it can be given only when the row is added');
   }
+  if (def.hashed !== undefined && parsed.value !== '') {
+    const hash = draft.stored ? storedHash(parsed.value) : draft.hashes.get(parsed.value);
+    const why = draft.stored ? undefined : def.hashed.refuse(parsed.value);
+    if (why !== undefined) return refuse('outOfRange', why);
+    return hash ?? refuse('outOfRange', 'it could not be hashed');
+  }
+  if (def.convert !== undefined && !draft.stored) {
+    const converted = def.convert(parsed.value);
+    if (!converted.ok) return refuse('outOfRange', converted.error);
+    for (const [name, value] of Object.entries(converted.value.also)) {
+      const other = node.params.get(name);
+      if (other === undefined) throw new BugError(`${path} writes ${name}, which is not declared`);
+      draft.put(node, object, other, value, draft.now.value(node, object, other));
+    }
+    return converted.value.value;
+  }
   if (def.ref === undefined) return parsed.value;
   const reference = canonicalReference(def, parsed.value, draft.schema, draft.now);
   if ('why' in reference) return refuse('badReference', reference.why);
   return reference.value;
 }
+
+const storedHash = (text: string): string | undefined => (parsePhc(text).ok ? text : undefined);
 
 export function checkWhole(draft: Draft): void {
   const { candidate, after, faults, schema } = draft;

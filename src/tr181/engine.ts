@@ -4,6 +4,7 @@ import { err, ok, type Result } from '../base/result.ts';
 import type { Observed } from '../state/observed.ts';
 import { type Rows, splitRow } from '../state/rows.ts';
 import { compileAll } from './compile.ts';
+import type { HashPassword } from './hashes.ts';
 import type {
   AddDone,
   Change,
@@ -41,6 +42,7 @@ export interface ModelDeps {
   readonly calls: ServiceCalls;
   readonly product: Product;
   readonly audit: Audit;
+  readonly hashPassword: HashPassword;
   readonly log: Log;
   /** Other tables than the product's; for tests of the engine itself. */
   readonly groups?: readonly ObjectGroup[];
@@ -81,6 +83,7 @@ class Engine implements Model {
       rows,
       reports: this.#reports,
       audit: deps.audit,
+      hashPassword: deps.hashPassword,
       written: (notices) => {
         this.#notices.push(...notices);
         this.#flushSoon();

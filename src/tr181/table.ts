@@ -53,6 +53,14 @@ export interface ParamDef extends ValueSpec {
   readonly ref?: { readonly targets: readonly string[]; readonly strong: boolean };
   /** Never answered, never logged. */
   readonly secret?: true;
+  /** A password: what `refuse` does not object to (its reason is for people) is stored as a hash. */
+  readonly hashed?: { refuse(text: string): string | undefined };
+  /** Takes another text than TR-181's: gives what is stored, and what follows from it for read-only neighbours. */
+  readonly convert?: (
+    text: string,
+  ) => Result<{ readonly value: string; readonly also: Readonly<Record<string, string>> }, string>;
+  /** Read-only, but stored: it follows from a neighbour's `convert`. */
+  readonly derived?: true;
   /** Computed when read; changes cause no notification. */
   readonly volatile?: true;
   /** Why this differs from TR-181 (less is writable, fewer values), or why it exists beside it. */

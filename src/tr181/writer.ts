@@ -4,6 +4,7 @@ import { err, ok, type Result } from '../base/result.ts';
 import { splitRow } from '../state/rows.ts';
 import { emptyReferences } from './checks.ts';
 import { accept, checkWhole, Draft, type DraftDeps, freeAlias, shown } from './draft.ts';
+import { type HashPassword, hashAll } from './hashes.ts';
 import { layDown } from './lay-down.ts';
 import type {
   AddDone,
@@ -41,6 +42,7 @@ export type Audit = (entries: readonly AuditEntry[]) => Promise<void>;
 
 export interface WriterDeps extends DraftDeps {
   readonly audit: Audit;
+  readonly hashPassword: HashPassword;
   /** Called after a durable write with what changed. */
   readonly written: (notices: readonly Notice[]) => void;
 }
@@ -57,7 +59,7 @@ export class Writer {
     origin: Origin,
   ): Promise<Result<WriteDone, readonly Fault[]>> {
     if (changes.length > MAX_CHANGES) return err([tooMany(changes.length)]);
-    const outcome = await this.#change((draft) => {
+    const outcome = await this.#change(changes, (draft) => {
       for (const change of changes) this.#setOne(draft, change);
     });
     if (!outcome.ok) return outcome;
@@ -72,7 +74,9 @@ export class Writer {
     origin: Origin,
   ): Promise<Result<AddDone, readonly Fault[]>> {
     let added = { path: '', instance: 0 };
-    const outcome = await this.#change((draft) => {
+    const table = path.endsWith('.') ? path : `${path}.`;
+    const given = Object.entries(values).map(([name, value]) => ({ path: table + name, value }));
+    const outcome = await this.#change(given, (draft) => {
       const row = this.#addOne(draft, path, values);
       if (row !== undefined) added = row;
     });
@@ -86,7 +90,7 @@ export class Writer {
   async del(paths: readonly string[], origin: Origin): Promise<Result<DelDone, readonly Fault[]>> {
     if (paths.length > MAX_CHANGES) return err([tooMany(paths.length)]);
     let deleted: readonly string[] = [];
-    const outcome = await this.#change((draft) => {
+    const outcome = await this.#change([], (draft) => {
       deleted = this.#delAll(draft, paths);
     });
     if (!outcome.ok) return outcome;
@@ -98,7 +102,7 @@ export class Writer {
 
   async layDown(plan: LayDownPlan, origin: Origin): Promise<Result<WriteDone, readonly Fault[]>> {
     let added: readonly string[] = [];
-    const outcome = await this.#change((draft) => {
+    const outcome = await this.#change(plan.values, (draft) => {
       added = layDown(draft, plan);
     });
     if (!outcome.ok) return outcome;
@@ -109,11 +113,14 @@ export class Writer {
   }
 
   async #change(
+    given: readonly Change[],
     fill: (draft: Draft) => void,
   ): Promise<Result<{ draft: Draft; revision: number }, readonly Fault[]>> {
+    const hashes = await hashAll(this.#deps.schema, given, this.#deps.hashPassword);
+    if (!hashes.ok) return hashes;
     this.#deps.reports.refresh();
     const outcome = await this.#deps.rows.change<Draft, readonly Fault[]>((candidate) => {
-      const draft = new Draft(candidate, this.#deps);
+      const draft = new Draft(candidate, this.#deps, { hashes: hashes.value });
       fill(draft);
       checkWhole(draft);
       return draft.faults.length === 0 ? ok(draft) : err(draft.faults);

@@ -55,6 +55,7 @@ function model(): Model {
     audit: async () => {
       throw new RangeError('nothing is written here');
     },
+    hashPassword: () => Promise.reject(new RangeError('nothing is hashed here')),
     log,
   });
   return made;

@@ -1,5 +1,7 @@
 import { type Ipv4, type PrefixLen, parseIpv4, parseMac, prefixLen } from '../../src/base/ip.ts';
 import { ok } from '../../src/base/result.ts';
+import { hashPassword } from '../../src/control/accounts.ts';
+import { LinuxSecrets } from '../../src/os/linux/secrets.ts';
 import type { ClientObserved } from '../../src/services/dhcp-client/config.ts';
 import type { NetworkObserved } from '../../src/services/network/config.ts';
 import { Observed } from '../../src/state/observed.ts';
@@ -68,6 +70,7 @@ export function bench(
     calls,
     product: { name: 'Gatehouse', version: '0.1.0' },
     audit: async (entries) => void audit.push(...entries),
+    hashPassword: (password) => hashPassword(new LinuxSecrets(), password),
     log,
     ...(options.groups === undefined ? {} : { groups: options.groups }),
   });

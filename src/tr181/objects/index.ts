@@ -7,6 +7,7 @@ import { ethernet } from './ethernet.ts';
 import { ip } from './ip.ts';
 import { nat } from './nat.ts';
 import { routing } from './routing.ts';
+import { users } from './users.ts';
 
 export const objectGroups = (): readonly ObjectGroup[] => [
   deviceInfo(),
@@ -16,4 +17,5 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   dnsClient,
   nat,
   dhcpv4Client,
+  users,
 ];

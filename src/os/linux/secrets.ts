@@ -1,0 +1,95 @@
+/** Node's own cryptography (OpenSSL) behind the port. */
+import {
+  argon2,
+  createCipheriv,
+  createDecipheriv,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto';
+import { SystemError } from '../../base/errors.ts';
+import { err, ok, type Result } from '../../base/result.ts';
+import type { Argon2Cost, Secrets } from '../ports.ts';
+
+/** Each waits for all before it, a tenth of a second or so; a longer queue is an attack. */
+const MAX_WAITING = 16;
+const TAG_BYTES = 16;
+
+export class LinuxSecrets implements Secrets {
+  #tail: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+
+  randomBytes(count: number): Uint8Array {
+    return randomBytes(count);
+  }
+
+  async argon2id(
+    secret: Uint8Array,
+    salt: Uint8Array,
+    cost: Argon2Cost,
+    lengthBytes: number,
+  ): Promise<Result<Uint8Array, SystemError>> {
+    if (this.#waiting >= MAX_WAITING) {
+      return err(new SystemError('too many passwords are being checked already', 'EBUSY'));
+    }
+    this.#waiting += 1;
+    const mine = this.#tail.then(() => derive(secret, salt, cost, lengthBytes));
+    this.#tail = mine;
+    const done = await mine;
+    this.#waiting -= 1;
+    return done;
+  }
+
+  equal(a: Uint8Array, b: Uint8Array): boolean {
+    return a.byteLength === b.byteLength && timingSafeEqual(a, b);
+  }
+
+  seal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, clear: Uint8Array): Uint8Array {
+    const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(aad);
+    return Buffer.concat([cipher.update(clear), cipher.final(), cipher.getAuthTag()]);
+  }
+
+  open(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    sealed: Uint8Array,
+  ): Uint8Array | undefined {
+    const end = sealed.byteLength - TAG_BYTES;
+    if (end < 0) return undefined;
+    const cipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
+      .setAAD(aad)
+      .setAuthTag(sealed.subarray(end));
+    const clear = cipher.update(sealed.subarray(0, end));
+    try {
+      return Buffer.concat([clear, cipher.final()]);
+    } catch {
+      // OpenSSL throws for a wrong tag, and for nothing else here.
+      return undefined;
+    }
+  }
+}
+
+/** Runs on a thread of libuv's pool; never rejects. */
+const derive = (
+  secret: Uint8Array,
+  salt: Uint8Array,
+  { memoryKib, passes, lanes }: Argon2Cost,
+  lengthBytes: number,
+): Promise<Result<Uint8Array, SystemError>> =>
+  new Promise((resolve) => {
+    argon2(
+      'argon2id',
+      {
+        message: secret,
+        nonce: salt,
+        parallelism: lanes,
+        memory: memoryKib,
+        passes,
+        tagLength: lengthBytes,
+      },
+      (cause, key) => {
+        if (cause === null) resolve(ok(key));
+        else resolve(err(new SystemError('argon2id failed', 'EIO', { cause })));
+      },
+    );
+  });
