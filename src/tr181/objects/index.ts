@@ -7,6 +7,7 @@ import { ethernet } from './ethernet.ts';
 import { ip } from './ip.ts';
 import { nat } from './nat.ts';
 import { routing } from './routing.ts';
+import { time } from './time.ts';
 import { users } from './users.ts';
 
 export const objectGroups = (): readonly ObjectGroup[] => [
@@ -17,5 +18,6 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   dnsClient,
   nat,
   dhcpv4Client,
+  time(),
   users,
 ];
