@@ -5,6 +5,8 @@ import type { AuditChange } from '../base/audit.ts';
 import { errorMessage, SystemError } from '../base/errors.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import { hashPassword } from '../control/accounts.ts';
+import { ConfigurationService } from '../control/configuration.ts';
+import { History } from '../control/history.ts';
 import { Control, type Steps } from '../control/loop.ts';
 import {
   DEFAULT_CONFIG,
@@ -41,6 +43,7 @@ import { layDownInitial } from '../tr181/initial.ts';
 import type { Observations } from '../tr181/table.ts';
 import type { AuditEntry } from '../tr181/writer.ts';
 import { commandsOf } from './commands.ts';
+import { configCommands } from './config-commands.ts';
 
 export interface Surroundings {
   readonly version: string;
@@ -183,7 +186,15 @@ async function build(
 
   const rows = new Rows(store);
   const secrets = new LinuxSecrets();
+  const history = new History({ store, clock, secrets, bootId: boot });
   let lostAuditRecords = 0;
+  const recordAll = async (changes: readonly AuditChange[]): Promise<void> => {
+    const recorded = await audit.record(changes);
+    if (recorded.ok) return;
+    // The change is made and durable; that its record is not must be seen.
+    lostAuditRecords += changes.length;
+    log.error({ err: recorded.error }, 'changes could not be recorded in the audit trail');
+  };
   const model = stack.use(
     createModel({
       rows,
@@ -209,13 +220,20 @@ async function build(
         },
       },
       hashPassword: (password) => hashPassword(secrets, password),
-      audit: async (entries) => {
-        const recorded = await audit.record(entries.map(auditChange));
-        if (recorded.ok) return;
-        // The change is made and durable; that its record is not must be seen.
-        lostAuditRecords += entries.length;
-        log.error({ err: recorded.error }, 'changes could not be recorded in the audit trail');
-      },
+      journal: history,
+      audit: (entries) => recordAll(entries.map(auditChange)),
+    }),
+  );
+  const configuration = stack.use(
+    new ConfigurationService({
+      model,
+      history,
+      clock,
+      secrets,
+      log: log.child({ room: 'control' }),
+      version: around.version,
+      audit: (what, origin) =>
+        recordAll([{ action: 'operate', ...origin, path: `config ${what}` }]),
     }),
   );
   if (rows.empty) {
@@ -226,6 +244,9 @@ async function build(
       throw new SystemError(`the rows of ${options.config} were refused: ${faults}`, 'EINVAL');
     }
   }
+
+  // What was not confirmed is undone before anything of it is put into effect.
+  await configuration.recover();
 
   const bus = stack.use(
     must(
@@ -258,7 +279,10 @@ async function build(
     lostLogLines: logs.dropped,
     lostAuditRecords,
   });
-  const services = commandsOf({ dhcpClient, network, firewall });
+  const services = [
+    ...commandsOf({ dhcpClient, network, firewall }),
+    configCommands(configuration, model),
+  ];
   for (const object of gatehouseObjects({ services, status })) bus.client.serve(object);
   stack.use(announceChanges(model, bus.client));
 

@@ -36,6 +36,8 @@ export interface RowsView {
   systemRows(table: string): ReadonlyMap<string, number>;
   /** Objects that hold a value. */
   objects(): Iterable<string>;
+  /** Tables that rows were ever added to; some may be empty by now. */
+  tables(): Iterable<string>;
 }
 
 export class Candidate implements RowsView {
@@ -89,6 +91,13 @@ export class Candidate implements RowsView {
       if (!this.#objects.has(object) && !this.#isRemoved(object)) yield object;
     }
     yield* this.#objects.keys();
+  }
+
+  *tables(): Iterable<string> {
+    for (const table of this.#base.tables()) {
+      if (!this.#tables.has(table) && !this.#isRemoved(table)) yield table;
+    }
+    yield* this.#tables.keys();
   }
 
   set(object: string, name: string, value: string): void {

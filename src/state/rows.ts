@@ -31,6 +31,13 @@ export interface RowsCommit {
   readonly changes: readonly RowChange[];
 }
 
+/** What goes to disk in the same commit as a change, such as its place in a history. */
+export interface Along {
+  readonly store: readonly StoreChange[];
+  /** Called once all of it is on disk, before the change is announced. */
+  committed(): void;
+}
+
 export class Rows implements RowsView {
   readonly #store: Store;
   readonly #objects = new Map<string, Map<string, string>>();
@@ -102,6 +109,10 @@ export class Rows implements RowsView {
     return this.#objects.keys();
   }
 
+  tables(): Iterable<string> {
+    return this.#tables.keys();
+  }
+
   /**
    * The number of a row that the system made, given out at first sight and kept from then on. It
    * holds at once in memory and is written with the next change or `save`.
@@ -139,17 +150,20 @@ export class Rows implements RowsView {
   /**
    * Runs `build` on the latest state, one caller after the other; when it gives ok, what it put in
    * the candidate is on disk, visible and announced when this resolves. Otherwise nothing is.
+   * `along` says what to write with it, given the candidate and the revision that it makes.
    */
   change<T, E>(
     build: (candidate: Candidate) => Result<T, E>,
+    along?: (value: T, candidate: Candidate, revision: number) => Along | undefined,
   ): Promise<Result<{ readonly value: T; readonly revision: number }, E | SystemError>> {
     return this.#serial(async () => {
       const candidate = new Candidate(this);
       const built = build(candidate);
       if (!built.ok) return built;
       const { changes } = candidate;
-      if (changes.length > 0) {
-        const written = await this.#write(changes);
+      const beside = along?.(built.value, candidate, this.#revision + (changes.length > 0 ? 1 : 0));
+      if (changes.length > 0 || beside !== undefined) {
+        const written = await this.#write(changes, beside);
         if (!written.ok) return written;
       }
       return ok({ value: built.value, revision: this.#revision });
@@ -167,15 +181,16 @@ export class Rows implements RowsView {
     return result;
   }
 
-  async #write(changes: readonly RowChange[]): Promise<Result<void, SystemError>> {
+  async #write(changes: readonly RowChange[], along?: Along): Promise<Result<void, SystemError>> {
     const saving = this.#unsaved;
     const entries = new Map<string, string | undefined>(saving);
     for (const change of changes) this.#entriesOf(change, entries);
     const revision = this.#revision + (changes.length > 0 ? 1 : 0);
     if (changes.length > 0) entries.set(REVISION, String(revision));
-    if (entries.size === 0) return ok(undefined);
+    const beside = along?.store ?? [];
+    if (entries.size + beside.length === 0) return ok(undefined);
     this.#unsaved = new Map();
-    const written = await this.#store.commit([...entries].map(toStoreChange));
+    const written = await this.#store.commit([...[...entries].map(toStoreChange), ...beside]);
     if (!written.ok) {
       // Newer numbers win over those that were to be saved.
       this.#unsaved = new Map([...saving, ...this.#unsaved]);
@@ -183,6 +198,7 @@ export class Rows implements RowsView {
     }
     for (const change of changes) this.#apply(change);
     this.#revision = revision;
+    along?.committed();
     if (changes.length > 0) {
       for (const listener of [...this.#listeners]) listener({ revision, changes });
     }

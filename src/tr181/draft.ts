@@ -60,6 +60,14 @@ export class Draft {
     if (node.table) this.touched.set(splitRow(object).table, node);
   }
 
+  /** Takes back a value that was given: the default holds again. */
+  clear(node: SchemaNode, object: string, param: Param, old: string): void {
+    this.candidate.unset(object, param.name);
+    const value = this.after.value(node, object, param);
+    this.written.set(object + param.name, { node, object, name: param.name, old, value });
+    this.touch(node, object);
+  }
+
   put(
     node: SchemaNode,
     object: string,

@@ -21,7 +21,9 @@ import type {
   OperateDone,
   Origin,
   SchemaRow,
+  Snapshot,
   WriteDone,
+  WriteOptions,
 } from './model.ts';
 import { Notifier } from './notify.ts';
 import { objectGroups } from './objects/index.ts';
@@ -29,11 +31,12 @@ import { findEvent, operate } from './operate.ts';
 import { parsePath } from './paths.ts';
 import { getValues, listInstances, listNames, listSchema } from './read.ts';
 import { RowReader } from './reader.ts';
+import { snapshotOf } from './replace.ts';
 import { Reports } from './reports.ts';
 import { badPath, Resolver } from './resolve.ts';
 import { Schema } from './schema.ts';
 import type { Lookups, ObjectGroup, Observations, Product, ServiceCalls } from './table.ts';
-import { type Audit, Writer } from './writer.ts';
+import { type Audit, type Journal, Writer } from './writer.ts';
 
 export interface ModelDeps {
   readonly rows: Rows;
@@ -43,6 +46,7 @@ export interface ModelDeps {
   readonly product: Product;
   readonly audit: Audit;
   readonly hashPassword: HashPassword;
+  readonly journal?: Journal;
   readonly log: Log;
   /** Other tables than the product's; for tests of the engine itself. */
   readonly groups?: readonly ObjectGroup[];
@@ -84,6 +88,7 @@ class Engine implements Model {
       reports: this.#reports,
       audit: deps.audit,
       hashPassword: deps.hashPassword,
+      journal: deps.journal,
       written: (notices) => {
         this.#notices.push(...notices);
         this.#flushSoon();
@@ -109,24 +114,46 @@ class Engine implements Model {
     return paths.map((path) => ({ path, result: getValues(this.#resolver, path, maxDepth) }));
   }
 
-  set(changes: readonly Change[], origin: Origin): Promise<Result<WriteDone, readonly Fault[]>> {
-    return this.#writer.set(changes, origin);
+  set(
+    changes: readonly Change[],
+    origin: Origin,
+    options: WriteOptions = {},
+  ): Promise<Result<WriteDone, readonly Fault[]>> {
+    return this.#writer.set(changes, origin, options);
   }
 
   add(
     path: string,
     values: Readonly<Record<string, string>>,
     origin: Origin,
+    options: WriteOptions = {},
   ): Promise<Result<AddDone, readonly Fault[]>> {
-    return this.#writer.add(path, values, origin);
+    return this.#writer.add(path, values, origin, options);
   }
 
-  del(paths: readonly string[], origin: Origin): Promise<Result<DelDone, readonly Fault[]>> {
-    return this.#writer.del(paths, origin);
+  del(
+    paths: readonly string[],
+    origin: Origin,
+    options: WriteOptions = {},
+  ): Promise<Result<DelDone, readonly Fault[]>> {
+    return this.#writer.del(paths, origin, options);
   }
 
   layDown(plan: LayDownPlan, origin: Origin): Promise<Result<WriteDone, readonly Fault[]>> {
     return this.#writer.layDown(plan, origin);
+  }
+
+  snapshot(): Snapshot {
+    return snapshotOf(this.#schema, this.#deps.rows);
+  }
+
+  replace(
+    target: Snapshot,
+    keep: readonly string[],
+    origin: Origin,
+    options: WriteOptions = {},
+  ): Promise<Result<WriteDone, readonly Fault[]>> {
+    return this.#writer.replace(target, keep, origin, options);
   }
 
   instances(

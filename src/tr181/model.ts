@@ -116,6 +116,25 @@ export interface DelDone {
   readonly emptied: readonly Change[];
 }
 
+export interface WriteOptions {
+  /** The change is undone by itself unless it is confirmed within so many seconds. */
+  readonly confirmSec?: number;
+}
+
+/** The whole configuration: what it takes to make it again. */
+export interface Snapshot {
+  /** Numbers of rows that the system made and that are configured or pointed to. */
+  readonly system: readonly {
+    readonly table: string;
+    readonly key: string;
+    readonly instance: number;
+  }[];
+  /** Object paths of added rows, with final dots. */
+  readonly rows: readonly string[];
+  /** Full paths of parameters that were given a value; secrets as they are stored. */
+  readonly values: readonly Change[];
+}
+
 /** Rows and values to lay down at once, under fixed instance numbers. */
 export interface LayDownPlan {
   /** Numbers of rows that the system will make, by key (`eth0` is Device.Ethernet.Interface.1). */
@@ -238,17 +257,38 @@ export interface Model extends Disposable {
    */
   get(paths: readonly string[], options?: { readonly maxDepth?: number }): readonly GetAnswer[];
   /** All or nothing: every fault is reported, and nothing is written when there is one. Durable when it resolves. */
-  set(changes: readonly Change[], origin: Origin): Promise<Result<WriteDone, readonly Fault[]>>;
+  set(
+    changes: readonly Change[],
+    origin: Origin,
+    options?: WriteOptions,
+  ): Promise<Result<WriteDone, readonly Fault[]>>;
   /** `path` is a table (`Device.DHCPv4.Client.`); `values` are by parameter name. */
   add(
     path: string,
     values: Readonly<Record<string, string>>,
     origin: Origin,
+    options?: WriteOptions,
   ): Promise<Result<AddDone, readonly Fault[]>>;
   /** Rows by object path; a search that finds none deletes none. All or nothing. */
-  del(paths: readonly string[], origin: Origin): Promise<Result<DelDone, readonly Fault[]>>;
+  del(
+    paths: readonly string[],
+    origin: Origin,
+    options?: WriteOptions,
+  ): Promise<Result<DelDone, readonly Fault[]>>;
   /** Like `set`, but adds the rows that the paths name; Alias can be given. For the first start. */
   layDown(plan: LayDownPlan, origin: Origin): Promise<Result<WriteDone, readonly Fault[]>>;
+  /** For `control` alone: it holds secrets. */
+  snapshot(): Snapshot;
+  /**
+   * Makes the configuration `target`, checked as a whole like any request: rows and values that it
+   * does not have go. What is at or below a path of `keep` stays as it is.
+   */
+  replace(
+    target: Snapshot,
+    keep: readonly string[],
+    origin: Origin,
+    options?: WriteOptions,
+  ): Promise<Result<WriteDone, readonly Fault[]>>;
   /** Rows at and below `path`; `firstLevel` stops at the first table. */
   instances(
     path: string,

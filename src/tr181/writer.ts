@@ -1,7 +1,8 @@
 /** Set, add and delete: check everything, report every fault, write once, tell everybody. */
 import { SystemError } from '../base/errors.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import { splitRow } from '../state/rows.ts';
+import { deltaOf, type ValueDelta } from '../state/delta.ts';
+import { type Along, splitRow } from '../state/rows.ts';
 import { emptyReferences } from './checks.ts';
 import { accept, checkWhole, Draft, type DraftDeps, freeAlias, shown } from './draft.ts';
 import { type HashPassword, hashAll } from './hashes.ts';
@@ -14,10 +15,13 @@ import type {
   LayDownPlan,
   Notice,
   Origin,
+  Snapshot,
   WriteDone,
+  WriteOptions,
 } from './model.ts';
+import { type Replaced, replaceAll } from './replace.ts';
 import { badPath, type Target, unknownName } from './resolve.ts';
-import type { SchemaNode } from './schema.ts';
+import type { Schema, SchemaNode } from './schema.ts';
 
 /** Changes in one request: what a controller sends in practice has a few hundred. */
 const MAX_CHANGES = 10_000;
@@ -40,9 +44,27 @@ export interface AuditEntry {
 /** Records what was done; it is on disk, or its failure told, when this resolves. Answers wait for it. */
 export type Audit = (entries: readonly AuditEntry[]) => Promise<void>;
 
+/** One committed change of the configuration, as a history keeps it. */
+export interface JournalEntry {
+  readonly revision: number;
+  readonly origin: Origin;
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly values: readonly (ValueDelta & { readonly secret: boolean })[];
+  readonly options: WriteOptions;
+}
+
+/** Who keeps the history of the configuration, in the same commits as the configuration itself. */
+export interface Journal {
+  /** Why nothing may be changed now. */
+  refuse(origin: Origin, options: WriteOptions): Fault | undefined;
+  record(entry: JournalEntry): Along | undefined;
+}
+
 export interface WriterDeps extends DraftDeps {
   readonly audit: Audit;
   readonly hashPassword: HashPassword;
+  readonly journal: Journal | undefined;
   /** Called after a durable write with what changed. */
   readonly written: (notices: readonly Notice[]) => void;
 }
@@ -57,9 +79,10 @@ export class Writer {
   async set(
     changes: readonly Change[],
     origin: Origin,
+    options: WriteOptions,
   ): Promise<Result<WriteDone, readonly Fault[]>> {
     if (changes.length > MAX_CHANGES) return err([tooMany(changes.length)]);
-    const outcome = await this.#change(changes, (draft) => {
+    const outcome = await this.#change({ given: changes, origin, options }, (draft) => {
       for (const change of changes) this.#setOne(draft, change);
     });
     if (!outcome.ok) return outcome;
@@ -72,11 +95,12 @@ export class Writer {
     path: string,
     values: Readonly<Record<string, string>>,
     origin: Origin,
+    options: WriteOptions,
   ): Promise<Result<AddDone, readonly Fault[]>> {
     let added = { path: '', instance: 0 };
     const table = path.endsWith('.') ? path : `${path}.`;
     const given = Object.entries(values).map(([name, value]) => ({ path: table + name, value }));
-    const outcome = await this.#change(given, (draft) => {
+    const outcome = await this.#change({ given, origin, options }, (draft) => {
       const row = this.#addOne(draft, path, values);
       if (row !== undefined) added = row;
     });
@@ -87,10 +111,14 @@ export class Writer {
     return ok({ revision, instance: added.instance, path: added.path, changes });
   }
 
-  async del(paths: readonly string[], origin: Origin): Promise<Result<DelDone, readonly Fault[]>> {
+  async del(
+    paths: readonly string[],
+    origin: Origin,
+    options: WriteOptions,
+  ): Promise<Result<DelDone, readonly Fault[]>> {
     if (paths.length > MAX_CHANGES) return err([tooMany(paths.length)]);
     let deleted: readonly string[] = [];
-    const outcome = await this.#change([], (draft) => {
+    const outcome = await this.#change({ given: [], origin, options }, (draft) => {
       deleted = this.#delAll(draft, paths);
     });
     if (!outcome.ok) return outcome;
@@ -102,7 +130,7 @@ export class Writer {
 
   async layDown(plan: LayDownPlan, origin: Origin): Promise<Result<WriteDone, readonly Fault[]>> {
     let added: readonly string[] = [];
-    const outcome = await this.#change(plan.values, (draft) => {
+    const outcome = await this.#change({ given: plan.values, origin, options: {} }, (draft) => {
       added = layDown(draft, plan);
     });
     if (!outcome.ok) return outcome;
@@ -112,19 +140,51 @@ export class Writer {
     return ok({ revision, changes: shown(draft) });
   }
 
+  async replace(
+    target: Snapshot,
+    keep: readonly string[],
+    origin: Origin,
+    options: WriteOptions,
+  ): Promise<Result<WriteDone, readonly Fault[]>> {
+    let replaced: Replaced = { added: [], removed: [] };
+    const outcome = await this.#change({ given: [], origin, options, stored: true }, (draft) => {
+      replaced = replaceAll(draft, target, keep);
+    });
+    if (!outcome.ok) return outcome;
+    const { draft, revision } = outcome.value;
+    const { added, removed } = replaced;
+    const notices = [
+      ...removed.map((path): Notice => ({ kind: 'removed', path })),
+      ...added.map((path): Notice => ({ kind: 'added', path })),
+    ];
+    await this.#announce('set', draft, revision, origin, notices);
+    return ok({ revision, changes: shown(draft) });
+  }
+
   async #change(
-    given: readonly Change[],
+    request: Request,
     fill: (draft: Draft) => void,
   ): Promise<Result<{ draft: Draft; revision: number }, readonly Fault[]>> {
-    const hashes = await hashAll(this.#deps.schema, given, this.#deps.hashPassword);
+    const { schema, rows, reports, hashPassword, journal } = this.#deps;
+    const { given, origin, options, stored = false } = request;
+    const hashes = await hashAll(schema, given, hashPassword);
     if (!hashes.ok) return hashes;
-    this.#deps.reports.refresh();
-    const outcome = await this.#deps.rows.change<Draft, readonly Fault[]>((candidate) => {
-      const draft = new Draft(candidate, this.#deps, { hashes: hashes.value });
-      fill(draft);
-      checkWhole(draft);
-      return draft.faults.length === 0 ? ok(draft) : err(draft.faults);
-    });
+    reports.refresh();
+    const outcome = await rows.change<Draft, readonly Fault[]>(
+      (candidate) => {
+        const refusal = journal?.refuse(origin, options);
+        if (refusal !== undefined) return err([refusal]);
+        const draft = new Draft(candidate, this.#deps, { hashes: hashes.value, stored });
+        fill(draft);
+        checkWhole(draft);
+        return draft.faults.length === 0 ? ok(draft) : err(draft.faults);
+      },
+      (_draft, candidate, revision) => {
+        const { added, removed, values } = deltaOf(rows, candidate);
+        const marked = values.map((each) => ({ ...each, secret: isSecret(schema, each.path) }));
+        return journal?.record({ revision, origin, added, removed, values: marked, options });
+      },
+    );
     if (outcome.ok) {
       return ok({ draft: outcome.value.value, revision: outcome.value.revision });
     }
@@ -275,7 +335,13 @@ export class Writer {
     const notices: Notice[] = [...rowNotices];
     const common = { origin, revision, outcome: 'done' as const };
     const entries = rowNotices.map(
-      ({ path }): AuditEntry => ({ ...common, op, path, old: undefined, new: undefined }),
+      ({ kind, path }): AuditEntry => ({
+        ...common,
+        op: kind === 'removed' ? 'del' : 'add',
+        path,
+        old: undefined,
+        new: undefined,
+      }),
     );
     for (const { node, object, name, old, value } of draft.written.values()) {
       if (old === value) continue;
@@ -297,6 +363,19 @@ export class Writer {
     this.#deps.written(notices);
     return this.#deps.audit(entries);
   }
+}
+
+interface Request {
+  /** Values that people wrote: passwords among them are hashed. */
+  readonly given: readonly Change[];
+  readonly origin: Origin;
+  readonly options: WriteOptions;
+  readonly stored?: boolean;
+}
+
+function isSecret(schema: Schema, path: string): boolean {
+  const dot = path.lastIndexOf('.') + 1;
+  return schema.nodeOf(path.slice(0, dot))?.params.get(path.slice(dot))?.def.secret === true;
 }
 
 const tooMany = (count: number): Fault => ({
