@@ -143,6 +143,10 @@ class Engine implements Model {
     return this.#writer.layDown(plan, origin);
   }
 
+  nextInstance(table: string): number {
+    return this.#deps.rows.nextInstance(table);
+  }
+
   snapshot(): Snapshot {
     return snapshotOf(this.#schema, this.#deps.rows);
   }

@@ -8,6 +8,12 @@ import { badPath } from './resolve.ts';
 
 /** Gives the object paths of the rows that came to be. */
 export function layDown(draft: Draft, plan: LayDownPlan): readonly string[] {
+  for (const table of plan.mustBeEmpty ?? []) {
+    if (draft.candidate.instances(table).length === 0) continue;
+    const message = `${table} has rows already: that was done before`;
+    draft.faults.push({ kind: 'conflict', path: table, message });
+    return [];
+  }
   for (const { table, key, instance } of plan.system) draft.candidate.map(table, key, instance);
   const added: string[] = [];
   for (const change of plan.values) layValue(draft, change, added);
@@ -45,8 +51,10 @@ function layValue(draft: Draft, { path, value }: Change, added: string[]): void 
   const system = ensureRows(draft, object, path, added);
   if (system === undefined) return;
   const target = { node, object, isTable: false, system, param };
-  const accepted = accept(draft, target, param, value, true);
-  if (accepted !== undefined) draft.put(node, object, param, accepted, undefined);
+  const isNew = added.some((made) => object.startsWith(made));
+  const old = isNew ? undefined : draft.now.value(node, object, param);
+  const accepted = accept(draft, target, param, value, isNew);
+  if (accepted !== undefined) draft.put(node, object, param, accepted, old);
 }
 
 /**

@@ -145,6 +145,8 @@ export interface LayDownPlan {
   }[];
   /** Full paths of parameters; rows that they name and that do not exist are added. */
   readonly values: readonly Change[];
+  /** Tables that must have no row yet, or all of it is refused: two at once cannot both be first. */
+  readonly mustBeEmpty?: readonly string[];
 }
 
 export interface InstanceRow {
@@ -275,6 +277,8 @@ export interface Model extends Disposable {
     origin: Origin,
     options?: WriteOptions,
   ): Promise<Result<DelDone, readonly Fault[]>>;
+  /** The number that the next row of a table gets; for plans. `table` has its final dot. */
+  nextInstance(table: string): number;
   /** Like `set`, but adds the rows that the paths name; Alias can be given. For the first start. */
   layDown(plan: LayDownPlan, origin: Origin): Promise<Result<WriteDone, readonly Fault[]>>;
   /** For `control` alone: it holds secrets. */

@@ -351,7 +351,7 @@ export class Writer {
       const path = object + name;
       entries.push({
         ...common,
-        op: op === 'del' ? 'set' : op,
+        op: old === undefined && op !== 'del' ? op : 'set',
         path,
         old: secret ? undefined : old,
         new: secret ? undefined : value,
