@@ -5,7 +5,9 @@ import type { CliEnvironment } from '../edge/cli/environment.ts';
 import { connectBus } from '../edge/cli/ubus-bus.ts';
 import { auditFiles, sha256 } from '../os/linux/audit.ts';
 import { LinuxClock } from '../os/linux/clock.ts';
+import { LinuxDirectories, writePrivate } from '../os/linux/files.ts';
 import { loadNative, Reactor } from '../os/linux/native.ts';
+import { readSecret } from '../os/linux/terminal.ts';
 import { LinuxUnixSockets } from '../os/linux/unix.ts';
 
 /** The command line speaks to people, on stderr; it keeps no log. */
@@ -21,9 +23,22 @@ const silent: Log = {
 
 export function commandLine(
   nativePath: string,
-): Pick<CliEnvironment, 'readStdin' | 'wallMs' | 'connect' | 'auditFiles' | 'sha256'> {
+): Pick<
+  CliEnvironment,
+  | 'readStdin'
+  | 'readSecret'
+  | 'readFile'
+  | 'writeFile'
+  | 'wallMs'
+  | 'connect'
+  | 'auditFiles'
+  | 'sha256'
+> {
   return {
     readStdin: () => text(process.stdin),
+    readSecret,
+    readFile: (path, maxBytes) => new LinuxDirectories().read(path, maxBytes),
+    writeFile: writePrivate,
     wallMs: () => Date.now(),
     connect: async (path) => {
       const native = loadNative(nativePath);

@@ -1,5 +1,6 @@
 /** All that the command line is handed: streams, the bus, files, the daemon itself. `main.ts` builds the real one. */
 import type { AuditFile, Sha256 } from '../../base/audit.ts';
+import type { SystemError } from '../../base/errors.ts';
 import type { Result } from '../../base/result.ts';
 import type { Bus, BusError } from './bus.ts';
 
@@ -16,6 +17,12 @@ export interface CliEnvironment {
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   readStdin(): Promise<string>;
+  /** A line typed without echo; undefined when nobody sits at a terminal. */
+  readSecret(question: string): Promise<string | undefined>;
+  /** A whole file of at most `maxBytes`. */
+  readFile(path: string, maxBytes: number): Result<Uint8Array, SystemError>;
+  /** A file that only its owner may read; EEXIST for one that is there, unless it may be replaced. */
+  writeFile(path: string, bytes: Uint8Array, replace: boolean): Result<void, SystemError>;
   /** Unix time in ms. */
   wallMs(): number;
   /** Fires on Ctrl-C and SIGTERM: `watch` ends in order. */

@@ -2,6 +2,15 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { auditShow, auditVerify } from './audit-commands.ts';
 import { complete, SCRIPTS } from './completion.ts';
+import {
+  backup,
+  diff,
+  history,
+  restore,
+  restoreFile,
+  setToConfirm,
+  settle,
+} from './config-commands.ts';
 import { DAEMON_FLAGS, DEFAULT_STATE_DIR, DEFAULT_UBUS_SOCKET } from './daemon-options.ts';
 import { type CliEnvironment, EXIT } from './environment.ts';
 import { add, del, get, instances, operate, schema, set } from './model-commands.ts';
@@ -76,7 +85,15 @@ function define(program: Command, session: Session): void {
   command(
     'set <name=value...>',
     'write parameters, all or nothing; - reads a JSON object from standard input',
-  ).action((list: string[]) => set(session, list));
+  )
+    .option(
+      '--confirm <seconds>',
+      "undone unless 'gatehouse config confirm' comes in time",
+      wholeNumber,
+    )
+    .action((list: string[], { confirm }: { confirm?: number }) =>
+      confirm === undefined ? set(session, list) : setToConfirm(session, list, confirm),
+    );
   command('add <table> [name=value...]', 'add a row; prints its path').action(
     (table: string, list: string[]) => add(session, table, list),
   );
@@ -106,6 +123,38 @@ function define(program: Command, session: Session): void {
     'run a command of a service; - reads its arguments from standard input',
   ).action((service: string, name: string, json: string | undefined) =>
     call(session, service, name, json),
+  );
+
+  const config = command('config', 'the configuration over time');
+  config
+    .command('history')
+    .description('the last changes: who, when, how, and what')
+    .action(() => history(session));
+  config
+    .command('diff')
+    .argument('<from>', 'revision', wholeNumber)
+    .argument('[to]', 'revision; the one of now', wholeNumber)
+    .description('what leads from one revision to another')
+    .action((from: number, to: number | undefined) => diff(session, from, to));
+  config
+    .command('restore')
+    .argument('<revision>', 'revision', wholeNumber)
+    .description('make the configuration what it was after a revision; accounts stay')
+    .action((revision: number) => restore(session, revision));
+  config
+    .command('confirm')
+    .description('keep the change that waits')
+    .action(() => settle(session, 'confirm'));
+  config
+    .command('rollback')
+    .description('undo the change that waits')
+    .action(() => settle(session, 'rollback'));
+  const secret = 'the passphrase comes from the terminal, standard input or GATEHOUSE_PASSPHRASE';
+  command('backup <file>', `write the configuration to a file; ${secret}`)
+    .option('--force', 'write over a file that is there')
+    .action((file: string, options: { force?: boolean }) => backup(session, file, options));
+  command('restore <file>', `make the configuration that of a backup; ${secret}`).action(
+    (file: string) => restoreFile(session, file),
   );
 
   const audit = command('audit', 'the record of who changed what');

@@ -29,7 +29,7 @@ const FIRST_READ_BYTES = 16 * 1024;
 
 /** Small files, synchronously. */
 export class LinuxFiles implements Files {
-  writeAtomic(path: string, text: string, mode: number): Result<void, SystemError> {
+  writeAtomic(path: string, text: string | Uint8Array, mode: number): Result<void, SystemError> {
     const folder = dirname(path);
     const temporary = temporaryName(path);
     return attempt(`write ${path}`, () => {
@@ -68,6 +68,21 @@ export class LinuxFiles implements Files {
       ),
     );
   }
+}
+
+/** A file of the owner's alone; unless it may be replaced, one that is there gives EEXIST. */
+export function writePrivate(
+  path: string,
+  bytes: Uint8Array,
+  replace: boolean,
+): Result<void, SystemError> {
+  if (replace) return new LinuxFiles().writeAtomic(path, bytes, 0o600);
+  return attempt(`write ${path}`, () =>
+    withFile(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600, (fd) => {
+      writeFileSync(fd, bytes);
+      fsyncSync(fd);
+    }),
+  );
 }
 
 /** Folders, links and small binary files, synchronously. */

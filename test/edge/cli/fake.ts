@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type AuditFile, CHAIN_START, chain } from '../../../src/base/audit.ts';
+import { SystemError } from '../../../src/base/errors.ts';
 import { err as failed, ok } from '../../../src/base/result.ts';
 import type { Bus, BusError, JsonObject } from '../../../src/edge/cli/bus.ts';
 import type { CliEnvironment, Output } from '../../../src/edge/cli/environment.ts';
@@ -119,6 +120,9 @@ export async function cli(
     stderr: err,
     env: {},
     readStdin: async () => '',
+    readSecret: async () => undefined,
+    readFile: (path) => failed(new SystemError(`${path}: no such file`, 'ENOENT')),
+    writeFile: () => ok(undefined),
     wallMs: () => Date.UTC(2026, 0, 2, 3, 4, 5),
     signal: new AbortController().signal,
     connect: async () => (bus instanceof FakeBus ? ok(bus) : failed(bus)),

@@ -1,0 +1,195 @@
+/** config history, diff, restore, confirm, rollback; set --confirm; backup and restore of a file. */
+import { escapeControls } from '../../base/text.ts';
+import { parseAssignments, parseAssignmentsJson } from './arguments.ts';
+import { isObject, type JsonObject, list, text } from './bus.ts';
+import { EXIT } from './environment.ts';
+import type { Session } from './session.ts';
+import type { Column } from './table.ts';
+
+const PASSPHRASE = 'GATEHOUSE_PASSPHRASE';
+
+/** Asks `gatehouse.config`; undefined after it said why not. */
+async function ask(
+  session: Session,
+  command: string,
+  args: JsonObject = {},
+): Promise<JsonObject | undefined> {
+  let data: JsonObject | undefined;
+  await session.withRouter(async (router) => {
+    const answer = await router.command('config', command, args);
+    if (!answer.ok) return session.fail(answer.error.message);
+    const { status, message } = answer.value;
+    if (status === 'success') data = isObject(answer.value.data) ? answer.value.data : {};
+    else for (const line of (message ?? `config ${command} failed`).split('\n')) session.fail(line);
+  });
+  return data;
+}
+
+interface Line {
+  readonly sign: '+' | '-' | '~';
+  readonly path: string;
+  readonly change: string;
+}
+
+/** Rows and values of a difference, as lines. */
+function linesOf(data: JsonObject): Line[] {
+  return [
+    ...list(data['removed']).map((path): Line => ({ sign: '-', path: text(path), change: '' })),
+    ...list(data['added']).map((path): Line => ({ sign: '+', path: text(path), change: '' })),
+    ...list(data['changes'])
+      .filter(isObject)
+      .map((row): Line => {
+        const shown = (value: (typeof row)[string] | undefined): string =>
+          value === null || value === undefined ? '–' : text(value);
+        const change =
+          row['secret'] === true ? '(secret)' : `${shown(row['old'])} → ${shown(row['new'])}`;
+        return { sign: '~', path: text(row['path']), change };
+      }),
+  ];
+}
+
+const LINES: readonly Column<Line>[] = [
+  {
+    title: '',
+    cell: ({ sign }) => sign,
+    style: ({ sign }) => (sign === '+' ? 'green' : sign === '-' ? 'red' : 'yellow'),
+  },
+  { title: 'PATH', cell: ({ path }) => path },
+  { title: 'CHANGE', cell: ({ change }) => change },
+];
+
+const ENTRIES: readonly Column<JsonObject>[] = [
+  { title: 'REVISION', cell: ({ revision }) => text(revision) },
+  { title: 'TIME', cell: ({ time }) => text(time), style: () => 'dim' },
+  { title: 'WHO', cell: ({ user, via }) => `${text(user)} by ${text(via)}` },
+  { title: 'WHAT', cell: summary },
+];
+
+/** The first change and how many more there are. */
+function summary(entry: JsonObject): string {
+  const [first, ...more] = linesOf(entry);
+  if (first === undefined) return '';
+  const { sign, path, change } = first;
+  const head = `${sign === '~' ? '' : `${sign} `}${path}${change === '' ? '' : ` ${change}`}`;
+  return more.length === 0 ? head : `${head}, and ${more.length} more`;
+}
+
+export async function history(session: Session): Promise<void> {
+  const data = await ask(session, 'history');
+  if (data === undefined) return;
+  if (session.json) return session.printJson(data);
+  const entries = list(data['entries']).filter(isObject);
+  if (entries.length === 0) session.note('no changes yet');
+  else session.print(ENTRIES, entries);
+  notePending(session, data);
+}
+
+function notePending(session: Session, data: JsonObject): void {
+  const { pending } = data;
+  if (!isObject(pending)) return;
+  const seconds = Math.ceil(Number(pending['remainingMs']) / 1000);
+  session.note(
+    `revision ${text(pending['revision'])} by ${text(pending['user'])} is undone in ${seconds} s; 'gatehouse config confirm' keeps it`,
+  );
+}
+
+export async function diff(session: Session, from: number, to?: number): Promise<void> {
+  const data = await ask(session, 'diff', { from, ...(to === undefined ? {} : { to }) });
+  if (data === undefined) return;
+  if (session.json) return session.printJson(data);
+  const lines = linesOf(data);
+  if (lines.length === 0) session.note('no difference');
+  else session.print(LINES, lines);
+}
+
+export async function restore(session: Session, revision: number): Promise<void> {
+  const data = await ask(session, 'restore', { revision });
+  if (data === undefined) return;
+  if (session.json) session.printJson(data);
+  else
+    session.note(
+      `the configuration is as it was at ${revision}; it is ${text(data['revision'])} now`,
+    );
+}
+
+export async function settle(session: Session, what: 'confirm' | 'rollback'): Promise<void> {
+  const data = await ask(session, what);
+  if (data === undefined) return;
+  if (session.json) session.printJson(data);
+  else session.note(what === 'confirm' ? 'the change stays' : 'the change is undone');
+}
+
+export async function setToConfirm(
+  session: Session,
+  assignments: readonly string[],
+  confirm: number,
+): Promise<void> {
+  const parsed =
+    assignments.length === 1 && assignments[0] === '-'
+      ? parseAssignmentsJson(await session.environment.readStdin())
+      : parseAssignments(assignments);
+  if (!parsed.ok) {
+    for (const fault of parsed.error) session.fail(fault, EXIT.usage);
+    return;
+  }
+  const values = Object.fromEntries(parsed.value.map(({ name, value }) => [name, value]));
+  if (Object.keys(values).length < parsed.value.length) {
+    return session.fail('a parameter is set twice', EXIT.usage);
+  }
+  const data = await ask(session, 'set', { values, confirm });
+  if (data === undefined) return;
+  if (session.json) return session.printJson(data);
+  if (isObject(data['pending'])) notePending(session, data);
+  else session.note('nothing was changed');
+}
+
+/**
+ * From the environment, from the terminal without echo, or the first line of standard input: never
+ * from the arguments, which every process can see.
+ */
+async function passphrase(session: Session, again: boolean): Promise<string | undefined> {
+  const { env, readSecret, readStdin } = session.environment;
+  const given = env[PASSPHRASE];
+  if (given !== undefined && given !== '') return given;
+  const typed = await readSecret('Passphrase: ');
+  if (typed === undefined) return (await readStdin()).split(/\r?\n/, 1)[0] ?? '';
+  if (!again || (await readSecret('Once more: ')) === typed) return typed;
+  session.fail('these were two different passphrases');
+  return undefined;
+}
+
+export async function backup(
+  session: Session,
+  path: string,
+  options: { readonly force?: boolean },
+): Promise<void> {
+  const secret = await passphrase(session, true);
+  if (secret === undefined) return;
+  const data = await ask(session, 'backup', { passphrase: secret });
+  if (data === undefined) return;
+  const bytes = Uint8Array.fromBase64(text(data['file']));
+  const written = session.environment.writeFile(path, bytes, options.force === true);
+  if (!written.ok) {
+    const hint = written.error.code === 'EEXIST' ? '; --force writes over it' : '';
+    return session.fail(`${written.error.message}${hint}`);
+  }
+  if (session.json) session.printJson({ path, sizeBytes: bytes.byteLength });
+  else session.note(`${escapeControls(path)}: ${bytes.byteLength} bytes`);
+}
+
+/** The bus carries a megabyte, and base64 makes four bytes of three. */
+const MAX_FILE_BYTES = 700_000;
+
+export async function restoreFile(session: Session, path: string): Promise<void> {
+  const file = session.environment.readFile(path, MAX_FILE_BYTES);
+  if (!file.ok) return session.fail(file.error.message);
+  const secret = await passphrase(session, false);
+  if (secret === undefined) return;
+  const data = await ask(session, 'restore_backup', {
+    passphrase: secret,
+    file: file.value.toBase64(),
+  });
+  if (data === undefined) return;
+  if (session.json) session.printJson(data);
+  else session.note(`restored; the configuration is ${text(data['revision'])} now`);
+}
