@@ -1,5 +1,6 @@
 /** Logging in and out, and the first-run set-up. */
 import { Hono } from 'hono';
+import { layDownSetup } from '../../tr181/setup.ts';
 import {
   COOKIE,
   type Ctx,
@@ -15,7 +16,7 @@ import {
 import type { Account } from './faces.ts';
 import { loggedIn } from './guard.ts';
 import type { Session } from './sessions.ts';
-import { readSetup, setupPlan } from './setup.ts';
+import { readSetup } from './setup.ts';
 
 export function sessionRoutes(parts: Parts): Hono<Env> {
   const { accounts, sessions, logins, model, log } = parts;
@@ -74,12 +75,9 @@ export function sessionRoutes(parts: Parts): Hono<Env> {
     try {
       const read = readSetup(fields);
       if (!read.ok) return faulty(c, read.error);
-      const plan = setupPlan(model, read.value);
-      if (!plan.ok) return faulty(c, plan.error);
-      const { username } = read.value;
-      const done = await model.layDown(plan.value, {
-        ...{ user: username, via: 'http', address: c.env.peer.address },
-      });
+      const { username = 'admin' } = read.value;
+      const origin = { user: username, via: 'http', address: c.env.peer.address };
+      const done = await layDownSetup(model, read.value, origin);
       if (!done.ok) return faulty(c, done.error);
       const account = accounts.find(username);
       if (account === undefined) return refuse(c, 503, 'the account was not made');

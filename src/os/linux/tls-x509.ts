@@ -2,7 +2,7 @@
  * Certificates (RFC 5280): made by @peculiar/x509, which is loaded only when one is to be made, and
  * judged by Node's own OpenSSL.
  */
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createPrivateKey, type KeyObject, type webcrypto, X509Certificate } from 'node:crypto';
 import { decodeError, ok, type Result } from '../../base/result.ts';
 import type { CertificateFacts, CertificateNames, Certificates, TlsMaterial } from '../ports.ts';
 
@@ -145,10 +145,10 @@ function parseKey(text: string): KeyObject | undefined {
   }
 }
 
-const newKeys = (): Promise<CryptoKeyPair> =>
+const newKeys = (): Promise<webcrypto.CryptoKeyPair> =>
   crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
 
-async function keyPem(keys: CryptoKeyPair): Promise<string> {
+async function keyPem(keys: webcrypto.CryptoKeyPair): Promise<string> {
   const der = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey));
   const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   return String(key.export({ type: 'pkcs8', format: 'pem' }));
