@@ -19,16 +19,16 @@ setup: ## Install and build what is missing (done by run and test, too)
 	@scripts/setup
 
 .PHONY: run
-run: setup build/gatehouse.mjs ## Build the lab, start the router in it, show it at work [ISP=dnsmasq|kea]
+run: setup build/gatehouse.mjs build/web/index.html ## Build the lab, start the router in it, show it at work [ISP=dnsmasq|kea]
 	@scripts/run --isp $(ISP)
 
 .PHONY: test
-test: setup build/gatehouse.mjs ## Run all tests; the last line counts them [T='test/wire/*.test.ts' runs just those]
+test: setup build/gatehouse.mjs build/web/index.html ## Run all tests; the last line counts them [T='test/wire/*.test.ts' runs just those]
 	@$(NODE) node scripts/test.ts $(T)
 
 .PHONY: check
 check: setup ## What must hold before the tests: types, lint, rooms, dead exports
-	@$(NODE) tsc -p . && tsc -p scripts/tsconfig.wire.json
+	@$(NODE) tsc -p . && tsc -p scripts/tsconfig.wire.json && tsc -p scripts/tsconfig.web.json
 	@$(NODE) biome check --error-on-warnings
 	@$(NODE) node scripts/check-rules.ts
 	@$(NODE) knip --no-progress
@@ -42,10 +42,13 @@ fuzz: setup ## A million inputs for every codec [TARGET=name] [RUNS=n] [SEED=n]
 	@$(NODE) node test/fuzz/run.ts --runs $(or $(RUNS),1000000) $(if $(SEED),--seed $(SEED)) $(TARGET)
 
 .PHONY: build
-build: setup build/gatehouse.mjs ## Bundle the daemon into build/gatehouse.mjs
+build: setup build/gatehouse.mjs build/web/index.html ## Bundle the daemon into build/gatehouse.mjs, build the page into build/web
 
 build/gatehouse.mjs: $(shell find src -name '*.ts' -not -path 'src/web/*') scripts/bundle.ts package-lock.json
 	@$(NODE) node scripts/bundle.ts $@
+
+build/web/index.html: $(shell find src/web -type f) scripts/build-web.ts scripts/vite.config.ts package-lock.json
+	@$(NODE) node scripts/build-web.ts >&2
 
 .PHONY: clean
 clean: ## Remove what was built (node_modules stays)

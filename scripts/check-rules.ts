@@ -156,7 +156,7 @@ export function judgeText(rules: Rules, path: string, source: string): string[] 
 export function check(root: string, rules: Rules): string[] {
   const breaches: string[] = [];
   const homes = new Set<string>();
-  for (const path of globSync('src/**/*.ts', { cwd: root }).sort()) {
+  for (const path of globSync('src/**/*.{ts,tsx}', { cwd: root }).sort()) {
     const source = readFileSync(join(root, path), 'utf8');
     const place = roomOf(rules, path);
     if (place?.home.endsWith('/')) homes.add(place.home);

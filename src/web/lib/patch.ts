@@ -1,0 +1,80 @@
+/** What the page knows of the model, and how the event stream changes it. Pure. */
+import type { ModelValue, Patch } from './shapes.ts';
+
+export type Values = ReadonlyMap<string, ModelValue>;
+
+/** Whether one of the prefixes that somebody looks at covers `path`. */
+export const covered = (prefixes: Iterable<string>, path: string): boolean => {
+  for (const prefix of prefixes) if (path.startsWith(prefix)) return true;
+  return false;
+};
+
+export interface Patched {
+  /** The same map when nothing of interest changed. */
+  readonly values: Values;
+  /** Objects and parameters to read: new rows, parameters never seen, times that start anew. */
+  readonly read: readonly string[];
+}
+
+/**
+ * Volatile values never cause an event. What stands beside a value that changed is read again: a
+ * lease that was renewed has a new remaining time, an interface that came up a new LastChange.
+ */
+const READ_AGAIN: readonly RegExp[] = [
+  /^Device\.DHCPv4\.Client\.\d+\.(?=[^.]+$)/,
+  /^Device\.(?:IP|Ethernet)\.Interface\.\d+\.(?=Status$)/,
+];
+
+export function applyPatch(
+  values: Values,
+  patch: Patch,
+  prefixes: ReadonlySet<string>,
+  atMs: number,
+): Patched {
+  let next: Map<string, ModelValue> | undefined;
+  const read = new Set<string>();
+  const draft = (): Map<string, ModelValue> => {
+    next ??= new Map(values);
+    return next;
+  };
+  for (const object of patch.removed) {
+    for (const path of values.keys()) if (path.startsWith(object)) draft().delete(path);
+  }
+  for (const object of patch.added) if (covered(prefixes, object)) read.add(object);
+  for (const [path, value] of patch.values) {
+    if (!covered(prefixes, path)) continue;
+    const known = (next ?? values).get(path);
+    if (known === undefined) {
+      if (!covered(read, path)) read.add(path);
+    } else if (known.value !== value) {
+      draft().set(path, { ...known, value, atMs });
+    }
+    for (const pattern of READ_AGAIN) {
+      const object = pattern.exec(path)?.[0];
+      if (object !== undefined) read.add(object);
+    }
+  }
+  return { values: next ?? values, read: outermost(read) };
+}
+
+/** Lays an answer over what is known: all below `asked` is replaced. */
+export function laidOver(
+  values: Values,
+  asked: readonly string[],
+  answer: Iterable<ModelValue>,
+): Values {
+  const next = new Map<string, ModelValue>();
+  for (const [path, value] of values) {
+    if (!asked.some((prefix) => (prefix.endsWith('.') ? path.startsWith(prefix) : path === prefix)))
+      next.set(path, value);
+  }
+  for (const value of answer) next.set(value.path, value);
+  return next;
+}
+
+/** Drops what lies below another of them. */
+const outermost = (paths: ReadonlySet<string>): readonly string[] =>
+  [...paths].filter(
+    (path) =>
+      ![...paths].some((other) => other !== path && other.endsWith('.') && path.startsWith(other)),
+  );

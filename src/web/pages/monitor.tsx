@@ -1,0 +1,220 @@
+/** What the box says of itself: its log and its audit trail, followed live. */
+import { useSignal } from '@preact/signals';
+import { useEffect, useId } from 'preact/hooks';
+import type { Key } from '../i18n/en.ts';
+import { absolute } from '../lib/format.ts';
+import {
+  atLeast,
+  auditRow,
+  detailsOf,
+  holds,
+  LEVELS,
+  type Level,
+  levelOf,
+  messageOf,
+  momentOf,
+  sourceOf,
+} from '../lib/log-lines.ts';
+import { href } from '../lib/router.ts';
+import type { LogLine } from '../lib/shapes.ts';
+import { useApp, useT } from '../state/app.ts';
+import { Empty, PageHead, Scroll, Skeleton, Tabs } from '../ui/parts.tsx';
+import { Table } from '../ui/table.tsx';
+
+export function Monitor() {
+  const app = useApp();
+  const t = useT();
+  const [tab = 'logs'] = app.route.value.rest;
+  return (
+    <>
+      <PageHead title={t('place.monitor')} intro={t('monitor.intro')} />
+      <Tabs
+        label={t('place.monitor')}
+        current={tab}
+        tabs={[
+          { id: 'logs', title: t('monitor.logs'), href: href('monitor', ['logs']) },
+          { id: 'audit', title: t('monitor.audit'), href: href('monitor', ['audit']) },
+        ]}
+      />
+      {tab === 'audit' ? <Audit /> : <Logs />}
+    </>
+  );
+}
+
+/** Lines from the box, newest first; undefined until they are there. */
+function useLines(address: string): readonly LogLine[] | undefined {
+  const app = useApp();
+  const lines = useSignal<readonly LogLine[] | undefined>(undefined);
+  useEffect(() => {
+    let stale = false;
+    void app.api
+      .get<readonly LogLine[] | { entries?: readonly LogLine[]; lines?: readonly LogLine[] }>(
+        address,
+      )
+      .then((answer) => {
+        if (stale) return;
+        if (!answer.ok) return app.failed(answer.error);
+        const { value } = answer;
+        lines.value = 'length' in value ? value : (value.entries ?? value.lines ?? []);
+      });
+    return () => {
+      stale = true;
+    };
+  }, [address]);
+  return lines.value;
+}
+
+function Logs() {
+  const app = useApp();
+  const t = useT();
+  const id = useId();
+  const level = useSignal<Level>('info');
+  const words = useSignal('');
+  const follow = useSignal(true);
+  const held = useSignal<readonly LogLine[]>([]);
+  const stored = useLines(`/api/logs?level=${level.value}&limit=300`);
+  const live = follow.value ? app.liveLog.value : held.value;
+  const newest = Math.max(0, ...(stored ?? []).map((line) => momentOf(line) ?? 0));
+  const lines = [
+    ...live.filter((line) => (momentOf(line) ?? 0) > newest && atLeast(line, level.value)),
+    ...(stored ?? []),
+  ].filter((line) => holds(line, words.value));
+  return (
+    <section class="card wide" aria-label={t('monitor.logs')}>
+      <div class="table-tools">
+        <div class="filter">
+          <label class="sr" for={`${id}-w`}>
+            {t('table.filter')}
+          </label>
+          <input
+            id={`${id}-w`}
+            type="search"
+            placeholder={t('table.filter')}
+            value={words.value}
+            onInput={(event) => (words.value = event.currentTarget.value)}
+          />
+        </div>
+        <label class="sr" for={`${id}-l`}>
+          {t('logs.level')}
+        </label>
+        <select
+          id={`${id}-l`}
+          value={level.value}
+          onChange={(event) =>
+            (level.value = LEVELS.find((name) => name === event.currentTarget.value) ?? 'info')
+          }
+        >
+          {LEVELS.map((name) => (
+            <option key={name} value={name}>
+              {t(`level.${name}` as Key)}
+            </option>
+          ))}
+        </select>
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={follow.value}
+            onChange={(event) => {
+              held.value = app.liveLog.peek();
+              follow.value = event.currentTarget.checked;
+            }}
+          />
+          {t('logs.follow')}
+        </label>
+        <span class="muted" role="status">
+          {t('logs.count', { n: lines.length })}
+        </span>
+      </div>
+      {stored === undefined ? (
+        <Skeleton lines={10} />
+      ) : lines.length === 0 ? (
+        <Empty title={t('logs.none')} />
+      ) : (
+        <Scroll label={t('monitor.logs')} class="tall">
+          <ol class="log">
+            {lines.slice(0, 300).map((line, index) => {
+              const ms = momentOf(line);
+              return (
+                <li key={`${ms} ${index}`} class={`level-${levelOf(line)}`}>
+                  <time>{ms === undefined ? '' : absolute(ms, app.language)}</time>
+                  <span class="level">{t(`level.${levelOf(line)}` as Key)}</span>
+                  <span class="log-text">
+                    {sourceOf(line) !== '' && <span class="muted">{sourceOf(line)} </span>}
+                    {messageOf(line)}
+                    <span class="muted mono log-details"> {detailsOf(line)}</span>
+                  </span>
+                </li>
+              );
+            })}
+          </ol>
+        </Scroll>
+      )}
+    </section>
+  );
+}
+
+function Audit() {
+  const app = useApp();
+  const t = useT();
+  const stored = useLines('/api/audit?limit=300');
+  if (stored === undefined) return <Skeleton lines={8} />;
+  const key = (line: LogLine): string => JSON.stringify(line);
+  const known = new Set(stored.map(key));
+  const rows = [...app.liveAudit.value.filter((line) => !known.has(key(line))), ...stored].map(
+    auditRow,
+  );
+  const time = (ms: number | undefined): string =>
+    ms === undefined ? '' : absolute(ms, app.language);
+  return (
+    <section class="card wide" aria-label={t('monitor.audit')}>
+      <p class="muted">{t('audit.intro')}</p>
+      <Table
+        label={t('monitor.audit')}
+        rows={rows.map((row, index) => ({ ...row, index }))}
+        keyOf={({ index }) => String(rows.length - index)}
+        filter
+        tall
+        csvName="audit"
+        empty={<Empty title={t('audit.none')} />}
+        columns={[
+          {
+            key: 'time',
+            title: t('column.when'),
+            text: (row) => time(row.atMs),
+            sort: (row) => row.atMs ?? 0,
+            cell: (row) => <span class="nowrap">{time(row.atMs)}</span>,
+          },
+          {
+            key: 'who',
+            title: t('column.who'),
+            text: (row) => `${row.who} ${row.from}`,
+            cell: (row) => (
+              <>
+                {row.who} <span class="muted">{row.from}</span>
+              </>
+            ),
+          },
+          { key: 'action', title: t('column.action'), text: (row) => row.action },
+          {
+            key: 'path',
+            title: t('column.path'),
+            text: (row) => row.path,
+            cell: (row) => <span class="mono wrap">{row.path}</span>,
+          },
+          {
+            key: 'old',
+            title: t('column.before'),
+            text: (row) => row.old,
+            cell: (row) => <span class="mono wrap">{row.old || '—'}</span>,
+          },
+          {
+            key: 'new',
+            title: t('column.after'),
+            text: (row) => row.now,
+            cell: (row) => <span class="mono wrap">{row.now || '—'}</span>,
+          },
+        ]}
+      />
+    </section>
+  );
+}

@@ -1,0 +1,230 @@
+/** All that the page knows and does, in one object that the components are handed. */
+import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { createContext } from 'preact';
+import { useContext } from 'preact/hooks';
+import { type Language, type Translate, translator } from '../i18n/catalogue.ts';
+import { parseRoute, type Route } from '../lib/router.ts';
+import type {
+  Change,
+  History,
+  LogLine,
+  Pending,
+  Session,
+  SetDone,
+  Traffic,
+} from '../lib/shapes.ts';
+import { type Answer, type Api, createApi, type Failure } from './api.ts';
+import { Events } from './events.ts';
+import { ModelStore } from './model.ts';
+import type { Preferences } from './preferences.ts';
+
+/** Two minutes of one sample a second. */
+const TRAFFIC_SAMPLES = 120;
+const LIVE_LINES = 500;
+
+export interface Toast {
+  readonly id: number;
+  readonly text: string;
+  readonly kind: 'done' | 'failed';
+  readonly undo?: () => void;
+}
+
+export class App {
+  readonly preferences: Preferences;
+  readonly session: Signal<Session | undefined> = signal(undefined);
+  /** The first question to the box failed: there is nothing to show yet. */
+  readonly unreachable: Signal<boolean> = signal(false);
+  readonly route: Signal<Route> = signal(parseRoute(location.hash));
+  /** Ticks once a second, for times that count. */
+  readonly nowMs: Signal<number> = signal(performance.now());
+  readonly traffic: Signal<readonly Traffic[]> = signal([]);
+  readonly liveLog: Signal<readonly LogLine[]> = signal([]);
+  readonly liveAudit: Signal<readonly LogLine[]> = signal([]);
+  readonly pending: Signal<Pending | null> = signal(null);
+  /** Where the box answers once the change that is on trial is made, if that moves it. */
+  readonly movedTo: Signal<string | undefined> = signal(undefined);
+  readonly toasts: Signal<readonly Toast[]> = signal([]);
+  /** Edits that are not sent yet: parameter path → text. They outlive pages and connections. */
+  readonly drafts: Signal<ReadonlyMap<string, string>> = signal(new Map());
+  readonly translate: ReadonlySignal<Translate>;
+  readonly api: Api;
+  readonly model: ModelStore;
+  readonly events: Events;
+  #toastId = 0;
+
+  constructor(preferences: Preferences) {
+    this.preferences = preferences;
+    this.translate = computed(() => translator(preferences.language.value));
+    this.api = createApi(
+      () => this.session.peek()?.csrf ?? null,
+      () => this.#loggedOut(),
+    );
+    this.model = new ModelStore(this.api);
+    this.events = new Events({
+      hello: ({ revision }, again) => {
+        this.model.revision.value = Math.max(this.model.revision.peek(), revision);
+        if (again) void this.model.readAll();
+        void this.readPending();
+      },
+      change: (patch) => this.model.patch(patch),
+      traffic: (sample) => {
+        this.traffic.value = [...this.traffic.peek(), sample].slice(-TRAFFIC_SAMPLES);
+      },
+      log: (line) => {
+        this.liveLog.value = [line, ...this.liveLog.peek()].slice(0, LIVE_LINES);
+      },
+      audit: (line) => {
+        this.liveAudit.value = [line, ...this.liveAudit.peek()].slice(0, LIVE_LINES);
+      },
+      pending: (pending) => {
+        this.pending.value = pending === null ? null : { ...this.pending.peek(), ...pending };
+        if (pending === null) this.movedTo.value = undefined;
+      },
+      broken: () => void this.checkSession(),
+    });
+  }
+
+  get language(): Language {
+    return this.preferences.language.value;
+  }
+
+  get mayChange(): boolean {
+    return this.session.value?.user?.role === 'Administrator';
+  }
+
+  start(): void {
+    addEventListener('hashchange', () => {
+      this.route.value = parseRoute(location.hash);
+    });
+    setInterval(() => {
+      if (!document.hidden) this.nowMs.value = performance.now();
+    }, 1000);
+    document.addEventListener('visibilitychange', () => {
+      if (document.hidden) return;
+      this.nowMs.value = performance.now();
+      if (this.session.peek()?.user) this.events.retryNow();
+    });
+    void this.readSession();
+  }
+
+  async readSession(): Promise<void> {
+    const answer = await this.api.get<Session>('/api/session');
+    this.unreachable.value = !answer.ok;
+    if (answer.ok) this.enter(answer.value);
+    else setTimeout(() => void this.readSession(), 2000);
+  }
+
+  /** The session as the box sees it: after a start, a log-in, the wizard. */
+  enter(session: Session): void {
+    this.session.value = session;
+    if (session.user === null) this.events.close();
+    else this.events.open();
+  }
+
+  async checkSession(): Promise<void> {
+    const answer = await this.api.get<Session>('/api/session');
+    if (answer.ok && answer.value.user === null) this.enter(answer.value);
+  }
+
+  async logOut(): Promise<void> {
+    await this.api.post('/api/logout');
+    this.drafts.value = new Map();
+    this.model.forget();
+    this.#loggedOut();
+  }
+
+  #loggedOut(): void {
+    const session = this.session.peek();
+    if (session === undefined || session.user === null) return;
+    this.enter({ ...session, user: null, csrf: null });
+  }
+
+  async readPending(): Promise<void> {
+    const answer = await this.api.get<History>('/api/config/history');
+    if (answer.ok) this.pending.value = answer.value.pending ?? null;
+  }
+
+  /** Sends changes; with `trial` they return by themselves after a minute unless confirmed. */
+  async set(changes: readonly Change[], trial: boolean): Promise<Answer<SetDone>> {
+    const body = trial ? { changes, confirmSec: 60 } : { changes };
+    const answer = await this.api.post<SetDone>('/api/set', body);
+    if (answer.ok && answer.value.confirm !== undefined) this.pending.value = answer.value.confirm;
+    return answer;
+  }
+
+  async confirm(): Promise<void> {
+    const token = this.pending.peek()?.token;
+    const answer = await this.api.post('/api/config/confirm', token === undefined ? {} : { token });
+    if (!answer.ok) return this.failed(answer.error);
+    this.pending.value = null;
+    this.movedTo.value = undefined;
+    this.say(this.translate.peek()('pending.kept'));
+  }
+
+  async rollBack(): Promise<void> {
+    const answer = await this.api.post('/api/config/rollback');
+    if (!answer.ok) return this.failed(answer.error);
+    this.pending.value = null;
+    this.movedTo.value = undefined;
+    this.say(this.translate.peek()('pending.undone'));
+  }
+
+  async returnTo(revision: number): Promise<boolean> {
+    const answer = await this.api.post('/api/config/restore', { revision });
+    if (answer.ok) this.say(this.translate.peek()('history.returned', { revision }));
+    else this.failed(answer.error);
+    return answer.ok;
+  }
+
+  say(text: string, undo?: () => void): void {
+    this.#toast({ text, kind: 'done', ...(undo === undefined ? {} : { undo }) });
+  }
+
+  failed(error: Failure): void {
+    this.#toast({ text: this.words(error), kind: 'failed' });
+  }
+
+  /** A failure in words; the box not answering has no words of its own. */
+  words(error: Failure): string {
+    const t = this.translate.peek();
+    if (error.status === 0) return t('error.noAnswer');
+    if (error.status === 403) return t('error.viewer');
+    return error.message;
+  }
+
+  dismiss(id: number): void {
+    this.toasts.value = this.toasts.peek().filter((toast) => toast.id !== id);
+  }
+
+  #toast(toast: Omit<Toast, 'id'>): void {
+    const id = ++this.#toastId;
+    this.toasts.value = [...this.toasts.peek().slice(-2), { ...toast, id }];
+    // What can be undone, and what went wrong, stays long enough to be read and reached.
+    setTimeout(() => this.dismiss(id), toast.kind === 'failed' || toast.undo ? 20_000 : 6000);
+  }
+
+  setDraft(path: string, text: string | undefined): void {
+    const next = new Map(this.drafts.peek());
+    if (text === undefined) next.delete(path);
+    else next.set(path, text);
+    this.drafts.value = next;
+  }
+
+  dropDrafts(paths: Iterable<string>): void {
+    const next = new Map(this.drafts.peek());
+    for (const path of paths) next.delete(path);
+    this.drafts.value = next;
+  }
+}
+
+const AppContext = createContext<App | undefined>(undefined);
+
+export const AppProvider = AppContext.Provider;
+
+export function useApp(): App {
+  const app = useContext(AppContext);
+  if (app === undefined) throw new TypeError('useApp outside AppProvider');
+  return app;
+}
+
+export const useT = (): Translate => useApp().translate.value;

@@ -1,0 +1,90 @@
+/** What the page shows of the model: read once for each place that is looked at, then kept by events. */
+import { type Signal, signal } from '@preact/signals';
+import { applyPatch, laidOver, type Values } from '../lib/patch.ts';
+import type { GetAnswer, InstanceRow, ModelValue, Patch, SchemaRow } from '../lib/shapes.ts';
+import type { Answer, Api } from './api.ts';
+
+export class ModelStore {
+  readonly values: Signal<Values> = signal(new Map());
+  /** Prefixes that were read whole at least once. */
+  readonly ready: Signal<ReadonlySet<string>> = signal(new Set());
+  readonly revision: Signal<number> = signal(0);
+  /** Counts rows that came and went, for those who list them. */
+  readonly rowsChanged: Signal<number> = signal(0);
+  readonly #api: Api;
+  readonly #watched = new Map<string, number>();
+  #schema: Promise<Answer<readonly SchemaRow[]>> | undefined;
+
+  constructor(api: Api) {
+    this.#api = api;
+  }
+
+  /** Reads and follows all below `prefixes` until the function that it gives is called. */
+  watch(prefixes: readonly string[]): () => void {
+    const fresh = prefixes.filter((prefix) => !this.#watched.has(prefix));
+    for (const prefix of prefixes) this.#watched.set(prefix, (this.#watched.get(prefix) ?? 0) + 1);
+    if (fresh.length > 0) void this.read(fresh);
+    return () => {
+      for (const prefix of prefixes) {
+        const left = (this.#watched.get(prefix) ?? 1) - 1;
+        if (left > 0) this.#watched.set(prefix, left);
+        else this.#watched.delete(prefix);
+      }
+    };
+  }
+
+  async read(paths: readonly string[]): Promise<void> {
+    if (paths.length === 0) return;
+    const answer = await this.#api.post<GetAnswer>('/api/get', { paths });
+    if (!answer.ok) return;
+    const atMs = performance.now();
+    const values = answer.value.values.map((value): ModelValue => ({ ...value, atMs }));
+    this.values.value = laidOver(this.values.value, paths, values);
+    this.revision.value = Math.max(this.revision.value, answer.value.revision);
+    this.ready.value = new Set([...this.ready.value, ...paths]);
+  }
+
+  /** After a lost connection anything may have changed. */
+  readAll(): Promise<void> {
+    return this.read([...this.#watched.keys()]);
+  }
+
+  patch(patch: Patch): void {
+    this.revision.value = Math.max(this.revision.value, patch.revision);
+    if (patch.added.length + patch.removed.length > 0) this.rowsChanged.value++;
+    const prefixes = new Set(this.#watched.keys());
+    const { values, read } = applyPatch(this.values.value, patch, prefixes, performance.now());
+    this.values.value = values;
+    void this.read(read);
+  }
+
+  /** The supported data model, asked for once. */
+  async schema(): Promise<readonly SchemaRow[]> {
+    this.#schema ??= this.#api
+      .post<readonly SchemaRow[] | { rows: readonly SchemaRow[] }>('/api/schema', {
+        path: 'Device.',
+      })
+      .then((answer) => (answer.ok ? { ok: true, value: rowsIn(answer.value) } : answer));
+    const answer = await this.#schema;
+    if (answer.ok) return answer.value;
+    this.#schema = undefined;
+    return [];
+  }
+
+  async instances(path: string): Promise<readonly InstanceRow[]> {
+    const answer = await this.#api.post<readonly InstanceRow[] | { rows: readonly InstanceRow[] }>(
+      '/api/instances',
+      { path },
+    );
+    return answer.ok ? rowsIn(answer.value) : [];
+  }
+
+  forget(): void {
+    this.values.value = new Map();
+    this.ready.value = new Set();
+  }
+}
+
+/** The interface wraps lists of rows, or gives them bare. */
+const rowsIn = <T>(answer: readonly T[] | { readonly rows: readonly T[] }): readonly T[] =>
+  'rows' in answer ? answer.rows : answer;

@@ -1,0 +1,26 @@
+/** How components get at the model. */
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import type { Values } from '../lib/patch.ts';
+import type { SchemaRow } from '../lib/shapes.ts';
+import { useApp } from '../state/app.ts';
+
+/** Values below `prefixes`, kept live while the component stands; `ready` once they were read. */
+export function useModel(prefixes: readonly string[]): { values: Values; ready: boolean } {
+  const { model } = useApp();
+  useEffect(() => model.watch(prefixes), [prefixes.join(' ')]);
+  const { value: read } = model.ready;
+  return { values: model.values.value, ready: prefixes.every((prefix) => read.has(prefix)) };
+}
+
+/** The supported model; empty until it is there. */
+export function useSchema(): readonly SchemaRow[] {
+  const { model } = useApp();
+  const rows = useSignal<readonly SchemaRow[]>([]);
+  useEffect(() => {
+    void model.schema().then((schema) => {
+      rows.value = schema;
+    });
+  }, []);
+  return rows.value;
+}

@@ -1,0 +1,146 @@
+/** Rows come and go: a dialog that adds one, a button that deletes one and can take it back. */
+import { useSignal } from '@preact/signals';
+import { deletesOwnAddress } from '../lib/danger.ts';
+import type { Values } from '../lib/patch.ts';
+import { generic } from '../lib/paths.ts';
+import { faultsByPath, fieldOf } from '../lib/schema-form.ts';
+import { useApp, useT } from '../state/app.ts';
+import { Confirm, Dialog } from './dialog.tsx';
+import { Field } from './field.tsx';
+import { useSchema } from './hooks.ts';
+import { choicesFor, parametersOf } from './object-form.tsx';
+import { Note } from './parts.tsx';
+
+export function AddRow(props: {
+  title: string;
+  /** Table with its final dot. */
+  table: string;
+  /** Parameters to ask for; all that can be written when absent. */
+  names?: readonly string[];
+  values: Values;
+  extra?: Readonly<Record<string, string>>;
+  raw?: boolean;
+  onClose: () => void;
+}) {
+  const app = useApp();
+  const t = useT();
+  const schema = useSchema();
+  const texts = useSignal<Readonly<Record<string, string>>>({});
+  const faults = useSignal<ReadonlyMap<string, string>>(new Map());
+  const all = parametersOf(schema, `${generic(`${props.table}1.`)}`).filter((row) => row.writable);
+  const fields = all
+    .map((row) => fieldOf(row))
+    .filter((field) => props.names?.includes(field.name) ?? true);
+  const save = async (): Promise<void> => {
+    const values = { ...props.extra, ...texts.value };
+    const answer = await app.api.post<{ revision: number; path: string }>('/api/add', {
+      path: props.table,
+      values,
+    });
+    if (answer.ok) {
+      app.say(t('row.added'));
+      await app.model.read([answer.value.path]);
+      app.model.rowsChanged.value++;
+      props.onClose();
+      return;
+    }
+    const names = fields.map((field) => field.name);
+    const local = answer.error.faults.map((fault) => ({
+      ...fault,
+      path: fault.path.slice(fault.path.lastIndexOf('.') + 1) || fault.path,
+    }));
+    if (local.length > 0) faults.value = faultsByPath(local, names);
+    else app.failed(answer.error);
+  };
+  const general = faults.value.get('');
+  return (
+    <Dialog title={props.title} onClose={props.onClose}>
+      <form
+        class="stack"
+        noValidate
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save();
+        }}
+      >
+        {general !== undefined && <Note kind="bad">{general}</Note>}
+        {fields.map((spec) => {
+          const rows = choicesFor(props.values, spec.name);
+          return (
+            <Field
+              key={spec.name}
+              spec={spec}
+              raw={props.raw ?? false}
+              value={texts.value[spec.name] ?? props.extra?.[spec.name] ?? ''}
+              fault={faults.value.get(spec.name)}
+              {...(rows === undefined ? {} : { rows })}
+              onInput={(text) => (texts.value = { ...texts.value, [spec.name]: text })}
+            />
+          );
+        })}
+        <div class="actions end">
+          <button type="button" onClick={props.onClose}>
+            {t('cancel')}
+          </button>
+          <button type="submit" class="primary">
+            {t('add')}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+/** Deletes at once and offers to undo; a row that the reader hangs on asks for its name first. */
+export function DeleteRow({
+  row,
+  name,
+  values,
+  onDone,
+}: {
+  row: string;
+  name: string;
+  values: Values;
+  onDone?: () => void;
+}) {
+  const app = useApp();
+  const t = useT();
+  const asking = useSignal(false);
+  const remove = async (): Promise<void> => {
+    asking.value = false;
+    const answer = await app.api.post<{ revision: number }>('/api/del', { paths: [row] });
+    if (!answer.ok) return app.failed(answer.error);
+    app.model.patch({ revision: answer.value.revision, values: [], added: [], removed: [row] });
+    const before = answer.value.revision - 1;
+    app.say(t('row.deleted', { name }), () => void app.returnTo(before));
+    onDone?.();
+  };
+  if (!app.mayChange) return null;
+  const dangerous = deletesOwnAddress(values, row, location.hostname);
+  return (
+    <>
+      <button
+        type="button"
+        class="quiet danger-text"
+        onClick={() => {
+          if (dangerous) asking.value = true;
+          else void remove();
+        }}
+      >
+        {t('delete')}
+        <span class="sr"> {name}</span>
+      </button>
+      {asking.value && (
+        <Confirm
+          title={t('row.deleteTitle', { name })}
+          text={<p>{t('row.deleteDanger')}</p>}
+          action={t('delete')}
+          typed={name}
+          danger
+          onYes={() => void remove()}
+          onNo={() => (asking.value = false)}
+        />
+      )}
+    </>
+  );
+}

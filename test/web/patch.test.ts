@@ -1,0 +1,96 @@
+import t from 'tap';
+import { applyPatch, laidOver, type Values } from '../../src/web/lib/patch.ts';
+import type { ModelValue } from '../../src/web/lib/shapes.ts';
+
+const value = (path: string, text: string): ModelValue => ({
+  path,
+  value: text,
+  type: 'string',
+  writable: true,
+  atMs: 1,
+});
+const values = (map: Record<string, string>): Values =>
+  new Map(Object.entries(map).map(([path, text]) => [path, value(path, text)]));
+const patch = (part: object) => ({ revision: 2, values: [], added: [], removed: [], ...part });
+
+const CLIENT = 'Device.DHCPv4.Client.1.';
+const before = values({
+  [`${CLIENT}Enable`]: 'true',
+  [`${CLIENT}DHCPStatus`]: 'Bound',
+  [`${CLIENT}SentOption.1.Tag`]: '60',
+  [`${CLIENT}SentOption.10.Tag`]: '61',
+});
+const watched = new Set(['Device.DHCPv4.Client.']);
+
+t.test('a value that changed is laid over, with the time of now', async (t) => {
+  const done = applyPatch(
+    before,
+    patch({ values: [[`${CLIENT}SentOption.1.Tag`, '77']] }),
+    watched,
+    9,
+  );
+  t.equal(done.values.get(`${CLIENT}SentOption.1.Tag`)?.value, '77');
+  t.equal(done.values.get(`${CLIENT}SentOption.1.Tag`)?.atMs, 9);
+  t.equal(before.get(`${CLIENT}SentOption.1.Tag`)?.value, '60', 'the map before is as it was');
+  t.same(done.read, []);
+});
+
+t.test('what nobody looks at changes nothing, not even the map', async (t) => {
+  const done = applyPatch(
+    before,
+    patch({
+      values: [['Device.IP.IPv4Enable', 'false']],
+      added: ['Device.NAT.InterfaceSetting.2.'],
+    }),
+    watched,
+    9,
+  );
+  t.equal(done.values, before);
+  t.same(done.read, []);
+});
+
+t.test('a state of a lease has its remaining time read again', async (t) => {
+  const done = applyPatch(
+    before,
+    patch({ values: [[`${CLIENT}DHCPStatus`, 'Renewing']] }),
+    watched,
+    9,
+  );
+  t.same(done.read, [CLIENT]);
+});
+
+t.test('rows that go are gone, and their neighbours of like number stay', async (t) => {
+  const done = applyPatch(before, patch({ removed: [`${CLIENT}SentOption.1.`] }), watched, 9);
+  t.notOk(done.values.has(`${CLIENT}SentOption.1.Tag`));
+  t.ok(done.values.has(`${CLIENT}SentOption.10.Tag`));
+});
+
+t.test('rows that come are read once, however many of their values are told', async (t) => {
+  const row = `${CLIENT}SentOption.2.`;
+  const done = applyPatch(
+    before,
+    patch({
+      added: [row],
+      values: [
+        [`${row}Tag`, '1'],
+        [`${row}Value`, '00'],
+      ],
+    }),
+    watched,
+    9,
+  );
+  t.same(done.read, [row]);
+});
+
+t.test('an answer replaces all below what was asked, and nothing else', async (t) => {
+  const done = laidOver(
+    before,
+    [`${CLIENT}SentOption.`],
+    [value(`${CLIENT}SentOption.3.Tag`, '5')],
+  );
+  t.same(
+    [...done.keys()].sort(),
+    [`${CLIENT}DHCPStatus`, `${CLIENT}Enable`, `${CLIENT}SentOption.3.Tag`].sort(),
+  );
+  t.notOk(laidOver(before, [`${CLIENT}Enable`], []).has(`${CLIENT}Enable`));
+});
