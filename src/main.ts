@@ -9,6 +9,7 @@ const ROOT = new URL('..', import.meta.url);
 const beside = (path: string): string => fileURLToPath(new URL(path, ROOT));
 const NATIVE = 'build/native/gatehouse.node';
 const PLUGIN = 'build/native/lease-plugin';
+const WEB = 'build/web';
 
 const version = (): string =>
   (JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as { version: string }).version;
@@ -35,6 +36,7 @@ async function daemon(args: readonly string[]): Promise<number> {
     version: version(),
     nativePath: beside(NATIVE),
     pluginPath: beside(PLUGIN),
+    webPath: beside(WEB),
     signal: onSignals(),
     onReload: (run) => void process.on('SIGHUP', run),
     say,

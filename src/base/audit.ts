@@ -8,7 +8,7 @@ import { decodeError, ok, type Result } from './result.ts';
 
 /** What someone changed. `old` and `new` are empty for secrets. */
 export interface AuditChange {
-  readonly action: 'set' | 'add' | 'del' | 'operate';
+  readonly action: 'set' | 'add' | 'del' | 'operate' | 'login';
   readonly user: string;
   /** Numeric user id where the edge knows it (SO_PEERCRED). */
   readonly uid?: number;
@@ -21,7 +21,7 @@ export interface AuditChange {
   readonly old?: string;
   /** Undefined: there is nothing now. */
   readonly new?: string;
-  /** Of a command that was run in vain. */
+  /** Of a command that was run in vain, or a log-in with a wrong password. */
   readonly outcome?: 'failed';
 }
 

@@ -13,6 +13,10 @@ export interface ProcessConfig {
     readonly lan: readonly string[];
   };
   readonly logLevel: LogLevel;
+  readonly http: {
+    /** Names under which the page may be asked for, besides the host name and the LAN's addresses. */
+    readonly names: readonly string[];
+  };
   /** TR-181 path → value, laid over the defaults at first start. */
   readonly rows: Readonly<Record<string, string>>;
 }
@@ -20,12 +24,17 @@ export interface ProcessConfig {
 export const DEFAULT_CONFIG: ProcessConfig = {
   interfaces: { wan: undefined, lan: [] },
   logLevel: 'info',
+  http: { names: [] },
   rows: {},
 };
 
 const LEVELS: readonly unknown[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 /** What the kernel takes and people use: a colon would be an alias of old, `.` and `..` are no names. */
 const IFNAME = /^(?!\.{1,2}$)[A-Za-z0-9_.@+-]{1,15}$/;
+
+const HOST_NAME =
+  /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
+const MAX_NAMES = 16;
 
 /** Every fault of the file at once, each with the place in it. */
 export function parseProcessConfig(text: string): Result<ProcessConfig, readonly string[]> {
@@ -36,7 +45,7 @@ export function parseProcessConfig(text: string): Result<ProcessConfig, readonly
     return err([`not JSON: ${cause instanceof Error ? cause.message : String(cause)}`]);
   }
   const faults: string[] = [];
-  const top = section(file, 'the file', ['interfaces', 'log', 'rows'], faults);
+  const top = section(file, 'the file', ['interfaces', 'log', 'http', 'rows'], faults);
   const interfaces = section(top['interfaces'] ?? {}, 'interfaces', ['wan', 'lan'], faults);
   const log = section(top['log'] ?? {}, 'log', ['level'], faults);
   const wan = interfaces['wan'];
@@ -49,6 +58,10 @@ export function parseProcessConfig(text: string): Result<ProcessConfig, readonly
   }
   const level = log['level'] ?? DEFAULT_CONFIG.logLevel;
   if (!LEVELS.includes(level)) faults.push(`log.level: not one of ${LEVELS.join(', ')}`);
+  const { names = [] } = section(top['http'] ?? {}, 'http', ['names'], faults);
+  if (!Array.isArray(names) || names.length > MAX_NAMES || !names.every(isHostName)) {
+    faults.push(`http.names: not a list of at most ${MAX_NAMES} host names`);
+  }
   const rows = section(top['rows'] ?? {}, 'rows', undefined, faults);
   for (const [path, value] of Object.entries(rows)) {
     if (!['string', 'number', 'boolean'].includes(typeof value)) {
@@ -59,12 +72,16 @@ export function parseProcessConfig(text: string): Result<ProcessConfig, readonly
   return ok({
     interfaces: { wan: wan as string | undefined, lan: lan as readonly string[] },
     logLevel: level as LogLevel,
+    http: { names: names as readonly string[] },
     rows: Object.fromEntries(Object.entries(rows).map(([path, value]) => [path, String(value)])),
   });
 }
 
 const isIfName = (value: unknown): value is string =>
   typeof value === 'string' && IFNAME.test(value);
+
+const isHostName = (value: unknown): value is string =>
+  typeof value === 'string' && HOST_NAME.test(value);
 
 function section(
   value: unknown,

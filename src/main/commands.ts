@@ -64,6 +64,22 @@ export const commandsOf = ({ dhcpClient, network, firewall }: Services): Command
   },
 ];
 
+/** Of the page, which is loaded after the commands are offered; undefined until then. */
+export const httpCommands = (status: () => object | undefined): CommandService => ({
+  name: 'http',
+  about: 'the page: listeners, sessions, certificate',
+  commands: {
+    status: {
+      about: 'where it listens, who is there, and what was refused',
+      args: {},
+      run: async () => {
+        const now = status();
+        return now === undefined ? failed('the page is not served') : done(now);
+      },
+    },
+  },
+});
+
 const ADDRESSES: ReadonlySet<string> = new Set(['address', 'gateway', 'destination', 'server']);
 const LISTS: ReadonlySet<string> = new Set(['routers', 'dnsServers']);
 

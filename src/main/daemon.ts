@@ -42,14 +42,17 @@ import { createModel } from '../tr181/engine.ts';
 import { layDownInitial } from '../tr181/initial.ts';
 import type { Observations } from '../tr181/table.ts';
 import type { AuditEntry } from '../tr181/writer.ts';
-import { commandsOf } from './commands.ts';
+import { commandsOf, httpCommands } from './commands.ts';
 import { configCommands } from './config-commands.ts';
+import type { ServedHttp } from './http.ts';
 
 export interface Surroundings {
   readonly version: string;
   /** Of what is built beside the program. */
   readonly nativePath: string;
   readonly pluginPath: string;
+  /** The built page. */
+  readonly webPath: string;
   /** Fires when the daemon shall end. */
   readonly signal: AbortSignal;
   /** Has `run` called at SIGHUP. */
@@ -188,9 +191,10 @@ async function build(
   const secrets = new LinuxSecrets();
   const history = new History({ store, clock, secrets, bootId: boot });
   let lostAuditRecords = 0;
+  let heardRecords: (changes: readonly AuditChange[]) => void = () => {};
   const recordAll = async (changes: readonly AuditChange[]): Promise<void> => {
     const recorded = await audit.record(changes);
-    if (recorded.ok) return;
+    if (recorded.ok) return heardRecords(changes);
     // The change is made and durable; that its record is not must be seen.
     lostAuditRecords += changes.length;
     log.error({ err: recorded.error }, 'changes could not be recorded in the audit trail');
@@ -279,9 +283,11 @@ async function build(
     lostLogLines: logs.dropped,
     lostAuditRecords,
   });
+  let http: ServedHttp | undefined;
   const services = [
     ...commandsOf({ dhcpClient, network, firewall }),
     configCommands(configuration, model),
+    httpCommands(() => http?.status),
   ];
   for (const object of gatehouseObjects({ services, status })) bus.client.serve(object);
   stack.use(announceChanges(model, bus.client));
@@ -308,6 +314,24 @@ async function build(
   );
   await control.converge();
   await monitor.readSpool();
+  if (!runs('http')) return;
+  const { startHttp } = await import('./http.ts');
+  http = stack.use(
+    await startHttp({
+      ...{ stateDir, clock, logs, secrets, net, rows, model, configuration },
+      webPath: around.webPath,
+      version: around.version,
+      https: options.https,
+      http: options.http,
+      names: config.http.names,
+      bootId: boot,
+      bus: bus.client,
+      record: recordAll,
+      onRecorded: (heard) => {
+        heardRecords = heard;
+      },
+    }),
+  );
 }
 
 /** The composition root may give up: a daemon that lacks one of these cannot do its work. */

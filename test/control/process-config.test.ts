@@ -6,6 +6,7 @@ t.test('a whole file, and an empty one', async (t) => {
   const text = JSON.stringify({
     interfaces: { wan: 'wan0', lan: ['lan0', 'lan1'] },
     log: { level: 'debug' },
+    http: { names: ['router.example', 'box'] },
     rows: { 'Device.DHCPv4.Client.1.Enable': true, 'Device.DHCPv4.Client.1.X': 5 },
   });
   t.same(parseProcessConfig(text), {
@@ -13,6 +14,7 @@ t.test('a whole file, and an empty one', async (t) => {
     value: {
       interfaces: { wan: 'wan0', lan: ['lan0', 'lan1'] },
       logLevel: 'debug',
+      http: { names: ['router.example', 'box'] },
       rows: { 'Device.DHCPv4.Client.1.Enable': 'true', 'Device.DHCPv4.Client.1.X': '5' },
     },
   });
@@ -22,6 +24,7 @@ t.test('all faults at once, each with its place', async (t) => {
   const text = JSON.stringify({
     interfaces: { wan: 'a b', lan: ['x', 'x'] },
     log: { level: 'loud' },
+    http: { names: ['a b', '-x'] },
     rows: { a: null },
     colour: 1,
   });
@@ -33,6 +36,7 @@ t.test('all faults at once, each with its place', async (t) => {
     /interfaces\.wan/,
     /named twice/,
     /log\.level/,
+    /http\.names/,
     /rows\.a/,
   ]) {
     t.ok(

@@ -1,16 +1,26 @@
 /** The daemon's own arguments, read without the argument parser of the other commands, which costs start-up time. */
 import { err, ok, type Result } from '../../base/result.ts';
 
-export const SERVICES = ['dhcp-client', 'network', 'firewall'] as const;
+export const SERVICES = ['dhcp-client', 'network', 'firewall', 'http'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 const isService = (name: string): name is ServiceName =>
   (SERVICES as readonly string[]).includes(name);
+
+/** Where to listen; host `lan` stands for every address of the LAN zone. */
+export interface ListenOption {
+  readonly host: string;
+  readonly port: number;
+}
 
 export interface DaemonOptions {
   readonly config: string;
   readonly stateDir: string;
   readonly runDir: string;
   readonly ubusSocket: string;
+  /** The page. */
+  readonly https: readonly ListenOption[];
+  /** What only leads to the page. */
+  readonly http: readonly ListenOption[];
   /** Just these services; undefined is all. */
   readonly only: readonly ServiceName[] | undefined;
 }
@@ -45,6 +55,16 @@ export const DAEMON_FLAGS: Readonly<Record<string, Flag>> = {
     fallback: DEFAULT_UBUS_SOCKET,
     about: 'the bus; a broker of our own is started there when nobody listens',
   },
+  '--https': {
+    argument: 'HOST:PORT,…',
+    fallback: 'lan:443,127.0.0.1:443',
+    about: 'where the page is served; lan is every address of the LAN, none is nowhere',
+  },
+  '--http': {
+    argument: 'HOST:PORT,…',
+    fallback: 'lan:80,127.0.0.1:8080',
+    about: 'where plain HTTP leads to the page',
+  },
   '--only': {
     argument: 'SERVICE,…',
     fallback: '',
@@ -72,6 +92,12 @@ export function parseDaemonOptions(
     else given.set(name, value);
   }
   const value = (name: string): string => given.get(name) ?? DAEMON_FLAGS[name]?.fallback ?? '';
+  const listen = (name: string): readonly ListenOption[] => {
+    const parsed = value(name) === 'none' ? [] : value(name).split(',').map(listenOption);
+    if (parsed.includes(undefined)) faults.push(`${name} wants HOST:PORT, such as lan:443`);
+    return parsed.filter((one) => one !== undefined);
+  };
+  const [https, http] = [listen('--https'), listen('--http')];
   const only = value('--only')
     .split(',')
     .filter((name) => name !== '');
@@ -85,6 +111,16 @@ export function parseDaemonOptions(
     stateDir: value('--state-dir'),
     runDir: value('--run-dir'),
     ubusSocket: value('--ubus-socket'),
+    https,
+    http,
     only: only.length === 0 ? undefined : only.filter(isService),
   });
+}
+
+/** `lan:443`, `192.168.1.1:443` or `[fd00::1]:443`. */
+function listenOption(text: string): ListenOption | undefined {
+  const match = /^(lan|\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]):(\d{1,5})$/.exec(text.trim());
+  const port = Number(match?.[2]);
+  if (match === null || port < 1 || port > 65_535) return undefined;
+  return { host: (match[1] ?? '').replace(/^\[|\]$/g, ''), port };
 }

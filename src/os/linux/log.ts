@@ -26,6 +26,8 @@ export interface LogSink extends AsyncDisposable {
   /** Lines that could not be written, since start. */
   readonly dropped: number;
   setLevel(level: LogLevel): void;
+  /** Hears every line, as JSON, also one that could not be written. */
+  watch(heard: (line: string) => void): Disposable;
 }
 
 export const LOG_FILE = 'gatehouse.log';
@@ -33,6 +35,7 @@ export const LOG_FILE = 'gatehouse.log';
 export function openLog(options: LogOptions): LogSink {
   const file = new LogFile(options.directory, options.rotation ?? ROTATION);
   const { clock, terminal } = options;
+  const watchers = new Set<(line: string) => void>();
   const logger = pino(
     {
       level: options.level,
@@ -45,6 +48,7 @@ export function openLog(options: LogOptions): LogSink {
       write(line: string): void {
         file.write(line);
         terminal?.write(readable(line));
+        for (const heard of watchers) heard(line);
       },
     },
   );
@@ -55,6 +59,10 @@ export function openLog(options: LogOptions): LogSink {
     },
     setLevel(level) {
       logger.level = level;
+    },
+    watch(heard) {
+      watchers.add(heard);
+      return { [Symbol.dispose]: () => void watchers.delete(heard) };
     },
     async [Symbol.asyncDispose]() {
       file.close();

@@ -72,6 +72,14 @@ t.test("the daemon's arguments", async (t) => {
       stateDir: '/var/lib/gatehouse',
       runDir: '/run/gatehouse',
       ubusSocket: '/var/run/ubus/ubus.sock',
+      https: [
+        { host: 'lan', port: 443 },
+        { host: '127.0.0.1', port: 443 },
+      ],
+      http: [
+        { host: 'lan', port: 80 },
+        { host: '127.0.0.1', port: 8080 },
+      ],
       only: undefined,
     },
   });
@@ -79,6 +87,13 @@ t.test("the daemon's arguments", async (t) => {
     ok: true,
     value: { stateDir: '/s', runDir: '/r', only: ['network', 'firewall'] },
   });
+  t.match(parseDaemonOptions(['--https', '[fd00::1]:8443,10.0.0.1:443', '--http', 'none']), {
+    ok: true,
+    value: { https: [{ host: 'fd00::1', port: 8443 }, { host: '10.0.0.1' }], http: [] },
+  });
+  for (const odd of ['443', 'lan', 'lan:0', 'lan:70000', 'example.com:443', 'lan:443,']) {
+    t.match(parseDaemonOptions(['--https', odd]), { ok: false, error: [/HOST:PORT/] }, odd);
+  }
   t.match(parseDaemonOptions(['--nope', '--config', '/c', 'x']), {
     ok: false,
     error: [/"--nope"/, /unknown argument "x"/],
