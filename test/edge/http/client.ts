@@ -1,6 +1,7 @@
 /** A plain HTTPS client for tests: every header as told, nothing by itself. */
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { type Agent, request as httpsRequest } from 'node:https';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 
 export interface Asked {
   readonly port: number;
@@ -28,11 +29,16 @@ export function ask(asked: Asked): Promise<Answered> {
     ...{ port, host, path, method, headers },
     ...(asked.localAddress === undefined ? {} : { localAddress: asked.localAddress }),
   };
+  // Whom the Host header names is what is tested; the certificate is for where we connect to.
+  const secure = {
+    checkServerIdentity: (_name: string, certificate: PeerCertificate) =>
+      checkServerIdentity(host, certificate),
+  };
   return new Promise((resolve, reject) => {
     const request =
       ca === undefined
         ? httpRequest({ ...options, agent: false })
-        : httpsRequest({ ...options, ca, agent: asked.agent ?? false });
+        : httpsRequest({ ...options, ...secure, ca, agent: asked.agent ?? false });
     request.on('error', reject);
     request.on('response', (response) => {
       const chunks: Buffer[] = [];
