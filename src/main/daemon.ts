@@ -271,8 +271,13 @@ async function build(
       if (runs('dhcp-client')) dhcpClient.apply(wanted);
       return [];
     },
-    network: (wanted) =>
-      runs('network') ? network.apply(wanted).map((error) => error.message) : [],
+    network: (wanted) => {
+      if (!runs('network')) return [];
+      if (runs('firewall') && !firewall.stood) {
+        return ['no interface is brought up before the firewall stands'];
+      }
+      return network.apply(wanted).map((error) => error.message);
+    },
   };
   must(monitor.listen());
   const control = stack.use(

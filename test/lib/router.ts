@@ -35,6 +35,8 @@ export interface RouterOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Start it as root, on a machine that has a user `gatehouse`: it is to drop by itself. */
   readonly asRoot?: boolean;
+  /** A program that is there, but fails, for this daemon alone. */
+  readonly broken?: string;
 }
 
 interface Row {
@@ -104,14 +106,14 @@ export class Router implements AsyncDisposable {
     const node = process.execPath;
     const app = join(this.folder, 'app');
     mkdirSync(app, { recursive: true });
-    const { asRoot = false, env = {} } = this.#options;
+    const { asRoot = false, env = {}, broken } = this.#options;
     const passwd = join(this.folder, 'passwd');
     const users = readFileSync('/etc/passwd', 'utf8');
     writeFileSync(passwd, `${users}gatehouse:x:${UID}:${UID}::/:/bin/false\n`);
     // The checkout may lie where only its user may enter; the bind mounts are the daemon's alone.
     const script = `mount --bind "$1" "$2" && ${
       asRoot ? `mount --bind ${passwd} /etc/passwd && ` : ''
-    }shift 2 && cd / && exec env -i "$@"`;
+    }${broken === undefined ? '' : `mount --bind /bin/false ${broken} && `}shift 2 && cd / && exec env -i "$@"`;
     const ids = ['--reuid', `${UID}`, '--regid', `${UID}`, '--clear-groups', '--no-new-privs'];
     const caps = ['--inh-caps', CAPS, '--ambient-caps', CAPS, '--bounding-set', CAPS];
     const program = [

@@ -65,6 +65,11 @@ export class FirewallService implements AsyncDisposable {
     });
   }
 
+  /** True once the table has stood: nothing may be brought up before. */
+  get stood(): boolean {
+    return this.#applied !== undefined;
+  }
+
   get observed(): FirewallObserved {
     return {
       status: this.#reason !== undefined ? 'Error' : this.#applied ? 'Enabled' : 'Disabled',
