@@ -172,8 +172,8 @@ async function build(
   stack.use(dhcpClient);
   stack.use(monitor);
   stack.use(
-    net.subscribe(({ what }) => {
-      if (what !== 'link' && what !== 'resync') return;
+    net.subscribe((events) => {
+      if (!events.some(({ what }) => what === 'link' || what === 'resync')) return;
       dhcpClient.linksChanged();
       firewall.linksChanged();
     }),

@@ -175,7 +175,8 @@ export interface Net extends AsyncDisposable {
    * EADDRNOTAVAIL and ENODEV on delete count as done). The copy already holds them on return.
    */
   apply(changes: readonly NetChange[]): readonly (SystemError | undefined)[];
-  subscribe(listener: (event: NetEvent) => void): Disposable;
+  /** What a burst of notifications changed comes in one call, each row of it once. */
+  subscribe(listener: (events: readonly NetEvent[]) => void): Disposable;
 }
 
 // ---- processes -----------------------------------------------------------------------------
