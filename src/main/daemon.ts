@@ -110,7 +110,7 @@ async function build(
     must(await AuditTrail.open({ directory: auditDir, clock, log: auditLog })),
   );
 
-  const observed = new Observed<Observations>(log);
+  const observed = new Observed<Observations>(log, clock);
   const network = stack.use(
     new NetworkService({
       net,
