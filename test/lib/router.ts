@@ -23,6 +23,7 @@ import { type Namespaces, sh } from './netns.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The bundle where it is newer than the sources, as the launcher has it. */
 const ENTRY = sh(join(ROOT, 'scripts/entry')).trim();
+const FLAGS = sh(join(ROOT, 'scripts/node-flags')).trim().split(' ');
 /** As in the lab: a number that no account has. */
 const UID = 6767;
 const CAPS = '-all,+net_admin,+net_raw,+net_bind_service';
@@ -120,7 +121,8 @@ export class Router implements AsyncDisposable {
       'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
       ...(asRoot ? [] : ['setpriv', ...ids, ...caps]),
       ...['env', ...Object.entries(env).map(([key, value]) => `${key}=${value}`)],
-      ...[node.startsWith(ROOT) ? join(app, node.slice(ROOT.length)) : node, join(app, ENTRY)],
+      ...[node.startsWith(ROOT) ? join(app, node.slice(ROOT.length)) : node],
+      ...[...FLAGS, join(app, ENTRY)],
       ...['daemon', '--config', join(this.folder, 'config.json'), '--state-dir', this.stateDir],
       ...['--run-dir', this.runDir, '--ubus-socket', this.socket, ...extra],
     ];
