@@ -277,9 +277,6 @@ export interface Directories {
   link(target: string, path: string): Result<void, SystemError>;
 }
 
-/** Random numbers in [0, 1), not for secrets. */
-export type Random = () => number;
-
 // ---- the interface between whoever learns addresses and whoever sets them ------------------
 
 export interface PlannedRoute {

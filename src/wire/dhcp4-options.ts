@@ -79,9 +79,6 @@ export const DHCP4_OPTIONS: readonly OptionRow[] = [
 ];
 
 const BY_ENV = new Map(DHCP4_OPTIONS.flatMap((row) => (row.env ? [[row.env, row] as const] : [])));
-const BY_CODE = new Map(DHCP4_OPTIONS.map((row) => [row.code, row]));
-
-export const optionName = (code: number): string => BY_CODE.get(code)?.name ?? `Option ${code}`;
 
 /**
  * The option that one variable of udhcpc's hook carries, as its bytes on the wire. Undefined for a
