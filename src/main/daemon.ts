@@ -103,12 +103,14 @@ async function build(
   const processes = new LinuxProcesses(reactor);
   const taps = new LinuxPacketTaps(reactor);
   const net = stack.use(must(LinuxNet.open(reactor)));
-  const store = stack.use(must(await openStore(stateDir)));
   const auditLog = log.child({ room: 'audit' });
-  const auditDir = `${stateDir}/audit`;
-  const audit = stack.use(
-    must(await AuditTrail.open({ directory: auditDir, clock, log: auditLog })),
-  );
+  // The disk is slow in syncing the trail: the store is loaded and opened meanwhile.
+  const [trail, opened] = await Promise.all([
+    AuditTrail.open({ directory: `${stateDir}/audit`, clock, log: auditLog }),
+    openStore(stateDir),
+  ]);
+  const store = stack.use(must(opened));
+  const audit = stack.use(must(trail));
 
   const observed = new Observed<Observations>(log, clock);
   const network = stack.use(
@@ -223,6 +225,13 @@ async function build(
     }
   }
 
+  const runs = (name: ServiceName) => options.only?.includes(name) ?? true;
+  if (runs('dhcp-client')) {
+    // Nor is a lease of an earlier daemon missing in it.
+    dhcpClient.recover(model.compileAll().dhcpClient);
+    observed.publish('dhcpClient', dhcpClient.observed);
+  }
+
   const bus = stack.use(
     must(
       openBus({
@@ -260,7 +269,6 @@ async function build(
 
   // Closed before it is open: the firewall is there before any interface comes up. Leases of an
   // earlier daemon are taken up before the network is compared with what is wanted.
-  const runs = (name: ServiceName) => options.only?.includes(name) ?? true;
   const steps: Steps = {
     firewall: async (wanted) => {
       if (!runs('firewall')) return [];

@@ -25,8 +25,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { getSystemErrorName } from 'node:util';
-import { crc32 } from 'node:zlib';
 import type { RootDatabase } from 'lmdb';
+import { crc32 } from '../../base/crc32.ts';
 import { errorMessage, SystemError } from '../../base/errors.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { Store, StoreChange } from '../ports.ts';
