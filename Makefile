@@ -19,11 +19,11 @@ setup: ## Install and build what is missing (done by run and test, too)
 	@scripts/setup
 
 .PHONY: run
-run: setup build/gatehouse.mjs build/web/index.html ## Build the lab, start the router in it, show it at work [ISP=dnsmasq|kea]
+run: setup build/gatehouse.cjs build/web/index.html ## Build the lab, start the router in it, show it at work [ISP=dnsmasq|kea]
 	@scripts/run --isp $(ISP)
 
 .PHONY: test
-test: setup build/gatehouse.mjs build/web/index.html ## Run all tests; the last line counts them [T='test/wire/*.test.ts' runs just those]
+test: setup build/gatehouse.cjs build/web/index.html ## Run all tests; the last line counts them [T='test/wire/*.test.ts' runs just those]
 	@$(NODE) node scripts/test.ts $(T)
 
 .PHONY: check
@@ -34,7 +34,7 @@ check: setup ## What must hold before the tests: types, lint, rooms, dead export
 	@$(NODE) knip --no-progress
 
 .PHONY: bench
-bench: setup build/gatehouse.mjs ## One line for each comparison with a peer [BENCH=name]
+bench: setup build/gatehouse.cjs ## One line for each comparison with a peer [BENCH=name]
 	@$(NODE) node test/bench/run.ts $(BENCH)
 
 .PHONY: fuzz
@@ -42,9 +42,9 @@ fuzz: setup ## A million inputs for every codec [TARGET=name] [RUNS=n] [SEED=n]
 	@$(NODE) node test/fuzz/run.ts --runs $(or $(RUNS),1000000) $(if $(SEED),--seed $(SEED)) $(TARGET)
 
 .PHONY: build
-build: setup build/gatehouse.mjs build/web/index.html ## Bundle the daemon into build/gatehouse.mjs, build the page into build/web
+build: setup build/gatehouse.cjs build/web/index.html ## Bundle the daemon into build/gatehouse.cjs, build the page into build/web
 
-build/gatehouse.mjs: $(shell find src -name '*.ts' -not -path 'src/web/*') scripts/bundle.ts package-lock.json
+build/gatehouse.cjs: $(shell find src -name '*.ts' -not -path 'src/web/*') scripts/bundle.ts scripts/node-flags package-lock.json
 	@$(NODE) node scripts/bundle.ts $@
 
 build/web/index.html: $(shell find src/web -type f) scripts/build-web.ts scripts/vite.config.ts package-lock.json

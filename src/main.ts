@@ -66,13 +66,16 @@ async function main(args: readonly string[]): Promise<number> {
   if (args[0] === 'daemon' && !args.includes('--help') && !args.includes('-h')) {
     return daemon(args.slice(1));
   }
+  // `gatehouse get … | head` closes the pipe early: that ends the output, it is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
   const [{ runCli }, built] = await Promise.all([import('./edge/cli/program.ts'), environment()]);
   return runCli(args, built);
 }
 
-// `gatehouse get … | head` closes the pipe early: that ends the output, it is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+// No top-level await: the bundle is a script, which starts 8 ms sooner than a module.
+void main(process.argv.slice(2)).then((code) => {
+  process.exitCode = code;
 });
-process.exitCode = await main(process.argv.slice(2));

@@ -111,14 +111,16 @@ async function build(
   const processes = new LinuxProcesses(reactor);
   const taps = new LinuxPacketTaps(reactor);
   const net = stack.use(must(LinuxNet.open(reactor)));
-  const store = stack.use(must(await openStore(stateDir)));
   const auditLog = log.child({ room: 'audit' });
-  const auditDir = `${stateDir}/audit`;
-  const audit = stack.use(
-    must(await AuditTrail.open({ directory: auditDir, clock, log: auditLog })),
-  );
+  // The disk is slow in syncing the trail: the store is loaded and opened meanwhile.
+  const [trail, opened] = await Promise.all([
+    AuditTrail.open({ directory: `${stateDir}/audit`, clock, log: auditLog }),
+    openStore(stateDir),
+  ]);
+  const store = stack.use(must(opened));
+  const audit = stack.use(must(trail));
 
-  const observed = new Observed<Observations>(log);
+  const observed = new Observed<Observations>(log, clock);
   const network = stack.use(
     new NetworkService({
       net,
@@ -180,8 +182,8 @@ async function build(
   stack.use(dhcpClient);
   stack.use(monitor);
   stack.use(
-    net.subscribe(({ what }) => {
-      if (what !== 'link' && what !== 'resync') return;
+    net.subscribe((events) => {
+      if (!events.some(({ what }) => what === 'link' || what === 'resync')) return;
       dhcpClient.linksChanged();
       firewall.linksChanged();
     }),
@@ -251,6 +253,12 @@ async function build(
 
   // What was not confirmed is undone before anything of it is put into effect.
   await configuration.recover();
+  const runs = (name: ServiceName) => options.only?.includes(name) ?? true;
+  if (runs('dhcp-client')) {
+    // Nor is a lease of an earlier daemon missing in it.
+    dhcpClient.recover(model.compileAll().dhcpClient);
+    observed.publish('dhcpClient', dhcpClient.observed);
+  }
 
   const bus = stack.use(
     must(
@@ -294,7 +302,6 @@ async function build(
 
   // Closed before it is open: the firewall is there before any interface comes up. Leases of an
   // earlier daemon are taken up before the network is compared with what is wanted.
-  const runs = (name: ServiceName) => options.only?.includes(name) ?? true;
   const steps: Steps = {
     firewall: async (wanted) => {
       if (!runs('firewall')) return [];
@@ -305,8 +312,13 @@ async function build(
       if (runs('dhcp-client')) dhcpClient.apply(wanted);
       return [];
     },
-    network: (wanted) =>
-      runs('network') ? network.apply(wanted).map((error) => error.message) : [],
+    network: (wanted) => {
+      if (!runs('network')) return [];
+      if (runs('firewall') && !firewall.stood) {
+        return ['no interface is brought up before the firewall stands'];
+      }
+      return network.apply(wanted).map((error) => error.message);
+    },
   };
   must(monitor.listen());
   const control = stack.use(

@@ -135,8 +135,8 @@ class LanAddresses {
       this.#names = this.#model.compileAll().firewall.lan;
       again();
     });
-    const net = this.#net.subscribe(({ what }) => {
-      if (what !== 'route') again();
+    const net = this.#net.subscribe((events) => {
+      if (events.some(({ what }) => what !== 'route')) again();
     });
     return {
       [Symbol.dispose]: () => {

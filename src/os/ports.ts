@@ -175,7 +175,8 @@ export interface Net extends AsyncDisposable {
    * EADDRNOTAVAIL and ENODEV on delete count as done). The copy already holds them on return.
    */
   apply(changes: readonly NetChange[]): readonly (SystemError | undefined)[];
-  subscribe(listener: (event: NetEvent) => void): Disposable;
+  /** What a burst of notifications changed comes in one call, each row of it once. */
+  subscribe(listener: (events: readonly NetEvent[]) => void): Disposable;
 }
 
 // ---- processes -----------------------------------------------------------------------------
@@ -207,8 +208,11 @@ export interface Processes {
   spawn(file: string, args: readonly string[]): Result<ChildProcess, SystemError>;
   /** Takes over a process that an earlier daemon started, if it is still that one and still runs `file`. */
   adopt(identity: ProcessIdentity, file: string): ChildProcess | undefined;
-  /** Every process whose argument list holds `arg`, such as the path of our hook: strays of a lost daemon. */
-  findByArgument(arg: string): readonly ProcessIdentity[];
+  /**
+   * By argument, every process whose argument list holds it: the paths of our hooks find the strays
+   * of a lost daemon. One look at all processes, however many are asked for.
+   */
+  findByArguments(args: readonly string[]): ReadonlyMap<string, readonly ProcessIdentity[]>;
   /** Runs a short command to its end, with an empty environment and bounded output and time. */
   run(
     file: string,
@@ -394,9 +398,6 @@ export interface HttpListeners extends AsyncDisposable {
   useCertificate(material: TlsMaterial): Result<void, SystemError>;
   readonly counters: HttpCounters;
 }
-
-/** Random numbers in [0, 1), not for secrets. */
-export type Random = () => number;
 
 // ---- the interface between whoever learns addresses and whoever sets them ------------------
 

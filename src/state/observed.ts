@@ -3,6 +3,7 @@
  * something changed, after the burst that changed it, and read the newest values themselves: so
  * none can fall behind, and the last state always arrives.
  */
+import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 
 export interface ObservedChange<T> {
@@ -10,15 +11,25 @@ export interface ObservedChange<T> {
   readonly services: ReadonlySet<keyof T>;
 }
 
+/**
+ * A change after a quiet time is told at once, what follows it together: when thirty links come up,
+ * a listener that looks at all of them each time would do so some hundreds of times.
+ */
+const REST_MS = 20;
+
 export class Observed<T extends object> {
   readonly #log: Log;
+  readonly #clock: Clock | undefined;
+  #resting = false;
   #values: Partial<T> = {};
   #revision = 0;
   #changed = new Set<keyof T>();
   readonly #listeners = new Set<(change: ObservedChange<T>) => void>();
 
-  constructor(log: Log) {
+  /** Without a clock every turn of the event loop is told by itself. */
+  constructor(log: Log, clock?: Clock) {
     this.#log = log;
+    this.#clock = clock;
   }
 
   /** Grows by one with each `publish`; not durable. */
@@ -35,12 +46,12 @@ export class Observed<T extends object> {
     return this.#values[service];
   }
 
-  /** Replaces what `service` reports. Listeners run in a microtask, once for a burst. */
+  /** Replaces what `service` reports. Listeners run in a microtask, or when the rest after the last time is over. */
   publish<K extends keyof T>(service: K, value: T[K]): number {
     if (this.#values[service] === value) return this.#revision;
     this.#values = { ...this.#values, [service]: value };
     this.#revision += 1;
-    if (this.#changed.size === 0) queueMicrotask(() => this.#deliver());
+    if (this.#changed.size === 0 && !this.#resting) queueMicrotask(() => this.#deliver());
     this.#changed.add(service);
     return this.#revision;
   }
@@ -53,6 +64,7 @@ export class Observed<T extends object> {
   #deliver(): void {
     const services = this.#changed;
     this.#changed = new Set();
+    this.#rest();
     for (const listener of [...this.#listeners]) {
       try {
         listener({ revision: this.#revision, services });
@@ -61,5 +73,14 @@ export class Observed<T extends object> {
         this.#log.error({ err: cause }, 'a listener of observed state failed');
       }
     }
+  }
+
+  #rest(): void {
+    if (this.#clock === undefined) return;
+    this.#resting = true;
+    this.#clock.after(REST_MS, () => {
+      this.#resting = false;
+      if (this.#changed.size > 0) this.#deliver();
+    });
   }
 }

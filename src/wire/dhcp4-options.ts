@@ -79,9 +79,6 @@ export const DHCP4_OPTIONS: readonly OptionRow[] = [
 ];
 
 const BY_ENV = new Map(DHCP4_OPTIONS.flatMap((row) => (row.env ? [[row.env, row] as const] : [])));
-const BY_CODE = new Map(DHCP4_OPTIONS.map((row) => [row.code, row]));
-
-export const optionName = (code: number): string => BY_CODE.get(code)?.name ?? `Option ${code}`;
 
 /**
  * The option that one variable of udhcpc's hook carries, as its bytes on the wire. Undefined for a
@@ -266,7 +263,7 @@ export function readDomainSearch(bytes: Uint8Array, field: string): Result<reado
       if (length > 63 || cursor + 1 + length > bytes.length) {
         return decodeError('bad label', field, cursor);
       }
-      labels.push(readText(bytes.subarray(cursor + 1, cursor + 1 + length)));
+      labels.push(latin1Text(bytes, cursor + 1, cursor + 1 + length));
       cursor += 1 + length;
     }
     if (next < 0) return decodeError('too many labels', field, at);
@@ -276,11 +273,16 @@ export function readDomainSearch(bytes: Uint8Array, field: string): Result<reado
   return ok(names);
 }
 
-/** Bytes as Latin-1, one trailing NUL dropped (servers that count it are common). No charset is promised: check before use. */
+/** Bytes as Latin-1 without trailing NULs (RFC 2132 §2). No charset is promised: check before use. */
 export function readText(bytes: Uint8Array): string {
-  const end = bytes.at(-1) === 0 ? bytes.length - 1 : bytes.length;
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end--;
+  return latin1Text(bytes, 0, end);
+}
+
+function latin1Text(bytes: Uint8Array, start: number, end: number): string {
   let text = '';
-  for (let i = 0; i < end; i++) text += String.fromCharCode(bytes[i] ?? 0);
+  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i] ?? 0);
   return text;
 }
 

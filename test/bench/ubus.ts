@@ -2,7 +2,7 @@
  * Calls through the broker beside a plain two-hop relay in C (ubus/relay.c). The native rows have
  * the same C client and C service on both sides, so that only the broker differs; the TypeScript
  * rows have our client and our service too. 500 objects are registered throughout. The broker has
- * one core, the ends the other.
+ * one core, the ends the other. Each run begins with calls that do not count, on either side.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -64,8 +64,9 @@ function checkLease({ lease, remarks }: JudgedLease): void {
   }
   const keys = lease.routes.map((route) => `${route.destination}/${route.prefixLen}`);
   must(new Set(keys).size === keys.length, 'a destination twice');
-  must(lease.leaseSec >= 10 && lease.t2Sec <= lease.leaseSec, 'lease time, T2');
-  must(lease.t1Sec >= 1 && lease.t1Sec <= lease.t2Sec, 'T1');
+  const { t1Sec, t2Sec, leaseSec } = lease;
+  must(leaseSec >= 10 && t1Sec >= 1, 'times too short');
+  must(leaseSec === Infinity || (t1Sec < t2Sec && t2Sec < leaseSec), 'times out of order');
   must(lease.mtu === undefined || (lease.mtu >= 1280 && lease.mtu <= MAX_MTU), 'MTU');
   must(lease.dnsServers.every(isHostAddress) && resolversOf(lease).length <= 8, 'resolvers');
   const names = [...searchDomainsOf(lease), ...(lease.domain === undefined ? [] : [lease.domain])];

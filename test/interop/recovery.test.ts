@@ -52,7 +52,8 @@ t.test(
       const kept = Number(code.slice(1) || 0);
       if (kept < acknowledged) t.fail(`change ${acknowledged} was acknowledged, ${kept} is there`);
       acknowledged = kept;
-      await router.waitFor(`${CLIENT}IPAddress`, address, 3000);
+      const told = await router.value(`${CLIENT}IPAddress`);
+      if (told !== address) t.fail(`round ${round}: the first answers say ${told}`);
     }
     t.ok(acknowledged > ROUNDS, `${acknowledged} changes were acknowledged`);
     t.same(router.processes('udhcpc'), [pid], 'the same client all the time');
@@ -85,5 +86,25 @@ t.test(
     t.equal(now.value.bounding.length, 3);
     t.ok(now.value.noNewPrivileges);
     await router.waitFor(`${CLIENT}DHCPStatus`, 'Bound');
+  },
+);
+
+t.test(
+  'without a firewall no interface is brought up',
+  { skip: noNamespaces() ?? false },
+  async (t) => {
+    await using stack = new AsyncDisposableStack();
+    const spaces = stack.use(home('closed'));
+    for (const name of ['wan0', 'lan0']) spaces.exec('r', 'ip', 'link', 'set', name, 'down');
+    stack.use(await dnsmasq(spaces, 'isp', ...ISP_RANGE));
+    const router = stack.use(new Router(spaces, 'r', { broken: '/usr/sbin/nft' }));
+    await router.start();
+    await router.until('it is said', () => /before the firewall stands/.test(router.log));
+    const links = spaces.exec('r', 'ip', '-br', 'link');
+    t.match(links, /wan0\S*\s+DOWN/);
+    t.match(links, /lan0\S*\s+DOWN/);
+    t.equal(router.processes('udhcpc').length, 0);
+    const status = await router.call('gatehouse', 'status');
+    t.match(status['failing'], { firewall: [/nft/], network: [/firewall/] });
   },
 );

@@ -23,6 +23,7 @@ import { type Namespaces, sh } from './netns.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The bundle where it is newer than the sources, as the launcher has it. */
 const ENTRY = sh(join(ROOT, 'scripts/entry')).trim();
+const FLAGS = sh(join(ROOT, 'scripts/node-flags')).trim().split(' ');
 /** As in the lab: a number that no account has. */
 const UID = 6767;
 const CAPS = '-all,+net_admin,+net_raw,+net_bind_service';
@@ -35,6 +36,8 @@ export interface RouterOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Start it as root, on a machine that has a user `gatehouse`: it is to drop by itself. */
   readonly asRoot?: boolean;
+  /** A program that is there, but fails, for this daemon alone. */
+  readonly broken?: string;
 }
 
 interface Row {
@@ -104,21 +107,22 @@ export class Router implements AsyncDisposable {
     const node = process.execPath;
     const app = join(this.folder, 'app');
     mkdirSync(app, { recursive: true });
-    const { asRoot = false, env = {} } = this.#options;
+    const { asRoot = false, env = {}, broken } = this.#options;
     const passwd = join(this.folder, 'passwd');
     const users = readFileSync('/etc/passwd', 'utf8');
     writeFileSync(passwd, `${users}gatehouse:x:${UID}:${UID}::/:/bin/false\n`);
     // The checkout may lie where only its user may enter; the bind mounts are the daemon's alone.
     const script = `mount --bind "$1" "$2" && ${
       asRoot ? `mount --bind ${passwd} /etc/passwd && ` : ''
-    }shift 2 && cd / && exec env -i "$@"`;
+    }${broken === undefined ? '' : `mount --bind /bin/false ${broken} && `}shift 2 && cd / && exec env -i "$@"`;
     const ids = ['--reuid', `${UID}`, '--regid', `${UID}`, '--clear-groups', '--no-new-privs'];
     const caps = ['--inh-caps', CAPS, '--ambient-caps', CAPS, '--bounding-set', CAPS];
     const program = [
       'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
       ...(asRoot ? [] : ['setpriv', ...ids, ...caps]),
       ...['env', ...Object.entries(env).map(([key, value]) => `${key}=${value}`)],
-      ...[node.startsWith(ROOT) ? join(app, node.slice(ROOT.length)) : node, join(app, ENTRY)],
+      ...[node.startsWith(ROOT) ? join(app, node.slice(ROOT.length)) : node],
+      ...[...FLAGS, join(app, ENTRY)],
       ...['daemon', '--config', join(this.folder, 'config.json'), '--state-dir', this.stateDir],
       ...['--run-dir', this.runDir, '--ubus-socket', this.socket, ...extra],
     ];

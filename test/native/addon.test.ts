@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import { loadNative, Reactor } from '#src/os/linux/native.ts';
@@ -237,29 +236,3 @@ for (const leads of ['false', 'true']) {
     t.equal(fds(), before, 'no descriptor is left');
   });
 }
-
-t.test('with the sanitizers the same holds', async (t) => {
-  const addon = fileURLToPath(new URL('../../build/native-asan/gatehouse.node', import.meta.url));
-  if (!existsSync(addon)) return t.pass('not built (scripts/build-native --sanitize): 0 cases');
-  const runtime = await once(
-    spawn('g++', ['-print-file-name=libasan.so'], { stdio: ['ignore', 'pipe', 'inherit'] }).stdout,
-    'data',
-  );
-  for (const leads of ['false', 'true']) {
-    const script =
-      HEAD +
-      BUSY.replace('LEADS', leads)
-        .replaceAll('PATH', "'s'")
-        .replace('loadNative()', `loadNative('${addon}')`) +
-      'setTimeout(() => { for (const end of ends) { end.end(); end.close(); } child.exited.then(() => process.exit(5)); }, 20);';
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-      env: { LD_PRELOAD: String(runtime).trim(), ASAN_OPTIONS: 'detect_leaks=0' },
-      stdio: ['ignore', 'inherit', 'pipe'],
-      cwd: folder(t),
-    });
-    let said = '';
-    child.stderr.on('data', (d) => (said += d));
-    const [code] = await once(child, 'close');
-    t.same({ code, said }, { code: 5, said: '' });
-  }
-});

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { Observed } from '../../src/state/observed.ts';
+import { FakeClock } from '../lib/clock.ts';
 import { MemoryLog } from '../lib/log.ts';
 
 interface Services {
@@ -31,6 +32,30 @@ t.test('a burst is told once, with the last state', async (t) => {
   observed.publish('one', { n: 6 });
   await turn();
   t.equal(told.length, 2);
+});
+
+t.test('by the clock, bursts that follow each other closely are told together', async (t) => {
+  const clock = new FakeClock();
+  const observed = new Observed<Services>(new MemoryLog(), clock);
+  const told: unknown[] = [];
+  observed.subscribe(() => told.push(observed.get('one')?.n));
+  observed.publish('one', { n: 1 });
+  await turn();
+  t.same(told, [1], 'the first at once');
+  for (let n = 2; n <= 9; n++) {
+    observed.publish('one', { n });
+    await turn();
+  }
+  t.same(told, [1]);
+  clock.advance(20);
+  await turn();
+  t.same(told, [1, 9], 'then the last state');
+  clock.advance(20);
+  await turn();
+  t.equal(clock.pending, 0, 'no timer runs when nothing happens');
+  observed.publish('one', { n: 10 });
+  await turn();
+  t.same(told, [1, 9, 10]);
 });
 
 t.test('what a listener publishes comes next; a broken one harms nobody', async (t) => {

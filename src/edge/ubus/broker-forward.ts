@@ -39,6 +39,7 @@ export function forwardInvoke(
   // In front of the data lie only this frame's own head and frames that are done with.
   const patched =
     !gathered && mayPatch && methodAt < dataAt && dataAt - 4 >= headBytes && dataBytes > 0;
+  if (patched) output.release(); // of those frames, too
   const to = gathered ? output.batch : patched ? bytes : output.scratch(total);
   const at = gathered ? output.room(object.owner, total) : patched ? dataAt - 4 - headBytes : 0;
 

@@ -20,6 +20,7 @@ const DIRECT_BYTES = 16_384;
 /** Larger frames get a buffer of their own that is not kept. */
 const KEEP_BYTES = 262_144;
 const STATUS_BYTES = 20;
+const EMPTY = new Uint8Array(0);
 
 interface Monitor {
   readonly client: BrokerClient;
@@ -41,6 +42,11 @@ export class BrokerOutput {
   #scratch = new Uint8Array(0);
   #length = 0;
   #to: BrokerClient | undefined;
+  /** Who gets the large frame that waits in `pass`. */
+  #held: BrokerClient | undefined;
+  #heldBytes: Uint8Array = EMPTY;
+  #heldStart = 0;
+  #heldEnd = 0;
 
   get monitored(): boolean {
     return this.#monitors.length > 0;
@@ -48,6 +54,7 @@ export class BrokerOutput {
 
   /** Room for one frame of at most DIRECT_BYTES; not for use while `monitored`. */
   room(to: BrokerClient, bytes: number): number {
+    this.release();
     if (to !== this.#to || this.#length + bytes > BATCH_BYTES) {
       this.flush();
       this.#to = to;
@@ -68,20 +75,13 @@ export class BrokerOutput {
   }
 
   flush(): void {
+    this.release();
     const to = this.#to;
     if (to === undefined || this.#length === 0) return;
     const length = this.#length;
     this.#length = 0;
     this.#to = undefined;
-    if (to.closed) return;
-    this.writes++;
-    if (to.connection.write(this.batch.subarray(0, length))) return;
-    // Not all of it fits: each frame for itself, since a later small one may.
-    for (let at = 0; at < length; ) {
-      const end = at + HEADER_BYTES + (readU32(this.batch, at + HEADER_BYTES) & 0xffffff);
-      if (!to.connection.write(this.batch.subarray(at, end))) this.#drop(to, end - at);
-      at = end;
-    }
+    this.#write(to, this.batch, 0, length);
   }
 
   /** A writer at the first attribute of a new frame; `send` finishes it. */
@@ -108,6 +108,49 @@ export class BrokerOutput {
   frame(to: BrokerClient, bytes: Uint8Array, start: number, end: number): void {
     if (this.#monitors.length > 0) this.copyToMonitors(to, bytes, start, true);
     this.#append(to, bytes, start, end);
+  }
+
+  /**
+   * Sends a frame that lies in what was received. A large one waits for the next: the STATUS that
+   * follows its DATA in the same bytes leaves in the same write. Until `release` those bytes must stay.
+   */
+  pass(to: BrokerClient, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#monitors.length > 0) this.copyToMonitors(to, bytes, start, true);
+    if (this.#held === to && this.#heldBytes === bytes && this.#heldEnd === start) {
+      this.#heldEnd = end;
+      this.sent++;
+    } else if (end - start < DIRECT_BYTES) {
+      this.#append(to, bytes, start, end);
+    } else {
+      this.flush();
+      this.#held = to;
+      this.#heldBytes = bytes;
+      this.#heldStart = start;
+      this.#heldEnd = end;
+      this.sent++;
+    }
+  }
+
+  /** Writes what `pass` keeps waiting. */
+  release(): void {
+    const to = this.#held;
+    if (to === undefined) return;
+    const bytes = this.#heldBytes;
+    this.#held = undefined;
+    this.#heldBytes = EMPTY;
+    this.#write(to, bytes, this.#heldStart, this.#heldEnd);
+  }
+
+  #write(to: BrokerClient, bytes: Uint8Array, start: number, end: number): void {
+    if (to.closed) return;
+    this.writes++;
+    if (to.connection.write(bytes.subarray(start, end))) return;
+    // Not all of it fits: each frame for itself, since a later small one may.
+    for (let at = start; at < end; ) {
+      const next = at + HEADER_BYTES + (readU32(bytes, at + HEADER_BYTES) & 0xffffff);
+      if (!to.connection.write(bytes.subarray(at, next))) this.#drop(to, next - at);
+      at = next;
+    }
   }
 
   #append(to: BrokerClient, bytes: Uint8Array, start: number, end: number): void {

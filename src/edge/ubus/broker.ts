@@ -187,6 +187,8 @@ export class Broker {
     while (assembler.next()) {
       this.#received++;
       this.#message(client, assembler.bytes, assembler.start, assembler.end);
+      // The next frame may be gathered where this one lies.
+      if (assembler.bytes !== chunk) this.#output.release();
     }
     if (assembler.failed !== undefined && !client.closed) {
       this.#malformed++;
@@ -321,7 +323,7 @@ export class Broker {
     bytes[start + 5] = id >>> 16;
     bytes[start + 6] = id >>> 8;
     bytes[start + 7] = id;
-    this.#output.frame(caller, bytes, start, end);
+    this.#output.pass(caller, bytes, start, end);
   }
 
   #invoke(client: BrokerClient, bytes: Uint8Array, seq: number, peer: number): number {

@@ -5,7 +5,7 @@
  */
 import { type Backoff, backoff, delayMs, failed, healthy } from '../../base/backoff.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
-import { BugError, type SystemError } from '../../base/errors.ts';
+import type { SystemError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Result } from '../../base/result.ts';
 import type { UnixConnection, UnixHandlers } from '../../os/ports.ts';
@@ -21,6 +21,7 @@ import {
   writePrefix,
 } from '../../wire/ubus.ts';
 import { FrameAssembler } from '../../wire/ubus-stream.ts';
+import { MAX_WAITING, Waiting } from './waiting.ts';
 
 export interface LinkOptions {
   /** Opens a connection to the broker: `UnixSockets.connect` on its path, or `Broker.attach`. */
@@ -29,7 +30,7 @@ export interface LinkOptions {
   ) => Result<UnixConnection, SystemError>;
   readonly clock: Clock;
   readonly log: Log;
-  /** Requests that may wait for an answer at once; more are refused with `noMemory`. */
+  /** Requests that may wait for an answer at once, at most 4096; more are refused with `noMemory`. */
   readonly maxOutstanding?: number;
 }
 
@@ -50,17 +51,8 @@ export interface RequestOptions {
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const HELLO_TIMEOUT_MS = 5_000;
-/** Below the 65,535 that `seq` can tell apart. */
-const MAX_OUTSTANDING = 4096;
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
-
-interface Pending {
-  readonly peer: number;
-  readonly deadlineMs: number;
-  readonly data: ((attributes: FrameAttributes) => void) | undefined;
-  readonly settle: (status: number) => void;
-}
 
 export class UbusLink {
   readonly #options: LinkOptions;
@@ -68,7 +60,7 @@ export class UbusLink {
   readonly #attributes = new FrameAttributes();
   /** Room for an answer of full size and the status behind it. */
   readonly #writer = new BlobWriter(4096, MAX_BLOB_BYTES + 4096);
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Waiting();
   readonly #maxOutstanding: number;
   #assembler = new FrameAssembler();
   #connection: UnixConnection | undefined;
@@ -76,7 +68,6 @@ export class UbusLink {
   generation = 0;
   #online = false;
   #stopped = true;
-  #seq = 0;
   #backoff: Backoff = backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
   #retry: Timer | undefined;
   #deadline: Timer | undefined;
@@ -87,7 +78,7 @@ export class UbusLink {
   constructor(options: LinkOptions, sink: LinkSink) {
     this.#options = options;
     this.#sink = sink;
-    this.#maxOutstanding = Math.min(options.maxOutstanding ?? MAX_OUTSTANDING, 0xffff);
+    this.#maxOutstanding = Math.min(options.maxOutstanding ?? MAX_WAITING, MAX_WAITING);
   }
 
   get online(): boolean {
@@ -164,8 +155,8 @@ export class UbusLink {
     this.#deadline?.cancel();
     this.#deadline = undefined;
     this.#deadlineAtMs = Number.POSITIVE_INFINITY;
-    const waiting = [...this.#pending.values()];
-    this.#pending.clear();
+    const waiting = this.#pending.all();
+    for (const { seq } of waiting) this.#pending.delete(seq);
     const wasOnline = this.#online;
     this.#online = false;
     for (const pending of waiting) pending.settle(UBUS_STATUS.connectionFailed);
@@ -275,7 +266,7 @@ export class UbusLink {
     if (!this.#online) return Promise.resolve(UBUS_STATUS.connectionFailed);
     if (options.signal?.aborted) return Promise.resolve(UBUS_STATUS.unknownError);
     if (this.#pending.size >= this.#maxOutstanding) return Promise.resolve(UBUS_STATUS.noMemory);
-    const seq = this.#freeSeq();
+    const seq = this.#pending.freeSeq();
     const writer = this.begin();
     build(writer);
     this.finish(writer, 0, type, seq, peer);
@@ -296,18 +287,10 @@ export class UbusLink {
         };
       }
       // Before it is sent: a broker in this process may answer at once.
-      this.#pending.set(seq, { peer: peer >>> 0, deadlineMs, data, settle });
+      this.#pending.add({ seq, peer: peer >>> 0, deadlineMs, data, settle });
       this.#arm(deadlineMs);
       if (!this.flush(writer) && this.#pending.delete(seq)) settle(UBUS_STATUS.connectionFailed);
     });
-  }
-
-  #freeSeq(): number {
-    for (let tries = 0; tries <= 0xffff; tries++) {
-      this.#seq = this.#seq === 0xffff ? 1 : this.#seq + 1;
-      if (!this.#pending.has(this.#seq)) return this.#seq;
-    }
-    throw new BugError('no seq is free below the bound on requests');
   }
 
   /** One timer for all requests: the earliest deadline. */
@@ -323,10 +306,10 @@ export class UbusLink {
     const nowMs = this.#options.clock.monoMs();
     this.#deadlineAtMs = Number.POSITIVE_INFINITY;
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const [seq, pending] of [...this.#pending]) {
+    for (const pending of this.#pending.all()) {
       if (pending.deadlineMs > nowMs) {
         nextMs = Math.min(nextMs, pending.deadlineMs);
-      } else if (this.#pending.delete(seq)) {
+      } else if (this.#pending.delete(pending.seq)) {
         pending.settle(UBUS_STATUS.timeout);
       }
     }

@@ -3,7 +3,7 @@
  * acknowledged, in files of their own, with the chain going on over restarts and rotation.
  */
 import { hash } from 'node:crypto';
-import { constants, readFileSync } from 'node:fs';
+import { constants, existsSync, readFileSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import {
@@ -41,6 +41,8 @@ export function* auditFiles(directory: string, maxFiles = ROTATION.maxFiles): It
 
 /** The lines of a file that end in a newline; undefined when there is no such file. */
 function wholeLines(path: string): string[] | undefined {
+  // Most often there is none, and Node takes 5 ms to make its first error.
+  if (!existsSync(path)) return undefined;
   try {
     return readFileSync(path, 'utf8').split('\n').slice(0, -1);
   } catch (error) {

@@ -62,7 +62,7 @@ export class LinuxNet implements Net, Sink {
   readonly #requests: number;
   readonly #monitor: number;
   readonly #buffer = new Uint8Array(DATAGRAM_BYTES);
-  readonly #listeners = new Set<(event: NetEvent) => void>();
+  readonly #listeners = new Set<(events: readonly NetEvent[]) => void>();
   readonly #copy = new NetCopy();
   #pending = new Map<string, NetEvent>();
   #sequence = 0;
@@ -130,8 +130,8 @@ export class LinuxNet implements Net, Sink {
     return outcomes;
   }
 
-  subscribe(listener: (event: NetEvent) => void): Disposable {
-    const own = (event: NetEvent): void => listener(event);
+  subscribe(listener: (events: readonly NetEvent[]) => void): Disposable {
+    const own = (events: readonly NetEvent[]): void => listener(events);
     this.#listeners.add(own);
     return { [Symbol.dispose]: () => this.#listeners.delete(own) };
   }
@@ -310,12 +310,10 @@ export class LinuxNet implements Net, Sink {
   }
 
   #emit(): void {
-    const events = this.#pending;
-    if (events.size === 0 || this.#closed) return;
+    if (this.#pending.size === 0 || this.#closed) return;
+    const events = [...this.#pending.values()];
     this.#pending = new Map();
-    for (const event of events.values()) {
-      for (const listener of [...this.#listeners]) listener(event);
-    }
+    for (const listener of [...this.#listeners]) listener(events);
   }
 }
 

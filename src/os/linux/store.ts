@@ -23,11 +23,10 @@ import {
   statfsSync,
   writeFileSync,
 } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { getSystemErrorName } from 'node:util';
-import { crc32 } from 'node:zlib';
 import type { RootDatabase } from 'lmdb';
+import { crc32 } from '../../base/crc32.ts';
 import { errorMessage, SystemError } from '../../base/errors.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { Store, StoreChange } from '../ports.ts';
@@ -92,8 +91,7 @@ export async function openStore(directory: string): Promise<Result<OpenedStore, 
     if (!existsSync(path) || !existsSync(`${path}-lock`)) probeSpace(`${path}.probe`);
     // LMDB itself would make them readable for everybody; it takes empty files for new ones.
     for (const file of [path, `${path}-lock`]) closeSync(openSync(file, 'a', 0o600));
-    // Its CommonJS build is one file: 10 ms and 3 MB less than the import of its modules.
-    const lmdb: Lmdb = createRequire(import.meta.url)('lmdb');
+    const lmdb: Lmdb = await import('lmdb');
     const opened = open(lmdb, path);
     return opened.ok ? ok(new LmdbStore(lmdb, path, opened.value, setAside)) : opened;
   } catch (thrown) {

@@ -102,16 +102,15 @@ export class Client {
   }
 
   /**
-   * Takes up what an earlier daemon left: its lease, and the one process that serves it with the
-   * arguments wanted today. Other processes with this hook are strays and are ended.
+   * Takes up what an earlier daemon left: its lease, and of the processes that are `running` with
+   * this hook the one that serves it with the arguments wanted today. The others are ended.
    */
-  recover(record: ClientRecord | undefined): void {
-    const { clock, bootId, processes, hook, udhcpc } = this.#deps;
+  recover(record: ClientRecord | undefined, running: readonly ProcessIdentity[]): void {
+    const { clock, bootId, processes, udhcpc } = this.#deps;
     this.#lastAddress = record?.lastAddress;
     this.#formerPid = record?.process?.pid;
     this.#askedAtMs = record?.bootId === bootId ? record.askedAtMs : undefined;
     const lease = record === undefined ? undefined : validLease(record, bootId, clock.boottimeMs());
-    const running = processes.findByArgument(hook);
     const same = (p: ProcessIdentity) =>
       p.pid === record?.process?.pid && p.startTicks === record.process.startTicks;
     const chosen = this.#wantedArguments() && (running.find(same) ?? running[0]);

@@ -237,10 +237,17 @@ function chooseRoutes(
   const asked = classless ?? [...classful(read('ips', 33) ?? []), ...defaultVia(routers)];
   if (asked.length > MAX_ROUTES) remarks.push(`only the first ${MAX_ROUTES} routes are used`);
   const routes = new Map<string, PlannedRoute>();
-  for (const { destination, prefixLen, gateway } of asked.slice(0, MAX_ROUTES)) {
+  const used = asked.slice(0, MAX_ROUTES);
+  // A router may stand in another subnet of the link, which a route without one names (RFC 3442).
+  const onLink = used.flatMap(({ destination: address, prefixLen, gateway }) =>
+    gateway === 0 && destinationFault({ address, prefixLen }, foreign) === undefined
+      ? [{ address, prefixLen }]
+      : [],
+  );
+  for (const { destination, prefixLen, gateway } of used) {
     const to: Ipv4Prefix = { address: destination, prefixLen };
     const text = formatPrefix(to);
-    const wrong = routeFault(to, gateway, subnet, foreign);
+    const wrong = destinationFault(to, foreign) ?? gatewayFault(gateway, subnet, onLink);
     if (wrong !== undefined) {
       remarks.push(`route to ${text} via ${formatIpv4(gateway)} refused: ${wrong}`);
     } else if (!routes.has(text)) {
@@ -254,25 +261,27 @@ function chooseRoutes(
   return [...routes.values()];
 }
 
-function routeFault(
-  to: Ipv4Prefix,
+function destinationFault(to: Ipv4Prefix, foreign: readonly Ipv4Prefix[]): string | undefined {
+  if (to.prefixLen === 0) return undefined;
+  const top = networkOf(to) >>> 24;
+  if (top === 127 || top >= 224 || top === 0) return 'not a destination of unicast';
+  // A wider route does no harm: the connected one of the LAN is longer.
+  const over = foreign.find((lan) => lan.prefixLen <= to.prefixLen && overlaps(lan, to));
+  return over === undefined ? undefined : `it lies in ${formatPrefix(over)} of another interface`;
+}
+
+function gatewayFault(
   gateway: Ipv4,
   subnet: Ipv4Prefix,
-  foreign: readonly Ipv4Prefix[],
+  onLink: readonly Ipv4Prefix[],
 ): string | undefined {
-  if (to.prefixLen > 0) {
-    const top = networkOf(to) >>> 24;
-    if (top === 127 || top >= 224 || top === 0) return 'not a destination of unicast';
-    // A wider route does no harm: the connected one of the LAN is longer.
-    const over = foreign.find((lan) => lan.prefixLen <= to.prefixLen && overlaps(lan, to));
-    if (over !== undefined) return `it lies in ${formatPrefix(over)} of another interface`;
-  }
   if (gateway === 0) return undefined;
   if (gateway === subnet.address) return 'the gateway is this host';
   if (!isHostAddress(gateway)) return 'the gateway is no host address';
-  if (subnet.prefixLen < 31 && !contains(subnet, gateway))
-    return 'the gateway is outside the subnet';
-  return undefined;
+  if (subnet.prefixLen >= 31) return undefined;
+  return [subnet, ...onLink].some((prefix) => contains(prefix, gateway))
+    ? undefined
+    : 'the gateway is outside the subnet';
 }
 
 /** Option 33: pairs of destination and router, the mask by class; a default route is not allowed (RFC 2132 §5.8). */
@@ -325,10 +334,13 @@ function timesOf(
     leaseSec = MIN_LEASE_SEC;
   }
   const t2 = read('u32', 59);
-  const t2Sec = t2 !== undefined && t2 > 0 && t2 < leaseSec ? t2 : Math.floor(leaseSec * 0.875);
+  const t2Sec = t2 !== undefined && t2 > 1 && t2 < leaseSec ? t2 : Math.floor(leaseSec * 0.875);
   const t1 = read('u32', 58);
-  const t1Sec = t1 !== undefined && t1 > 0 && t1 < t2Sec ? t1 : Math.floor(leaseSec / 2);
-  return { leaseSec, t1Sec: Math.min(t1Sec, t2Sec), t2Sec };
+  if (t1 !== undefined && t1 > 0 && t1 < t2Sec) return { leaseSec, t1Sec: t1, t2Sec };
+  // Half of the lease, or where T2 comes before that, the same share of T2 (RFC 2131 §4.4.5).
+  const half = Math.floor(leaseSec / 2);
+  const share = Math.max(1, Math.floor((t2Sec * 4) / 7));
+  return { leaseSec, t1Sec: half < t2Sec ? half : share, t2Sec };
 }
 
 /** Letters, digits, hyphen and underscore in labels, 253 characters in all; anything else could forge lines of resolv.conf. */

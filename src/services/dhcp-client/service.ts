@@ -28,6 +28,7 @@ export class DhcpClientService implements AsyncDisposable {
   readonly #leaving = new Map<string, Promise<void>>();
   #wanted: ReadonlyMap<string, ClientConfig> = new Map();
   #reporting = false;
+  #applied = false;
   #closed = false;
 
   constructor(deps: DhcpClientDeps) {
@@ -35,28 +36,39 @@ export class DhcpClientService implements AsyncDisposable {
   }
 
   /**
-   * Makes `config` the whole truth. The first call also takes up leases and processes that an
-   * earlier daemon left, so it must come before anything removes addresses that nobody asked for.
+   * Takes up leases and processes that an earlier daemon left for the clients of `config`, and
+   * starts nothing: what is `observed` is true from then on. It must come before anything removes
+   * addresses that nobody asked for. `apply` does the same for clients that are new to it.
    */
+  recover({ clients }: DhcpClientConfig): void {
+    const fresh = clients.filter(({ id }) => !this.#clients.has(id) && !this.#leaving.has(id));
+    const { hookDir, processes } = this.#deps;
+    const running = processes.findByArguments(fresh.map(({ id }) => `${hookDir}/${id}`));
+    for (const config of fresh) this.#recover(config, running.get(`${hookDir}/${config.id}`) ?? []);
+  }
+
+  /** Makes `config` the whole truth. */
   apply(config: DhcpClientConfig): void {
     const wanted = new Map(config.clients.map((client) => [client.id, client]));
     this.#wanted = wanted;
+    this.#applied = true;
     for (const [id, client] of this.#clients) {
       const next = wanted.get(id);
       // On another interface it is another client: the old one gives its lease back first.
       if (next === undefined || next.ifName !== client.config.ifName) this.#remove(id, client);
     }
+    this.recover(config);
     for (const next of config.clients) {
       const client = this.#clients.get(next.id);
-      const leaving = this.#leaving.get(next.id);
       if (client !== undefined) client.configure(next);
-      else if (leaving === undefined) this.#start(next);
-      else void leaving.then(() => this.#returned(next.id));
+      else void this.#leaving.get(next.id)?.then(() => this.#returned(next.id));
     }
     this.#changed();
   }
 
   linksChanged(): void {
+    // What was recovered is not started before it is applied.
+    if (!this.#applied) return;
     for (const client of this.#clients.values()) client.linkChanged();
   }
 
@@ -83,7 +95,7 @@ export class DhcpClientService implements AsyncDisposable {
     this.#clients.clear();
   }
 
-  #start(config: ClientConfig): void {
+  #recover(config: ClientConfig, running: readonly ProcessIdentity[]): void {
     const { store, hookDir, log } = this.#deps;
     const key = `${KEY}${config.id}`;
     const linked = this.#deps.linkHook(config.id);
@@ -104,14 +116,15 @@ export class DhcpClientService implements AsyncDisposable {
       log.warn({ key, field: record.error.field }, `stored lease ignored: ${record.error.message}`);
     }
     const usable = record?.ok === true && record.value.ifName === (config.ifName ?? '');
-    client.recover(usable ? record.value : undefined);
-    client.configure(config);
+    client.recover(usable ? record.value : undefined, running);
   }
 
   /** The old client of this id is gone; by now the configuration may have changed again. */
   #returned(id: string): void {
     const next = this.#wanted.get(id);
-    if (next !== undefined && !this.#clients.has(id) && !this.#closed) this.#start(next);
+    if (next === undefined || this.#clients.has(id) || this.#closed) return;
+    this.recover({ clients: [next] });
+    this.#clients.get(id)?.configure(next);
   }
 
   #remove(id: string, client: Client): void {

@@ -18,6 +18,8 @@ export interface FirewallDeps {
 }
 
 const NFT_TIMEOUT_MS = 10_000;
+/** nft ran and did not take the text. */
+const REFUSED = 'ENFT';
 /** Someone who keeps changing the table gets it back at most this often. */
 const SETTLE_MS = 200;
 
@@ -30,6 +32,8 @@ export class FirewallService implements AsyncDisposable {
   #marked = '';
   /** What nft listed after our own write, counters left out: what a foreign change is told by. */
   #listed: string | undefined;
+  /** That listing while it is under way: nobody waits for it but the next nft. */
+  #listing: Promise<void> | undefined;
   #applied: FirewallConfig | undefined;
   #reason: string | undefined;
   #restored = 0;
@@ -65,6 +69,11 @@ export class FirewallService implements AsyncDisposable {
     });
   }
 
+  /** True once the table has stood: nothing may be brought up before. */
+  get stood(): boolean {
+    return this.#applied !== undefined;
+  }
+
   get observed(): FirewallObserved {
     return {
       status: this.#reason !== undefined ? 'Error' : this.#applied ? 'Enabled' : 'Disabled',
@@ -80,6 +89,7 @@ export class FirewallService implements AsyncDisposable {
     this.#retry?.cancel();
     this.#settle?.cancel();
     await this.#running;
+    await this.#listing;
   }
 
   async #drain(): Promise<Result<void, SystemError>> {
@@ -93,11 +103,20 @@ export class FirewallService implements AsyncDisposable {
   }
 
   async #write(config: FirewallConfig): Promise<Result<void, SystemError>> {
+    await this.#listing;
+    const table = renderTable(config);
     const marks = this.#marksText(config);
-    const table = await this.#nft(renderTable(config));
-    const marked = marks === this.#marked ? ok(undefined) : await this.#nft(marks);
-    if (marked.ok) this.#marked = marks;
-    const result = table.ok ? marked : table;
+    const withMarks = marks !== this.#marked;
+    let result = await this.#nft(withMarks ? table + marks : table);
+    let stands = result.ok;
+    if (result.ok) {
+      this.#marked = marks;
+    } else if (withMarks && result.error.code === REFUSED) {
+      // Marks that cannot be set must not cost the table.
+      const alone = await this.#nft(table);
+      stands = alone.ok;
+      if (!alone.ok) result = alone;
+    }
     this.#retry?.cancel();
     if (result.ok) {
       this.#backoff = healthy(this.#backoff);
@@ -110,9 +129,12 @@ export class FirewallService implements AsyncDisposable {
         if (this.#wanted !== undefined) void this.apply(this.#wanted);
       });
     }
-    if (table.ok) {
+    if (stands) {
       this.#applied = config;
-      this.#listed = await this.#list();
+      this.#listing = this.#list().then((listed) => {
+        this.#listed = listed;
+        this.#listing = undefined;
+      });
     }
     this.#deps.report(this.observed);
     return result;
@@ -120,9 +142,12 @@ export class FirewallService implements AsyncDisposable {
 
   async #verify(): Promise<void> {
     await this.#running;
+    await this.#listing;
     const config = this.#wanted;
     if (config === undefined || (await this.#list()) === this.#listed) return;
     this.#restored++;
+    // `flush ruleset` takes the marks as well.
+    this.#marked = '';
     this.#deps.log.warn({}, 'table inet gatehouse was changed by someone else: putting it back');
     await this.apply(config);
   }
@@ -145,7 +170,7 @@ export class FirewallService implements AsyncDisposable {
     if (run.value.code === 0) return ok(undefined);
     const [line = 'nft failed'] = run.value.stderr.split('\n');
     return err(
-      new SystemError(`nft: ${line}`, 'ENFT', {
+      new SystemError(`nft: ${line}`, REFUSED, {
         remedy: 'the kernel needs nf_tables with inet, nat and masquerade',
       }),
     );

@@ -71,7 +71,9 @@ export function layer3Changes(desired: Desired, actual: Actual): readonly NetCha
   const presentRoutes = new Map<string, Route[]>();
   for (const route of actual.routes()) {
     const key = routeKey(route);
-    presentRoutes.set(key, [...(presentRoutes.get(key) ?? []), route]);
+    const same = presentRoutes.get(key);
+    if (same === undefined) presentRoutes.set(key, [route]);
+    else same.push(route);
   }
   for (const [key, route] of wantedRoutes) {
     const same = presentRoutes.get(key)?.some((other) => sameRoute(route, other));

@@ -2,7 +2,15 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import type { SystemError } from '../../base/errors.ts';
 import { formatIpv4, formatPrefix, type Ipv4Prefix } from '../../base/ip.ts';
 import type { Log } from '../../base/log.ts';
-import type { AddressPlan, AddressPlanner, Files, Net, NetChange } from '../../os/ports.ts';
+import type {
+  Address,
+  AddressPlan,
+  AddressPlanner,
+  Files,
+  Net,
+  NetChange,
+  Route,
+} from '../../os/ports.ts';
 import type { NetworkConfig, NetworkObserved } from './config.ts';
 import { type Desired, desire } from './desired.ts';
 import { layer3Changes, linkChanges } from './reconcile.ts';
@@ -40,8 +48,6 @@ export class NetworkService implements AddressPlanner, AsyncDisposable {
   #restored = 0;
   #restoredRecently = 0;
   #working = false;
-  /** Keys of the addresses and routes that stood after the last pass. */
-  #standing: ReadonlySet<string> = new Set();
   #errors = new Map<string, string>();
   #quiet: Timer | undefined;
   #reporting: Timer | undefined;
@@ -87,6 +93,9 @@ export class NetworkService implements AddressPlanner, AsyncDisposable {
     const { net, clock } = this.#deps;
     const nameOf = new Map(net.links().map((link) => [link.ifIndex, link.name]));
     const desired = this.#desired;
+    const owners = new Map<string, string>();
+    for (const { owner, value } of desired?.addresses ?? []) owners.set(addressKey(value), owner);
+    for (const { owner, value } of desired?.routes ?? []) owners.set(routeKey(value), owner);
     return {
       links: net.links().map((link) => {
         const seen = this.#changedAtMs.get(link.ifIndex);
@@ -95,14 +104,11 @@ export class NetworkService implements AddressPlanner, AsyncDisposable {
         this.#changedAtMs.set(link.ifIndex, { oper: link.operState, atMs });
         return { ...link, changedAtMs: atMs };
       }),
-      addresses: net.addresses().map(({ ifIndex, address, prefixLen }) => ({
-        ifName: nameOf.get(ifIndex) ?? '',
-        address,
-        prefixLen,
-        owner: desired?.addresses.find(
-          ({ value }) =>
-            value.ifIndex === ifIndex && value.address === address && value.prefixLen === prefixLen,
-        )?.owner,
+      addresses: net.addresses().map((row) => ({
+        ifName: nameOf.get(row.ifIndex) ?? '',
+        address: row.address,
+        prefixLen: row.prefixLen,
+        owner: owners.get(addressKey(row)),
       })),
       routes: net.routes().map((route) => ({
         type: route.type,
@@ -112,13 +118,7 @@ export class NetworkService implements AddressPlanner, AsyncDisposable {
         ifName: route.ifIndex === undefined ? undefined : nameOf.get(route.ifIndex),
         metric: route.metric,
         protocol: route.protocol,
-        owner: desired?.routes.find(
-          ({ value }) =>
-            value.destination === route.destination &&
-            value.prefixLen === route.prefixLen &&
-            value.metric === route.metric &&
-            value.gateway === route.gateway,
-        )?.owner,
+        owner: owners.get(routeKey(route)),
       })),
       resolvers: desired?.resolvers ?? [],
       searchDomains: desired?.searchDomains ?? [],
@@ -163,7 +163,6 @@ export class NetworkService implements AddressPlanner, AsyncDisposable {
       }
       errors.push(...this.#carryOut(layer3Changes(desired, net), desired));
       this.#desired = desired;
-      this.#standing = standing(desired);
     } finally {
       this.#working = false;
     }
@@ -172,9 +171,12 @@ export class NetworkService implements AddressPlanner, AsyncDisposable {
   }
 
   #carryOut(changes: readonly NetChange[], desired: Desired): SystemError[] {
-    const again = changes.filter((change) => this.#standing.has(keyOf(change)));
+    if (changes.length === 0) return [];
+    // What the last pass wanted stood after it.
+    const stood = standing(this.#desired);
+    const again = changes.filter((change) => stood.has(keyOf(change)));
     if (again.length > 0) this.#putBack(again);
-    const results = changes.length === 0 ? [] : this.#deps.net.apply(changes);
+    const results = this.#deps.net.apply(changes);
     return changes.flatMap((change, i) => {
       const error = results[i];
       if (error === undefined) return [];
@@ -245,10 +247,17 @@ function ownerOf(change: NetChange, desired: Desired): string | undefined {
   return undefined;
 }
 
-const standing = (desired: Desired): ReadonlySet<string> =>
+const addressKey = ({ ifIndex, address, prefixLen }: Address): string =>
+  `${ifIndex}/${address}/${prefixLen}`;
+
+const routeKey = ({ destination, prefixLen, metric, gateway }: Route): string =>
+  `${destination}/${prefixLen}/${metric}/${gateway ?? ''}`;
+
+/** Keys of what was wanted at layer 3. */
+const standing = (desired: Desired | undefined): ReadonlySet<string> =>
   new Set([
-    ...desired.addresses.map(({ value }) => keyOf({ op: 'address.add', address: value })),
-    ...desired.routes.map(({ value }) => keyOf({ op: 'route.replace', route: value })),
+    ...(desired?.addresses ?? []).map(({ value }) => keyOf({ op: 'address.add', address: value })),
+    ...(desired?.routes ?? []).map(({ value }) => keyOf({ op: 'route.replace', route: value })),
   ]);
 
 /** Tells one change from another, for the log as well. */

@@ -80,8 +80,9 @@ const routeOf = (ifIndex: number | undefined, over: Partial<Route>): Route => ({
 /** The next event that `want` accepts. */
 function heard(net: LinuxNet, want: (event: NetEvent) => boolean): Promise<NetEvent> {
   const { promise, resolve } = Promise.withResolvers<NetEvent>();
-  const subscription = net.subscribe((event) => {
-    if (!want(event)) return;
+  const subscription = net.subscribe((events) => {
+    const event = events.find(want);
+    if (event === undefined) return;
     subscription[Symbol.dispose]();
     resolve(event);
   });

@@ -95,7 +95,10 @@ t.test('adoption: only of the very process, that still runs the program', async 
   const { processes } = open(t);
   const stranger = spawn('/bin/sleep', ['1000'], { stdio: 'ignore' });
   const pid = stranger.pid ?? 0;
-  const identity = processes.findByArgument('1000').find((p) => p.pid === pid);
+  const identity = processes
+    .findByArguments(['1000'])
+    .get('1000')
+    ?.find((p) => p.pid === pid);
   if (identity === undefined) throw new Error('not found');
   const reused = { pid, startTicks: identity.startTicks - 1 };
   t.equal(processes.adopt(reused, '/bin/sleep'), undefined, 'the number is another’s now');
@@ -114,7 +117,7 @@ t.test('adoption: only of the very process, that still runs the program', async 
 t.test('strays are found by an argument', async (t) => {
   const { processes, dir } = open(t);
   const hook = join(dir, 'hook');
-  t.same(processes.findByArgument(hook), []);
+  t.same([...processes.findByArguments([hook])], [[hook, []]]);
   writeFileSync(hook, '');
   const strays = [1, 2].map(() => started(processes.spawn('/usr/bin/tail', ['-f', hook])));
   const other = started(processes.spawn('/usr/bin/tail', ['-f', `${hook}`, `${dir}/other`]));
@@ -124,14 +127,17 @@ t.test('strays are found by an argument', async (t) => {
     while (processes.argumentsOf(c.identity).length === 0) await new Promise(setImmediate);
   }
   const byPid = (list: readonly { pid: number }[]) => list.map((p) => p.pid).sort();
+  const found = processes.findByArguments([hook, '/dev/null', `${hook}3`]);
   t.same(
-    byPid(processes.findByArgument(hook)),
+    byPid(found.get(hook) ?? []),
     byPid([...strays, other].map((c) => c.identity)),
     'whole arguments only',
   );
+  t.ok(found.get('/dev/null')?.some((p) => p.pid === near.identity.pid));
+  t.same(found.get(`${hook}3`), []);
   for (const c of all) c.signal('SIGKILL');
   await Promise.all(all.map((c) => c.exited));
-  t.same(processes.findByArgument(hook), []);
+  t.same([...processes.findByArguments([hook])], [[hook, []]]);
 });
 
 t.test('a child survives the kill of its daemon', async (t) => {

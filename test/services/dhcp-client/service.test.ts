@@ -92,7 +92,8 @@ class World {
         return ok(child);
       },
       adopt: (identity) => this.running.find((child) => child.identity.pid === identity.pid),
-      findByArgument: () => this.running.map((child) => child.identity),
+      findByArguments: (args) =>
+        new Map(args.map((arg) => [arg, this.running.map((child) => child.identity)])),
     };
     const taps: PacketTaps = {
       open: (_index, _filter, received) => {
@@ -365,6 +366,27 @@ t.test('an ACK that the hook is silent about is taken from the wire after a seco
   );
   await service[Symbol.asyncDispose]();
 });
+
+t.test(
+  'what is recovered is told at once, and nothing is started before it is applied',
+  async (t) => {
+    const world = new World();
+    const first = world.service();
+    first.apply({ clients: [CONFIG] });
+    await world.bound(first);
+    await first[Symbol.asyncDispose]();
+    world.children.length = 0;
+    const second = world.service();
+    second.recover({ clients: [CONFIG] });
+    t.equal(second.observed.clients[0]?.lease?.leaseSec, 100);
+    t.equal(world.address, '198.51.100.20');
+    second.linksChanged();
+    t.equal(world.children.length, 0);
+    second.apply({ clients: [CONFIG] });
+    t.equal(world.children.length, 1);
+    await second[Symbol.asyncDispose]();
+  },
+);
 
 t.test(
   'a restarted daemon adopts the running client and its lease: no signal, no removal',

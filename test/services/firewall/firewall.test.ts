@@ -49,6 +49,7 @@ class Nft implements Pick<Processes, 'run'> {
   readonly inputs: string[] = [];
   listed = 'table';
   failing = false;
+  refusesMarks = false;
 
   async run(
     _file: string,
@@ -57,6 +58,9 @@ class Nft implements Pick<Processes, 'run'> {
   ): Promise<Result<RunResult, SystemError>> {
     if (stdin === undefined) return ok({ code: 0, stdout: this.listed, stderr: args.join(' ') });
     if (this.failing) return err(new SystemError('cannot run nft', 'ENOENT'));
+    if (this.refusesMarks && stdin.includes('netdev')) {
+      return ok({ code: 1, stdout: '', stderr: 'no such device\n' });
+    }
     this.inputs.push(stdin);
     this.listed = 'table';
     return ok({ code: 0, stdout: '', stderr: '' });
@@ -106,10 +110,29 @@ t.test('a table that someone else changed is put back', async (t) => {
   clock.advance(200);
   for (let i = 0; i < 5; i++) await settled();
   t.equal(nft.inputs.length, writes + 1);
+  t.match(nft.inputs.at(-1), /table netdev/, 'with the marks, which a flush takes, too');
   t.equal(service.observed.restored, 1);
   await service[Symbol.asyncDispose]();
   t.equal(clock.pending, 0);
 });
+
+t.test(
+  'one run of nft sets both tables; marks that are refused do not cost the other',
+  async (t) => {
+    const { nft, service } = house();
+    await service.apply(CONFIG);
+    t.equal(nft.inputs.length, 1);
+    t.match(nft.inputs[0], /table inet gatehouse.*table netdev gatehouse/s);
+    await service.apply({ ...CONFIG, lan: ['lan7'] });
+    t.notMatch(nft.inputs.at(-1), /netdev/, 'marks that stand are left alone');
+    nft.refusesMarks = true;
+    t.notOk((await service.apply({ ...CONFIG, lan: ['lan8'], dhcpDscp: [] })).ok);
+    t.match(nft.inputs.at(-1), /lan8/);
+    t.match(service.observed, { status: 'Error', reason: 'nft: no such device' });
+    t.ok(service.stood);
+    await service[Symbol.asyncDispose]();
+  },
+);
 
 t.test('a failure is Status Error, and is tried again until it works', async (t) => {
   const { nft, service, clock } = house();

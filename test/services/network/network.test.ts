@@ -54,7 +54,7 @@ class KernelModel implements Net {
   readonly log: string[] = [];
   readonly resyncs = 0;
   refuse: ((change: NetChange) => SystemError | undefined) | undefined;
-  #listeners: ((event: NetEvent) => void)[] = [];
+  #listeners: ((events: readonly NetEvent[]) => void)[] = [];
 
   links = () => this.linkRows;
   addresses = () => this.addressRows;
@@ -70,11 +70,11 @@ class KernelModel implements Net {
     });
   }
 
-  tell(event: NetEvent) {
-    for (const listener of this.#listeners) listener(event);
+  tell(...events: NetEvent[]) {
+    for (const listener of this.#listeners) listener(events);
   }
 
-  subscribe(listener: (event: NetEvent) => void): Disposable {
+  subscribe(listener: (events: readonly NetEvent[]) => void): Disposable {
     this.#listeners.push(listener);
     return {
       [Symbol.dispose]: () => {
