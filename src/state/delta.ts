@@ -19,31 +19,44 @@ export interface RowsDelta {
 
 /** What `after` changes of the state that it stands on; what comes and goes within it is nothing. */
 export function deltaOf(before: RowsView, after: Candidate): RowsDelta {
-  const rows = new Set<string>();
   const objects = new Set<string>();
+  const gone: string[] = [];
+  let moved = false;
   for (const change of after.changes) {
     if (change.op === 'set' || change.op === 'unset') objects.add(change.object);
     else if (change.op !== 'map') {
-      const row = `${change.table}${change.instance}.`;
-      for (const path of [row, ...below(before, row), ...below(after, row)]) rows.add(path);
-      for (const object of before.objects()) if (object.startsWith(row)) objects.add(object);
+      moved = true;
+      if (change.op === 'remove') gone.push(`${change.table}${change.instance}.`);
     }
   }
-  const added: string[] = [];
-  const removed: string[] = [];
-  for (const row of rows) {
-    const [was, is] = [hasRow(before, row), hasRow(after, row)];
-    if (was !== is) (is ? added : removed).push(row);
-  }
-  const values: ValueDelta[] = [];
-  for (const object of objects) {
-    const [was, is] = [before.values(object), after.values(object)];
-    for (const name of new Set([...(was?.keys() ?? []), ...(is?.keys() ?? [])])) {
-      const [old, now] = [was?.get(name), is?.get(name)];
-      if (old !== now) values.push({ path: object + name, old, new: now });
+  if (gone.length > 0) {
+    for (const object of before.objects()) {
+      if (gone.some((row) => object.startsWith(row))) objects.add(object);
     }
   }
-  return { added, removed, values };
+  const [was, is] = moved ? [new Set(allRows(before)), new Set(allRows(after))] : [NONE, NONE];
+  return {
+    added: [...is].filter((row) => !was.has(row)),
+    removed: [...was].filter((row) => !is.has(row)),
+    values: [...objects].flatMap((object) =>
+      valuesOf(object, before.values(object) ?? NOTHING, after.values(object) ?? NOTHING),
+    ),
+  };
+}
+
+const NONE: ReadonlySet<string> = new Set();
+const NOTHING: ReadonlyMap<string, string> = new Map();
+
+function valuesOf(
+  object: string,
+  before: ReadonlyMap<string, string>,
+  after: ReadonlyMap<string, string>,
+): ValueDelta[] {
+  const names = new Set([...before.keys(), ...after.keys()]);
+  return [...names].flatMap((name) => {
+    const [old, now] = [before.get(name), after.get(name)];
+    return old === now ? [] : [{ path: object + name, old, new: now }];
+  });
 }
 
 /** Every row that somebody added, parents before what is in them. */
@@ -52,12 +65,4 @@ export function allRows(view: RowsView): string[] {
     view.instances(table).map((instance) => `${table}${instance}.`),
   );
   return rows.sort((a, b) => a.split('.').length - b.split('.').length);
-}
-
-const below = (view: RowsView, row: string): string[] =>
-  allRows(view).filter((path) => path.startsWith(row));
-
-function hasRow(view: RowsView, row: string): boolean {
-  const dot = row.lastIndexOf('.', row.length - 2) + 1;
-  return view.instances(row.slice(0, dot)).includes(Number(row.slice(dot, -1)));
 }

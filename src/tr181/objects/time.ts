@@ -65,11 +65,12 @@ export function time(): ObjectGroup {
     ],
     report: ({ rows, lookups }: ReportContext, out: ReportSink): void => {
       const row = rows.at(TIME);
-      const offset = offsetOf(
-        row?.text('LocalTimeZone') ?? '',
-        row?.text('X_GATEHOUSE_TimeZoneName') ?? '',
-      );
-      out.put(TIME, { CurrentLocalTime: () => localTime(lookups.wallMs(), offset) });
+      const zone = row?.text('LocalTimeZone') ?? '';
+      const name = row?.text('X_GATEHOUSE_TimeZoneName') ?? '';
+      // Looked up when somebody asks: the daemon's start need not wait for it.
+      out.put(TIME, {
+        CurrentLocalTime: () => localTime(lookups.wallMs(), offsetOf(zone, name)),
+      });
     },
   };
 }
