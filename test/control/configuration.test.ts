@@ -1,110 +1,15 @@
 /** History, differences, return, and the change that undoes itself unless it is confirmed. */
 import t from 'tap';
-import { ok } from '../../src/base/result.ts';
-import { hashPassword } from '../../src/control/accounts.ts';
-import { ConfigurationService } from '../../src/control/configuration.ts';
-import { History, KEPT_CHANGES } from '../../src/control/history.ts';
-import { LinuxSecrets } from '../../src/os/linux/secrets.ts';
-import { Observed } from '../../src/state/observed.ts';
-import { Rows } from '../../src/state/rows.ts';
-import { createModel } from '../../src/tr181/engine.ts';
+import { KEPT_CHANGES } from '../../src/control/history.ts';
 import { layDownInitial } from '../../src/tr181/initial.ts';
-import type { Fault, Model } from '../../src/tr181/model.ts';
-import type { Observations } from '../../src/tr181/table.ts';
-import type { AuditEntry } from '../../src/tr181/writer.ts';
 import { FakeClock } from '../lib/clock.ts';
-import { MemoryLog } from '../lib/log.ts';
-import { MemoryStore } from '../state/memory-store.ts';
 import { messages, ORIGIN, record, settled } from '../tr181/fixture.ts';
+import { type Box, must, router, start } from './box.ts';
 
 const LAN = 'Device.IP.Interface.2.IPv4Address.1.IPAddress';
 const CODE = 'Device.DeviceInfo.ProvisioningCode';
 const USERS = 'Device.Users.User.';
 const PASSPHRASE = 'three words here';
-
-interface Box {
-  readonly model: Model;
-  readonly rows: Rows;
-  readonly history: History;
-  readonly config: ConfigurationService;
-  readonly store: MemoryStore;
-  readonly clock: FakeClock;
-  readonly log: MemoryLog;
-  readonly audit: AuditEntry[];
-  readonly confirmed: string[];
-  get(path: string): string;
-  /** `done`, or the messages of the faults. */
-  set(path: string, value: string, confirmSec?: number): Promise<string>;
-}
-
-/** A daemon as it starts on what is in the store. */
-function start(store = new MemoryStore(), clock = new FakeClock(), bootId = 'boot 1'): Box {
-  const log = new MemoryLog();
-  const rows = new Rows(store);
-  const secrets = new LinuxSecrets();
-  const history = new History({ store, clock, secrets, bootId });
-  const audit: AuditEntry[] = [];
-  const confirmed: string[] = [];
-  const model = createModel({
-    rows,
-    observed: new Observed<Observations>(log),
-    lookups: {
-      linkStats: () => undefined,
-      readText: () => undefined,
-      monoMs: () => clock.monoMs(),
-      wallMs: () => clock.wallMs(),
-    },
-    calls: { dhcpRenew: async () => ok(undefined) },
-    product: { name: 'Gatehouse', version: '0.1.0' },
-    audit: async (entries) => void audit.push(...entries),
-    hashPassword: (password) => hashPassword(secrets, password),
-    journal: history,
-    log,
-  });
-  const config = new ConfigurationService({
-    model,
-    history,
-    clock,
-    secrets,
-    log,
-    version: '0.1.0',
-    audit: async (what, { user }) => void confirmed.push(`${what} by ${user}`),
-  });
-  return {
-    model,
-    rows,
-    history,
-    config,
-    store,
-    clock,
-    log,
-    audit,
-    confirmed,
-    get: (path) => {
-      const [answer] = model.get([path]);
-      return answer?.result.ok === true
-        ? answer.result.value.map(({ value }) => value).join('|')
-        : 'nothing';
-    },
-    set: async (path, value, confirmSec) => {
-      const options = confirmSec === undefined ? {} : { confirmSec };
-      const done = await model.set([{ path, value }], ORIGIN, options);
-      return done.ok ? 'done' : messages(done.error);
-    },
-  };
-}
-
-/** After its first start, at revision 1. */
-async function router(): Promise<Box> {
-  const box = start();
-  must(await layDownInitial(box.model, { wan: 'eth0', lan: ['eth1'], overrides: {} }));
-  return box;
-}
-
-function must<T>(result: { ok: true; value: T } | { ok: false; error: readonly Fault[] }): T {
-  if (!result.ok) throw new Error(messages(result.error));
-  return result.value;
-}
 
 /** What is in the store but for revision, history and numbers that were given out. */
 const configuration = ({ store }: Box): string =>
