@@ -53,7 +53,8 @@ function layValue(draft: Draft, { path, value }: Change, added: string[]): void 
   const target = { node, object, isTable: false, system, param };
   const isNew = added.some((made) => object.startsWith(made));
   const old = isNew ? undefined : draft.now.value(node, object, param);
-  const accepted = accept(draft, target, param, value, isNew);
+  // Of a row that the system made, the plan may still give what can be given but once.
+  const accepted = accept(draft, target, param, value, isNew || system);
   if (accepted !== undefined) draft.put(node, object, param, accepted, old);
 }
 

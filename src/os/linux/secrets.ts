@@ -33,10 +33,13 @@ export class LinuxSecrets implements Secrets {
     }
     this.#waiting += 1;
     const mine = this.#tail.then(() => derive(secret, salt, cost, lengthBytes));
-    this.#tail = mine;
-    const done = await mine;
-    this.#waiting -= 1;
-    return done;
+    // Misuse throws; whoever comes next has nothing to do with it.
+    this.#tail = mine.catch(() => undefined);
+    try {
+      return await mine;
+    } finally {
+      this.#waiting -= 1;
+    }
   }
 
   equal(a: Uint8Array, b: Uint8Array): boolean {
@@ -69,7 +72,7 @@ export class LinuxSecrets implements Secrets {
   }
 }
 
-/** Runs on a thread of libuv's pool; never rejects. */
+/** Runs on a thread of libuv's pool; rejects only for arguments that cannot be. */
 const derive = (
   secret: Uint8Array,
   salt: Uint8Array,

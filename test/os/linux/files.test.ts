@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -16,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { bootId } from '#src/os/linux/boot.ts';
-import { LinuxDirectories, LinuxFiles } from '#src/os/linux/files.ts';
+import { LinuxDirectories, LinuxFiles, writePrivate } from '#src/os/linux/files.ts';
 
 const files = new LinuxFiles();
 const directories = new LinuxDirectories();
@@ -129,4 +130,18 @@ t.test('links are put in place at once', async (t) => {
   mkdirSync(join(dir, 'd'));
   t.match(directories.link('/bin/true', join(dir, 'd')), { ok: false });
   t.same(readdirSync(dir), ['d', 'hook']);
+});
+
+t.test('a private file is nobody else’s, and is not written over unasked', async (t) => {
+  const path = join(folder(t), 'backup');
+  const text = (result: { ok: boolean }) => result.ok && readFileSync(path, 'utf8');
+  t.equal(text(writePrivate(path, Buffer.from('one'), false)), 'one');
+  t.equal(statSync(path).mode & 0o777, 0o600);
+  t.match(writePrivate(path, Buffer.from('two'), false), code('EEXIST'));
+  t.equal(readFileSync(path, 'utf8'), 'one');
+  t.equal(text(writePrivate(path, Buffer.from('three'), true)), 'three');
+  t.equal(statSync(path).mode & 0o777, 0o600);
+  symlinkSync('elsewhere', join(path, '../link'));
+  t.match(writePrivate(join(path, '../link'), Buffer.from('x'), false), code('EEXIST'));
+  t.notOk(existsSync(join(path, '../elsewhere')), 'never through a link');
 });
