@@ -337,7 +337,7 @@ async function build(
       http: options.http,
       names: config.http.names,
       bootId: boot,
-      bus: bus.client,
+      bus: stack.use(bus.another()),
       record: recordAll,
       onRecorded: (heard) => {
         heardRecords = heard;

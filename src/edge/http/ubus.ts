@@ -217,14 +217,14 @@ function follow(
           undo();
           how();
         };
+        const removals = bus.listen('ubus.object.remove', (_name, data) => {
+          if (pick(data, 'path', 'string') === object) end(() => controller.close());
+        });
         const subscription = bus.subscribe(object, (name, data) => {
           const bytes = encoder.encode(`event: ${name}\ndata: ${formatJson(data)}\n\n`);
           if ((controller.desiredSize ?? 0) < bytes.byteLength)
             end(() => controller.error('too slow'));
           else controller.enqueue(bytes);
-        });
-        const removals = bus.listen('ubus.object.remove', (_name, data) => {
-          if (pick(data, 'path', 'string') === object) end(() => controller.close());
         });
         // Nothing may come for long: a comment tells whether the other side is still there.
         const comment = (): void => {

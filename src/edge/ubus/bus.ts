@@ -24,6 +24,8 @@ export interface BusOptions {
 
 export interface Bus extends AsyncDisposable {
   readonly client: UbusClient;
+  /** One more client, started, for whoever calls for others: none can subscribe to objects of its own. */
+  another(): UbusClient;
   /** Undefined where ubusd is the broker. */
   readonly stats: BrokerStats | undefined;
   /** Reads accounts and access rules again. */
@@ -45,10 +47,15 @@ export function openBus(options: BusOptions): Result<Bus, SystemError> {
   log.info({ path }, 'using the ubusd that listens');
   const connect = (opened: Parameters<UnixSockets['connect']>[2]) =>
     sockets.connect(path, MAX_QUEUED_BYTES, opened);
-  const client = new UbusClient({ connect, clock, log });
-  client.start();
+  const another = (): UbusClient => {
+    const made = new UbusClient({ connect, clock, log });
+    made.start();
+    return made;
+  };
+  const client = another();
   return ok({
     client,
+    another,
     stats: undefined,
     reload: () => {},
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
@@ -80,28 +87,40 @@ function openBroker(options: BusOptions): Result<Bus, SystemError> {
     broker.setAcl(acl, accounts);
   };
   reload();
-  const client = new UbusClient({
-    connect: (opened) => ok(broker.attach(self, opened)),
-    clock,
-    log,
-    peerOf: (id) => broker.peerOf(id),
-  });
-  client.start();
+  const another = (): UbusClient => {
+    const made = new UbusClient({
+      connect: (opened) => ok(broker.attach(self, opened)),
+      clock,
+      log,
+      peerOf: (id) => broker.peerOf(id),
+    });
+    made.start();
+    return made;
+  };
   log.info({ path }, 'serving the bus');
-  return ok(join(server.value, broker, client, reload));
+  return ok(join(server.value, broker, another, reload));
 }
 
-const join = (server: UnixServer, broker: Broker, client: UbusClient, reload: () => void): Bus => ({
-  client,
-  get stats() {
-    return broker.stats;
-  },
-  reload,
-  async [Symbol.asyncDispose]() {
-    await client[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
-  },
-});
+const join = (
+  server: UnixServer,
+  broker: Broker,
+  another: () => UbusClient,
+  reload: () => void,
+): Bus => {
+  const client = another();
+  return {
+    client,
+    another,
+    get stats() {
+      return broker.stats;
+    },
+    reload,
+    async [Symbol.asyncDispose]() {
+      await client[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+};
 
 const accountsOf = ({ readText }: BusOptions): Accounts =>
   parseAccounts(readText('/etc/passwd'), readText('/etc/group'));

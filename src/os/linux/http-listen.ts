@@ -279,8 +279,11 @@ async function send(message: IncomingMessage, response: ServerResponse, answer: 
   const cookies = headers.getSetCookie();
   if (cookies.length > 0) response.setHeader('set-cookie', cookies);
   // What was not read must not be taken for the next request, nor be read to no end.
-  const unread = !message.complete;
-  if (unread) response.setHeader('connection', 'close');
+  // Thrown away until the answer is out: closing on unread bytes would reset the connection, answer and all.
+  if (!message.complete) {
+    response.setHeader('connection', 'close');
+    message.resume();
+  }
   response.writeHead(status);
   if (body === null || message.method === 'HEAD') {
     await body?.cancel();
@@ -289,7 +292,6 @@ async function send(message: IncomingMessage, response: ServerResponse, answer: 
     response.flushHeaders();
     await pump(body, response);
   }
-  if (unread) await closeAfter(message, response);
 }
 
 /** Reads `body` only while the client takes what was read before: a slow client is the source's to drop. */
@@ -326,18 +328,3 @@ const drained = (response: ServerResponse): Promise<void> =>
     response.once('close', done);
     if (response.destroyed) done();
   });
-
-/** Lets the answer out before the connection goes: closing with unread bytes would reset it. */
-async function closeAfter(message: IncomingMessage, response: ServerResponse): Promise<void> {
-  if (!response.writableFinished && !response.destroyed) {
-    await new Promise<void>((resolve) => {
-      response.once('finish', resolve);
-      response.once('close', resolve);
-    });
-  }
-  const { socket } = message;
-  socket.end();
-  message.resume();
-  const patience = setTimeout(() => socket.destroy(), LAST_WORDS_MS);
-  socket.once('close', () => clearTimeout(patience));
-}

@@ -116,12 +116,16 @@ export async function box(t: { teardown(run: () => unknown): void }): Promise<Bo
 
   const accounts = parseAccounts(PASSWD, GROUP);
   const broker = new Broker({ randomU32: counting(), accounts, ownUid: 0 });
-  const bus = new UbusClient({
-    connect: (opened) => ok(broker.attach(ROOT, opened)),
-    peerOf: (id) => broker.peerOf(id),
-    ...{ clock, log },
-  });
-  bus.start();
+  const client = (): UbusClient => {
+    const made = new UbusClient({
+      connect: (opened) => ok(broker.attach(ROOT, opened)),
+      peerOf: (id) => broker.peerOf(id),
+      ...{ clock, log },
+    });
+    made.start();
+    return made;
+  };
+  const [bus, callers] = [client(), client()];
   bus.serve(bbfdmObject(model));
   await bus.ready();
 
@@ -133,7 +137,7 @@ export async function box(t: { teardown(run: () => unknown): void }): Promise<Bo
     log,
   });
   const service: HttpService = new HttpService({
-    ...{ model, configuration, clock, log, bus, bootId, listeners },
+    ...{ model, configuration, clock, log, bus: callers, bootId, listeners },
     accounts: new RowAccounts({ rows, model, secrets }),
     files: new LinuxFiles(),
     directories: new LinuxDirectories(),
@@ -160,6 +164,7 @@ export async function box(t: { teardown(run: () => unknown): void }): Promise<Bo
   t.teardown(async () => {
     await service[Symbol.asyncDispose]();
     configuration[Symbol.dispose]();
+    await callers[Symbol.asyncDispose]();
     await bus[Symbol.asyncDispose]();
     model[Symbol.dispose]();
     rmSync(folder, { recursive: true });
