@@ -5,8 +5,8 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Account } from './faces.ts';
 
-export const IDLE_MS = 30 * 60_000;
-export const LONGEST_MS = 12 * 60 * 60_000;
+const IDLE_MS = 30 * 60_000;
+const LONGEST_MS = 12 * 60 * 60_000;
 const MAX_SESSIONS = 128;
 
 export interface Session {

@@ -12,7 +12,7 @@ export interface SessionReply {
   readonly data: BlobmsgTable;
 }
 
-export const SESSION_SIGNATURE = {
+const SESSION_SIGNATURE = {
   login: { username: 'string', password: 'string', timeout: 'number' },
   access: { ubus_rpc_session: 'string', scope: 'string', object: 'string', function: 'string' },
   destroy: { ubus_rpc_session: 'string' },

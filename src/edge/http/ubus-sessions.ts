@@ -6,7 +6,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Account, Accounts, Role } from './faces.ts';
 
 export const NOBODY = '0'.repeat(32);
-export const DEFAULT_TIMEOUT_SEC = 300;
+const DEFAULT_TIMEOUT_SEC = 300;
 const MAX_TIMEOUT_SEC = 12 * 60 * 60;
 const MAX_SESSIONS = 128;
 const MAX_VALUES = 64;
