@@ -29,7 +29,7 @@ t.test('every parameter of the real model becomes a field', async (t) => {
   t.equal(fields.get('Device.DHCPv4.Client.{i}.SentOption.{i}.Value')?.control, 'hex');
   t.equal(fields.get('Device.DHCPv4.Client.{i}.SentOption.{i}.Tag')?.example, '1–254');
   t.equal(
-    fields.get('Device.IP.Interface.{i}.IPv4Address.{i}.SubnetMask')?.example,
+    fields.get('Device.IP.Interface.{i}.IPv4Address.{i}.SubnetMask')?.sample,
     '255.255.255.0',
   );
 });

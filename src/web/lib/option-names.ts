@@ -33,5 +33,5 @@ export const OPTION_NAMES: Readonly<Record<number, readonly [en: string, de: str
 /** `15 Domain name`; the bare number for others. */
 export const optionName = (code: number, language: string): string => {
   const names = OPTION_NAMES[code];
-  return names === undefined ? `${code}` : `${code} ${names[language === 'de' ? 1 : 0]}`;
+  return names === undefined ? `${code}` : `${code} ${names[language.startsWith('de') ? 1 : 0]}`;
 };

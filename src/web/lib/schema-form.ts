@@ -22,8 +22,10 @@ export interface Field {
   readonly default: string | undefined;
   readonly choices: readonly string[];
   readonly ranges: readonly (readonly [min: string | undefined, max: string | undefined])[];
-  /** What it takes, in a few characters: `1–254`, `192.168.1.1`. */
+  /** What it takes, in a few characters: `1–254`. */
   readonly example: string | undefined;
+  /** One value that would do, shown while the field is empty. */
+  readonly sample: string | undefined;
 }
 
 const NUMBERS = new Set(['int', 'unsignedInt', 'long', 'unsignedLong']);
@@ -49,7 +51,8 @@ export function fieldOf(
     default: row.default ?? undefined,
     choices,
     ranges,
-    example: exampleOf(row, ranges),
+    example: exampleOf(ranges),
+    sample: sampleOf(row),
   };
 }
 
@@ -67,16 +70,14 @@ function controlOf(
   return row.type === 'hexBinary' ? 'hex' : 'text';
 }
 
-function exampleOf(row: SchemaParameter, ranges: Field['ranges']): string | undefined {
-  if (ranges.length > 0) {
-    return ranges
-      .map(([min, max]) => (min === max ? min : `${min ?? '…'}–${max ?? '…'}`))
-      .join(', ');
-  }
-  if (row.dataType === 'IPv4Address') {
-    return nameOf(row.path).endsWith('Mask') ? '255.255.255.0' : '192.168.1.1';
-  }
-  return undefined;
+const exampleOf = (ranges: Field['ranges']): string | undefined =>
+  ranges.length === 0
+    ? undefined
+    : ranges.map(([min, max]) => (min === max ? min : `${min ?? '…'}–${max ?? '…'}`)).join(', ');
+
+function sampleOf(row: SchemaParameter): string | undefined {
+  if (row.dataType !== 'IPv4Address') return undefined;
+  return nameOf(row.path).endsWith('Mask') ? '255.255.255.0' : '192.168.1.1';
 }
 
 export type Problem =

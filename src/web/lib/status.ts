@@ -71,8 +71,12 @@ export const zoneRows = (values: Values, zone: 'Wan' | 'Lan'): readonly string[]
   rowsOf(values.keys(), IP).filter((row) => textAt(values, `${row}X_GATEHOUSE_Zone`) === zone);
 
 /** What a person calls a row: its Alias, else its name, else its number. */
-export const titleOf = (values: Values, row: string): string =>
-  textAt(values, `${row}Alias`) || textAt(values, `${row}Name`) || asReference(row);
+export function titleOf(values: Values, row: string): string {
+  const alias = textAt(values, `${row}Alias`);
+  // `cpe-3` is what the model calls a row that nobody named.
+  const given = /^cpe-\d+$/.test(alias) ? '' : alias;
+  return given || textAt(values, `${row}Name`) || alias || asReference(row);
+}
 
 /** Addresses of an interface that the kernel has, as `192.168.1.1/24`. */
 export const addressesOf = (values: Values, row: string): readonly string[] =>

@@ -48,7 +48,7 @@ function Make() {
     fault.value = undefined;
     passphrase.value = '';
     save(answer.value.blob, answer.value.name);
-    app.say(t('backup.made', { size: bytes(answer.value.blob.size, app.language) }));
+    app.say(t('backup.made', { size: bytes(answer.value.blob.size, app.locale) }));
   };
   return (
     <form

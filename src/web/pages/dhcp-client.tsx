@@ -90,7 +90,7 @@ export function ClientPage({ row, values }: { row: string; values: Values }) {
           {COUNTS.map((name) => (
             <div key={name}>
               <dt>{t(`count.${name}` as Key)}</dt>
-              <dd class="tabular">{number(Number(at(`Stats.${name}`)), app.language)}</dd>
+              <dd class="tabular">{number(Number(at(`Stats.${name}`)), app.locale)}</dd>
             </div>
           ))}
         </dl>
@@ -136,7 +136,7 @@ function Options({
   const rows = rowsOf(values.keys(), `${row}${kind}.`);
   const at = (option: string, name: string): string => textAt(values, `${option}${name}`);
   const title = t(kind === 'SentOption' ? 'client.sends' : 'client.asks');
-  const name = (option: string): string => optionName(Number(at(option, 'Tag')), app.language);
+  const name = (option: string): string => optionName(Number(at(option, 'Tag')), app.locale);
   return (
     <Card
       title={title}
@@ -164,7 +164,7 @@ function Options({
           },
           {
             key: 'value',
-            title: t(kind === 'SentOption' ? 'column.value' : 'column.answer'),
+            title: t(kind === 'SentOption' ? 'column.valueHex' : 'column.answer'),
             text: (option) => at(option, 'Value'),
             cell: (option) => <OptionValue hex={at(option, 'Value')} />,
           },

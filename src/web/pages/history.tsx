@@ -86,10 +86,8 @@ function Moment({ entry }: { entry: HistoryEntry }) {
   if (ms === undefined) return null;
   return (
     <time dateTime={new Date(ms).toISOString()}>
-      {absolute(ms, app.language)}{' '}
-      <span class="muted">
-        ({relative(ms, Date.now() + app.events.skewMs.value, app.language)})
-      </span>
+      {absolute(ms, app.locale)}{' '}
+      <span class="muted">({relative(ms, Date.now() + app.events.skewMs.value, app.locale)})</span>
     </time>
   );
 }

@@ -12,7 +12,7 @@ import { AddRow, DeleteRow } from '../ui/rows.tsx';
 export function InterfacePage({ row, values }: { row: string; values: Values }) {
   const app = useApp();
   const t = useT();
-  const { language } = app;
+  const { locale: language } = app;
   const at = (name: string): string => textAt(values, `${row}${name}`);
   const since = elapsedSec(values, `${row}LastChange`, app.nowMs.value);
   const live = app.traffic.value.at(-1)?.links.find((link) => link.name === at('Name'));

@@ -196,7 +196,7 @@ function Parameter({
 
 /** The canonical text, and beside it what a person would say. */
 function Value({ row, known }: { row: SchemaParameter; known: ModelValue | undefined }) {
-  const { language } = useApp();
+  const { locale: language } = useApp();
   const t = useT();
   if (known === undefined) return <span class="muted">—</span>;
   if (known.secret === true) return <span class="muted">{t('model.secret')}</span>;

@@ -136,7 +136,7 @@ function Logs() {
               const ms = momentOf(line);
               return (
                 <li key={`${ms} ${index}`} class={`level-${levelOf(line)}`}>
-                  <time>{ms === undefined ? '' : absolute(ms, app.language)}</time>
+                  <time>{ms === undefined ? '' : absolute(ms, app.locale)}</time>
                   <span class="level">{t(`level.${levelOf(line)}` as Key)}</span>
                   <span class="log-text">
                     {sourceOf(line) !== '' && <span class="muted">{sourceOf(line)} </span>}
@@ -164,7 +164,7 @@ function Audit() {
     auditRow,
   );
   const time = (ms: number | undefined): string =>
-    ms === undefined ? '' : absolute(ms, app.language);
+    ms === undefined ? '' : absolute(ms, app.locale);
   return (
     <section class="card wide" aria-label={t('monitor.audit')}>
       <p class="muted">{t('audit.intro')}</p>

@@ -1,6 +1,6 @@
 /** Interfaces, DHCP clients, firewall and NAT: lists, and a page for each row. */
 
-import { bytes } from '../lib/format.ts';
+import { bytes, rate } from '../lib/format.ts';
 import type { Values } from '../lib/patch.ts';
 import { rowsOf } from '../lib/paths.ts';
 import { href } from '../lib/router.ts';
@@ -94,7 +94,7 @@ function Body({ tab, row, values }: { tab: string; row: string | undefined; valu
 
 function Interfaces({ values }: { values: Values }) {
   const t = useT();
-  const { language } = useApp();
+  const { locale: language } = useApp();
   return (
     <div class="grid">
       <Card title={t('interfaces.ip')} wide>
@@ -180,7 +180,7 @@ function Interfaces({ values }: { values: Values }) {
               key: 'speed',
               title: t('column.speed'),
               numeric: true,
-              text: (row) => speedText(values, row),
+              text: (row) => speedText(values, row, language),
               sort: (row) => Number(textAt(values, `${row}CurrentBitRate`)),
             },
             {
@@ -200,9 +200,10 @@ function Interfaces({ values }: { values: Values }) {
   );
 }
 
-function speedText(values: Values, row: string): string {
+/** CurrentBitRate is in Mbit/s. */
+function speedText(values: Values, row: string, language: string): string {
   const speed = Number(textAt(values, `${row}CurrentBitRate`));
-  return speed > 0 ? `${speed} Mbit/s` : '—';
+  return speed > 0 ? rate(speed * 125_000, language) : '—';
 }
 
 function Clients({ values }: { values: Values }) {

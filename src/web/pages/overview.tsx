@@ -32,7 +32,7 @@ export function Overview() {
   const t = useT();
   const { values, ready } = useModel(PATHS);
   const now = app.nowMs.value;
-  const { language } = app;
+  const { locale: language } = app;
   if (!ready) {
     return (
       <>
@@ -62,7 +62,7 @@ export function Overview() {
           )}
         </div>
       </section>
-      <div class="grid">
+      <div class="grid even">
         <TrafficCard values={values} />
         <NeedsCard values={values} />
         {zoneRows(values, 'Wan').map((row) => (
@@ -114,7 +114,7 @@ function NeedsCard({ values }: { values: Values }) {
   const t = useT();
   const found = needs(values);
   return (
-    <Card title={t('needs.title')}>
+    <Card title={t('needs.title')} wide>
       {found.length === 0 ? (
         <p class="all-well">
           <Shape state="up" />
@@ -164,7 +164,7 @@ function WanCard({ row, values }: { row: string; values: Values }) {
           <StateWord state={uses ? clientState(values, client) : interfaceState(values, row)} />
         </Fact>
         <Fact name={t('overview.address')}>
-          <Copy text={addressesOf(values, row)[0] ?? ''} />
+          <Copy text={(addressesOf(values, row)[0] ?? '').replace(/\/.*/, '')} />
         </Fact>
         {uses && (
           <>
@@ -193,7 +193,7 @@ export function Remaining({ values, path }: { values: Values; path: string }) {
   if (left === undefined) return <span class="muted">{t('lease.none')}</span>;
   if (left === Number.POSITIVE_INFINITY) return <span>{t('lease.forever')}</span>;
   return (
-    <span class="tabular">{t('lease.left', { time: duration(left, app.language, 'short') })}</span>
+    <span class="tabular">{t('lease.left', { time: duration(left, app.locale, 'short') })}</span>
   );
 }
 
@@ -261,9 +261,7 @@ function BoxCard({ values }: { values: Values }) {
           />
         </Fact>
         <Fact name={t('overview.uptime')}>
-          <span class="tabular">
-            {up === undefined ? '—' : duration(up, app.language, 'short')}
-          </span>
+          <span class="tabular">{up === undefined ? '—' : duration(up, app.locale, 'short')}</span>
         </Fact>
         <Fact name={t('overview.memory')}>
           {total > 0

@@ -24,7 +24,7 @@ export function UsersPage() {
     .map((row) => row.path.slice(row.path.lastIndexOf('.') + 1))
     .filter((name) => !LEFT_OUT.has(name));
   return (
-    <>
+    <div class="stack">
       <p class="muted">{t('users.intro')}</p>
       <div class="grid">
         {rows.length === 0 && <Empty title={t('users.none')} />}
@@ -66,6 +66,6 @@ export function UsersPage() {
           onClose={() => (adding.value = false)}
         />
       )}
-    </>
+    </div>
   );
 }

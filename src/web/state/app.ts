@@ -21,6 +21,7 @@ import type { Preferences } from './preferences.ts';
 /** Two minutes of one sample a second. */
 const TRAFFIC_SAMPLES = 120;
 const LIVE_LINES = 500;
+const TRIAL_SEC = 60;
 
 export interface Toast {
   readonly id: number;
@@ -88,6 +89,12 @@ export class App {
     return this.preferences.language.value;
   }
 
+  /** As the reader's browser writes numbers and dates, where it speaks the language of the page. */
+  get locale(): string {
+    const { language } = this;
+    return navigator.languages.find((tag) => tag.split('-')[0] === language) ?? language;
+  }
+
   get mayChange(): boolean {
     return this.session.value?.user?.role === 'Administrator';
   }
@@ -146,8 +153,16 @@ export class App {
 
   /** Sends changes; with `trial` they return by themselves after a minute unless confirmed. */
   async set(changes: readonly Change[], trial: boolean): Promise<Answer<SetDone>> {
-    const body = trial ? { changes, confirmSec: 60 } : { changes };
+    const body = trial ? { changes, confirmSec: TRIAL_SEC } : { changes };
+    // The change may take the way of its own answer: the countdown does not wait for that.
+    const before = this.pending.peek();
+    if (trial) {
+      this.pending.value = {
+        deadlineMs: Date.now() + this.events.skewMs.peek() + TRIAL_SEC * 1000,
+      };
+    }
     const answer = await this.api.post<SetDone>('/api/set', body);
+    if (trial && !answer.ok && answer.error.status !== 0) this.pending.value = before;
     if (answer.ok && answer.value.confirm !== undefined) this.pending.value = answer.value.confirm;
     return answer;
   }

@@ -20,7 +20,7 @@ export function TrafficChart({ link }: { link: string }) {
   const cursor = useSignal<number | undefined>(undefined);
   const zoomed = useSignal(false);
   const samples = app.traffic.value;
-  const { language } = app;
+  const { locale: language } = app;
   const theme = `${app.preferences.theme.value} ${app.preferences.contrast.value}`;
 
   useEffect(() => {
@@ -35,7 +35,7 @@ export function TrafficChart({ link }: { link: string }) {
       const size = () => ({ width: element.clientWidth, height: 200 });
       const axis = {
         stroke: colour('--axis'),
-        grid: { stroke: colour('--line'), width: 1 },
+        grid: { stroke: colour('--grid'), width: 1 },
         ticks: { show: false },
         font: '12px system-ui',
       };
@@ -43,14 +43,15 @@ export function TrafficChart({ link }: { link: string }) {
         {
           ...size(),
           legend: { show: false },
-          padding: [8, 8, 0, 0],
+          padding: [8, 28, 8, 0],
           cursor: { drag: { x: true, y: false }, points: { size: 7 }, y: false },
           scales: { y: { range: (_, __, max) => [0, Math.max(max * 1.15, 1000)] } },
           axes: [
             {
               ...axis,
               values: (_, ticks) => ticks.map((tick) => shortTime(tick, language)),
-              space: 80,
+              space: 90,
+              size: 28,
             },
             {
               ...axis,

@@ -51,7 +51,7 @@ export function Field(props: FieldProps) {
   const hints = [
     spec.example === undefined ? '' : t('field.takes', { what: spec.example }),
     spec.units ?? '',
-    spec.default === undefined || spec.default === ''
+    spec.default === undefined || spec.default === '' || spec.control === 'switch'
       ? ''
       : t('field.default', { value: spec.default }),
   ].filter((hint) => hint !== '');
@@ -63,6 +63,7 @@ export function Field(props: FieldProps) {
     >
       <label for={id}>
         {props.raw ? <span class="mono">{spec.name}</span> : label(spec.name)}
+        {props.changed && ' '}
         {props.changed && <span class="changed-mark">{t('field.changed')}</span>}
       </label>
       <Input {...props} id={id} described={described} invalid={fault !== undefined} />
@@ -157,6 +158,7 @@ function Input(props: FieldProps & { id: string; described: string; invalid: boo
       inputMode={number ? 'numeric' : 'text'}
       autocomplete="off"
       spellcheck={false}
+      placeholder={spec.sample}
       value={value}
       onInput={set}
     />

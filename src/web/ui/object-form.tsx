@@ -76,7 +76,8 @@ export function ObjectForm({ values, paths, raw = false, onSaved }: ObjectFormPr
     } else if (answer.error.faults.length > 0) {
       app.movedTo.value = undefined;
       faults.value = faultsByPath(answer.error.faults, paths);
-    } else {
+    } else if (!trial || answer.error.status !== 0) {
+      app.movedTo.value = undefined;
       app.failed(answer.error);
     }
   };

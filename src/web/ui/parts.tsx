@@ -111,8 +111,8 @@ export function When({ ms }: { ms: number }) {
   const t = useT();
   const exact = useSignal(false);
   app.nowMs.value;
-  const near = relative(ms, Date.now() + app.events.skewMs.value, app.language);
-  const full = absolute(ms, app.language);
+  const near = relative(ms, Date.now() + app.events.skewMs.value, app.locale);
+  const full = absolute(ms, app.locale);
   return (
     <button
       type="button"

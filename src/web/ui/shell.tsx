@@ -106,7 +106,7 @@ function ContactWord() {
   const t = useT();
   const contact = app.events.contact.value;
   const now = app.nowMs.value;
-  const { language } = app;
+  const { locale: language } = app;
   if (contact.state === 'live') {
     return (
       <span class="contact is-live" role="status">

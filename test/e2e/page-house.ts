@@ -1,0 +1,103 @@
+/** A whole home for the browser tests: provider, router, and Chromium on a machine of the LAN. */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { dnsmasq, ISP_RANGE } from '../lib/isp.ts';
+import { home, type Namespaces, noNamespaces } from '../lib/netns.ts';
+import { Router } from '../lib/router.ts';
+
+const CHROMIUM = '/usr/bin/chromium';
+export const PASSWORD = 'correct horse battery';
+/** Where the page is at first. */
+export const HOME = 'https://192.168.1.1';
+
+/** Why the browser tests cannot run here; false when they can. */
+export function noBrowser(): string | false {
+  const { pathname } = new URL('../../build/web/index.html', import.meta.url);
+  if (!existsSync(CHROMIUM)) return 'needs Debian’s chromium';
+  if (!existsSync(pathname)) return 'needs the built page: make build';
+  return noNamespaces() ?? false;
+}
+
+export interface House extends AsyncDisposable {
+  readonly spaces: Namespaces;
+  readonly router: Router;
+  readonly browser: Browser;
+  readonly folder: string;
+  /** A browser of its own: no cookies, no cache. The certificate is of the box's own authority. */
+  person(options?: Parameters<Browser['newContext']>[0]): Promise<BrowserContext>;
+}
+
+export async function house(name: string): Promise<House> {
+  const stack = new AsyncDisposableStack();
+  const folder = mkdtempSync(join(tmpdir(), 'gh-page-'));
+  stack.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const spaces = stack.use(home(name));
+  // The machine of the LAN can reach the box at two of its addresses.
+  spaces.exec('lan', 'ip', 'address', 'add', '192.168.1.100/24', 'dev', 'eth0');
+  spaces.exec('lan', 'ip', 'address', 'add', '192.168.5.100/24', 'dev', 'eth0');
+  spaces.exec('lan', 'ip', 'route', 'add', 'default', 'via', '192.168.1.1');
+  stack.use(await dnsmasq(spaces, 'isp', ...ISP_RANGE));
+  const router = stack.use(new Router(spaces, 'r'));
+  await router.start();
+  await router.waitFor('Device.DHCPv4.Client.1.DHCPStatus', 'Bound');
+  await router.until('the page is served', () =>
+    spaces.exec('r', 'ss', '-Hltn').includes('192.168.1.1:443'),
+  );
+  const start = join(folder, 'chromium');
+  const argv = spaces.argv('lan', CHROMIUM).map((word) => `'${word}'`);
+  writeFileSync(start, `#!/bin/sh\nexec ip ${argv.join(' ')} "$@"\n`, { mode: 0o755 });
+  const browser = await chromium.launch({
+    executablePath: start,
+    headless: true,
+    args: [
+      ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
+      ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    ],
+  });
+  stack.defer(() => browser.close());
+  return {
+    ...{ spaces, router, browser, folder },
+    person: (options = {}) =>
+      browser.newContext({
+        ignoreHTTPSErrors: true,
+        locale: 'en-GB',
+        timezoneId: 'Europe/Berlin',
+        viewport: { width: 1280, height: 860 },
+        reducedMotion: 'reduce',
+        ...options,
+      }),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+/** What a page must never do: failures of scripts and breaches of its content policy, as text. */
+export function complaints(page: Page): string[] {
+  const heard: string[] = [];
+  page.on('pageerror', (error) => heard.push(String(error)));
+  page.on('console', (message) => {
+    const text = message.text();
+    // A box that is away on purpose, and answers that refuse on purpose, are logged by the browser itself.
+    if (message.type() === 'error' && !/Failed to load resource|net::ERR/.test(text))
+      heard.push(text);
+  });
+  return heard;
+}
+
+export async function logIn(page: Page, at = HOME): Promise<void> {
+  await page.goto(`${at}/`);
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByRole('navigation', { name: 'Places' }).waitFor();
+}
+
+/** The wizard with its defaults, by pointer. */
+export async function setUp(page: Page): Promise<void> {
+  await page.goto(`${HOME}/`);
+  await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+  await page.getByLabel('Password again').fill(PASSWORD);
+  for (let step = 0; step < 4; step++) await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('button', { name: 'Set up' }).click();
+  await page.getByText('Online through wan').waitFor();
+}
