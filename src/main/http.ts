@@ -81,6 +81,7 @@ export async function startHttp(around: HttpSurroundings): Promise<ServedHttp> {
     audit: (query) => newestLines(`${stateDir}/audit`, AUDIT_FILE, search(query)),
     equal: (a, b) => secrets.equal(Buffer.from(a), Buffer.from(b)),
     token: () => Buffer.from(secrets.randomBytes(32)).toString('hex'),
+    recordCall: (call) => around.record([{ action: 'operate', via: 'http', ...call }]),
     recordLogin: ({ user, address, path, outcome }) =>
       around.record([
         {

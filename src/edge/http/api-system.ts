@@ -8,6 +8,7 @@ import {
   isResponse,
   originOf,
   type Parts,
+  record,
   refuse,
   textOf,
 } from './context.ts';
@@ -58,6 +59,7 @@ export function systemRoutes(parts: Parts): Hono<Env> {
   app.post('/backup', administrator(), async (c) => {
     const fields = await fieldsOf(c);
     if (isResponse(fields)) return fields;
+    await record(parts, c, '/api/backup');
     const made = await configuration.backup(textOf(fields, 'passphrase') ?? '');
     if (!made.ok) {
       return faulty(c, [{ kind: 'badArguments', path: 'passphrase', message: made.error }]);
@@ -90,6 +92,7 @@ export function systemRoutes(parts: Parts): Hono<Env> {
   app.post('/certificate', administrator(), async (c) => {
     const fields = await fieldsOf(c);
     if (isResponse(fields)) return fields;
+    await record(parts, c, '/api/certificate');
     if (fields['own'] === true) {
       await certificates.backToOwn();
       parts.log.info({ user: c.var.session.user }, 'back to the own certificate');

@@ -7,7 +7,15 @@ import type { Fault, Model, Origin } from '../../tr181/model.ts';
 import type { UbusClient } from '../ubus/client.ts';
 import type { CertificateKeeper } from './certificates.ts';
 import type { EventHub } from './events.ts';
-import type { Account, Accounts, Configuration, Line, LineQuery, WebFiles } from './faces.ts';
+import type {
+  Account,
+  Accounts,
+  CallRecord,
+  Configuration,
+  Line,
+  LineQuery,
+  WebFiles,
+} from './faces.ts';
 import type { Logins } from './logins.ts';
 import type { Session, Sessions } from './sessions.ts';
 
@@ -29,6 +37,8 @@ export interface Parts {
   allowedHosts(): readonly string[];
   logs(query: LineQuery): Promise<readonly Line[]>;
   audit(query: LineQuery): Promise<readonly Line[]>;
+  /** Resolves when it is on disk. */
+  recordCall(record: CallRecord): Promise<void>;
   /** Where plain HTTP leads to. */
   httpsPort(): number;
   /** In a time that does not tell where they differ. */
@@ -63,6 +73,10 @@ export const originOf = (c: Ctx): Origin => ({
   via: 'http',
   address: c.env.peer.address,
 });
+
+/** For what is no change of the model, and is to be in the trail all the same. */
+export const record = ({ recordCall }: Parts, c: Ctx, path: string): Promise<void> =>
+  recordCall({ user: c.var.session.user, address: c.env.peer.address, path });
 
 /** The value of one cookie (RFC 6265 §5.4). */
 export function cookieOf(header: string | undefined, name: string): string | undefined {

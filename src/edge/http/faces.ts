@@ -27,6 +27,14 @@ export interface LoginRecord {
   readonly outcome: 'done' | 'failed';
 }
 
+/** Something that was asked for past the model, for the audit trail. */
+export interface CallRecord {
+  readonly user: string;
+  readonly address: string;
+  /** Such as `ubus call bbfdm set` or `/api/certificate`. */
+  readonly path: string;
+}
+
 /** A change that returns by itself unless it is confirmed in time. */
 export interface PendingChange {
   readonly token: string;

@@ -120,6 +120,18 @@ export class UbusSessions {
     );
   }
 
+  /** Whether a call only looks: it is of those that viewers may make. */
+  looks(object: string, name: string): boolean {
+    return Object.entries(ROLES.Viewer).some(
+      ([pattern, names]) => fits(pattern, object) && names.some((n) => fits(n, name)),
+    );
+  }
+
+  /** Who is logged in by this id, without using it. */
+  userOf(id: string): string {
+    return this.#entries.get(id)?.user ?? '';
+  }
+
   #over({ expiresMs }: Entry): boolean {
     return expiresMs <= this.#deps.clock.monoMs();
   }

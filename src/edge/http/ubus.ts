@@ -66,7 +66,7 @@ export function ubusRoutes(parts: Parts, sessions: UbusSessions): Hono<Env> {
       logins.attempt(name, password, c.env.peer.address, '/ubus');
 
   const call = async (
-    login: Login,
+    c: Ctx,
     id: string,
     object: string,
     method: string,
@@ -77,7 +77,12 @@ export function ubusRoutes(parts: Parts, sessions: UbusSessions): Hono<Env> {
     if (!sessions.allows(id, object, method)) return failed('access');
     if (args.some(({ name }) => name === 'ubus_rpc_session')) return failed('params');
     if (target === 0) {
-      return { kind: 'called', ...(await callSession(sessions, login, id, method, args)) };
+      return { kind: 'called', ...(await callSession(sessions, loginFrom(c), id, method, args)) };
+    }
+    if (!sessions.looks(object, method)) {
+      // On the bus the daemon itself is the caller: here it is known for whom.
+      const path = `ubus call ${object} ${method}`;
+      await parts.recordCall({ user: sessions.userOf(id), address: c.env.peer.address, path });
     }
     const given = [...args, field('ubus_rpc_session', string(id))];
     const done = await bus.callId(target, method, given, { timeoutMs: CALL_TIMEOUT_MS });
@@ -132,7 +137,7 @@ export function ubusRoutes(parts: Parts, sessions: UbusSessions): Hono<Env> {
       method?.type === 'string' &&
       args?.type === 'table';
     const outcome = whole
-      ? await call(loginFrom(c), id.value, object.value, method.value, args.value)
+      ? await call(c, id.value, object.value, method.value, args.value)
       : failed('parse');
     return [...head, ...members(outcome, true)];
   };
@@ -156,7 +161,7 @@ export function ubusRoutes(parts: Parts, sessions: UbusSessions): Hono<Env> {
       return json(c, formatJson([...head, ...members(failed('parse'), false)]));
     const args = rpc.params?.type === 'table' ? rpc.params.value : [];
     const object = c.req.param('object');
-    const outcome = await call(loginFrom(c), bearerOf(c), object, rpc.method, args);
+    const outcome = await call(c, bearerOf(c), object, rpc.method, args);
     return json(c, formatJson([...head, ...members(outcome, false)]));
   });
 

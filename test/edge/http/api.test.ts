@@ -167,6 +167,10 @@ t.test('certificates: the root to trust, one of the owner, and back', async (t) 
   });
   t.match(JSON.parse(back.text), { own: true });
   t.equal((await status()).own, true, 'and the session went through all of it');
+  t.equal(
+    b.calls.filter(({ user, path }) => user === 'admin' && path === '/api/certificate').length,
+    5,
+  );
 });
 
 t.test('logs and trail', async (t) => {

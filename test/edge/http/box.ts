@@ -9,7 +9,12 @@ import { ok } from '../../../src/base/result.ts';
 import { hashPassword, RowAccounts } from '../../../src/control/accounts.ts';
 import { ConfigurationService } from '../../../src/control/configuration.ts';
 import { History } from '../../../src/control/history.ts';
-import type { LinkCounters, LoginRecord, WebFile } from '../../../src/edge/http/faces.ts';
+import type {
+  CallRecord,
+  LinkCounters,
+  LoginRecord,
+  WebFile,
+} from '../../../src/edge/http/faces.ts';
 import { HttpService } from '../../../src/edge/http/service.ts';
 import { parseAccounts } from '../../../src/edge/ubus/accounts.ts';
 import { bbfdmObject } from '../../../src/edge/ubus/bbfdm.ts';
@@ -69,6 +74,7 @@ export interface Box {
   readonly log: MemoryLog;
   readonly audit: AuditEntry[];
   readonly logins: LoginRecord[];
+  readonly calls: CallRecord[];
   readonly bus: UbusClient;
   readonly links: LinkCounters[];
   readonly lan: string[];
@@ -91,6 +97,7 @@ export async function box(t: { teardown(run: () => unknown): void }): Promise<Bo
   const history = new History({ store, clock, secrets, bootId });
   const audit: AuditEntry[] = [];
   const logins: LoginRecord[] = [];
+  const calls: CallRecord[] = [];
   const model = createModel({
     rows,
     observed: new Observed<Observations>(log),
@@ -160,6 +167,7 @@ export async function box(t: { teardown(run: () => unknown): void }): Promise<Bo
     equal: (a, b) => secrets.equal(Buffer.from(a), Buffer.from(b)),
     token: () => Buffer.from(secrets.randomBytes(32)).toString('hex'),
     recordLogin: async (record) => void logins.push(record),
+    recordCall: async (record) => void calls.push(record),
   });
   t.teardown(async () => {
     await service[Symbol.asyncDispose]();
@@ -178,7 +186,7 @@ export async function box(t: { teardown(run: () => unknown): void }): Promise<Bo
 
   const made: Box = {
     ...{ port, redirectPort, host, ca: caPem, service, listeners, model, clock, log, audit },
-    ...{ logins, bus, links, lan, folder, web },
+    ...{ logins, calls, bus, links, lan, folder, web },
     ask: (asked) => ask({ ...asked, port, ca: caPem }),
     visitor: (localAddress) => visitor(made, localAddress),
     administrator: async () => {

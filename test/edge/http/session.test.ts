@@ -203,3 +203,20 @@ t.test('what nobody is and what nobody types', async (t) => {
   t.equal(await status({ username: ['admin'], password: {} }, '127.0.1.5'), 400);
   t.ok(b.logins.every(({ user }) => user.length <= 64));
 });
+
+t.test('when it ends nothing is left: no timer, connection, session or stream', async (t) => {
+  let undo: () => unknown = () => {};
+  const b = await box({
+    teardown: (run) => {
+      undo = run;
+    },
+  });
+  const owner = await b.administrator();
+  const stream = owner.get('/api/events').catch(() => undefined);
+  while (b.service.events.listeners === 0) await new Promise(setImmediate);
+  await undo();
+  await stream;
+  t.equal(b.clock.pending, 0);
+  t.match(b.service.status, { connections: 0, sessions: 0, listeners: 0 });
+  await t.rejects(owner.get('/api/session'));
+});

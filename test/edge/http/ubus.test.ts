@@ -78,8 +78,12 @@ t.test('call: result is [status] or [status, data]; the session goes along', asy
   );
   const big = `{"jsonrpc":"2.0","id":9007199254740993,"method":"call","params":["${sid}","test.echo","echo",{"big":9007199254740993}]}`;
   t.match((await b.raw(big)).text, /"id":9007199254740993.*"big":9007199254740993/);
+  b.calls.splice(0);
+  await b.call(sid, 'bbfdm', 'set', { path: 'Device.DeviceInfo.ProvisioningCode', value: 'x' });
+  t.same(b.calls, [{ user: 'admin', address: '127.0.0.1', path: 'ubus call bbfdm set' }]);
   const got = await b.call(sid, 'bbfdm', 'get', { path: 'Device.DeviceInfo.ProvisioningCode' });
   t.equal(got.result[0], 0);
+  t.equal(b.calls.length, 1, 'who only looks is not in the trail');
 });
 
 t.test('errors as uhttpd numbers them', async (t) => {
