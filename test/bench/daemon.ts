@@ -2,7 +2,7 @@
  * How soon the daemon serves, and what it takes when idle, beside Node doing nothing. The bundle is
  * measured, as it is what runs on the box; in a namespace of its own, unprivileged, on an empty state.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chownSync,
@@ -23,14 +23,10 @@ import { loadNative, Reactor } from '../../src/os/linux/native.ts';
 import { LinuxUnixSockets } from '../../src/os/linux/unix.ts';
 import { MemoryLog } from '../lib/log.ts';
 import { Namespaces, noNamespaces } from '../lib/netns.ts';
+import { NODE_FLAGS } from '../lib/node-flags.ts';
 import type { Bench, Comparison } from './run.ts';
 
 const BUNDLE = join(import.meta.dirname, '../../build/gatehouse.cjs');
-const FLAGS = execFileSync(join(import.meta.dirname, '../../scripts/node-flags'), {
-  encoding: 'utf8',
-})
-  .trim()
-  .split(' ');
 const UID = 6767;
 const CAPS = '-all,+net_admin,+net_raw,+net_bind_service';
 const ROUNDS = 15;
@@ -141,7 +137,7 @@ async function daemon(
   const child = start(
     spaces,
     [
-      ...FLAGS,
+      ...NODE_FLAGS,
       BUNDLE,
       'daemon',
       '--config',

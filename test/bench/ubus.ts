@@ -10,6 +10,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { NODE_FLAGS } from '../lib/node-flags.ts';
 import type { Comparison } from './run.ts';
 
 const OBJECTS = 500;
@@ -100,7 +101,7 @@ async function run(): Promise<Comparison[]> {
   const node = process.execPath;
   const driver = [join(BUILD, 'driver')];
   const service = [join(BUILD, 'service')];
-  const ours = [node, fileURLToPath(import.meta.resolve('./ubus/broker.ts'))];
+  const ours = [node, ...NODE_FLAGS, fileURLToPath(import.meta.resolve('./ubus/broker.ts'))];
   const peer = fileURLToPath(import.meta.resolve('./ubus/peer.ts'));
   try {
     await using relay = new Bus(join(directory, 'relay'), driver);

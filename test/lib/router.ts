@@ -19,11 +19,11 @@ import { LinuxUnixSockets } from '../../src/os/linux/unix.ts';
 import { tableFromPlain, tableToPlain } from '../../src/wire/blobmsg-json.ts';
 import { MemoryLog } from './log.ts';
 import { type Namespaces, sh } from './netns.ts';
+import { NODE_FLAGS } from './node-flags.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The bundle where it is newer than the sources, as the launcher has it. */
 const ENTRY = sh(join(ROOT, 'scripts/entry')).trim();
-const FLAGS = sh(join(ROOT, 'scripts/node-flags')).trim().split(' ');
 /** As in the lab: a number that no account has. */
 const UID = 6767;
 const CAPS = '-all,+net_admin,+net_raw,+net_bind_service';
@@ -122,7 +122,7 @@ export class Router implements AsyncDisposable {
       ...(asRoot ? [] : ['setpriv', ...ids, ...caps]),
       ...['env', ...Object.entries(env).map(([key, value]) => `${key}=${value}`)],
       ...[node.startsWith(ROOT) ? join(app, node.slice(ROOT.length)) : node],
-      ...[...FLAGS, join(app, ENTRY)],
+      ...[...NODE_FLAGS, join(app, ENTRY)],
       ...['daemon', '--config', join(this.folder, 'config.json'), '--state-dir', this.stateDir],
       ...['--run-dir', this.runDir, '--ubus-socket', this.socket, ...extra],
     ];
