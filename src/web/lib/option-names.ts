@@ -1,5 +1,5 @@
 /** Plain names of DHCP options (RFC 2132 and its followers) that people meet. */
-export const OPTION_NAMES: Readonly<Record<number, readonly [en: string, de: string]>> = {
+const OPTION_NAMES: Readonly<Record<number, readonly [en: string, de: string]>> = {
   1: ['Subnet mask', 'Netzmaske'],
   2: ['Time offset', 'Zeitverschiebung'],
   3: ['Routers', 'Router'],

@@ -4,7 +4,7 @@ import type { ModelValue, Patch } from './shapes.ts';
 export type Values = ReadonlyMap<string, ModelValue>;
 
 /** Whether one of the prefixes that somebody looks at covers `path`. */
-export const covered = (prefixes: Iterable<string>, path: string): boolean => {
+const covered = (prefixes: Iterable<string>, path: string): boolean => {
   for (const prefix of prefixes) if (path.startsWith(prefix)) return true;
   return false;
 };

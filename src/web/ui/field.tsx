@@ -24,7 +24,7 @@ export interface FieldProps {
 }
 
 /** Plain name of a parameter where the catalogue has one. */
-export function useLabel(): (name: string) => string {
+function useLabel(): (name: string) => string {
   const t = useT();
   return (name) => {
     const key = `param.${name}`;
