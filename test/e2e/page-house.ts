@@ -34,6 +34,8 @@ export async function house(name: string): Promise<House> {
   const folder = mkdtempSync(join(tmpdir(), 'gh-page-'));
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
   const spaces = stack.use(home(name));
+  // An address that appears by itself a second later would make Chromium start its requests over.
+  spaces.exec('lan', 'sh', '-c', 'echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6');
   // The machine of the LAN can reach the box at two of its addresses.
   spaces.exec('lan', 'ip', 'address', 'add', '192.168.1.100/24', 'dev', 'eth0');
   spaces.exec('lan', 'ip', 'address', 'add', '192.168.5.100/24', 'dev', 'eth0');

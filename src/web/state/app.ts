@@ -125,7 +125,8 @@ export class App {
   enter(session: Session): void {
     this.session.value = session;
     if (session.user === null) this.events.close();
-    else this.events.open();
+    // After what the first place asks for: that is waited for, events are not.
+    else setTimeout(() => this.events.open());
   }
 
   async checkSession(): Promise<void> {

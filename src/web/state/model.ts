@@ -1,5 +1,5 @@
 /** What the page shows of the model: read once for each place that is looked at, then kept by events. */
-import { type Signal, signal } from '@preact/signals';
+import { batch, type Signal, signal } from '@preact/signals';
 import { applyPatch, laidOver, type Values } from '../lib/patch.ts';
 import type { GetAnswer, InstanceRow, ModelValue, Patch, SchemaRow } from '../lib/shapes.ts';
 import type { Answer, Api } from './api.ts';
@@ -13,6 +13,7 @@ export class ModelStore {
   readonly rowsChanged: Signal<number> = signal(0);
   readonly #api: Api;
   readonly #watched = new Map<string, number>();
+  readonly #soon: string[] = [];
   #schema: Promise<Answer<readonly SchemaRow[]>> | undefined;
 
   constructor(api: Api) {
@@ -23,7 +24,7 @@ export class ModelStore {
   watch(prefixes: readonly string[]): () => void {
     const fresh = prefixes.filter((prefix) => !this.#watched.has(prefix));
     for (const prefix of prefixes) this.#watched.set(prefix, (this.#watched.get(prefix) ?? 0) + 1);
-    if (fresh.length > 0) void this.read(fresh);
+    if (fresh.length > 0) this.#readSoon(fresh);
     return () => {
       for (const prefix of prefixes) {
         const left = (this.#watched.get(prefix) ?? 1) - 1;
@@ -33,15 +34,23 @@ export class ModelStore {
     };
   }
 
+  /** What several parts of a page ask for while it is drawn goes in one request. */
+  #readSoon(prefixes: readonly string[]): void {
+    if (this.#soon.length === 0) queueMicrotask(() => void this.read(this.#soon.splice(0)));
+    this.#soon.push(...prefixes);
+  }
+
   async read(paths: readonly string[]): Promise<void> {
     if (paths.length === 0) return;
     const answer = await this.#api.post<GetAnswer>('/api/get', { paths });
     if (!answer.ok) return;
     const atMs = performance.now();
     const values = answer.value.values.map((value): ModelValue => ({ ...value, atMs }));
-    this.values.value = laidOver(this.values.value, paths, values);
-    this.revision.value = Math.max(this.revision.value, answer.value.revision);
-    this.ready.value = new Set([...this.ready.value, ...paths]);
+    batch(() => {
+      this.values.value = laidOver(this.values.value, paths, values);
+      this.revision.value = Math.max(this.revision.value, answer.value.revision);
+      this.ready.value = new Set([...this.ready.value, ...paths]);
+    });
   }
 
   /** After a lost connection anything may have changed. */

@@ -1,6 +1,6 @@
 /** How components get at the model. */
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useLayoutEffect } from 'preact/hooks';
 import type { Values } from '../lib/patch.ts';
 import type { SchemaRow } from '../lib/shapes.ts';
 import { useApp } from '../state/app.ts';
@@ -8,7 +8,8 @@ import { useApp } from '../state/app.ts';
 /** Values below `prefixes`, kept live while the component stands; `ready` once they were read. */
 export function useModel(prefixes: readonly string[]): { values: Values; ready: boolean } {
   const { model } = useApp();
-  useEffect(() => model.watch(prefixes), [prefixes.join(' ')]);
+  // Before the paint: what is asked for a frame earlier is there a frame earlier.
+  useLayoutEffect(() => model.watch(prefixes), [prefixes.join(' ')]);
   const { value: read } = model.ready;
   return { values: model.values.value, ready: prefixes.every((prefix) => read.has(prefix)) };
 }
