@@ -382,6 +382,8 @@ export const de: Readonly<Record<Key, string>> = {
   'certificate.from': 'Ausgestellt von',
   'certificate.device': 'Diesem Router; er erneuert es von selbst',
   'certificate.imported2': 'Jemand anderem; Sie haben es importiert',
+  'certificate.back': 'Zurück zum eigenen des Routers',
+  'certificate.backDone': 'Das eigene Zertifikat des Routers wird verwendet.',
   'certificate.ends': 'Endet',
   'certificate.fingerprint': 'Fingerabdruck (SHA-256)',
   'certificate.ca': 'Diesem Router vertrauen',

@@ -379,6 +379,8 @@ export const en = {
   'certificate.from': 'Issued by',
   'certificate.device': 'This router; it renews it by itself',
   'certificate.imported2': 'Someone else; you imported it',
+  'certificate.back': "Back to the router's own",
+  'certificate.backDone': "The router's own certificate is in use.",
   'certificate.ends': 'Ends',
   'certificate.fingerprint': 'Fingerprint (SHA-256)',
   'certificate.ca': 'Trust this router',

@@ -149,6 +149,7 @@ export interface Certificate {
   readonly subject: string;
   readonly notAfter: string | number;
   readonly fingerprint: string;
+  /** Made and renewed by the box itself; false for an imported one. */
   readonly own: boolean;
 }
 

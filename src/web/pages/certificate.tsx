@@ -32,6 +32,12 @@ export function CertificatePage() {
     app.say(t('certificate.imported'));
     await read();
   };
+  const back = async (): Promise<void> => {
+    const answer = await app.api.post('/api/certificate', { own: true });
+    if (!answer.ok) return app.failed(answer.error);
+    app.say(t('certificate.backDone'));
+    await read();
+  };
   const { value: certificate } = found;
   const ends = certificate === undefined ? undefined : timeMs(certificate.notAfter);
   return (
@@ -43,7 +49,7 @@ export function CertificatePage() {
           <Facts>
             <Fact name={t('certificate.subject')}>{certificate.subject}</Fact>
             <Fact name={t('certificate.from')}>
-              {t(certificate.own ? 'certificate.imported2' : 'certificate.device')}
+              {t(certificate.own ? 'certificate.device' : 'certificate.imported2')}
             </Fact>
             <Fact name={t('certificate.ends')}>
               {ends === undefined ? '—' : <When ms={ends} />}
@@ -55,10 +61,17 @@ export function CertificatePage() {
             </Fact>
           </Facts>
         )}
+        {certificate?.own === false && app.mayChange && (
+          <div class="actions card-actions">
+            <button type="button" onClick={() => void back()}>
+              {t('certificate.back')}
+            </button>
+          </div>
+        )}
       </Card>
       <Card title={t('certificate.ca')}>
         <p>{t('certificate.caText')}</p>
-        <div class="actions">
+        <div class="actions card-actions">
           <a class="button" href="/api/ca.pem" download="gatehouse-ca.pem">
             {t('certificate.download')}
           </a>
