@@ -104,13 +104,14 @@ async function build(
   const taps = new LinuxPacketTaps(reactor);
   const net = stack.use(must(LinuxNet.open(reactor)));
   const auditLog = log.child({ room: 'audit' });
-  // The disk is slow in syncing the trail: the store is loaded and opened meanwhile.
-  const [trail, opened] = await Promise.all([
-    AuditTrail.open({ directory: `${stateDir}/audit`, clock, log: auditLog }),
-    openStore(stateDir),
-  ]);
-  const store = stack.use(must(opened));
-  const audit = stack.use(must(trail));
+  // The disk takes its time to sync the trail. It is open before anything is applied; a change that
+  // comes sooner waits for it with its answer.
+  const trail = AuditTrail.open({ directory: `${stateDir}/audit`, clock, log: auditLog });
+  stack.defer(async () => {
+    const opened = await trail;
+    if (opened.ok) await opened.value[Symbol.asyncDispose]();
+  });
+  const store = stack.use(must(await openStore(stateDir)));
 
   const observed = new Observed<Observations>(log, clock);
   const network = stack.use(
@@ -183,6 +184,16 @@ async function build(
 
   const rows = new Rows(store);
   let lostAuditRecords = 0;
+  const record = async (entries: readonly AuditEntry[]) => {
+    const opened = await trail;
+    const recorded = opened.ok ? await opened.value.record(entries.map(auditChange)) : opened;
+    if (recorded.ok) return;
+    // The change is made and durable; that its record is not must be seen.
+    lostAuditRecords += entries.length;
+    log.error({ err: recorded.error }, 'changes could not be recorded in the audit trail');
+  };
+  let answering = false;
+  let laidDown = Promise.resolve();
   const model = stack.use(
     createModel({
       rows,
@@ -207,12 +218,12 @@ async function build(
           return asked.ok ? asked : err(new SystemError(asked.error, 'EAGAIN'));
         },
       },
-      audit: async (entries) => {
-        const recorded = await audit.record(entries.map(auditChange));
-        if (recorded.ok) return;
-        // The change is made and durable; that its record is not must be seen.
-        lostAuditRecords += entries.length;
-        log.error({ err: recorded.error }, 'changes could not be recorded in the audit trail');
+      audit: (entries) => {
+        const recorded = record(entries);
+        if (answering) return recorded;
+        // Nobody waits for an answer about what is laid down first: `ready` does.
+        laidDown = recorded;
+        return Promise.resolve();
       },
     }),
   );
@@ -225,6 +236,7 @@ async function build(
     }
   }
 
+  answering = true;
   const runs = (name: ServiceName) => options.only?.includes(name) ?? true;
   if (runs('dhcp-client')) {
     // Nor is a lease of an earlier daemon missing in it.
@@ -291,7 +303,10 @@ async function build(
   const control = stack.use(
     new Control({ model, steps, clock, log: log.child({ room: 'control' }) }),
   );
+  // Not sooner: from the first pause on, requests are answered.
+  must(await trail);
   await control.converge();
+  await laidDown;
   await monitor.readSpool();
 }
 
