@@ -112,13 +112,14 @@ async function build(
   const taps = new LinuxPacketTaps(reactor);
   const net = stack.use(must(LinuxNet.open(reactor)));
   const auditLog = log.child({ room: 'audit' });
-  // The disk is slow in syncing the trail: the store is loaded and opened meanwhile.
-  const [trail, opened] = await Promise.all([
-    AuditTrail.open({ directory: `${stateDir}/audit`, clock, log: auditLog }),
-    openStore(stateDir),
-  ]);
-  const store = stack.use(must(opened));
-  const audit = stack.use(must(trail));
+  // The disk takes its time to sync the trail. It is open before anything is applied; a change that
+  // comes sooner waits for it with its answer.
+  const trail = AuditTrail.open({ directory: `${stateDir}/audit`, clock, log: auditLog });
+  stack.defer(async () => {
+    const opened = await trail;
+    if (opened.ok) await opened.value[Symbol.asyncDispose]();
+  });
+  const store = stack.use(must(await openStore(stateDir)));
 
   const observed = new Observed<Observations>(log, clock);
   const network = stack.use(
@@ -195,12 +196,15 @@ async function build(
   let lostAuditRecords = 0;
   let heardRecords: (changes: readonly AuditChange[]) => void = () => {};
   const recordAll = async (changes: readonly AuditChange[]): Promise<void> => {
-    const recorded = await audit.record(changes);
+    const opened = await trail;
+    const recorded = opened.ok ? await opened.value.record(changes) : opened;
     if (recorded.ok) return heardRecords(changes);
     // The change is made and durable; that its record is not must be seen.
     lostAuditRecords += changes.length;
     log.error({ err: recorded.error }, 'changes could not be recorded in the audit trail');
   };
+  let answering = false;
+  let laidDown: Promise<unknown> = Promise.resolve();
   const model = stack.use(
     createModel({
       rows,
@@ -227,7 +231,13 @@ async function build(
       },
       hashPassword: (password) => hashPassword(secrets, password),
       journal: history,
-      audit: (entries) => recordAll(entries.map(auditChange)),
+      audit: (entries) => {
+        const recorded = recordAll(entries.map(auditChange));
+        if (answering) return recorded;
+        // Nobody waits for an answer about what is laid down first: `ready` does.
+        laidDown = Promise.all([laidDown, recorded]);
+        return Promise.resolve();
+      },
     }),
   );
   const configuration = stack.use(
@@ -253,6 +263,7 @@ async function build(
 
   // What was not confirmed is undone before anything of it is put into effect.
   await configuration.recover();
+  answering = true;
   const runs = (name: ServiceName) => options.only?.includes(name) ?? true;
   if (runs('dhcp-client')) {
     // Nor is a lease of an earlier daemon missing in it.
@@ -324,7 +335,10 @@ async function build(
   const control = stack.use(
     new Control({ model, steps, clock, log: log.child({ room: 'control' }) }),
   );
+  // Not sooner: from the first pause on, requests are answered.
+  must(await trail);
   await control.converge();
+  await laidDown;
   await monitor.readSpool();
   if (!runs('http')) return;
   const { startHttp } = await import('./http.ts');
