@@ -296,6 +296,8 @@ export const de: Readonly<Record<Key, string>> = {
   'wizard.differ': 'Die beiden sind nicht gleich.',
   'wizard.mask': 'Eine Maske wie 255.255.255.0.',
   'wizard.host': 'Diese Adresse kann in dem Netz kein Gerät haben.',
+  'wizard.moved':
+    'Der Router ist eingerichtet und zieht an seine neue Adresse um. Ihr Gerät braucht vielleicht einen Moment (oder einmal Kabel ziehen und stecken), um zu folgen. Melden Sie sich dort an:',
   'wizard.back': 'Zurück',
   'wizard.next': 'Weiter',
   'wizard.finish': 'Einrichten',

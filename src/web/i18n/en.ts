@@ -292,6 +292,8 @@ export const en = {
   'wizard.differ': 'The two are not the same.',
   'wizard.mask': 'A mask such as 255.255.255.0.',
   'wizard.host': 'No device can have this address in that network.',
+  'wizard.moved':
+    'The router is set up and moves to its new address. Your device may need a moment (or its cable pulled and put back) to follow. Log in there:',
   'wizard.back': 'Back',
   'wizard.next': 'Next',
   'wizard.finish': 'Set up',

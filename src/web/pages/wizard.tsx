@@ -48,6 +48,7 @@ export function Wizard() {
   const problems = useSignal<Problems>({});
   const fault = useSignal<string | undefined>(undefined);
   const busy = useSignal(false);
+  const moved = useSignal<string | undefined>(undefined);
   const heading = useRef<HTMLHeadingElement>(null);
   const step = STEPS[at.value] ?? 'account';
   useEffect(() => {
@@ -67,14 +68,23 @@ export function Wizard() {
       return;
     }
     busy.value = true;
+    fault.value = undefined;
+    // The answer may be lost on the way: the address that we came by is gone then.
+    const target = draft.value.lanAddress.trim();
+    const moves = /^[\d.]+$/.test(location.hostname) && target !== location.hostname;
+    const late = setTimeout(() => {
+      if (moves) moved.value = target;
+    }, 3000);
     const answer = await app.api.post<Session>('/api/setup', requestOf(draft.value));
+    clearTimeout(late);
     busy.value = false;
-    if (answer.ok) {
-      if (draft.value.lanAddress !== location.hostname && location.hostname !== 'localhost') {
-        app.movedTo.value = draft.value.lanAddress;
-      }
-      app.enter(answer.value);
-    } else fault.value = app.words(answer.error);
+    if (moves && (answer.ok || answer.error.status === 0)) {
+      moved.value = target;
+      return;
+    }
+    moved.value = undefined;
+    if (answer.ok) app.enter(answer.value);
+    else fault.value = app.words(answer.error);
   };
   return (
     <div class="door">
@@ -107,6 +117,11 @@ export function Wizard() {
           </h1>
           <p class="muted">{t(`wizard.text.${step}` as Key, { n: MIN_PASSWORD })}</p>
           {fault.value !== undefined && <Note kind="bad">{fault.value}</Note>}
+          {moved.value !== undefined && (
+            <Note kind="warn">
+              {t('wizard.moved')} <a href={`https://${moved.value}/`}>https://{moved.value}/</a>
+            </Note>
+          )}
           <StepFields
             step={step}
             draft={draft.value}
