@@ -75,6 +75,8 @@ async function bundle(out: string): Promise<void> {
     },
     footer: { js: '})' },
     plugins: [packages],
+    // Half of all that would be bundled, and wanted once in two months, when a certificate is made.
+    external: ['@peculiar/x509', 'reflect-metadata'],
     // Without comments it is plain ASCII, which takes a byte a character in memory. Names stay.
     minifySyntax: true,
     minifyWhitespace: true,
