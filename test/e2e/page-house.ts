@@ -1,7 +1,9 @@
 /** A whole home for the browser tests: provider, router, and Chromium on a machine of the LAN. */
+
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { dnsmasq, ISP_RANGE } from '../lib/isp.ts';
 import { home, type Namespaces, noNamespaces } from '../lib/netns.ts';
@@ -87,8 +89,22 @@ export function complaints(page: Page): string[] {
   return heard;
 }
 
+/** Opens the page at an address that the router may be moving to. */
+async function reach(page: Page, at: string): Promise<void> {
+  const end = performance.now() + 10_000;
+  for (;;) {
+    try {
+      await page.goto(`${at}/`);
+      return;
+    } catch (cause) {
+      if (!/ERR_CONNECTION|ERR_ADDRESS/.test(String(cause)) || performance.now() > end) throw cause;
+      await pause(50);
+    }
+  }
+}
+
 export async function logIn(page: Page, at = HOME): Promise<void> {
-  await page.goto(`${at}/`);
+  await reach(page, at);
   await page.getByLabel('Password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByRole('navigation', { name: 'Places' }).waitFor();
