@@ -66,6 +66,11 @@ async function main(args: readonly string[]): Promise<number> {
   if (args[0] === 'daemon' && !args.includes('--help') && !args.includes('-h')) {
     return daemon(args.slice(1));
   }
+  // The daemon's own child: see os/linux/certificate-child.ts.
+  if (args[0] === 'make-certificate') {
+    const { makeCertificate } = await import('./main/make-certificate.ts');
+    return makeCertificate();
+  }
   // `gatehouse get … | head` closes the pipe early: that ends the output, it is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;

@@ -8,6 +8,7 @@ import type { Line, LineQuery } from '../edge/http/faces.ts';
 import { HttpService, type ListenOn } from '../edge/http/service.ts';
 import type { UbusClient } from '../edge/ubus/client.ts';
 import { AUDIT_FILE } from '../os/linux/audit.ts';
+import { ChildCertificates } from '../os/linux/certificate-child.ts';
 import type { LinuxClock } from '../os/linux/clock.ts';
 import { LinuxDirectories, LinuxFiles } from '../os/linux/files.ts';
 import { NodeHttpListeners } from '../os/linux/http-listen.ts';
@@ -63,7 +64,7 @@ export async function startHttp(around: HttpSurroundings): Promise<ServedHttp> {
     directories: new LinuxDirectories(),
     directory: `${stateDir}/tls`,
     accounts: new RowAccounts({ rows, model, secrets }),
-    makeCertificates: new NodeCertificates(),
+    makeCertificates: new ChildCertificates(new NodeCertificates()),
     web: new BuiltWebFiles(around.webPath),
     lanAddresses: () => lan.addresses,
     links: () => {

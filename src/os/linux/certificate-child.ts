@@ -1,0 +1,82 @@
+/**
+ * Certificates made by a child that ends: the library for it takes ten megabytes, and is wanted at
+ * the first start and once in two months. What is asked and what is made, keys included, goes
+ * through pipes alone.
+ */
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import { errorCode, errorMessage, SystemError } from '../../base/errors.ts';
+import type { Result } from '../../base/result.ts';
+import type { CertificateFacts, CertificateNames, Certificates, TlsMaterial } from '../ports.ts';
+
+/** The hidden command of `main.ts` that makes one. */
+const MAKE_CERTIFICATE = 'make-certificate';
+
+const TIMEOUT_MS = 60_000;
+
+type Order =
+  | { readonly make: 'ca'; readonly name: string; readonly nowMs: number }
+  | {
+      readonly make: 'leaf';
+      readonly ca: TlsMaterial;
+      readonly names: CertificateNames;
+      readonly nowMs: number;
+    };
+
+export class ChildCertificates implements Certificates {
+  readonly #judge: Pick<Certificates, 'inspect'>;
+
+  constructor(judge: Pick<Certificates, 'inspect'>) {
+    this.#judge = judge;
+  }
+
+  makeCa(name: string, nowMs: number): Promise<TlsMaterial> {
+    return ask({ make: 'ca', name, nowMs });
+  }
+
+  makeLeaf(ca: TlsMaterial, names: CertificateNames, nowMs: number): Promise<TlsMaterial> {
+    return ask({ make: 'leaf', ca, names, nowMs });
+  }
+
+  inspect(material: TlsMaterial): Result<CertificateFacts> {
+    return this.#judge.inspect(material);
+  }
+}
+
+/** What the child does with its standard input. */
+export async function fulfil(order: string, make: Certificates): Promise<string> {
+  const asked = JSON.parse(order) as Order;
+  const made =
+    asked.make === 'ca'
+      ? await make.makeCa(asked.name, asked.nowMs)
+      : await make.makeLeaf(asked.ca, asked.names, asked.nowMs);
+  return JSON.stringify(made);
+}
+
+async function ask(order: Order): Promise<TlsMaterial> {
+  const program = process.argv[1] ?? '';
+  const child = spawn(process.execPath, [...process.execArgv, program, MAKE_CERTIFICATE], {
+    env: {},
+    cwd: '/',
+    stdio: ['pipe', 'pipe', 'pipe'],
+    timeout: TIMEOUT_MS,
+    killSignal: 'SIGKILL',
+  });
+  child.stdin.on('error', () => {
+    // It ended without reading: its exit code tells why.
+  });
+  child.stdin.end(JSON.stringify(order));
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  try {
+    const [out, said, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+    if (code !== 0) throw new SystemError(`it ended with ${code}: ${said.slice(-300)}`, 'ECHILD');
+    return JSON.parse(out) as TlsMaterial;
+  } catch (cause) {
+    throw new SystemError(`no certificate was made: ${errorMessage(cause)}`, errorCode(cause), {
+      cause,
+    });
+  }
+}
