@@ -75,7 +75,7 @@ t.test('a reader and the router', { skip: noBrowser() }, async (t) => {
       try {
         return await seen.waitFor({ timeout: 6000 });
       } catch (cause) {
-        t.comment(await page.locator('body').innerText());
+        t.comment((await page.locator('body').textContent()) ?? '');
         if (left === 1) throw cause;
       }
     }
