@@ -122,7 +122,7 @@ async function answeredAtMs(path: string, alive: () => boolean): Promise<number>
   }
 }
 
-/** A daemon on an empty state: until it answers, and until firewall and network stand, too, as its log says. */
+/** A daemon on an empty state: until it answers, and until it says that it is ready: network and page stand, and the first certificate is made. */
 async function daemon(
   spaces: Namespaces,
   folder: string,
@@ -209,7 +209,7 @@ export const bench: Bench = {
       };
       const rows: Comparison[] = [
         { name: 'answers gatehouse status', ours: median(serving), ...started },
-        { name: 'firewall and network stand', ours: median(ready), ...started },
+        { name: 'all stands, first certificate made', ours: median(ready), ...started },
         {
           name: 'idle memory',
           ours: rssMb(idle.child.pid ?? 0),

@@ -67,7 +67,7 @@ t.test('a reader and the router', { skip: noBrowser() }, async (t) => {
     t.match(await router.value('Device.Time.LocalTimeZone'), /CET/, 'the zone of the browser');
   });
 
-  // On a busy machine the form may still be drawn anew when it is first filled in.
+  // Once, on a busy machine, the answer was not seen in 15 s. Why is not known: what the page says then is printed.
   const tryPassword = async (password: string, seen: Locator): Promise<void> => {
     for (let left = 3; ; left--) {
       await page.getByLabel('Password').fill(password);
