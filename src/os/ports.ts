@@ -240,6 +240,71 @@ export interface PacketTaps {
   ): Result<PacketTap, SystemError>;
 }
 
+// ---- frames --------------------------------------------------------------------------------
+
+/** Which incoming, untagged frames a port hears; the kernel keeps all others away. */
+export type FrameFilter =
+  /** IPv4 UDP to port 67 or 68, not a later fragment: what clients, relays and other servers say. */
+  | 'dhcp4'
+  /** IPv6 UDP to port 547 without extension headers; joins ff02::1:2. */
+  | 'dhcp6Server'
+  /** ICMPv6 router solicitation and advertisement (types 133 and 134); joins ff02::2. */
+  | 'icmp6Router'
+  | 'arp';
+
+export interface FrameHandlers {
+  /** One frame is `bytes[start, end)`, from the Ethernet header on; valid only during the call. */
+  frame(bytes: Uint8Array, start: number, end: number): void;
+  /** What the kernel had waiting was handed over; what `send` queued goes out after this. */
+  batchEnd?(): void;
+}
+
+/** A raw socket on one interface for servers that answer many: batched both ways. */
+export interface FramePort extends AsyncDisposable {
+  /** Frames that the kernel dropped because the socket's queue was full. */
+  readonly dropped: number;
+  /** Frames that were queued and that the kernel did not take. */
+  readonly unsent: number;
+  /**
+   * Copies one frame into the queue, which goes out by one system call at the end of the batch, or
+   * at `flush`. False, and counted in `unsent`, when the queue is full or the port closed.
+   */
+  send(bytes: Uint8Array, start: number, end: number): boolean;
+  /** Sends what is queued now: for answers that were held until their lease was on disk. */
+  flush(): void;
+}
+
+export interface FramePorts {
+  open(
+    ifIndex: number,
+    filter: FrameFilter,
+    handlers: FrameHandlers,
+  ): Result<FramePort, SystemError>;
+}
+
+export interface UdpPorts {
+  /**
+   * Holds an IPv4 UDP port on all addresses without reading it, so that the kernel does not answer
+   * "unreachable" for a server that reads raw frames. EADDRINUSE tells of another server on this box.
+   */
+  hold(port: number): Result<AsyncDisposable, SystemError>;
+}
+
+// ---- durable files -------------------------------------------------------------------------
+
+/** A file of fixed size whose blocks are all allocated: writing in it needs no new space on the disk. */
+export interface DurableFile extends AsyncDisposable {
+  readonly sizeBytes: number;
+  read(): Promise<Result<Uint8Array, SystemError>>;
+  /** `bytes` are on disk (O_DSYNC) when it resolves. They must not change meanwhile. One write at a time. */
+  write(offset: number, bytes: Uint8Array): Promise<Result<void, SystemError>>;
+}
+
+export interface DurableFiles {
+  /** Opens it, mode 0600, or makes it full of zeros; one that is smaller grows, none shrinks. ENOSPC when there is no room. */
+  open(path: string, sizeBytes: number): Promise<Result<DurableFile, SystemError>>;
+}
+
 // ---- store ---------------------------------------------------------------------------------
 
 export type StoreChange =
