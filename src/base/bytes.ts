@@ -80,3 +80,10 @@ export function fromHex(text: string): Uint8Array | undefined {
     bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
   return bytes;
 }
+
+/** One character a byte, so nothing is lost: for keys, and for text that is checked afterwards. */
+export function latin1(bytes: Uint8Array, start = 0, end = bytes.length): string {
+  let text = '';
+  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i] ?? 0);
+  return text;
+}

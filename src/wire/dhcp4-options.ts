@@ -2,7 +2,7 @@
  * The registry of DHCPv4 options: one row per code. It serves both ways in which an option
  * reaches Gatehouse: as bytes from the wire, and as text from udhcpc's hook environment.
  */
-import { fromHex } from '../base/bytes.ts';
+import { fromHex, latin1 as fromLatin1 } from '../base/bytes.ts';
 import { type Ipv4, ipv4, type PrefixLen, parseIpv4, prefixLen } from '../base/ip.ts';
 import { decodeError, ok, type Result } from '../base/result.ts';
 
@@ -263,7 +263,7 @@ export function readDomainSearch(bytes: Uint8Array, field: string): Result<reado
       if (length > 63 || cursor + 1 + length > bytes.length) {
         return decodeError('bad label', field, cursor);
       }
-      labels.push(latin1Text(bytes, cursor + 1, cursor + 1 + length));
+      labels.push(fromLatin1(bytes, cursor + 1, cursor + 1 + length));
       cursor += 1 + length;
     }
     if (next < 0) return decodeError('too many labels', field, at);
@@ -277,13 +277,7 @@ export function readDomainSearch(bytes: Uint8Array, field: string): Result<reado
 export function readText(bytes: Uint8Array): string {
   let end = bytes.length;
   while (end > 0 && bytes[end - 1] === 0) end--;
-  return latin1Text(bytes, 0, end);
-}
-
-function latin1Text(bytes: Uint8Array, start: number, end: number): string {
-  let text = '';
-  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i] ?? 0);
-  return text;
+  return fromLatin1(bytes, 0, end);
 }
 
 const viewOf = (bytes: Uint8Array): DataView =>
