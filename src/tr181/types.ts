@@ -3,8 +3,8 @@
  * stored, compared and answered.
  */
 import { formatIpv4, parseIpv4 } from '../base/ip.ts';
+import { formatIpv6, parseIpv6 } from '../base/ip6.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import { canonicalIpv6 } from './ip6.ts';
 import type { BaseType } from './model.ts';
 
 /** Names as TR-106 and TR-181 have them. */
@@ -251,8 +251,8 @@ function ipv4(text: string): Result<string, ValueFault> {
 }
 
 function ipv6(text: string): Result<string, ValueFault> {
-  const parsed = canonicalIpv6(text);
-  return parsed === undefined ? wrong(text, 'not an IPv6 address') : ok(parsed);
+  const parsed = parseIpv6(text);
+  return parsed.ok ? ok(formatIpv6(parsed.value)) : wrong(text, 'not an IPv6 address');
 }
 
 function prefix(

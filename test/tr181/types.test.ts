@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { canonicalIpv6 } from '../../src/tr181/ip6.ts';
 import { canonical, emptyValue, type TypeName, type ValueSpec } from '../../src/tr181/types.ts';
 
 const read = (spec: ValueSpec, text: string): string => {
@@ -273,39 +272,4 @@ t.test('canonical text is a fixed point', async (t) => {
     { seed: 11, numRuns: 3000 },
   );
   t.pass('3,000 values');
-});
-
-t.test('IPv6: RFC 5952', async (t) => {
-  const cases: Record<string, string | undefined> = {
-    '2001:0db8:0000:0000:0001:0000:0000:0001': '2001:db8::1:0:0:1',
-    '2001:db8:0:1:1:1:1:1': '2001:db8:0:1:1:1:1:1',
-    '::ffff:192.0.2.1': '::ffff:192.0.2.1',
-    '::FFFF:c000:0201': '::ffff:192.0.2.1',
-    '64:ff9b::192.0.2.33': '64:ff9b::c000:221',
-    '::': '::',
-    '1::': '1::',
-    '::1': '::1',
-    '1:2:3:4:5:6:7::': '1:2:3:4:5:6:7:0',
-    '1:2:3:4:5:6:7:8::': undefined,
-    '1::2::3': undefined,
-    '1:2:3': undefined,
-    ':::': undefined,
-    ':1:2:3:4:5:6:7': undefined,
-    '12345::': undefined,
-    '::192.0.2.1:1': undefined,
-    '::192.0.2.256': undefined,
-    '::192.0.02.1': undefined,
-    '': undefined,
-  };
-  for (const [text, expected] of Object.entries(cases))
-    t.equal(canonicalIpv6(text), expected, text);
-  fc.assert(
-    fc.property(fc.ipV6(), (text) => {
-      const ours = canonicalIpv6(text);
-      // The platform's own serialiser as the judge; it never writes dotted decimal.
-      const theirs = new URL(`http://[${text}]/`).hostname.slice(1, -1);
-      return ours?.startsWith('::ffff:') === true || ours === theirs;
-    }),
-    { seed: 12, numRuns: 2000 },
-  );
 });
