@@ -19,7 +19,7 @@ export interface Lease extends LeaseView {
   expiresAtMs: number;
   firstWallMs: number;
   lastWallMs: number;
-  /** Who it is: `clientKey`. */
+  /** Who it is: `clientKey`; `quarantineKey` for a declined address, which is nobody's. */
   key: string;
   /** Kernel name of the interface, the same after a restart. */
   segment: string;
@@ -35,6 +35,8 @@ export interface Lease extends LeaseView {
   held: boolean;
   /** `expiresAtMs` as far as the disk knows it: what may be promised when it takes no more. -Infinity for nothing. */
   durableUntilMs: number;
+  /** When the expiry queue looks at it; Infinity while it does not stand there. Never on disk. */
+  queuedForMs: number;
 }
 
 export const NO_CHADDR = new Uint8Array(0);
@@ -58,6 +60,7 @@ export const newLease = (segment: string, key: string, address: Ipv4): Lease => 
   bootMs: 0,
   held: false,
   durableUntilMs: Number.NEGATIVE_INFINITY,
+  queuedForMs: Number.POSITIVE_INFINITY,
 });
 
 /**
@@ -72,6 +75,9 @@ export const clientKey = (
   clientId === undefined
     ? hardwareKey(htype, chaddr, 0, chaddr.length)
     : identifierKey(clientId, 0, clientId.length);
+
+/** A declined lease keeps its address from everyone; its client is free to get another. */
+export const quarantineKey = (address: Ipv4): string => `x${address.toString(16)}`;
 
 export const hardwareKey = (htype: number, bytes: Uint8Array, start: number, end: number): string =>
   `h${String.fromCharCode(htype)}${latin1(bytes, start, end)}`;
