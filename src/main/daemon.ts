@@ -221,9 +221,12 @@ async function build(
           return text.ok ? text.value : undefined;
         },
         monoMs: () => clock.monoMs(),
+        boottimeMs: () => clock.boottimeMs(),
         wallMs: () => clock.wallMs(),
       },
       calls: {
+        dhcpServerRelease: async () => err('the DHCP server does not run'),
+        dhcpServerDecide: async () => err('the DHCP server does not run'),
         dhcpRenew: async (id) => {
           const asked = await dhcpClient.renew(id);
           return asked.ok ? asked : err(new SystemError(asked.error, 'EAGAIN'));
@@ -330,6 +333,7 @@ async function build(
       }
       return network.apply(wanted).map((error) => error.message);
     },
+    dhcpServer: () => [],
   };
   must(monitor.listen());
   const control = stack.use(

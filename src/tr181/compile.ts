@@ -1,6 +1,7 @@
 /** From rows to the whole desired state of each service. Pure. */
 import type { CompiledConfig } from './model.ts';
 import { compileDhcpClient } from './objects/dhcpv4-client.ts';
+import { compileDhcpServer } from './objects/dhcpv4-server-config.ts';
 import { compileResolvers } from './objects/dns-client.ts';
 import { compilePorts } from './objects/ethernet.ts';
 import { compileInterfaces } from './objects/ip.ts';
@@ -17,5 +18,6 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
     ports: compilePorts(rows),
   },
   dhcpClient: compileDhcpClient(rows),
+  dhcpServer: compileDhcpServer(rows),
   firewall: compileFirewall(rows),
 });

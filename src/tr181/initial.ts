@@ -110,4 +110,15 @@ const lan = (ports: readonly string[]): Change[] => [
     IPAddress: '192.168.1.1',
     SubnetMask: '255.255.255.0',
   }),
+  // Moves along when the interface gets another subnet.
+  ...row('Device.DHCPv4.Server.Pool.1.', {
+    Alias: 'lan',
+    Enable: 'true',
+    Order: '1',
+    Interface: 'Device.IP.Interface.2',
+    MinAddress: '192.168.1.100',
+    MaxAddress: '192.168.1.249',
+    SubnetMask: '255.255.255.0',
+    DomainName: 'lan',
+  }),
 ];

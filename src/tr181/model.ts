@@ -8,6 +8,7 @@
  */
 import type { Result } from '../base/result.ts';
 import type { DhcpClientConfig } from '../services/dhcp-client/config.ts';
+import type { DhcpServerConfig } from '../services/dhcp-server/config.ts';
 import type { FirewallConfig } from '../services/firewall/config.ts';
 import type { NetworkConfig } from '../services/network/config.ts';
 
@@ -247,6 +248,7 @@ export interface CompiledConfig {
   readonly revision: number;
   readonly network: NetworkConfig;
   readonly dhcpClient: DhcpClientConfig;
+  readonly dhcpServer: DhcpServerConfig;
   readonly firewall: FirewallConfig;
 }
 

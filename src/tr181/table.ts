@@ -4,8 +4,10 @@
  */
 
 import type { SystemError } from '../base/errors.ts';
+import type { Ipv4, Mac } from '../base/ip.ts';
 import type { Result } from '../base/result.ts';
 import type { DhcpClientObserved } from '../services/dhcp-client/config.ts';
+import type { DhcpServerObserved } from '../services/dhcp-server/config.ts';
 import type { FirewallObserved } from '../services/firewall/config.ts';
 import type { NetworkObserved } from '../services/network/config.ts';
 import type { RowsView } from '../state/candidate.ts';
@@ -16,6 +18,7 @@ import type { ValueSpec } from './types.ts';
 export interface Observations {
   readonly network: NetworkObserved;
   readonly dhcpClient: DhcpClientObserved;
+  readonly dhcpServer: DhcpServerObserved;
   readonly firewall: FirewallObserved;
 }
 
@@ -23,6 +26,14 @@ export interface Observations {
 export interface ServiceCalls {
   /** Asks the server for a new lease now; `id` as in `ClientConfig`. */
   dhcpRenew(id: string, signal: AbortSignal): Promise<Result<void, SystemError>>;
+  /** Ends the lease of an address that the DHCP server gave; why not, for people. */
+  dhcpServerRelease(address: Ipv4): Promise<Result<void, string>>;
+  /** Lays down a rule for one device, for so many seconds (0 for good). */
+  dhcpServerDecide(
+    mac: Mac,
+    action: 'Allow' | 'Deny',
+    seconds: number,
+  ): Promise<Result<void, string>>;
 }
 
 type LinkStats = NetworkObserved['links'][number]['stats'];
@@ -34,6 +45,8 @@ export interface Lookups {
   /** Whole text of a small file of /proc, /sys or /etc; undefined when it cannot be read. */
   readText(path: string): string | undefined;
   monoMs(): number;
+  /** CLOCK_BOOTTIME. */
+  boottimeMs(): number;
   wallMs(): number;
 }
 
@@ -72,7 +85,7 @@ export interface ArgumentDef extends ValueSpec {
   readonly default?: string;
 }
 
-interface CommandContext {
+export interface CommandContext {
   /** The object that the command belongs to, with its final dot. */
   readonly object: string;
   /** Canonical, with defaults. */

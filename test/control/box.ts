@@ -1,5 +1,4 @@
 /** A router's model with its history, on a store that outlives it: for tests of the configuration over time. */
-import { ok } from '../../src/base/result.ts';
 import { hashPassword } from '../../src/control/accounts.ts';
 import { ConfigurationService } from '../../src/control/configuration.ts';
 import { History } from '../../src/control/history.ts';
@@ -13,6 +12,7 @@ import type { Observations } from '../../src/tr181/table.ts';
 import type { AuditEntry } from '../../src/tr181/writer.ts';
 import { FakeClock } from '../lib/clock.ts';
 import { MemoryLog } from '../lib/log.ts';
+import { lookupsAt, willingCalls } from '../lib/model.ts';
 import { MemoryStore } from '../state/memory-store.ts';
 import { messages, ORIGIN } from '../tr181/fixture.ts';
 
@@ -42,13 +42,8 @@ export function start(store = new MemoryStore(), clock = new FakeClock(), bootId
   const model = createModel({
     rows,
     observed: new Observed<Observations>(log),
-    lookups: {
-      linkStats: () => undefined,
-      readText: () => undefined,
-      monoMs: () => clock.monoMs(),
-      wallMs: () => clock.wallMs(),
-    },
-    calls: { dhcpRenew: async () => ok(undefined) },
+    lookups: lookupsAt(clock),
+    calls: willingCalls,
     product: { name: 'Gatehouse', version: '0.1.0' },
     audit: async (entries) => void audit.push(...entries),
     hashPassword: (password) => hashPassword(secrets, password),

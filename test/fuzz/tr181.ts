@@ -5,6 +5,7 @@ import type { Model } from '../../src/tr181/model.ts';
 import type { Observations } from '../../src/tr181/table.ts';
 import { canonical, type TypeName } from '../../src/tr181/types.ts';
 import { MemoryLog } from '../lib/log.ts';
+import { willingCalls } from '../lib/model.ts';
 import { MemoryStore } from '../state/memory-store.ts';
 
 const TYPES: readonly TypeName[] = [
@@ -48,9 +49,10 @@ function model(): Model {
       linkStats: () => undefined,
       readText: () => undefined,
       monoMs: () => 0,
+      boottimeMs: () => 0,
       wallMs: () => 0,
     },
-    calls: { dhcpRenew: () => Promise.reject(new RangeError('nothing is operated here')) },
+    calls: willingCalls,
     product: { name: 'Gatehouse', version: '0' },
     audit: async () => {
       throw new RangeError('nothing is written here');

@@ -13,6 +13,7 @@ import type { Lookups, ObjectGroup, Observations, ServiceCalls } from '../../src
 import type { AuditEntry } from '../../src/tr181/writer.ts';
 import { FakeClock } from '../lib/clock.ts';
 import { MemoryLog } from '../lib/log.ts';
+import { willingCalls } from '../lib/model.ts';
 import { MemoryStore } from '../state/memory-store.ts';
 
 export const ORIGIN = { user: 'test', via: 'cli', address: 'pid 1' };
@@ -27,6 +28,8 @@ export interface Bench {
   readonly audit: AuditEntry[];
   readonly files: Map<string, string>;
   readonly renewed: string[];
+  /** `Allow MAC SECONDS`, as asked of the DHCP server. */
+  readonly decided: string[];
   readonly stats: Map<string, bigint>;
   /** The value of one parameter, or the kind of the fault. */
   get(path: string): string;
@@ -47,8 +50,14 @@ export function bench(
   const audit: AuditEntry[] = [];
   const files = new Map<string, string>();
   const renewed: string[] = [];
+  const decided: string[] = [];
   const stats = new Map<string, bigint>();
   const calls: ServiceCalls = {
+    ...willingCalls,
+    dhcpServerDecide: async (mac, action, seconds) => {
+      decided.push(`${action} ${mac} ${seconds}`);
+      return ok(undefined);
+    },
     dhcpRenew: (id) => {
       renewed.push(id);
       return Promise.resolve(ok(undefined));
@@ -61,6 +70,7 @@ export function bench(
     },
     readText: (path) => files.get(path),
     monoMs: () => clock.monoMs(),
+    boottimeMs: () => clock.boottimeMs(),
     wallMs: () => clock.wallMs(),
   };
   const model = createModel({
@@ -84,6 +94,7 @@ export function bench(
     audit,
     files,
     renewed,
+    decided,
     stats,
     get: (path) => {
       const [answer] = model.get([path]);

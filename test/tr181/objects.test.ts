@@ -625,6 +625,7 @@ t.test('exactly what is volatile is computed when it is read', async (t) => {
       linkStats: () => undefined,
       readText: () => undefined,
       monoMs: () => 0,
+      boottimeMs: () => 0,
       wallMs: () => 0,
     },
   };

@@ -65,6 +65,7 @@ t.test('the tables say what TR-181 says, or why not', async (t) => {
       problems.push(...compareParam(def.path + name, param, known));
     }
     for (const name of Object.keys(def.commands ?? {})) {
+      if (/X_GATEHOUSE_/.test(def.path + name)) continue;
       checked += 1;
       if (facts.get(`${def.path}${name}()`)?.kind !== 'command') {
         problems.push(`${def.path}${name}(): no such command`);

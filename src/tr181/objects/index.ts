@@ -2,6 +2,7 @@
 import type { ObjectGroup } from '../table.ts';
 import { deviceInfo } from './device-info.ts';
 import { dhcpv4Client } from './dhcpv4-client.ts';
+import { dhcpv4Server } from './dhcpv4-server.ts';
 import { dnsClient } from './dns-client.ts';
 import { ethernet } from './ethernet.ts';
 import { ip } from './ip.ts';
@@ -18,6 +19,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   dnsClient,
   nat,
   dhcpv4Client,
+  dhcpv4Server,
   time(),
   users,
 ];

@@ -34,6 +34,7 @@ import type { Observations } from '../../../src/tr181/table.ts';
 import type { AuditEntry } from '../../../src/tr181/writer.ts';
 import { FakeClock } from '../../lib/clock.ts';
 import { MemoryLog } from '../../lib/log.ts';
+import { lookupsAt, willingCalls } from '../../lib/model.ts';
 import { MemoryStore } from '../../state/memory-store.ts';
 import { counting, GROUP, PASSWD, ROOT } from '../ubus/fakes.ts';
 import { type Answered, type Asked, ask } from './client.ts';
@@ -101,13 +102,8 @@ export async function box(t: { teardown(run: () => unknown): void }): Promise<Bo
   const model = createModel({
     rows,
     observed: new Observed<Observations>(log),
-    lookups: {
-      linkStats: () => undefined,
-      readText: () => undefined,
-      monoMs: () => clock.monoMs(),
-      wallMs: () => clock.wallMs(),
-    },
-    calls: { dhcpRenew: async () => ok(undefined) },
+    lookups: lookupsAt(clock),
+    calls: willingCalls,
     product: { name: 'Gatehouse', version: '0.1.0' },
     audit: async (entries) => void audit.push(...entries),
     hashPassword: (password) => hashPassword(secrets, password),

@@ -1,0 +1,605 @@
+/** `Device.DHCPv4.Server.` (TR-181): pools, who is served, and what was given to whom. Tables only. */
+import { parseIpv4, parseMac } from '../../base/ip.ts';
+import { err, ok, type Result } from '../../base/result.ts';
+import { splitRow } from '../../state/rows.ts';
+import { ALIAS, type CommandContext, ENABLE, type ObjectGroup, type ParamDef } from '../table.ts';
+import { checkDhcpServer } from './dhcpv4-server-config.ts';
+import { reportDhcpServer } from './dhcpv4-server-report.ts';
+
+const MATCH_MODES = ['Exact', 'Prefix', 'Suffix', 'Substring'] as const;
+const NO_POLICY = 'TR-181 pools say what is given, not who may have it';
+const NO_OTHERS = 'TR-181 knows of other servers by a counter alone';
+
+const exclude = (what: string): ParamDef => ({
+  type: 'boolean',
+  access: 'readWrite',
+  default: 'false',
+  about: `The pool is for those whom ${what} does not match.`,
+});
+const address = (about: string): ParamDef => ({
+  type: 'IPv4Address',
+  access: 'readWrite',
+  size: [0, 45],
+  about,
+});
+const addresses = (maxItems: number | undefined, about: string): ParamDef => ({
+  type: 'IPv4Address',
+  access: 'readWrite',
+  size: [0, 45],
+  list: maxItems === undefined ? {} : { maxItems },
+  default: '',
+  about,
+});
+const mac = (about: string): ParamDef => ({
+  type: 'MACAddress',
+  access: 'readWrite',
+  size: [0, 17],
+  default: '',
+  about,
+});
+const segmentOf = (about: string): ParamDef => ({
+  type: 'string',
+  access: 'readWrite',
+  size: [0, 256],
+  default: '',
+  ref: { targets: ['Device.IP.Interface.{i}.'], strong: true },
+  about,
+});
+const matchMode = (what: string): ParamDef => ({
+  type: 'string',
+  access: 'readWrite',
+  enum: MATCH_MODES,
+  default: 'Exact',
+  about: `How ${what} is compared.`,
+});
+const counted = (about: string): ParamDef => ({
+  type: 'StatsCounter64',
+  volatile: true,
+  about,
+});
+const ownCounter = (about: string, reason: string): ParamDef => ({ ...counted(about), reason });
+
+/** Of Gatehouse's own tables: each parameter says why it is there. */
+const own = (
+  reason: string,
+  params: Readonly<Record<string, ParamDef>>,
+): Readonly<Record<string, ParamDef>> =>
+  Object.fromEntries(Object.entries(params).map(([name, def]) => [name, { ...def, reason }]));
+
+/** What a device said of itself and when: of those that wait, and of other servers' clients. */
+const seen = (what: string): Readonly<Record<string, ParamDef>> => ({
+  FirstSeen: { type: 'dateTime', about: `When ${what} was heard first.` },
+  LastSeen: { type: 'dateTime', volatile: true, about: `When ${what} was heard last.` },
+});
+
+/** The owner's word about a device that waits. */
+async function decide(
+  { object, rows, calls }: CommandContext,
+  action: 'Allow' | 'Deny',
+  seconds: number,
+): Promise<Result<Readonly<Record<string, string>>, string>> {
+  const { table, instance } = splitRow(object);
+  // The key is `<interface> <MAC>`.
+  const mac = parseMac(rows.view.systemKey(table, instance)?.split(' ')[1] ?? '');
+  if (!mac.ok) return err('the device is not waiting any more');
+  const decided = await calls.dhcpServerDecide(mac.value, action, seconds);
+  return decided.ok ? ok({}) : decided;
+}
+
+export const dhcpv4Server: ObjectGroup = {
+  name: 'DHCPv4.Server',
+  inputs: ['dhcpServer', 'network'],
+  objects: [
+    {
+      path: 'Device.DHCPv4.Server.',
+      about: 'The DHCPv4 server of the LAN.',
+      params: {
+        Enable: {
+          type: 'boolean',
+          access: 'readWrite',
+          default: 'true',
+          about: 'Whether any pool is served.',
+        },
+        X_GATEHOUSE_Reason: {
+          type: 'string',
+          about: 'What is wrong with the lease file, for people; empty when all is well.',
+          reason: 'while the disk takes nothing, new leases are not acknowledged',
+        },
+      },
+      events: {
+        X_GATEHOUSE_NewDevice: {
+          about: 'A device asked for an address and waits for approval.',
+          args: { Chaddr: { type: 'MACAddress' }, HostName: { type: 'string' } },
+        },
+        X_GATEHOUSE_OtherServer: {
+          about: 'Another DHCP server was heard where there should be none.',
+          args: { Chaddr: { type: 'MACAddress' }, IPAddress: { type: 'IPv4Address' } },
+        },
+      },
+    },
+    {
+      path: 'Device.DHCPv4.Server.Pool.{i}.',
+      about:
+        'Addresses for the hosts of one interface; the first one by Order that fits a host serves it.',
+      rows: 'add',
+      enable: 'Enable',
+      uniqueKeys: [['Alias'], ['Order']],
+      maxRows: 64,
+      params: {
+        Enable: ENABLE,
+        Status: {
+          type: 'string',
+          enum: ['Disabled', 'Enabled', 'Error_Misconfigured', 'Error'],
+          default: 'Disabled',
+          about: 'Whether the pool is served.',
+        },
+        Alias: ALIAS,
+        Order: {
+          type: 'Order',
+          access: 'readWrite',
+          range: [[1, undefined]],
+          about: 'Place among the pools; those that follow move down.',
+        },
+        Interface: segmentOf('Interface whose hosts are served.'),
+        VendorClassID: {
+          type: 'string',
+          access: 'readWrite',
+          size: [0, 255],
+          default: '',
+          about: 'Only for hosts with this vendor class (option 60); empty for all.',
+        },
+        VendorClassIDExclude: exclude('VendorClassID'),
+        VendorClassIDMode: matchMode('VendorClassID'),
+        ClientID: {
+          type: 'hexBinary',
+          access: 'readWrite',
+          size: [0, 255],
+          default: '',
+          about: 'Only for the host with this client identifier (option 61); empty for all.',
+        },
+        ClientIDExclude: exclude('ClientID'),
+        UserClassID: {
+          type: 'hexBinary',
+          access: 'readWrite',
+          size: [0, 255],
+          default: '',
+          about: 'Only for hosts with this user class (option 77); empty for all.',
+        },
+        UserClassIDExclude: exclude('UserClassID'),
+        Chaddr: mac('Only for hosts with this MAC address; empty for all.'),
+        ChaddrMask: mac('Bits of Chaddr that count; empty for all of them.'),
+        ChaddrExclude: exclude('Chaddr'),
+        AllowedDevices: {
+          type: 'string',
+          access: 'readWrite',
+          enum: ['All', 'Known', 'Unknown'],
+          default: 'All',
+          about: 'Known are the hosts with a StaticAddress.',
+        },
+        MinAddress: address('First address of the pool.'),
+        MaxAddress: address('Last address of the pool.'),
+        ReservedAddresses: addresses(32, 'Addresses between that are not given out.'),
+        SubnetMask: address('Mask that hosts are given; empty for that of the interface.'),
+        DNSServers: addresses(4, 'Resolvers; empty for those that the box itself uses.'),
+        DomainName: {
+          type: 'string',
+          access: 'readWrite',
+          size: [0, 64],
+          default: '',
+          about: 'Domain of the hosts.',
+        },
+        IPRouters: addresses(4, 'Routers; empty for the box itself.'),
+        WINSServers: addresses(undefined, 'NetBIOS name servers.'),
+        LeaseTime: {
+          type: 'int',
+          access: 'readWrite',
+          range: [
+            [-1, -1],
+            [60, undefined],
+          ],
+          units: 'seconds',
+          default: '86400',
+          about: 'How long an address is lent; -1 for ever.',
+          reason: 'bounded: less than a minute would flood the network with renewals',
+        },
+        DSCPMark: {
+          type: 'unsignedInt',
+          access: 'readWrite',
+          range: [[0, 63]],
+          default: '48',
+          about: 'DSCP of the answers.',
+        },
+        X_GATEHOUSE_FollowInterface: {
+          type: 'boolean',
+          access: 'readWrite',
+          default: 'true',
+          about:
+            'When the interface gets another subnet, the addresses of the pool keep their host part and move along.',
+          reason: 'otherwise who changes the address of the LAN leaves it without a DHCP server',
+        },
+        X_GATEHOUSE_Range: {
+          type: 'string',
+          about: 'First and last address as they are in effect; empty when the pool is not served.',
+          reason: 'see X_GATEHOUSE_FollowInterface',
+        },
+        X_GATEHOUSE_Size: {
+          type: 'unsignedInt',
+          about: 'Addresses that can be given out.',
+          reason: 'TR-181 does not say how full a pool is',
+        },
+        X_GATEHOUSE_Bound: {
+          type: 'unsignedInt',
+          volatile: true,
+          about: 'Addresses on loan now.',
+          reason: 'TR-181 does not say how full a pool is',
+        },
+        X_GATEHOUSE_Reason: {
+          type: 'string',
+          about: 'What is wrong, for people; empty when all is well.',
+          reason: 'Status says that something is wrong, TR-181 has no place for what',
+        },
+      },
+    },
+    {
+      path: 'Device.DHCPv4.Server.Pool.{i}.StaticAddress.{i}.',
+      about: 'A host that always gets the same address, by its MAC or its client identifier.',
+      rows: 'add',
+      enable: 'Enable',
+      uniqueKeys: [['Alias'], ['Chaddr']],
+      maxRows: 1024,
+      params: {
+        Enable: ENABLE,
+        Alias: ALIAS,
+        Chaddr: mac('MAC address of the host.'),
+        Yiaddr: { ...address('Address that it gets.'), default: '' },
+        ...own('TR-181 knows hosts by their MAC address alone', {
+          X_GATEHOUSE_ClientID: {
+            type: 'hexBinary',
+            access: 'readWrite',
+            size: [0, 255],
+            default: '',
+            about: 'Client identifier (option 61) of the host, in place of Chaddr.',
+          },
+          X_GATEHOUSE_HostName: {
+            type: 'string',
+            access: 'readWrite',
+            size: [0, 63],
+            pattern: '|[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?',
+            default: '',
+            about: 'Name of the host, whatever it says itself.',
+          },
+        }),
+      },
+    },
+    {
+      path: 'Device.DHCPv4.Server.Pool.{i}.Option.{i}.',
+      about: 'An option that hosts are given; it replaces what the pool would send under that tag.',
+      rows: 'add',
+      enable: 'Enable',
+      uniqueKeys: [['Alias'], ['Tag']],
+      maxRows: 254,
+      params: {
+        Enable: ENABLE,
+        Alias: ALIAS,
+        Tag: {
+          type: 'unsignedInt',
+          access: 'readWrite',
+          range: [[1, 254]],
+          about: 'Option code (RFC 2132).',
+        },
+        Value: {
+          type: 'hexBinary',
+          access: 'readWrite',
+          size: [0, 255],
+          default: '',
+          about: 'Its value; an empty one is not sent.',
+        },
+        X_GATEHOUSE_Force: {
+          type: 'boolean',
+          access: 'readWrite',
+          default: 'false',
+          about: 'It is sent to hosts that did not ask for it, too.',
+          reason: 'some hosts use options that they do not ask for',
+        },
+        X_GATEHOUSE_VendorClassID: {
+          type: 'string',
+          access: 'readWrite',
+          size: [0, 255],
+          default: '',
+          about: 'Only for hosts whose vendor class begins so, such as PXEClient; empty for all.',
+          reason: 'option 43 means something else to each vendor (RFC 2132 §8.4)',
+        },
+      },
+    },
+    {
+      path: 'Device.DHCPv4.Server.Pool.{i}.Client.{i}.',
+      about: 'A host with an address of this pool.',
+      rows: 'system',
+      uniqueKeys: [['Alias'], ['Chaddr']],
+      params: {
+        Alias: ALIAS,
+        Chaddr: { type: 'MACAddress', size: [0, 17], about: 'Its MAC address.' },
+        Active: { type: 'boolean', about: 'Its lease is not over.' },
+        X_GATEHOUSE_HostName: {
+          type: 'string',
+          about: 'Name that it gave itself, where that is one; in lower case.',
+          reason: 'shows who it is without a look at Hosts',
+        },
+        X_GATEHOUSE_Static: {
+          type: 'boolean',
+          about: 'A StaticAddress gives it this address.',
+          reason: 'TR-181 leaves that to be found by comparing tables',
+        },
+      },
+      commands: {
+        X_GATEHOUSE_Release: {
+          about: 'Ends the lease; the host keeps using the address until it renews.',
+          run: async ({ object, rows, calls }) => {
+            const [entry] = rows.systemRows(`${object}IPv4Address.`);
+            const address = parseIpv4(entry?.key ?? '');
+            if (!address.ok) return err('the host has no address any more');
+            const released = await calls.dhcpServerRelease(address.value);
+            return released.ok ? ok({}) : released;
+          },
+        },
+      },
+    },
+    {
+      path: 'Device.DHCPv4.Server.Pool.{i}.Client.{i}.IPv4Address.{i}.',
+      about: 'Its address.',
+      rows: 'system',
+      uniqueKeys: [['IPAddress']],
+      params: {
+        IPAddress: { type: 'IPv4Address', size: [0, 45], about: 'The address on loan.' },
+        LeaseTimeRemaining: {
+          type: 'dateTime',
+          volatile: true,
+          about: 'When the lease is over; 9999-12-31T23:59:59Z for one without end.',
+        },
+      },
+    },
+    {
+      path: 'Device.DHCPv4.Server.Pool.{i}.Client.{i}.Option.{i}.',
+      about: 'What the host sent: host name (12), vendor class (60), client identifier (61).',
+      rows: 'system',
+      params: {
+        Tag: { type: 'unsignedInt', range: [[0, 255]], about: 'Option code (RFC 2132).' },
+        Value: { type: 'hexBinary', size: [0, 255], about: 'Its value as sent.' },
+      },
+    },
+    {
+      path: 'Device.DHCPv4.Server.Stats.',
+      about: 'Messages since the daemon started or since Reset().',
+      params: {
+        Discover: counted('DISCOVER messages received.'),
+        Offer: counted('OFFER messages sent.'),
+        Request: counted('REQUEST messages received.'),
+        ACK: counted('ACK messages sent.'),
+        NACK: counted('NAK messages sent.'),
+        Decline: counted('DECLINE messages received.'),
+        Release: counted('RELEASE messages received.'),
+        Inform: counted('INFORM messages received.'),
+        DiscardedPackets: counted('Messages that were malformed or of no use to a server.'),
+        TransmitFailure: counted('Answers that the kernel did not take.'),
+        RelayOptionDropped: counted('Relay agent options that did not fit the answer (RFC 3046).'),
+        SecondServerDetected: counted('Times another server was heard on a served interface.'),
+        X_GATEHOUSE_Refused: ownCounter(
+          'Requests kept without an answer: denied, or waiting for approval.',
+          NO_POLICY,
+        ),
+        X_GATEHOUSE_Limited: ownCounter(
+          'Requests kept without an answer by a limit of X_GATEHOUSE_Guard.',
+          'an attack shows here',
+        ),
+        X_GATEHOUSE_Exhausted: ownCounter(
+          'Requests kept without an answer because no address was free.',
+          'TR-181 does not say that a pool is too small',
+        ),
+        X_GATEHOUSE_NotDurable: ownCounter(
+          'New leases not acknowledged because the disk took none.',
+          'TR-181 knows no disk that is full',
+        ),
+      },
+      commands: {
+        Reset: {
+          about: 'Counts from zero again.',
+          run: (context) => {
+            context.zeroCounters();
+            return Promise.resolve(ok({}));
+          },
+        },
+      },
+      omitted: { ForceRenew: 'FORCERENEW (RFC 3203) wants an authentication that no client has' },
+    },
+    {
+      path: 'Device.DHCPv4.Server.X_GATEHOUSE_Segment.{i}.',
+      about:
+        'How the server shares an interface with other servers; without a row it is alone there.',
+      rows: 'add',
+      uniqueKeys: [['Alias'], ['Interface']],
+      maxRows: 64,
+      params: own('TR-181 assumes that there is one server on a segment and that it serves all', {
+        Alias: ALIAS,
+        Interface: segmentOf('The interface.'),
+        Mode: {
+          type: 'string',
+          access: 'readWrite',
+          enum: ['Open', 'Selective', 'Hybrid', 'PassThrough'],
+          default: 'Open',
+          about:
+            'Open: all are served but those denied. Selective: only those allowed, strangers wait for approval. Hybrid: those allowed, another server serves the rest. PassThrough: another server serves all, its leases are watched.',
+        },
+        Authoritative: {
+          type: 'boolean',
+          access: 'readWrite',
+          default: 'true',
+          about: 'Requests for addresses of another network are refused at once (Open, Selective).',
+        },
+        RelayTo: address('Server that PassThrough relays to; empty to listen only.'),
+        Probe: {
+          type: 'boolean',
+          access: 'readWrite',
+          default: 'true',
+          about: 'An address is probed by ARP before it is offered for the first time.',
+        },
+      }),
+    },
+    {
+      path: 'Device.DHCPv4.Server.X_GATEHOUSE_Rule.{i}.',
+      about: 'Who may have an address: the first rule by Order whose conditions all hold decides.',
+      rows: 'add',
+      enable: 'Enable',
+      uniqueKeys: [['Alias'], ['Order']],
+      maxRows: 1024,
+      params: own(NO_POLICY, {
+        Enable: ENABLE,
+        Alias: ALIAS,
+        Status: {
+          type: 'string',
+          enum: ['Disabled', 'Enabled', 'Expired'],
+          default: 'Disabled',
+          about: 'Whether the rule is in effect.',
+        },
+        Order: {
+          type: 'Order',
+          access: 'readWrite',
+          range: [[1, undefined]],
+          about: 'Place among the rules; those that follow move down.',
+        },
+        Action: {
+          type: 'string',
+          access: 'readWrite',
+          enum: ['Allow', 'Deny'],
+          default: 'Allow',
+          about: 'What the rule decides.',
+        },
+        Interface: segmentOf('Only on this interface; empty for all.'),
+        Chaddr: mac('MAC address; empty for all.'),
+        ChaddrMask: mac('Bits of Chaddr that count: ff:ff:ff:00:00:00 is a vendor. Empty for all.'),
+        RandomisedMAC: {
+          type: 'string',
+          access: 'readWrite',
+          enum: ['Any', 'Only', 'Never'],
+          default: 'Any',
+          about: 'Only, or never, MAC addresses that the device made up (locally administered).',
+        },
+        VendorClassID: {
+          type: 'string',
+          access: 'readWrite',
+          size: [0, 255],
+          default: '',
+          about: 'Vendor class (option 60); empty for all.',
+        },
+        VendorClassIDMode: matchMode('VendorClassID'),
+        HostName: {
+          type: 'string',
+          access: 'readWrite',
+          size: [0, 63],
+          default: '',
+          about: 'Host name (option 12), in lower case; empty for all.',
+        },
+        HostNameMode: matchMode('HostName'),
+        Until: {
+          type: 'dateTime',
+          access: 'readWrite',
+          default: '0001-01-01T00:00:00Z',
+          about: 'When the rule ends by itself; 0001-01-01T00:00:00Z for never.',
+        },
+      }),
+    },
+    {
+      path: 'Device.DHCPv4.Server.X_GATEHOUSE_Guard.',
+      about: 'Limits that a healthy network never meets; 0 turns one off.',
+      params: own('TR-181 has no protection against starvation', {
+        NewClientsPerSec: {
+          type: 'unsignedInt',
+          access: 'readWrite',
+          range: [[0, 1_000_000]],
+          default: '50',
+          about: 'New hosts that are offered an address, per port and second.',
+        },
+        AnswersPerClient: {
+          type: 'unsignedInt',
+          access: 'readWrite',
+          range: [[0, 1_000_000]],
+          default: '20',
+          about: 'Answers to one host in ten seconds.',
+        },
+        HeadroomPercent: {
+          type: 'unsignedInt',
+          access: 'readWrite',
+          range: [[0, 90]],
+          default: '10',
+          about: 'Share of a pool, in percent, that only known hosts may use.',
+        },
+      }),
+    },
+    {
+      path: 'Device.DHCPv4.Server.X_GATEHOUSE_Pending.{i}.',
+      about: 'A device that asked for an address and waits for approval.',
+      rows: 'system',
+      uniqueKeys: [['Alias']],
+      params: own(NO_POLICY, {
+        Alias: ALIAS,
+        Chaddr: { type: 'MACAddress', size: [0, 17], about: 'Its MAC address.' },
+        Interface: {
+          type: 'string',
+          size: [0, 256],
+          default: '',
+          about: 'Where it asked.',
+        },
+        HostName: { type: 'string', size: [0, 63], about: 'Name that it gave itself.' },
+        VendorClassID: { type: 'string', size: [0, 255], about: 'Its vendor class (option 60).' },
+        RandomisedMAC: { type: 'boolean', about: 'The device made up its MAC address.' },
+        ...seen('it'),
+        Requests: { type: 'unsignedInt', volatile: true, about: 'How often it asked.' },
+      }),
+      commands: {
+        Approve: {
+          about: 'Allows the device from now on, or for some seconds.',
+          input: { Seconds: { type: 'unsignedInt', default: '0' } },
+          run: (context) => decide(context, 'Allow', Number(context.args['Seconds'])),
+        },
+        Refuse: {
+          about: 'Denies the device from now on.',
+          run: (context) => decide(context, 'Deny', 0),
+        },
+      },
+    },
+    {
+      path: 'Device.DHCPv4.Server.X_GATEHOUSE_OtherServer.{i}.',
+      about: 'Another DHCP server that was heard where there should be none.',
+      rows: 'system',
+      uniqueKeys: [['Alias']],
+      params: own(NO_OTHERS, {
+        Alias: ALIAS,
+        Interface: { type: 'string', size: [0, 256], default: '', about: 'Where it was heard.' },
+        IPAddress: { type: 'IPv4Address', size: [0, 45], about: 'Its address.' },
+        Chaddr: { type: 'MACAddress', size: [0, 17], about: 'MAC address that it sent from.' },
+        ...seen('it'),
+        Offers: { type: 'unsignedInt', volatile: true, about: 'Its answers that were heard.' },
+      }),
+    },
+    {
+      path: 'Device.DHCPv4.Server.X_GATEHOUSE_OtherLease.{i}.',
+      about: 'A lease of another server, as heard on the segment (Hybrid, PassThrough).',
+      rows: 'system',
+      uniqueKeys: [['Alias']],
+      params: own(NO_OTHERS, {
+        Alias: ALIAS,
+        Interface: { type: 'string', size: [0, 256], default: '', about: 'Where it was heard.' },
+        Chaddr: { type: 'MACAddress', size: [0, 17], about: 'MAC address of the host.' },
+        IPAddress: { type: 'IPv4Address', size: [0, 45], about: 'Its address.' },
+        Server: { type: 'IPv4Address', size: [0, 45], about: 'Who gave it.' },
+        HostName: { type: 'string', size: [0, 63], about: 'Name of the host.' },
+        LeaseTimeRemaining: {
+          type: 'dateTime',
+          volatile: true,
+          about: 'When it is over; 0001-01-01T00:00:00Z when only the request was heard.',
+        },
+      }),
+    },
+  ],
+  report: reportDhcpServer,
+  check: checkDhcpServer,
+};

@@ -1,0 +1,20 @@
+/** What a model is handed in tests that do not look at it. */
+import type { Clock } from '../../src/base/clock.ts';
+import { ok } from '../../src/base/result.ts';
+import type { Lookups, ServiceCalls } from '../../src/tr181/table.ts';
+
+/** Every command of a service succeeds and does nothing. */
+export const willingCalls: ServiceCalls = {
+  dhcpRenew: async () => ok(undefined),
+  dhcpServerRelease: async () => ok(undefined),
+  dhcpServerDecide: async () => ok(undefined),
+};
+
+/** The time of `clock`, and nothing else is known. */
+export const lookupsAt = (clock: Clock): Lookups => ({
+  linkStats: () => undefined,
+  readText: () => undefined,
+  monoMs: () => clock.monoMs(),
+  boottimeMs: () => clock.boottimeMs(),
+  wallMs: () => clock.wallMs(),
+});
