@@ -12,3 +12,14 @@ t.test('the sum of the check value, and of anything as zlib has it', async (t) =
     { seed: 7 },
   );
 });
+
+t.test('a part of the bytes has the sum of a copy of that part', async (t) => {
+  const bytes = Uint8Array.from({ length: 40 }, (_, i) => i * 37);
+  for (let start = 0; start <= bytes.length; start++) {
+    for (let end = start; end <= bytes.length; end++) {
+      if (crc32(bytes, 5, start, end) !== zlibs(bytes.slice(start, end), 5))
+        t.fail(`${start} ${end}`);
+    }
+  }
+  t.equal(crc32(bytes, 5, 3), zlibs(bytes.slice(3), 5));
+});
