@@ -51,6 +51,18 @@ struct Args {
     *out = static_cast<const uint8_t*>(at);
     return true;
   }
+
+  bool words(size_t i, uint32_t** out, size_t* length) const {
+    napi_typedarray_type type;
+    void* at = nullptr;
+    if (!good || napi_get_typedarray_info(env, value[i], &type, length, &at, nullptr, nullptr) !=
+                     napi_ok ||
+        type != napi_uint32_array) {
+      return false;
+    }
+    *out = static_cast<uint32_t*>(at);
+    return true;
+  }
 };
 
 inline napi_value number(napi_env env, int32_t value) {

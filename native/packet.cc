@@ -4,7 +4,6 @@
 #include <cerrno>
 
 #include <arpa/inet.h>
-#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <sys/epoll.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "args.h"
+#include "filter.h"
 #include "reactor.h"
 
 namespace gatehouse {
@@ -20,30 +20,16 @@ namespace {
 
 constexpr int kFramesPerTurn = 12;
 constexpr size_t kFrameBytes = 9216;  // longer ones (receive offload) are cut
-constexpr size_t kMaxProgram = 256;
 
-// tap(ifIndex, program: Uint32Array of (code << 16 | jt << 8 | jf), k …, receiveBytes): id or -errno
+// tap(ifIndex, filter, receiveBytes): id or -errno
 napi_value openTap(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
   int32_t ifIndex;
   int32_t receiveBytes;
-  napi_typedarray_type type;
-  size_t words = 0;
-  void* at = nullptr;
-  if (!args.i32(0, &ifIndex) || !args.i32(2, &receiveBytes) ||
-      napi_get_typedarray_info(env, args.value[1], &type, &words, &at, nullptr, nullptr) !=
-          napi_ok ||
-      type != napi_uint32_array || words % 2 != 0 || words / 2 > kMaxProgram || words == 0) {
+  Filter filter;
+  if (!args.i32(0, &ifIndex) || !filter.read(args, 1) || !args.i32(2, &receiveBytes)) {
     return number(env, -EINVAL);
   }
-  const auto* word = static_cast<const uint32_t*>(at);
-  sock_filter filter[kMaxProgram];
-  for (size_t i = 0; i < words / 2; i++) {
-    uint32_t head = word[2 * i];
-    filter[i] = sock_filter{static_cast<uint16_t>(head >> 16), static_cast<uint8_t>(head >> 8),
-                            static_cast<uint8_t>(head), word[2 * i + 1]};
-  }
-  sock_fprog program{static_cast<unsigned short>(words / 2), filter};
   // Protocol 0 hears nothing until bind, so no frame passes unfiltered.
   int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return number(env, -errno);
@@ -52,7 +38,7 @@ napi_value openTap(napi_env env, napi_callback_info info) {
   where.sll_family = AF_PACKET;
   where.sll_protocol = htons(ETH_P_ALL);
   where.sll_ifindex = ifIndex;
-  if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0 ||
+  if (!filter.attach(fd) ||
       bind(fd, reinterpret_cast<sockaddr*>(&where), sizeof where) != 0) {
     int saved = errno;
     close(fd);
@@ -69,16 +55,20 @@ napi_value tapDropped(napi_env env, napi_callback_info info) {
   if (!args.i32(0, &id)) return number(env, -EINVAL);
   Entry* e = static_cast<Reactor*>(args.data)->find(id, Kind::kTap);
   if (e == nullptr) return number(env, -EBADF);
+  return number(env, static_cast<int32_t>(packetsDropped(e) & 0x7fffffff));
+}
+
+}  // namespace
+
+uint32_t packetsDropped(Entry* e) {
   tpacket_stats stats{};
   socklen_t size = sizeof stats;
   // Reading sets the kernel's counter back to 0.
   if (getsockopt(e->fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0) {
     e->dropped += stats.tp_drops;
   }
-  return number(env, static_cast<int32_t>(e->dropped & 0x7fffffff));
+  return e->dropped;
 }
-
-}  // namespace
 
 void tapReady(Reactor* r, Entry* e) {
   for (int i = 0; i < kFramesPerTurn && r->inputUsed + kFrameBytes <= kInputBytes; i++) {

@@ -6,11 +6,12 @@
 #include <cstdint>
 
 #include <node_api.h>
+#include <sys/uio.h>
 #include <uv.h>
 
 namespace gatehouse {
 
-enum class Kind : uint8_t { kFree, kListener, kConnection, kMonitor, kTap, kProcess, kRequest };
+enum class Kind : uint8_t { kFree, kListener, kConnection, kMonitor, kTap, kFrames, kProcess, kRequest };
 
 // First word of an event; src/os/linux/native.ts has the same numbers.
 enum class What : int32_t {
@@ -23,6 +24,7 @@ enum class What : int32_t {
   kReadable = 7,  // a monitor has datagrams: receive() them
   kFrame = 9,  // offset, length, 1 if outgoing
   kExited = 10,
+  kFrames = 11,  // of a frame port: offset of the batch and frames in it
 };
 
 // The control buffer, in 32-bit words; src/os/linux/native.ts has the same numbers.
@@ -69,7 +71,9 @@ struct Entry {
   uint32_t interest = 0;
   int32_t chain = -1;  // first entry of the list of writes for it, during flush
   int32_t chainEnd = -1;
-  uint32_t dropped = 0;  // of a tap
+  uint32_t dropped = 0;  // frames that a tap or a frame port lost in the kernel
+  uint32_t unsent = 0;   // frames of a frame port that the kernel did not take
+  uint32_t broken = 0;   // frames of a frame port that were cut or whose checksum is wrong
   Queue queue;
 };
 
@@ -150,12 +154,19 @@ int loopTimeout(Reactor* r);
 
 void monitorReady(Reactor* r, Entry* e);
 void tapReady(Reactor* r, Entry* e);
+void framesReady(Reactor* r, Entry* e);
 void processReady(Reactor* r, Entry* e);
+// Frames lost in the kernel since the socket was opened.
+uint32_t packetsDropped(Entry* e);
+// Hands the kernel at most kVectors frames, one vector each; counts what it does not take.
+constexpr int kVectors = 64;
+void sendFrames(Entry* e, iovec* vectors, int count);
 void flush(Reactor* r);
 
 bool defineUnix(napi_env env, napi_value target, Reactor* r);
 bool defineNetlink(napi_env env, napi_value target, Reactor* r);
 bool definePacket(napi_env env, napi_value target, Reactor* r);
+bool defineFrames(napi_env env, napi_value target, Reactor* r);
 bool defineProcess(napi_env env, napi_value target, Reactor* r);
 bool definePrivileges(napi_env env, napi_value target);
 napi_value createReactor(napi_env env, napi_callback_info info);

@@ -19,7 +19,6 @@ namespace gatehouse {
 namespace {
 
 constexpr int kAcceptsPerTurn = 64;
-constexpr int kVectors = 64;
 
 void lost(Entry* e, int error) {
   // What was accepted cannot be sent, so the stream is broken: end it. The next readiness
@@ -64,6 +63,14 @@ void sendAll(Reactor* r, Entry* e, iovec* vectors, int count) {
     if (skip < length) {
       enqueue(r, e, static_cast<const uint8_t*>(vectors[i].iov_base) + skip, length - skip);
     }
+  }
+}
+
+void leave(Reactor* r, Entry* e, iovec* vectors, int count) {
+  if (e->kind == Kind::kFrames) {
+    sendFrames(e, vectors, count);
+  } else {
+    sendAll(r, e, vectors, count);
   }
 }
 
@@ -162,24 +169,17 @@ napi_value connectUnix(napi_env env, napi_callback_info info) {
 napi_value credentials(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   int32_t id;
-  napi_typedarray_type type;
-  size_t length = 0;
-  void* out = nullptr;
-  if (!args.i32(0, &id) ||
-      napi_get_typedarray_info(env, args.value[1], &type, &length, &out, nullptr, nullptr) !=
-          napi_ok ||
-      type != napi_uint32_array || length < 3) {
-    return number(env, -EINVAL);
-  }
+  uint32_t* out;
+  size_t length;
+  if (!args.i32(0, &id) || !args.words(1, &out, &length) || length < 3) return number(env, -EINVAL);
   Entry* e = static_cast<Reactor*>(args.data)->find(id, Kind::kConnection);
   if (e == nullptr) return number(env, -EBADF);
   ucred peer{};
   socklen_t size = sizeof peer;
   if (getsockopt(e->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return number(env, -errno);
-  auto* words = static_cast<uint32_t*>(out);
-  words[0] = static_cast<uint32_t>(peer.pid);
-  words[1] = peer.uid;
-  words[2] = peer.gid;
+  out[0] = static_cast<uint32_t>(peer.pid);
+  out[1] = peer.uid;
+  out[2] = peer.gid;
   return number(env, 0);
 }
 
@@ -319,8 +319,9 @@ void flush(Reactor* r) {
     offsets[i] = offset;
     offset += length;
     next[i] = -1;
-    Entry* e = r->find(id, Kind::kConnection);
-    if (e == nullptr || e->finishing) {
+    Entry* e = r->find(id);
+    bool writable = e != nullptr && (e->kind == Kind::kConnection || e->kind == Kind::kFrames);
+    if (!writable || e->finishing) {
       // Gone since; its slot may be another's by now, whose count JavaScript has just raised.
       Entry* other = r->slots[static_cast<size_t>(id) & (kSlots - 1)];
       bool live = other != nullptr && other->kind == Kind::kConnection;
@@ -340,21 +341,22 @@ void flush(Reactor* r) {
     Entry* e = touched[t];
     iovec vectors[kVectors];
     int used = 0;
+    bool stream = e->kind == Kind::kConnection;
     for (int32_t i = e->chain; i >= 0; i = next[i]) {
       uint8_t* at = r->output + offsets[i];
       size_t length = static_cast<uint32_t>(writes[2 * i + 1]);
-      if (used > 0 && static_cast<uint8_t*>(vectors[used - 1].iov_base) +
-                              vectors[used - 1].iov_len == at) {
+      if (stream && used > 0 &&
+          static_cast<uint8_t*>(vectors[used - 1].iov_base) + vectors[used - 1].iov_len == at) {
         vectors[used - 1].iov_len += length;
         continue;
       }
       if (used == kVectors) {
-        sendAll(r, e, vectors, used);
+        leave(r, e, vectors, used);
         used = 0;
       }
       vectors[used++] = iovec{at, length};
     }
-    sendAll(r, e, vectors, used);
+    leave(r, e, vectors, used);
     e->chain = e->chainEnd = -1;
   }
   // Last, because a slot may stand twice in the list under an old and a new id.

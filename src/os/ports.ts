@@ -244,11 +244,11 @@ export interface PacketTaps {
 
 /** Which incoming, untagged frames a port hears; the kernel keeps all others away. */
 export type FrameFilter =
-  /** IPv4 UDP to port 67 or 68, not a later fragment: what clients, relays and other servers say. */
+  /** IPv4 UDP to port 67 or 68, not a fragment: what clients, relays and other servers say. */
   | 'dhcp4'
   /** IPv6 UDP to port 547 without extension headers; joins ff02::1:2. */
   | 'dhcp6Server'
-  /** ICMPv6 router solicitation and advertisement (types 133 and 134); joins ff02::2. */
+  /** ICMPv6 router solicitation and advertisement (types 133 and 134); joins ff02::1 and ff02::2. */
   | 'icmp6Router'
   | 'arp';
 
@@ -263,11 +263,13 @@ export interface FrameHandlers {
 export interface FramePort extends AsyncDisposable {
   /** Frames that the kernel dropped because the socket's queue was full. */
   readonly dropped: number;
-  /** Frames that were queued and that the kernel did not take. */
+  /** Frames that `send` refused or that the kernel did not take. */
   readonly unsent: number;
+  /** Frames that were not handed over: cut, longer than 2,044 bytes, or with a wrong checksum. */
+  readonly broken: number;
   /**
-   * Copies one frame into the queue, which goes out by one system call at the end of the batch, or
-   * at `flush`. False, and counted in `unsent`, when the queue is full or the port closed.
+   * Copies one frame into the queue, which goes out by one system call at the end of the batch, at
+   * `flush`, or when it is full. False when the port is closed or the frame longer than 2,044 bytes.
    */
   send(bytes: Uint8Array, start: number, end: number): boolean;
   /** Sends what is queued now: for answers that were held until their lease was on disk. */

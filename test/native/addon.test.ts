@@ -29,6 +29,7 @@ const BUSY = `
   for (const end of ends) while (end.write(new Uint8Array(100_000)));
   reactor.raw.monitor(0, Uint32Array.of(1), 65536);
   reactor.raw.requests(0, 65536);
+  reactor.raw.holdUdp(0);
   const child = new LinuxProcesses(reactor).spawn('/bin/sleep', ['0.2']).value;
 `;
 
@@ -127,6 +128,9 @@ t.test('closing everything twice, in any order, leaves no descriptor', async (t)
     t.ok(raw.watch(process.pid, 0) < 0);
     t.ok(raw.send(1, Uint8Array.of(1)) < 0);
     t.ok(raw.monitor(0, Uint32Array.of(1), 1000) < 0);
+    t.ok(raw.frames(1, Uint32Array.of(0x60000, 0), new Uint8Array(0), 1000) < 0);
+    t.ok(raw.frameCounts(1, new Uint32Array(3)) < 0);
+    t.ok(raw.holdUdp(0) < 0);
     raw.flush();
     raw.close(1);
     raw.finish(1);
@@ -159,7 +163,7 @@ t.test('nonsense for arguments gives errors, not crashes', async (t) => {
   for (const [name, call] of Object.entries(raw)) {
     if (typeof call !== 'function' || name === 'shutdown' || name === 'spawn') continue;
     for (const a of odd) {
-      for (const args of [[], [a], [a, a], [a, a, a], [1, a, a]]) {
+      for (const args of [[], [a], [a, a], [a, a, a], [a, a, a, a], [1, a, a], [1, a, a, 1]]) {
         const answer: unknown = Reflect.apply(call, raw, args);
         t.ok(answer === undefined || typeof answer === 'number');
         if (typeof answer === 'number' && answer > 0)

@@ -17,6 +17,7 @@ t.setTimeout(120_000);
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TESTS = [
   'native/addon',
+  'os/linux/frames',
   'os/linux/net',
   'os/linux/process',
   'os/linux/taps',

@@ -15,6 +15,7 @@ export const What = {
   readable: 7,
   frame: 9,
   exited: 10,
+  frames: 11,
 } as const;
 
 const IN_BATCH = 0;
@@ -52,6 +53,10 @@ export interface RawReactor {
   receive(id: number, into: Uint8Array): number;
   tap(ifIndex: number, program: Uint32Array, receiveBytes: number): number;
   tapDropped(id: number): number;
+  frames(ifIndex: number, program: Uint32Array, groups: Uint8Array, bufferBytes: number): number;
+  /** Fills frames dropped by the kernel, not sent, not whole. */
+  frameCounts(id: number, out: Uint32Array): number;
+  holdUdp(port: number): number;
   spawn(file: string, args: readonly string[]): number;
   watch(pid: number, child: 0 | 1): number;
   signal(id: number, signal: number): number;
@@ -108,6 +113,7 @@ export interface Sink {
 export class Reactor implements AsyncDisposable {
   readonly raw: RawReactor;
   readonly input: Uint8Array;
+  readonly inputWords: Int32Array;
   readonly #control: Int32Array;
   readonly #output: Uint8Array;
   readonly #sinks = new Map<number, Sink>();
@@ -119,6 +125,7 @@ export class Reactor implements AsyncDisposable {
     this.#control = new Int32Array(raw.control);
     this.#output = new Uint8Array(raw.output);
     this.input = new Uint8Array(raw.input);
+    this.inputWords = new Int32Array(raw.input);
   }
 
   /** Descriptors that have an owner. */
@@ -177,6 +184,27 @@ export class Reactor implements AsyncDisposable {
     control[slot] = queued + length;
     if (control[IN_BATCH] === 0) this.raw.flush();
     return true;
+  }
+
+  /**
+   * Copies a frame (less than 2 KiB) to the list of writes, which leaves at the end of the batch, at
+   * `raw.flush`, or when it is full.
+   */
+  queueFrame(id: number, bytes: Uint8Array, start: number, end: number): void {
+    const control = this.#control;
+    const length = end - start;
+    let count = control[OUT_COUNT] ?? 0;
+    let used = control[OUT_BYTES] ?? 0;
+    if (count === MAX_WRITES || used + length > OUTPUT_BYTES) {
+      this.raw.flush();
+      count = 0;
+      used = 0;
+    }
+    this.#output.set(bytes.subarray(start, end), used);
+    control[WRITES + 2 * count] = id;
+    control[WRITES + 2 * count + 1] = length;
+    control[OUT_COUNT] = count + 1;
+    control[OUT_BYTES] = used + length;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,6 +2,7 @@
 import type { SystemError } from '../../base/errors.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { PacketTap, PacketTaps } from '../ports.ts';
+import { etherType, ipv4Fragment, ipv4Protocol, ipv4UdpTo, program, untagged } from './bpf.ts';
 import { systemError } from './errno.ts';
 import { type Reactor, type Sink, What } from './native.ts';
 
@@ -58,50 +59,16 @@ export class LinuxPacketTaps implements PacketTaps {
     filter: 'dhcp4',
     received: (frame: Uint8Array, outgoing: boolean) => void,
   ): Result<PacketTap, SystemError> {
-    const id = this.#reactor.raw.tap(ifIndex, FILTERS[filter](), RECEIVE_BYTES);
+    const id = this.#reactor.raw.tap(ifIndex, program(FILTERS[filter]), RECEIVE_BYTES);
     if (id < 0) return err(systemError(`packet tap on interface ${ifIndex}`, id));
     return ok(new Tap(this.#reactor, id, received));
   }
 }
 
-const FILTERS = { dhcp4: dhcp4Filter } as const;
-
-// Classic BPF (linux/filter.h): code << 16 | jump if true << 8 | jump if false, then the operand.
-const LD_HALF = 0x28;
-const LD_BYTE = 0x30;
-const LD_HALF_INDEXED = 0x48;
-const LDX_HEADER_LENGTH = 0xb1;
-const JUMP_EQUAL = 0x15;
-const JUMP_ANY_BIT = 0x45;
-const RETURN = 0x06;
-/** Ancillary load: 1 when the card took a VLAN tag off the frame (SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT). */
-const VLAN_TAG_PRESENT = 0xfffff030;
-const WHOLE_FRAME = 0x40000;
-
 /**
  * Untagged IPv4 UDP to port 67 or 68, whole or the first fragment (RFC 2131 §4.1: clients speak to
- * 67, servers to 68, relays to 67). `ETH_P_ALL` brings the outgoing frames too.
+ * 67, servers to 68, relays to 67). The socket hears the outgoing frames too.
  */
-function dhcp4Filter(): Uint32Array {
-  const at = (code: number, operand: number, yes = 0, no = 0): [number, number] => [
-    ((code << 16) | (yes << 8) | no) >>> 0,
-    operand >>> 0,
-  ];
-  const program = [
-    at(LD_BYTE, VLAN_TAG_PRESENT),
-    at(JUMP_EQUAL, 0, 0, 10), // a tagged frame belongs to the VLAN's own interface
-    at(LD_HALF, 12), // EtherType
-    at(JUMP_EQUAL, 0x0800, 0, 8),
-    at(LD_BYTE, 23), // IPv4 protocol
-    at(JUMP_EQUAL, 17, 0, 6),
-    at(LD_HALF, 20), // flags and fragment offset
-    at(JUMP_ANY_BIT, 0x1fff, 4, 0),
-    at(LDX_HEADER_LENGTH, 14),
-    at(LD_HALF_INDEXED, 16), // UDP destination port
-    at(JUMP_EQUAL, 67, 2, 0),
-    at(JUMP_EQUAL, 68, 1, 0),
-    at(RETURN, 0),
-    at(RETURN, WHOLE_FRAME),
-  ];
-  return Uint32Array.from(program.flat());
-}
+const FILTERS = {
+  dhcp4: [untagged, etherType(0x0800), ipv4Protocol(17), ipv4Fragment(0x1fff), ipv4UdpTo(67, 68)],
+} as const;
