@@ -1,0 +1,90 @@
+/** Ethernet II and the fixed header of IPv6 (RFC 8200 §3), and the checksum of what is above (§8.1). */
+import { ByteReader } from '../base/bytes.ts';
+import { getIpv6, type Ipv6, putIpv6 } from '../base/ip6.ts';
+import { decodeError, ok, type Result } from '../base/result.ts';
+
+export const ETHERTYPE_IPV6 = 0x86dd;
+/** Ethernet and IPv6 together: where the payload starts. */
+export const HEADERS_BYTES = 54;
+const IP_AT = 14;
+
+/** An IPv6 packet inside an Ethernet frame; `payload` and MACs are views of the frame. */
+export interface Ip6Frame {
+  readonly destinationMac: Uint8Array;
+  readonly sourceMac: Uint8Array;
+  readonly source: Ipv6;
+  readonly destination: Ipv6;
+  readonly nextHeader: number;
+  readonly hopLimit: number;
+  readonly payload: Uint8Array;
+}
+
+/** Padding of short frames behind the packet is left out. Extension headers are not followed. */
+export function decodeIp6(frame: Uint8Array): Result<Ip6Frame> {
+  const r = new ByteReader(frame);
+  const destinationMac = r.take(6, 'ethernet.destination');
+  const sourceMac = r.take(6, 'ethernet.source');
+  if (r.u16('ethernet.type') !== ETHERTYPE_IPV6) {
+    return decodeError('not IPv6', 'ethernet.type', 12);
+  }
+  const versionClassFlow = r.u32('ip.version');
+  const length = r.u16('ip.length');
+  const nextHeader = r.u8('ip.nextHeader');
+  const hopLimit = r.u8('ip.hopLimit');
+  const source = takeIpv6(r, 'ip.source');
+  const destination = takeIpv6(r, 'ip.destination');
+  const payload = r.take(length, 'ip.payload');
+  if (r.error !== undefined) return decodeError('truncated', r.error.field, r.error.offset);
+  if (versionClassFlow >>> 28 !== 6) return decodeError('not version 6', 'ip.version', IP_AT);
+  return ok({ destinationMac, sourceMac, source, destination, nextHeader, hopLimit, payload });
+}
+
+/** Frame around `payload`, whose checksum field at `checksumAt` must be 0 and is filled in. */
+export function encodeIp6(packet: Ip6Frame, checksumAt: number): Uint8Array {
+  const { payload, source, destination, nextHeader } = packet;
+  const frame = new Uint8Array(HEADERS_BYTES + payload.length);
+  const view = new DataView(frame.buffer);
+  frame.set(packet.destinationMac, 0);
+  frame.set(packet.sourceMac, 6);
+  view.setUint16(12, ETHERTYPE_IPV6);
+  view.setUint32(IP_AT, 0x60000000);
+  view.setUint16(IP_AT + 4, payload.length);
+  frame[IP_AT + 6] = nextHeader;
+  frame[IP_AT + 7] = packet.hopLimit;
+  putIpv6(view, IP_AT + 8, source);
+  putIpv6(view, IP_AT + 24, destination);
+  frame.set(payload, HEADERS_BYTES);
+  const sum = checksum6(source, destination, nextHeader, payload);
+  // For UDP 0 means none, which IPv6 forbids; for ICMPv6 both are the same sum.
+  view.setUint16(HEADERS_BYTES + checksumAt, sum === 0 ? 0xffff : sum);
+  return frame;
+}
+
+/** RFC 8200 §8.1: over the pseudo-header and `payload`. 0 when `payload` holds a right checksum. */
+export function checksum6(
+  source: Ipv6,
+  destination: Ipv6,
+  nextHeader: number,
+  payload: Uint8Array,
+): number {
+  const pseudo = new DataView(new ArrayBuffer(40));
+  putIpv6(pseudo, 0, source);
+  putIpv6(pseudo, 16, destination);
+  pseudo.setUint32(32, payload.length);
+  pseudo.setUint32(36, nextHeader);
+  let sum = 0;
+  for (let i = 0; i < 40; i += 2) sum += pseudo.getUint16(i);
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+  const even = payload.length & ~1;
+  for (let i = 0; i < even; i += 2) sum += view.getUint16(i);
+  if (even < payload.length) sum += view.getUint8(even) << 8;
+  while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 65536);
+  return ~sum & 0xffff;
+}
+
+export function takeIpv6(r: ByteReader, field: string): Ipv6 {
+  const bytes = r.take(16, field);
+  return bytes.length < 16
+    ? (0n as Ipv6)
+    : getIpv6(new DataView(bytes.buffer, bytes.byteOffset, 16), 0);
+}
