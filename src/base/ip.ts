@@ -80,4 +80,8 @@ export function parseMac(text: string, field = 'mac'): Result<Mac> {
     : decodeError(`not a MAC address: ${quote(text)}`, field, 0);
 }
 
+/** The first six bytes of a hardware address. */
+export const formatMac = (bytes: Uint8Array): Mac =>
+  Array.from(bytes.subarray(0, 6), (byte) => byte.toString(16).padStart(2, '0')).join(':') as Mac;
+
 const quote = (text: string): string => JSON.stringify(text.slice(0, 64));

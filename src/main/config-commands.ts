@@ -2,17 +2,7 @@
 import type { Configuration } from '../control/configuration.ts';
 import type { CommandAnswer, CommandService } from '../edge/ubus/gatehouse.ts';
 import type { Fault, Model } from '../tr181/model.ts';
-
-const done = (data: object | null = null): CommandAnswer => ({
-  status: 'success',
-  message: null,
-  data,
-});
-const failed = (message: string, data: object | null = null): CommandAnswer => ({
-  status: 'error',
-  message,
-  data,
-});
+import { done, failed } from './answers.ts';
 
 const refused = (faults: readonly Fault[]): CommandAnswer =>
   failed(faults.map(({ message }) => message).join('\n'), { faults });

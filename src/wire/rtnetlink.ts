@@ -2,7 +2,7 @@
  * Links, IPv4 addresses and IPv4 routes as rtnetlink(7) tells them: what `RTM_NEW…` and `RTM_DEL…`
  * carry, whether asked for or multicast. Attributes that nobody here needs are skipped.
  */
-import { type Ipv4, ipv4, type Mac, type PrefixLen, prefixLen } from '../base/ip.ts';
+import { formatMac, type Ipv4, ipv4, type Mac, type PrefixLen, prefixLen } from '../base/ip.ts';
 import { decodeError, ok, type Result } from '../base/result.ts';
 import { type Attributes, decodeAttributes, readString, viewOf } from './rtnetlink-frame.ts';
 
@@ -270,6 +270,3 @@ function nameOf<K extends string>(
   for (const name in table) if (table[name] === value) return name;
   return undefined;
 }
-
-const formatMac = (bytes: Uint8Array): Mac =>
-  Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join(':') as Mac;

@@ -40,6 +40,23 @@ export function parseAssignments(
   return faults.length > 0 ? err(faults) : ok(done);
 }
 
+const UNIT_SEC: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
+
+/** `90s`, `30m`, `2h`, `1d12h`, `1w`, or plain seconds; at most ten years. */
+export function parseDuration(text: string): Result<number> {
+  const parts = /^\d+$/.test(text) ? [`${text}s`] : text.match(/\d+[smhdw]/g);
+  if (parts === null || parts.join('').length < text.length) {
+    return decodeError(`${JSON.stringify(text)} is no time such as 30m, 2h or 1d12h`, 'time', 0);
+  }
+  const sec = parts.reduce(
+    (sum, part) => sum + Number(part.slice(0, -1)) * (UNIT_SEC[part.slice(-1)] ?? 0),
+    0,
+  );
+  return sec >= 1 && sec <= 315_360_000
+    ? ok(sec)
+    : decodeError(`${text} is not between a second and ten years`, 'time', 0);
+}
+
 /** A JSON object of names and values, as `set -` reads it from standard input. */
 export function parseAssignmentsJson(
   input: string,

@@ -12,9 +12,11 @@ import {
   settle,
 } from './config-commands.ts';
 import { DAEMON_FLAGS, DEFAULT_STATE_DIR, DEFAULT_UBUS_SOCKET } from './daemon-options.ts';
+import { dhcpLeases, dhcpPending, dhcpStatus, dhcpWord, duration } from './dhcp-commands.ts';
 import { type CliEnvironment, EXIT } from './environment.ts';
+import { leases } from './lease-commands.ts';
 import { add, del, get, instances, operate, schema, set } from './model-commands.ts';
-import { call, leases, overview } from './service-commands.ts';
+import { call, overview } from './service-commands.ts';
 import { type GlobalOptions, Session } from './session.ts';
 import { watch } from './watch.ts';
 
@@ -117,13 +119,17 @@ function define(program: Command, session: Session): void {
     );
   command('status', 'the router at a glance').action(() => overview(session, 'status'));
   command('services', 'the services and how they are').action(() => overview(session, 'services'));
-  command('leases', 'what the DHCP clients were leased').action(() => leases(session));
+  command('leases', 'what the WAN was leased, and what the LAN was lent').action(() =>
+    leases(session),
+  );
   command(
     'call <service> <command> [json]',
     'run a command of a service; - reads its arguments from standard input',
   ).action((service: string, name: string, json: string | undefined) =>
     call(session, service, name, json),
   );
+
+  defineDhcp(command('dhcp', 'who gets an address on the LAN'), session);
 
   const config = command('config', 'the configuration over time');
   config
@@ -196,6 +202,77 @@ function define(program: Command, session: Session): void {
         program.commands.map((c) => c.name()).filter((name) => name !== 'complete'),
       ),
     );
+}
+
+function defineDhcp(dhcp: Command, session: Session): void {
+  dhcp
+    .command('status')
+    .description('pools, how full they are, and what is wrong')
+    .action(() => dhcpStatus(session));
+  dhcp
+    .command('leases')
+    .description('addresses on loan')
+    .option('--all', 'those given back, too')
+    .action((options: { all?: boolean }) => dhcpLeases(session, options));
+  dhcp
+    .command('pending')
+    .description('devices that wait for approval')
+    .action(() => dhcpPending(session));
+  const words = {
+    allow: 'serve one device, whatever the other rules say',
+    deny: 'serve one device no more; what it has on loan, it keeps until then',
+  } as const;
+  for (const [word, about] of Object.entries(words)) {
+    dhcp
+      .command(word)
+      .argument('<mac>', 'MAC address')
+      .option('--for <time>', 'only for so long: 30m, 2h, 1d12h', duration)
+      .description(about)
+      .action((mac: string, options: { for?: number }) =>
+        dhcpWord(session, word, { mac, seconds: options.for ?? 0 }, `${mac}: ${word}`),
+      );
+  }
+  dhcp
+    .command('except')
+    .argument('<mac>', 'MAC address')
+    .requiredOption('--for <time>', 'for how long: 30m, 2h, 1d12h', duration)
+    .description('serve one device for some time, whatever the other rules say')
+    .action((mac: string, options: { for: number }) =>
+      dhcpWord(
+        session,
+        'except',
+        { mac, seconds: options.for },
+        `${mac}: served for ${options.for} s`,
+      ),
+    );
+  dhcp
+    .command('forget')
+    .argument('<mac>', 'MAC address')
+    .description('take back allow, deny or except')
+    .action((mac: string) => dhcpWord(session, 'forget', { mac }, `${mac}: forgotten`));
+  dhcp
+    .command('fix')
+    .argument('<mac>', 'MAC address')
+    .argument('[address]', 'the address; without one, that which it has')
+    .option('--name <name>', 'name of the host, whatever it says itself')
+    .description('always give one device the same address')
+    .action((mac: string, address: string | undefined, options: { name?: string }) =>
+      dhcpWord(
+        session,
+        'fix',
+        {
+          mac,
+          ...(address === undefined ? {} : { address }),
+          ...(options.name === undefined ? {} : { name: options.name }),
+        },
+        `${mac}: always the same address from now on`,
+      ),
+    );
+  dhcp
+    .command('release')
+    .argument('<address>', 'IPv4 address')
+    .description('end the lease of an address')
+    .action((address: string) => dhcpWord(session, 'release', { address }, `${address}: free`));
 }
 
 function wholeNumber(text: string): number {

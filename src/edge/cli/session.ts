@@ -1,6 +1,6 @@
 /** What every command does alike: print data or JSON, report faults, reach the router, remember the exit code. */
 import { escapeControls } from '../../base/text.ts';
-import type { Bus, BusError, Json } from './bus.ts';
+import { type Bus, type BusError, isObject, type Json, type JsonObject } from './bus.ts';
 import { type CliEnvironment, EXIT } from './environment.ts';
 import { type Answer, type FaultRow, Router } from './router.ts';
 import { type Column, type Paint, paintFor, table } from './table.ts';
@@ -78,6 +78,25 @@ export class Session {
     }
     this.faults(answer.value.faults);
     return answer.value.rows;
+  }
+
+  /** Runs a command of a service and gives its data; undefined after it said why not. */
+  async ask(
+    service: string,
+    command: string,
+    args: JsonObject = {},
+  ): Promise<JsonObject | undefined> {
+    let data: JsonObject | undefined;
+    await this.withRouter(async (router) => {
+      const answer = await router.command(service, command, args);
+      if (!answer.ok) return this.fail(answer.error.message);
+      const { status, message } = answer.value;
+      if (status === 'success') data = isObject(answer.value.data) ? answer.value.data : {};
+      else {
+        for (const line of (message ?? `${service} ${command} failed`).split('\n')) this.fail(line);
+      }
+    });
+    return data;
   }
 
   /** Runs `work` with the router, or says why it cannot be reached. */

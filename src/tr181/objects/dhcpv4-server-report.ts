@@ -1,6 +1,6 @@
 /** `Device.DHCPv4.Server.`: what the server observed, as parameters and rows. Pure. */
 import { toHex } from '../../base/bytes.ts';
-import { formatIpv4 } from '../../base/ip.ts';
+import { formatIpv4, formatMac } from '../../base/ip.ts';
 import type {
   DhcpServerObserved,
   LeaseView,
@@ -98,7 +98,7 @@ function reportClient(
   lookups: Lookups,
   out: ReportSink,
 ): void {
-  const mac = macText(lease.chaddr);
+  const mac = formatMac(lease.chaddr);
   // A host may hold several leases by several client identifiers.
   const key = `${mac} ${lease.clientId === undefined ? '' : toHex(lease.clientId)}`;
   const client = out.row(`${pool}Client.`, key, {
@@ -170,6 +170,3 @@ function timeOf(bootMs: number, lookups: Lookups): string {
 }
 
 const dateTime = (wallMs: number): string => `${new Date(wallMs).toISOString().slice(0, 19)}Z`;
-
-const macText = (chaddr: Uint8Array): string =>
-  [...chaddr.subarray(0, 6)].map((byte) => byte.toString(16).padStart(2, '0')).join(':');

@@ -2,7 +2,7 @@ import t from 'tap';
 import { SystemError } from '../../../src/base/errors.ts';
 import { ok } from '../../../src/base/result.ts';
 import { nextNames } from '../../../src/edge/cli/completion.ts';
-import { leasesOf, remaining } from '../../../src/edge/cli/service-commands.ts';
+import { leasesOf, remaining } from '../../../src/edge/cli/lease-commands.ts';
 import { auditFile, Captured, cli, FakeBus } from './fake.ts';
 
 const row = (path: string, data: string, type = 'xsd:string') => ({ path, data, type });
@@ -221,11 +221,49 @@ t.test('leases are grouped by client', async (t) => {
       row('Device.DHCPv4.Client.1.IPAddress', '198.51.100.5'),
       row('Device.DHCPv4.Client.1.LeaseTimeRemaining', '119'),
     ),
+    'gatehouse call': () => ({
+      status: 'success',
+      message: null,
+      data: {
+        leases: [
+          { address: '192.168.1.120', mac: TV, state: 'bound', hostName: 'tv', remainingSec: -1 },
+        ],
+        more: false,
+      },
+    }),
   });
   t.match(
     (await cli(['leases'], bus)).out,
-    /^CLIENT +STATE +ADDRESS.*\nwan +Bound +198\.51\.100\.5 +1 min 59 s\n$/,
+    /^CLIENT +STATE +ADDRESS.*\nwan +Bound +198\.51\.100\.5 +1 min 59 s\n\nADDRESS.*\n192\.168\.1\.120 +02:00:5e:00:53:01 +tv +bound +for ever\n$/,
   );
+});
+
+const TV = '02:00:5e:00:53:01';
+
+t.test('one word about a device becomes one command of the service', async (t) => {
+  const bus = new FakeBus({
+    'gatehouse call': () => ({
+      status: 'success',
+      message: null,
+      data: { path: 'Device.X.1.' },
+    }),
+  });
+  const said = async (...args: string[]) => {
+    t.equal((await cli(['dhcp', ...args], bus)).code, 0);
+    return bus.calls.at(-1)?.args;
+  };
+  const call = (command: string, args: object) => ({ service: 'dhcp-server', command, args });
+  t.match(await said('allow', TV), call('allow', { mac: TV, seconds: 0 }));
+  t.match(await said('deny', TV, '--for', '1d12h'), call('deny', { mac: TV, seconds: 129_600 }));
+  t.match(await said('except', TV, '--for', '2h'), call('except', { mac: TV, seconds: 7200 }));
+  t.match(
+    await said('fix', TV, '192.168.1.9', '--name', 'tv'),
+    call('fix', { mac: TV, name: 'tv' }),
+  );
+  t.match(await said('release', '192.168.1.9'), call('release', { address: '192.168.1.9' }));
+  t.match(await cli(['dhcp', 'except', TV], bus), { code: 2, err: /--for/ });
+  t.match(await cli(['dhcp', 'except', TV, '--for', 'soon'], bus), { code: 2, err: /such as 30m/ });
+  t.match(await cli(['dhcp', 'except', TV, '--for', '99999w'], bus), { code: 2, err: /ten years/ });
 });
 
 t.test('the audit trail is verified and shown without a daemon', async (t) => {
