@@ -13,13 +13,14 @@ import {
   textOf,
   textsOf,
 } from './context.ts';
+import { MAX_LIVE_PATHS } from './events.ts';
 import type { PendingChange } from './faces.ts';
 import { administrator } from './guard.ts';
 
 const MAX_PATHS = 256;
 const MAX_CHANGES = 512;
 
-export function modelRoutes({ model, configuration }: Parts): Hono<Env> {
+export function modelRoutes({ model, configuration, events }: Parts): Hono<Env> {
   const app = new Hono<Env>();
 
   app.post('/get', async (c) => {
@@ -36,6 +37,19 @@ export function modelRoutes({ model, configuration }: Parts): Hono<Env> {
       else faults.push(result.error);
     }
     return c.json({ revision: model.revision, values, faults });
+  });
+
+  app.post('/look', async (c) => {
+    const fields = await fieldsOf(c);
+    if (isResponse(fields)) return fields;
+    const { stream } = fields;
+    const paths = textsOf(fields, 'paths', MAX_LIVE_PATHS);
+    if (typeof stream !== 'number' || paths === undefined) {
+      return refuse(c, 400, `stream is a number, paths a list of at most ${MAX_LIVE_PATHS} texts`);
+    }
+    return events.look(stream, c.var.session.ended, paths)
+      ? c.json({})
+      : refuse(c, 404, 'this session has no such stream');
   });
 
   app.post('/schema', async (c) => {

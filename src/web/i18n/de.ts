@@ -308,6 +308,7 @@ export const de: Readonly<Record<Key, string>> = {
   'logs.level': 'Mindeststufe',
   'logs.follow': 'Mitlaufen',
   'logs.count': '{n} Zeile|{n} Zeilen',
+  'logs.newer': 'Wieder mitlaufen ({n} neuere Zeile)|Wieder mitlaufen ({n} neuere Zeilen)',
   'logs.none': 'Keine Zeilen passen.',
   'level.trace': 'Spur',
   'level.debug': 'Detail',

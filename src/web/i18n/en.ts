@@ -304,6 +304,7 @@ export const en = {
   'logs.level': 'Least level',
   'logs.follow': 'Follow',
   'logs.count': '{n} line|{n} lines',
+  'logs.newer': 'Follow again ({n} newer line)|Follow again ({n} newer lines)',
   'logs.none': 'No lines fit.',
   'level.trace': 'Trace',
   'level.debug': 'Debug',

@@ -103,6 +103,9 @@ export interface Patch {
   readonly removed: readonly string[];
 }
 
+/** Values that change without an event, such as counters: those that differ from the last time. */
+export type LiveValues = readonly (readonly [path: string, value: string])[];
+
 export interface LinkRate {
   readonly name: string;
   readonly rxBytesPerSec: number;

@@ -14,7 +14,9 @@ import type {
   Traffic,
 } from '../lib/shapes.ts';
 import { type Answer, type Api, createApi, type Failure } from './api.ts';
+import { type Drafts, type KeptDrafts, keptDrafts } from './drafts.ts';
 import { Events } from './events.ts';
+import { Live } from './live.ts';
 import { ModelStore } from './model.ts';
 import type { Preferences } from './preferences.ts';
 
@@ -45,12 +47,15 @@ export class App {
   /** Where the box answers once the change that is on trial is made, if that moves it. */
   readonly movedTo: Signal<string | undefined> = signal(undefined);
   readonly toasts: Signal<readonly Toast[]> = signal([]);
-  /** Edits that are not sent yet: parameter path → text. They outlive pages and connections. */
-  readonly drafts: Signal<ReadonlyMap<string, string>> = signal(new Map());
+  /** Counts how often the box came back: what was read before may be old. */
+  readonly returns: Signal<number> = signal(0);
+  readonly drafts: Signal<Drafts>;
   readonly translate: ReadonlySignal<Translate>;
   readonly api: Api;
   readonly model: ModelStore;
   readonly events: Events;
+  readonly live: Live;
+  readonly #kept: KeptDrafts;
   #toastId = 0;
 
   constructor(preferences: Preferences) {
@@ -61,13 +66,21 @@ export class App {
       () => this.#loggedOut(),
     );
     this.model = new ModelStore(this.api);
+    this.live = new Live(this.api);
+    this.#kept = keptDrafts((path) => this.model.values.peek().get(path)?.secret === true);
+    this.drafts = this.#kept.drafts;
     this.events = new Events({
-      hello: ({ revision }, again) => {
+      hello: ({ revision, stream }, again) => {
         this.model.revision.value = Math.max(this.model.revision.peek(), revision);
-        if (again) void this.model.readAll();
+        this.live.opened(stream);
+        if (again) {
+          this.returns.value++;
+          void this.model.readAll();
+        }
         void this.readPending();
       },
       change: (patch) => this.model.patch(patch),
+      live: (values) => this.model.live(values),
       traffic: (sample) => {
         this.traffic.value = [...this.traffic.peek(), sample].slice(-TRAFFIC_SAMPLES);
       },
@@ -123,6 +136,7 @@ export class App {
 
   /** The session as the box sees it: after a start, a log-in, the wizard. */
   enter(session: Session): void {
+    if (session.user !== null) this.#kept.ownedBy(session.user.name);
     this.session.value = session;
     if (session.user === null) this.events.close();
     // After what the first place asks for: that is waited for, events are not.
