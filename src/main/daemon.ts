@@ -352,6 +352,7 @@ async function build(
       names: config.http.names,
       bootId: boot,
       bus: stack.use(bus.another()),
+      holdEffects: (answered) => control.hold(answered),
       record: recordAll,
       onRecorded: (heard) => {
         heardRecords = heard;

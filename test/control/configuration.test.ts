@@ -2,9 +2,9 @@
 import t from 'tap';
 import { KEPT_CHANGES } from '../../src/control/history.ts';
 import { layDownInitial } from '../../src/tr181/initial.ts';
+import { type Box, must, router, start } from '../lib/box.ts';
 import { FakeClock } from '../lib/clock.ts';
 import { messages, ORIGIN, record, settled } from '../tr181/fixture.ts';
-import { type Box, must, router, start } from './box.ts';
 
 const LAN = 'Device.IP.Interface.2.IPv4Address.1.IPAddress';
 const CODE = 'Device.DeviceInfo.ProvisioningCode';

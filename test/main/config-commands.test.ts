@@ -1,7 +1,7 @@
 /** `gatehouse.config` over the real configuration: what each command takes, does and refuses. */
 import t from 'tap';
 import { configCommands } from '../../src/main/config-commands.ts';
-import { type Box, router } from '../control/box.ts';
+import { type Box, router } from '../lib/box.ts';
 import { ORIGIN, settled } from '../tr181/fixture.ts';
 
 const LAN = 'Device.IP.Interface.2.IPv4Address.1.IPAddress';

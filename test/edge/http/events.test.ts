@@ -80,7 +80,10 @@ t.test('hello, changes, pending, traffic once a second, a comment every 15', asy
       removed: [],
     },
   });
-  h.pending({ token: 'x', revision: 5, deadlineMs: 99 });
+  h.pending({
+    ...{ token: 'x', revision: 5, user: 'ann', via: 'http' },
+    ...{ remainingMs: 9, deadlineMs: 99 },
+  });
   t.match(await listener.next(), { event: 'pending', data: { deadlineMs: 99 } });
   h.pending(undefined);
   t.match(await listener.next(), { event: 'pending', data: { deadlineMs: null } });
