@@ -251,6 +251,8 @@ export const de: Readonly<Record<Key, string>> = {
   'login.password': 'Kennwort',
   'login.enter': 'Anmelden',
   'login.wrong': 'Benutzer oder Kennwort ist falsch.',
+  'login.empty': 'Benutzer und Kennwort werden beide gebraucht.',
+  'login.noAnswer': 'Der Router hat nicht geantwortet. Versuchen Sie es noch einmal.',
   'login.wait':
     'Zu viele Versuche. Wieder möglich in {n} Sekunde.|Zu viele Versuche. Wieder möglich in {n} Sekunden.',
   'wizard.title': 'Router einrichten',

@@ -247,6 +247,8 @@ export const en = {
   'login.password': 'Password',
   'login.enter': 'Log in',
   'login.wrong': 'User or password is wrong.',
+  'login.empty': 'User and password are both needed.',
+  'login.noAnswer': 'The router did not answer. Try again.',
   'login.wait':
     'Too many attempts. Try again in {n} second.|Too many attempts. Try again in {n} seconds.',
   'wizard.title': 'Set up your router',

@@ -144,12 +144,17 @@ export class App {
   }
 
   async checkSession(): Promise<void> {
+    const before = this.session.peek();
     const answer = await this.api.get<Session>('/api/session');
+    // Somebody may have logged in while the answer was under way.
+    if (this.session.peek() !== before) return;
     if (answer.ok && answer.value.user === null) this.enter(answer.value);
   }
 
   async logOut(): Promise<void> {
-    await this.api.post('/api/logout');
+    const answer = await this.api.post('/api/logout');
+    // Who is not told that it failed leaves a session behind.
+    if (!answer.ok && answer.error.status !== 401) return this.failed(answer.error);
     this.drafts.value = new Map();
     this.model.forget();
     this.#loggedOut();
@@ -218,7 +223,8 @@ export class App {
   words(error: Failure): string {
     const t = this.translate.peek();
     if (error.status === 0) return t('error.noAnswer');
-    if (error.status === 403) return t('error.viewer');
+    const viewer = this.session.peek()?.user?.role === 'Viewer';
+    if (error.status === 403 && viewer) return t('error.viewer');
     return error.message;
   }
 
