@@ -245,6 +245,7 @@ export const de: Readonly<Record<Key, string>> = {
   'row.deleteTitle': '{name} löschen?',
   'row.deleteDanger':
     'Sie sind vielleicht darüber verbunden: Das Löschen kann Sie aussperren, und nichts holt es von selbst zurück.',
+  'row.deleteAccount': 'Konten lassen sich nicht zurückholen: Es müsste neu angelegt werden.',
   'login.title': 'Anmelden',
   'login.heading': 'Bei {name} anmelden',
   'login.user': 'Benutzer',
@@ -355,6 +356,7 @@ export const de: Readonly<Record<Key, string>> = {
   'history.return': 'Dorthin zurück',
   'history.returnTitle': 'Zu Stand {revision} zurückkehren?',
   'history.returnText': 'Das nimmt {n} Stand zurück:|Das nimmt {n} Stände zurück:',
+  'history.accounts': 'Konten bleiben, wie sie sind.',
   'history.returned': 'Die Konfiguration ist wieder wie bei Stand {revision}.',
   'diff.rowAdded': 'Zeile hinzugefügt',
   'diff.rowRemoved': 'Zeile entfernt',

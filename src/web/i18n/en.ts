@@ -241,6 +241,7 @@ export const en = {
   'row.deleteTitle': 'Delete {name}?',
   'row.deleteDanger':
     'You may be connected through it: deleting it can cut you off, and nothing brings it back by itself.',
+  'row.deleteAccount': 'Accounts cannot be brought back: it would have to be added anew.',
   'login.title': 'Log in',
   'login.heading': 'Log in to {name}',
   'login.user': 'User',
@@ -352,6 +353,7 @@ export const en = {
   'history.return': 'Return to this',
   'history.returnTitle': 'Return to revision {revision}?',
   'history.returnText': 'This takes back {n} revision:|This takes back {n} revisions:',
+  'history.accounts': 'Accounts stay as they are.',
   'history.returned': 'The configuration is again as at revision {revision}.',
   'diff.rowAdded': 'row added',
   'diff.rowRemoved': 'row removed',

@@ -42,6 +42,7 @@ export interface Change {
   readonly value: string;
 }
 
+/** Of every change; how to confirm it where it is on trial. */
 export interface SetDone {
   readonly revision: number;
   readonly confirm?: { readonly token: string; readonly deadlineMs: number };

@@ -14,6 +14,7 @@ import {
   messageOf,
   momentOf,
   sourceOf,
+  unread,
 } from '../lib/log-lines.ts';
 import { href } from '../lib/router.ts';
 import type { LogLine } from '../lib/shapes.ts';
@@ -191,11 +192,8 @@ function Audit() {
   const t = useT();
   const stored = useLines('/api/audit?limit=300');
   if (stored === undefined) return <Skeleton lines={8} />;
-  const key = (line: LogLine): string => JSON.stringify(line);
-  const known = new Set(stored.map(key));
-  const rows = [...app.liveAudit.value.filter((line) => !known.has(key(line))), ...stored].map(
-    auditRow,
-  );
+  const read = stored.map(auditRow);
+  const rows = [...unread(app.liveAudit.value.map(auditRow), read), ...read];
   const time = (ms: number | undefined): string =>
     ms === undefined ? '' : absolute(ms, app.locale);
   return (
