@@ -97,6 +97,8 @@ t.test('the owner clicks', { skip: noBrowser() }, async (t) => {
     await dialog.getByRole('button', { name: 'Return to this' }).click();
     await page.getByText(`The configuration is again as at revision ${revision}.`).waitFor();
     await router.waitFor(`${CLIENT}DSCPMark`, '10');
+    await page.getByRole('button', { name: 'Confirm', exact: true }).click();
+    await page.getByText('A change is on trial').first().waitFor({ state: 'detached' });
     await entry(0).getByText('current').waitFor();
     await page
       .getByText(/^Revision/)

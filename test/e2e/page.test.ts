@@ -235,6 +235,10 @@ t.test('a reader and the router', { skip: noBrowser() }, async (t) => {
     await restore('four little words here');
     await page.getByText(/Restored as revision/).waitFor();
     await router.waitFor(`${CLIENT}DSCPMark`, '33');
+    await page.getByText('A change is on trial').first().waitFor();
+    await press('Confirm');
+    await page.getByText('A change is on trial').first().waitFor({ state: 'detached' });
+    t.equal(await router.value(`${CLIENT}DSCPMark`), '33');
   });
 
   await t.test('an address that cuts the reader off comes back by itself', async (t) => {

@@ -238,13 +238,15 @@ export const de: Readonly<Record<Key, string>> = {
   'pending.lost': 'Von hier kein Kontakt. Warten Sie: Diese Seite findet den Router wieder.',
   'pending.confirm': 'Bestätigen',
   'pending.undo': 'Jetzt zurücknehmen',
+  'pending.ask':
+    'Das wird 60 Sekunden erprobt und kehrt von selbst zurück, wenn Sie nicht bestätigen.',
   'pending.kept': 'Bestätigt. Die Änderung bleibt.',
   'pending.undone': 'Zurückgenommen. Alles ist wie zuvor.',
   'row.added': 'Hinzugefügt.',
   'row.deleted': '{name} ist gelöscht.',
   'row.deleteTitle': '{name} löschen?',
   'row.deleteDanger':
-    'Sie sind vielleicht darüber verbunden: Das Löschen kann Sie aussperren, und nichts holt es von selbst zurück.',
+    'Sie sind vielleicht darüber verbunden. Das Löschen wird 60 Sekunden erprobt und kehrt von selbst zurück, wenn Sie nicht bestätigen.',
   'row.deleteAccount': 'Konten lassen sich nicht zurückholen: Es müsste neu angelegt werden.',
   'login.title': 'Anmelden',
   'login.heading': 'Bei {name} anmelden',

@@ -173,17 +173,22 @@ export class App {
 
   /** Sends changes; with `trial` they return by themselves after a minute unless confirmed. */
   async set(changes: readonly Change[], trial: boolean): Promise<Answer<SetDone>> {
-    const body = trial ? { changes, confirmSec: TRIAL_SEC } : { changes };
-    // The change may take the way of its own answer: the countdown does not wait for that.
+    if (!trial) return this.api.post<SetDone>('/api/set', { changes });
+    return this.tried((confirmSec) => this.api.post('/api/set', { changes, confirmSec }));
+  }
+
+  /** Makes a change that returns by itself after a minute unless confirmed. */
+  async tried<T extends SetDone>(
+    send: (confirmSec: number) => Promise<Answer<T>>,
+  ): Promise<Answer<T>> {
+    // The change may cut the way of its answer: the countdown does not wait for that.
     const before = this.pending.peek();
-    if (trial) {
-      this.pending.value = {
-        deadlineMs: Date.now() + this.events.skewMs.peek() + TRIAL_SEC * 1000,
-      };
-    }
-    const answer = await this.api.post<SetDone>('/api/set', body);
-    if (trial && !answer.ok && answer.error.status !== 0) this.pending.value = before;
-    if (answer.ok && answer.value.confirm !== undefined) this.pending.value = answer.value.confirm;
+    this.pending.value = {
+      deadlineMs: Date.now() + this.events.skewMs.peek() + TRIAL_SEC * 1000,
+    };
+    const answer = await send(TRIAL_SEC);
+    if (answer.ok) this.pending.value = answer.value.confirm ?? before;
+    else if (answer.error.status !== 0) this.pending.value = before;
     return answer;
   }
 
@@ -204,8 +209,12 @@ export class App {
     this.say(this.translate.peek()('pending.undone'));
   }
 
-  async returnTo(revision: number): Promise<boolean> {
-    const answer = await this.api.post('/api/config/restore', { revision });
+  /** Makes the configuration what it was; with `trial` it comes back unless confirmed. */
+  async returnTo(revision: number, trial: boolean): Promise<boolean> {
+    const path = '/api/config/restore';
+    const answer = await (trial
+      ? this.tried((confirmSec) => this.api.post<SetDone>(path, { revision, confirmSec }))
+      : this.api.post<SetDone>(path, { revision }));
     if (answer.ok) this.say(this.translate.peek()('history.returned', { revision }));
     else this.failed(answer.error);
     return answer.ok;

@@ -5,6 +5,7 @@ import { deletesOwnAddress } from '../lib/danger.ts';
 import type { Values } from '../lib/patch.ts';
 import { generic, ofAccount } from '../lib/paths.ts';
 import { faultsByPath, fieldOf } from '../lib/schema-form.ts';
+import type { SetDone } from '../lib/shapes.ts';
 import { useApp, useT } from '../state/app.ts';
 import { Confirm, Dialog } from './dialog.tsx';
 import { Field } from './field.tsx';
@@ -107,18 +108,24 @@ export function DeleteRow({
   const app = useApp();
   const t = useT();
   const asking = useSignal(false);
+  const dangerous = deletesOwnAddress(values, row, location.hostname);
   const remove = async (): Promise<void> => {
     asking.value = false;
-    const answer = await app.api.post<{ revision: number }>('/api/del', { paths: [row] });
+    const paths = [row];
+    const answer = await (dangerous
+      ? app.tried((confirmSec) => app.api.post<SetDone>('/api/del', { paths, confirmSec }))
+      : app.api.post<SetDone>('/api/del', { paths }));
     if (!answer.ok) return app.failed(answer.error);
     app.model.patch({ revision: answer.value.revision, values: [], added: [], removed: [row] });
     const before = answer.value.revision - 1;
-    const undo = ofAccount(row) ? undefined : () => void app.returnTo(before);
-    app.say(t('row.deleted', { name }), undo);
+    const undo = ofAccount(row) ? undefined : () => void app.returnTo(before, false);
+    // What is on trial is undone where it is confirmed.
+    if (dangerous) app.say(t('form.savedTrial'));
+    else app.say(t('row.deleted', { name }), undo);
     onDone?.();
   };
   if (!app.mayChange) return null;
-  const warning: Key | undefined = deletesOwnAddress(values, row, location.hostname)
+  const warning: Key | undefined = dangerous
     ? 'row.deleteDanger'
     : ofAccount(row)
       ? 'row.deleteAccount'
