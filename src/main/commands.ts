@@ -1,7 +1,7 @@
 /** The commands of the services, as ubus and the command line offer them: `gatehouse call SERVICE COMMAND`. */
 
 import { formatIpv4, type Ipv4 } from '../base/ip.ts';
-import type { CommandAnswer, CommandService } from '../edge/ubus/gatehouse.ts';
+import { type CommandService, done, failed } from '../edge/ubus/gatehouse.ts';
 import type { DhcpClientService } from '../services/dhcp-client/service.ts';
 import type { FirewallService } from '../services/firewall/service.ts';
 import type { NetworkService } from '../services/network/service.ts';
@@ -11,13 +11,6 @@ export interface Services {
   readonly network: NetworkService;
   readonly firewall: FirewallService;
 }
-
-const done = (data: object | null = null): CommandAnswer => ({
-  status: 'success',
-  message: null,
-  data,
-});
-const failed = (message: string): CommandAnswer => ({ status: 'error', message, data: null });
 
 export const commandsOf = ({ dhcpClient, network, firewall }: Services): CommandService[] => [
   {

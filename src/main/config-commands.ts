@@ -1,19 +1,8 @@
 /** `gatehouse.config`: the configuration over time, as ubus and the command line offer it. */
 import type { Result } from '../base/result.ts';
 import type { Configuration } from '../control/configuration.ts';
-import type { CommandAnswer, CommandService } from '../edge/ubus/gatehouse.ts';
+import { type CommandAnswer, type CommandService, done, failed } from '../edge/ubus/gatehouse.ts';
 import type { Fault, Model, WriteOptions } from '../tr181/model.ts';
-
-const done = (data: object | null = null): CommandAnswer => ({
-  status: 'success',
-  message: null,
-  data,
-});
-const failed = (message: string, data: object | null = null): CommandAnswer => ({
-  status: 'error',
-  message,
-  data,
-});
 
 const refused = (faults: readonly Fault[]): CommandAnswer =>
   failed(faults.map(({ message }) => message).join('\n'), { faults });
