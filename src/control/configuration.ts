@@ -1,7 +1,7 @@
 /** The configuration over time: history, differences, return, confirmation, backup. */
 import { delayMs } from '../base/backoff.ts';
 import type { Clock, Timer } from '../base/clock.ts';
-import { SystemError, unreachable } from '../base/errors.ts';
+import { BugError, SystemError, unreachable } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import type { Secrets } from '../os/ports.ts';
@@ -69,6 +69,7 @@ export interface Configuration {
     file: Uint8Array,
     passphrase: string,
     origin: Origin,
+    options?: WriteOptions,
   ): Promise<Result<WriteDone, readonly Fault[]>>;
   /** Called when a change begins to wait, and with undefined when it waits no more. */
   onPending(listener: (pending: PendingChange | undefined) => void): Disposable;
@@ -158,7 +159,7 @@ export class ConfigurationService implements Configuration, Disposable {
   ): Promise<Result<WriteDone, readonly Fault[]>> {
     const { history, model } = this.#parts;
     const target = history.at(revision, model.snapshot(), model.revision);
-    if (!target.ok) return err([{ kind: 'badArguments', path: '', message: target.error }]);
+    if (!target.ok) return refused(target.error);
     return model.replace(target.value, [ACCOUNTS], origin, options);
   }
 
@@ -211,6 +212,7 @@ export class ConfigurationService implements Configuration, Disposable {
     file: Uint8Array,
     passphrase: string,
     origin: Origin,
+    options: WriteOptions = {},
   ): Promise<Result<WriteDone, readonly Fault[]>> {
     const { secrets, model, log } = this.#parts;
     const opened = await openBackup(secrets, passphrase, file);
@@ -222,7 +224,7 @@ export class ConfigurationService implements Configuration, Disposable {
     const { snapshot, software, revision } = opened.value;
     log.info({ software, revision }, 'restoring a backup');
     const hasAccounts = snapshot.rows.some((row) => row.startsWith(ACCOUNTS));
-    return model.replace(snapshot, hasAccounts ? [] : [ACCOUNTS], origin);
+    return model.replace(snapshot, hasAccounts ? [] : [ACCOUNTS], origin, options);
   }
 
   onPending(listener: (pending: PendingChange | undefined) => void): Disposable {
@@ -286,7 +288,7 @@ export class ConfigurationService implements Configuration, Disposable {
         });
         return;
       case 'return':
-        void this.#return(effect.pending.before).then((event) => this.#feed(event));
+        void this.#return().then((event) => this.#feed(event));
         return;
       case 'pause':
         this.#timer = clock.after(delayMs({ ...PAUSES, failures: effect.attempt }), () =>
@@ -298,17 +300,26 @@ export class ConfigurationService implements Configuration, Disposable {
     }
   }
 
-  async #return(revision: number): Promise<ConfirmEvent> {
+  async #return(): Promise<ConfirmEvent> {
     const { history, log } = this.#parts;
     // A fresh object each time: `undoing` knows its writes by it.
     const origin = { ...this.#undoer };
     this.#undoer = ITSELF;
-    const done = await history.undoing(origin, () => this.restore(revision, origin));
+    const done = await history.undoing(origin, () => this.#replaceWithBefore(origin));
     if (done.ok) return { tag: 'returned' };
     const faults = done.error.map(({ message }) => message);
     log.error({ faults }, 'the configuration of before could not be brought back');
     const again = done.error.every(({ kind }) => kind === 'resources' || kind === 'internal');
     return { tag: again ? 'notReturned' : 'impossible' };
+  }
+
+  async #replaceWithBefore(origin: Origin): Promise<Result<WriteDone, readonly Fault[]>> {
+    const { history, model } = this.#parts;
+    const { pending } = history;
+    if (pending === undefined) throw new BugError('nothing waits, yet it is to be undone');
+    const found = history.beforePending(pending, model.snapshot(), model.revision);
+    if (!found.ok) return refused(found.error);
+    return model.replace(found.value.target, found.value.keep, origin);
   }
 }
 
@@ -318,6 +329,9 @@ const NOTHING: Readonly<Record<ConfirmState['tag'], string>> = {
   confirming: 'the change is being confirmed already',
   returning: 'the change is being undone already',
 };
+
+const refused = (message: string): Result<never, readonly Fault[]> =>
+  err([{ kind: 'badArguments', path: '', message }]);
 
 const shown = ({ path, old, new: now, secret }: KeptValue): Difference =>
   secret === true

@@ -2,6 +2,7 @@
  * The last configurations: every committed change with who made it, when and how, kept in the same
  * commit as the change itself, so that neither is ever there without the other. Accounts are left
  * out of what is returned to (a password that was changed stays changed); that they changed is told.
+ * Only the change that waits for its confirmation is undone with the accounts in it.
  *
  * In the store: `history/e/<revision>` a change, `history/pending` the one that waits for its
  * confirmation.
@@ -12,7 +13,7 @@ import type { Clock } from '../base/clock.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import type { Secrets, Store, StoreChange } from '../os/ports.ts';
 import type { Along } from '../state/rows.ts';
-import type { Fault, Origin, Snapshot, WriteOptions } from '../tr181/model.ts';
+import type { Change, Fault, Origin, Snapshot, WriteOptions } from '../tr181/model.ts';
 import type { Journal, JournalEntry } from '../tr181/writer.ts';
 import type { Pending } from './confirm.ts';
 
@@ -43,6 +44,8 @@ export interface KeptChange {
   readonly added: readonly string[];
   readonly removed: readonly string[];
   readonly values: readonly KeptValue[];
+  /** Of rows that the system makes, as they were before; absent where none changed. */
+  readonly numbers?: Snapshot['system'];
 }
 
 /** What waits, with its deadline as it survives a restart. */
@@ -50,6 +53,8 @@ export interface PendingRecord extends Pending {
   /** CLOCK_BOOTTIME and `bootId` count; after a reboot the time is over in any case. */
   readonly deadlineBootMs: number;
   readonly bootId: string;
+  /** Where it touched accounts: their secrets of before, as they are stored. */
+  readonly secrets?: readonly Change[];
 }
 
 export interface HistoryParts {
@@ -112,7 +117,7 @@ export class History implements Journal {
   }
 
   record(entry: JournalEntry): Along | undefined {
-    const { revision, origin, added, removed, options } = entry;
+    const { revision, origin, added, removed, numbers, options } = entry;
     const undoes = origin === this.#returning;
     const empty = added.length + removed.length + entry.values.length === 0;
     if (empty && !undoes) return undefined;
@@ -121,7 +126,10 @@ export class History implements Journal {
     if (!empty) {
       const values = entry.values.map(keptValue);
       const atMs = this.#parts.clock.wallMs();
-      const change: KeptChange = { revision, atMs, origin, added, removed, values };
+      const change: KeptChange = {
+        ...{ revision, atMs, origin, added, removed, values },
+        ...(numbers.length === 0 ? {} : { numbers }),
+      };
       const all = [...this.#changes, change];
       changes = all.slice(-KEPT_CHANGES);
       store.push({ key: keyOf(revision), value: write(change) });
@@ -174,6 +182,7 @@ export class History implements Journal {
     if (!undone.ok) return undone;
     const rows = new Set(now.rows);
     const values = new Map(now.values.map(({ path, value }) => [path, value]));
+    const numbers = new Map<string, Snapshot['system'][number]>();
     for (const change of undone.value.toReversed()) {
       for (const row of change.added) rows.delete(row);
       for (const row of change.removed) rows.add(row);
@@ -181,13 +190,28 @@ export class History implements Journal {
         if (old === undefined) values.delete(path);
         else values.set(path, old);
       }
+      // The oldest change comes last, and says what held before all of them.
+      for (const each of change.numbers ?? []) numbers.set(`${each.table}${each.key}`, each);
     }
     return ok({
-      // The numbers of rows that the system makes hold for good.
-      system: [],
+      system: [...numbers.values()],
       rows: [...rows],
       values: [...values].map(([path, value]) => ({ path, value })),
     });
+  }
+
+  /** What there was before the change that waits, and what of it stays as it is now. */
+  beforePending(
+    { before, secrets }: PendingRecord,
+    now: Snapshot,
+    current: number,
+  ): Result<{ readonly target: Snapshot; readonly keep: readonly string[] }, string> {
+    const found = this.at(before, now, current);
+    if (!found.ok || secrets === undefined) {
+      return found.ok ? ok({ target: found.value, keep: [ACCOUNTS] }) : found;
+    }
+    const values = [...found.value.values, ...secrets];
+    return ok({ target: { ...found.value, values }, keep: [] });
   }
 
   /** What leads from one configuration to another, either way; secrets without their values. */
@@ -224,7 +248,8 @@ export class History implements Journal {
     return ok(this.#changes.filter((change) => change.revision > revision));
   }
 
-  #toConfirm({ revision, origin, options }: JournalEntry): PendingRecord {
+  #toConfirm(entry: JournalEntry): PendingRecord {
+    const { revision, origin, options } = entry;
     const { clock, secrets, bootId } = this.#parts;
     return {
       token: toHex(secrets.randomBytes(TOKEN_BYTES)),
@@ -234,6 +259,7 @@ export class History implements Journal {
       via: origin.via,
       deadlineBootMs: clock.boottimeMs() + (options.confirmSec ?? 0) * 1000,
       bootId,
+      ...accountSecrets(entry),
     };
   }
 }
@@ -271,6 +297,17 @@ function keptValue({ path, old, new: now, secret }: JournalEntry['values'][numbe
   if (!secret) return { path, ...present('old', old), ...present('new', now) };
   if (path.startsWith(ACCOUNTS)) return { path, secret };
   return { path, secret, ...present('old', old), ...present('new', now) };
+}
+
+/** Nothing else is changed while a change waits, so its return cannot undo a newer password. */
+function accountSecrets({ added, removed, values }: JournalEntry): Pick<PendingRecord, 'secrets'> {
+  const paths = [...added, ...removed, ...values.map(({ path }) => path)];
+  if (!paths.some((path) => path.startsWith(ACCOUNTS))) return {};
+  return {
+    secrets: values.flatMap(({ path, old, secret }) =>
+      secret && old !== undefined && path.startsWith(ACCOUNTS) ? [{ path, value: old }] : [],
+    ),
+  };
 }
 
 const present = (name: 'old' | 'new', value: string | undefined): Partial<KeptValue> =>

@@ -36,6 +36,8 @@ export interface Convergence {
 
 const RETRY_FIRST_MS = 1000;
 const RETRY_MAX_MS = 60_000;
+/** A client that does not take its answer delays what others want no longer than this. */
+const MAX_HOLD_MS = 1000;
 
 export class Control implements AsyncDisposable {
   readonly #deps: ControlDeps;
@@ -49,6 +51,9 @@ export class Control implements AsyncDisposable {
   #running: Promise<void> | undefined;
   #backoff: Backoff = backoff(RETRY_FIRST_MS, RETRY_MAX_MS);
   #retry: Timer | undefined;
+  readonly #held = new Set<Promise<void>>();
+  /** Ends the wait for what is held. */
+  #letGo: (() => void) | undefined;
 
   constructor(deps: ControlDeps) {
     this.#deps = deps;
@@ -66,8 +71,18 @@ export class Control implements AsyncDisposable {
     return this.#running;
   }
 
+  /**
+   * Nothing is applied before `until` resolves, or for a second at most: an answer that is on its way
+   * must not lose that way to the very change that it answers.
+   */
+  hold(until: Promise<void>): void {
+    this.#held.add(until);
+    void until.finally(() => this.#held.delete(until));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    this.#letGo?.();
     this.#subscription[Symbol.dispose]();
     this.#retry?.cancel();
     await this.#running;
@@ -77,10 +92,22 @@ export class Control implements AsyncDisposable {
     // Changes of the same turn of the event loop belong together.
     await Promise.resolve();
     while (this.#wanted && !this.#closed) {
+      if (this.#held.size > 0) await this.#release();
+      if (this.#closed) break;
       this.#wanted = false;
       await this.#pass();
     }
     this.#running = undefined;
+  }
+
+  async #release(): Promise<void> {
+    const bound = new Promise<void>((resolve) => {
+      this.#letGo = resolve;
+    });
+    const timer = this.#deps.clock.after(MAX_HOLD_MS, () => this.#letGo?.());
+    await Promise.race([Promise.all(this.#held), bound]);
+    timer.cancel();
+    this.#letGo = undefined;
   }
 
   async #pass(): Promise<void> {

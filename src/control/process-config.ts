@@ -2,6 +2,7 @@
  * The configuration file: rows laid down at first start, and the little that belongs to the process
  * alone. There is no second way to configure: after the first start the model is the state.
  */
+import { isIfName } from '../base/if-name.ts';
 import type { LogLevel } from '../base/log.ts';
 import { err, ok, type Result } from '../base/result.ts';
 
@@ -29,9 +30,6 @@ export const DEFAULT_CONFIG: ProcessConfig = {
 };
 
 const LEVELS: readonly unknown[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
-/** What the kernel takes and people use: a colon would be an alias of old, `.` and `..` are no names. */
-const IFNAME = /^(?!\.{1,2}$)[A-Za-z0-9_.@+-]{1,15}$/;
-
 const HOST_NAME =
   /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
 const MAX_NAMES = 16;
@@ -76,9 +74,6 @@ export function parseProcessConfig(text: string): Result<ProcessConfig, readonly
     rows: Object.fromEntries(Object.entries(rows).map(([path, value]) => [path, String(value)])),
   });
 }
-
-const isIfName = (value: unknown): value is string =>
-  typeof value === 'string' && IFNAME.test(value);
 
 const isHostName = (value: unknown): value is string =>
   typeof value === 'string' && HOST_NAME.test(value);

@@ -1,11 +1,10 @@
 /** The commands of the services, as ubus and the command line offer them: `gatehouse call SERVICE COMMAND`. */
 
 import { formatIpv4, type Ipv4 } from '../base/ip.ts';
-import type { CommandService } from '../edge/ubus/gatehouse.ts';
+import { type CommandService, done, failed } from '../edge/ubus/gatehouse.ts';
 import type { DhcpClientService } from '../services/dhcp-client/service.ts';
 import type { FirewallService } from '../services/firewall/service.ts';
 import type { NetworkService } from '../services/network/service.ts';
-import { done, failed } from './answers.ts';
 
 export interface Services {
   readonly dhcpClient: DhcpClientService;

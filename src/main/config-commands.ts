@@ -1,13 +1,19 @@
 /** `gatehouse.config`: the configuration over time, as ubus and the command line offer it. */
+import type { Result } from '../base/result.ts';
 import type { Configuration } from '../control/configuration.ts';
-import type { CommandAnswer, CommandService } from '../edge/ubus/gatehouse.ts';
-import type { Fault, Model } from '../tr181/model.ts';
-import { done, failed } from './answers.ts';
+import { type CommandAnswer, type CommandService, done, failed } from '../edge/ubus/gatehouse.ts';
+import type { Fault, Model, WriteOptions } from '../tr181/model.ts';
 
 const refused = (faults: readonly Fault[]): CommandAnswer =>
   failed(faults.map(({ message }) => message).join('\n'), { faults });
 
-/** Values by full path, from a table of texts, numbers and booleans. */
+/** All that changes may be more than a message holds; the history tells. */
+const briefly = (): object => ({});
+
+const isTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string');
+
+/** Values by path, from a table of texts, numbers and booleans. */
 function changesOf(values: unknown): { path: string; value: string }[] | undefined {
   if (typeof values !== 'object' || values === null || Array.isArray(values)) return undefined;
   const changes = Object.entries(values).map(([path, value]: [string, unknown]) => ({
@@ -24,9 +30,21 @@ function changesOf(values: unknown): { path: string; value: string }[] | undefin
 
 export function configCommands(
   config: Configuration,
-  model: Pick<Model, 'set' | 'revision'>,
+  model: Pick<Model, 'set' | 'add' | 'del' | 'revision'>,
 ): CommandService {
   const status = () => ({ revision: model.revision, pending: config.pending ?? null });
+  /** A change, to be confirmed within `confirm` seconds where that is given. */
+  const tried = async <T extends object>(
+    confirm: unknown,
+    change: (options: WriteOptions) => Promise<Result<T, readonly Fault[]>>,
+    told: (done: T) => object = (all) => all,
+  ): Promise<CommandAnswer> => {
+    if (confirm !== undefined && typeof confirm !== 'number') {
+      return failed('confirm is a number of seconds');
+    }
+    const made = await change(confirm === undefined ? {} : { confirmSec: confirm });
+    return made.ok ? done({ ...told(made.value), ...status() }) : refused(made.error);
+  };
   return {
     name: 'config',
     about: 'the configuration over time: history, confirmation, backup',
@@ -56,24 +74,35 @@ export function configCommands(
         run: async ({ values, confirm }, { origin }) => {
           const changes = changesOf(values);
           if (changes === undefined) return failed('values is missing: {PATH: VALUE, …}');
-          if (confirm !== undefined && typeof confirm !== 'number') {
-            return failed('confirm is a number of seconds');
-          }
-          const options = confirm === undefined ? {} : { confirmSec: confirm };
-          const set = await model.set(changes, origin, options);
-          if (!set.ok) return refused(set.error);
-          return done({ ...status(), changes: set.value.changes });
+          return tried(confirm, (options) => model.set(changes, origin, options));
+        },
+      },
+      add: {
+        about: 'adds a row, undone by itself unless confirmed within so many seconds',
+        args: { path: 'string', values: 'table', confirm: 'int32' },
+        run: async ({ path, values = {}, confirm }, { origin }) => {
+          if (typeof path !== 'string') return failed('path is missing: that of a table');
+          const given = changesOf(values);
+          if (given === undefined) return failed('values is no table: {NAME: VALUE, …}');
+          const named = Object.fromEntries(given.map(({ path: name, value }) => [name, value]));
+          return tried(confirm, (options) => model.add(path, named, origin, options));
+        },
+      },
+      del: {
+        about: 'deletes rows, undone by itself unless confirmed within so many seconds',
+        args: { paths: 'array', confirm: 'int32' },
+        run: async ({ paths, confirm }, { origin }) => {
+          if (!isTexts(paths)) return failed('paths is missing: a list of rows');
+          return tried(confirm, (options) => model.del(paths, origin, options));
         },
       },
       restore: {
-        about: 'makes the configuration what it was after a revision; accounts stay',
-        args: { revision: 'int32' },
-        run: async ({ revision }, { origin }) => {
+        about:
+          'makes the configuration what it was after a revision; accounts stay; undone by itself unless confirmed',
+        args: { revision: 'int32', confirm: 'int32' },
+        run: async ({ revision, confirm }, { origin }) => {
           if (typeof revision !== 'number') return failed('revision is missing');
-          const restored = await config.restore(revision, origin);
-          return restored.ok
-            ? done({ revision: restored.value.revision })
-            : refused(restored.error);
+          return tried(confirm, (options) => config.restore(revision, origin, options), briefly);
         },
       },
       confirm: {
@@ -105,16 +134,17 @@ export function configCommands(
         },
       },
       restore_backup: {
-        about: 'makes the configuration that of a backup',
-        args: { passphrase: 'string', file: 'string' },
-        run: async ({ passphrase, file }, { origin }) => {
+        about: 'makes the configuration that of a backup, undone by itself unless confirmed',
+        args: { passphrase: 'string', file: 'string', confirm: 'int32' },
+        run: async ({ passphrase, file, confirm }, { origin }) => {
           if (typeof passphrase !== 'string') return failed('passphrase is missing');
           const bytes = typeof file === 'string' ? fromBase64(file) : undefined;
           if (bytes === undefined) return failed('file is missing: the backup in base64');
-          const restored = await config.restoreBackup(bytes, passphrase, origin);
-          return restored.ok
-            ? done({ revision: restored.value.revision })
-            : refused(restored.error);
+          return tried(
+            confirm,
+            (options) => config.restoreBackup(bytes, passphrase, origin, options),
+            briefly,
+          );
         },
       },
     },

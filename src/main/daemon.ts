@@ -64,6 +64,8 @@ export interface Surroundings {
 const UDHCPC = '/sbin/udhcpc';
 const ACL_DIR = '/usr/share/acl.d';
 const NFT = '/usr/sbin/nft';
+/** From here on the box routes; the page and its first certificate come after. */
+const STANDS = 'firewall and network stand';
 
 /** Runs until the signal fires; gives the exit code. What it set in the kernel stays, for the next daemon. */
 export async function runDaemon(options: DaemonOptions, around: Surroundings): Promise<number> {
@@ -342,6 +344,8 @@ async function build(
   // Not sooner: from the first pause on, requests are answered.
   must(await trail);
   await control.converge();
+  const { failing } = control.convergence;
+  if (Object.keys(failing).length === 0) log.info({}, STANDS);
   await laidDown;
   await monitor.readSpool();
   if (!runs('http')) return;
@@ -356,6 +360,7 @@ async function build(
       names: config.http.names,
       bootId: boot,
       bus: stack.use(bus.another()),
+      holdEffects: (answered) => control.hold(answered),
       record: recordAll,
       onRecorded: (heard) => {
         heardRecords = heard;

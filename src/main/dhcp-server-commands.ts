@@ -2,10 +2,9 @@
 import { formatIpv4, formatMac, type Ipv4, type Mac, parseIpv4, parseMac } from '../base/ip.ts';
 import type { Result } from '../base/result.ts';
 import type { DhcpDevices } from '../control/dhcp-devices.ts';
-import type { CommandAnswer, CommandService } from '../edge/ubus/gatehouse.ts';
+import { type CommandAnswer, type CommandService, done, failed } from '../edge/ubus/gatehouse.ts';
 import type { DhcpServerObserved, LeaseView } from '../services/dhcp-server/config.ts';
 import type { Fault } from '../tr181/model.ts';
-import { done, failed } from './answers.ts';
 
 export interface DhcpServerFace {
   readonly observed: DhcpServerObserved;

@@ -36,6 +36,7 @@ export interface HttpSurroundings {
   readonly model: Model;
   readonly configuration: Configuration;
   readonly bus: UbusClient;
+  holdEffects(answered: Promise<void>): void;
   record(changes: readonly AuditChange[]): Promise<void>;
   /** Has `heard` called with what was recorded. */
   onRecorded(heard: (changes: readonly AuditChange[]) => void): void;

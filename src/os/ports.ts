@@ -397,6 +397,8 @@ export interface HttpExchange {
   readonly peer: HttpPeer;
   /** The whole body. Nothing is read before this is called; past `maxBytes` reading ends and the connection closes after the answer. */
   readBody(maxBytes: number): Promise<Result<Uint8Array, 'tooLarge' | 'aborted'>>;
+  /** Resolves when the whole answer is with the kernel, or the connection is gone. */
+  readonly answered: Promise<void>;
 }
 
 /** `request` has no body of its own; its URL's host is fixed, the Host header says what was asked for. */

@@ -15,16 +15,26 @@ export interface RowsDelta {
   readonly removed: readonly string[];
   /** Those of rows that came or went included. */
   readonly values: readonly ValueDelta[];
+  /** Numbers of rows that the system makes, as they were before this took or changed them. */
+  readonly numbers: readonly SystemNumber[];
+}
+
+export interface SystemNumber {
+  readonly table: string;
+  readonly key: string;
+  readonly instance: number;
 }
 
 /** What `after` changes of the state that it stands on; what comes and goes within it is nothing. */
 export function deltaOf(before: RowsView, after: Candidate): RowsDelta {
   const objects = new Set<string>();
   const gone: string[] = [];
+  const numbers: SystemNumber[] = [];
   let moved = false;
   for (const change of after.changes) {
     if (change.op === 'set' || change.op === 'unset') objects.add(change.object);
-    else if (change.op !== 'map') {
+    else if (change.op === 'map') numbers.push(...numbersBefore(before, change));
+    else {
       moved = true;
       if (change.op === 'remove') gone.push(`${change.table}${change.instance}.`);
     }
@@ -41,7 +51,17 @@ export function deltaOf(before: RowsView, after: Candidate): RowsDelta {
     values: [...objects].flatMap((object) =>
       valuesOf(object, before.values(object) ?? NOTHING, after.values(object) ?? NOTHING),
     ),
+    numbers,
   };
+}
+
+/** What a row and a number that are joined now were joined with before. */
+function numbersBefore(before: RowsView, { table, key, instance }: SystemNumber): SystemNumber[] {
+  const [number, holder] = [before.systemInstance(table, key), before.systemKey(table, instance)];
+  return [
+    ...(number === undefined || number === instance ? [] : [{ table, key, instance: number }]),
+    ...(holder === undefined || holder === key ? [] : [{ table, key: holder, instance }]),
+  ];
 }
 
 const NONE: ReadonlySet<string> = new Set();

@@ -1,7 +1,7 @@
 /** Set, add and delete: check everything, report every fault, write once, tell everybody. */
 import { SystemError } from '../base/errors.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import { deltaOf, type ValueDelta } from '../state/delta.ts';
+import { deltaOf, type SystemNumber, type ValueDelta } from '../state/delta.ts';
 import { type Along, splitRow } from '../state/rows.ts';
 import { emptyReferences } from './checks.ts';
 import { accept, checkWhole, Draft, type DraftDeps, freeAlias, shown } from './draft.ts';
@@ -51,6 +51,8 @@ export interface JournalEntry {
   readonly added: readonly string[];
   readonly removed: readonly string[];
   readonly values: readonly (ValueDelta & { readonly secret: boolean })[];
+  /** Of rows that the system makes, as they were. */
+  readonly numbers: readonly SystemNumber[];
   readonly options: WriteOptions;
 }
 
@@ -180,9 +182,9 @@ export class Writer {
         return draft.faults.length === 0 ? ok(draft) : err(draft.faults);
       },
       (_draft, candidate, revision) => {
-        const { added, removed, values } = deltaOf(rows, candidate);
+        const { values, ...rest } = deltaOf(rows, candidate);
         const marked = values.map((each) => ({ ...each, secret: isSecret(schema, each.path) }));
-        return journal?.record({ revision, origin, added, removed, values: marked, options });
+        return journal?.record({ ...rest, revision, origin, values: marked, options });
       },
     );
     if (outcome.ok) {

@@ -2,9 +2,9 @@
 import t from 'tap';
 import { KEPT_CHANGES } from '../../src/control/history.ts';
 import { layDownInitial } from '../../src/tr181/initial.ts';
+import { type Box, must, router, start } from '../lib/box.ts';
 import { FakeClock } from '../lib/clock.ts';
 import { messages, ORIGIN, record, settled } from '../tr181/fixture.ts';
-import { type Box, must, router, start } from './box.ts';
 
 const LAN = 'Device.IP.Interface.2.IPv4Address.1.IPAddress';
 const CODE = 'Device.DeviceInfo.ProvisioningCode';
@@ -360,4 +360,62 @@ t.test('a backup without accounts leaves those that there are', async (t) => {
   must(await box.model.add(USERS, { ...admin, Password: PASSPHRASE }, ORIGIN));
   must(await box.config.restoreBackup(made.value, PASSPHRASE, ORIGIN));
   t.equal(box.get(`${USERS}1.Username`), 'admin');
+});
+
+t.test('a return that is on trial comes back by itself', async (t) => {
+  const box = await router();
+  await box.set(LAN, '192.168.7.1');
+  must(await box.config.restore(1, ORIGIN, { confirmSec: 5 }));
+  t.equal(box.get(LAN), '192.168.1.1');
+  box.clock.advance(5000);
+  await settled();
+  t.equal(box.get(LAN), '192.168.7.1');
+  must(await box.config.restore(1, ORIGIN, { confirmSec: 5 }));
+  t.ok((await box.config.confirm(undefined, ORIGIN)).ok);
+  box.clock.advance(5000);
+  await settled();
+  t.equal(box.get(LAN), '192.168.1.1', 'confirmed, it stays');
+});
+
+t.test(
+  'a backup on trial takes all with it when it goes: accounts, and which port is which',
+  async (t) => {
+    const account = { Enable: 'true', X_GATEHOUSE_Role: 'Administrator' };
+    const old = await router();
+    must(await old.model.add(USERS, { ...account, Username: 'ann', Password: PASSPHRASE }, ORIGIN));
+    const made = await old.config.backup(PASSPHRASE);
+    if (!made.ok) throw new Error(made.error);
+    const box = start();
+    must(await layDownInitial(box.model, { wan: 'eth1', lan: ['eth0'], overrides: {} }));
+    const own = { ...account, Username: 'bob', Password: 'another good one' };
+    must(await box.model.add(USERS, own, ORIGIN));
+    const before = configuration(box);
+    const hash = box.rows.values(`${USERS}1.`)?.get('Password');
+    const restored = await box.config.restoreBackup(made.value, PASSPHRASE, ORIGIN, {
+      confirmSec: 60,
+    });
+    must(restored);
+    t.equal(box.get(`${USERS}1.Username`), 'ann');
+    t.equal(box.rows.systemKey('Device.Ethernet.Interface.', 1), 'eth0');
+    // Killed meanwhile, and started too late.
+    const next = start(box.store, new FakeClock({ monoMs: 61_000 }));
+    await next.config.recover();
+    t.equal(configuration(next), before);
+    t.equal(next.get(`${USERS}1.Username`), 'bob');
+    t.equal(next.rows.values(`${USERS}1.`)?.get('Password'), hash, 'who could log in still can');
+    t.equal(next.rows.systemKey('Device.Ethernet.Interface.', 1), 'eth1');
+    t.equal(next.rows.systemKey('Device.Ethernet.Interface.', 2), 'eth0');
+    t.equal(next.store.get('history/pending'), undefined, 'and nothing of it is kept');
+  },
+);
+
+t.test('a password on trial comes back, too', async (t) => {
+  const box = await router();
+  const admin = { Enable: 'true', Username: 'admin', X_GATEHOUSE_Role: 'Administrator' };
+  must(await box.model.add(USERS, { ...admin, Password: PASSPHRASE }, ORIGIN));
+  const hash = box.rows.values(`${USERS}1.`)?.get('Password');
+  await box.set(`${USERS}1.Password`, 'another good one', 5);
+  t.not(box.rows.values(`${USERS}1.`)?.get('Password'), hash);
+  t.ok((await box.config.rollback(ORIGIN)).ok);
+  t.equal(box.rows.values(`${USERS}1.`)?.get('Password'), hash);
 });

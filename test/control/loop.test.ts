@@ -94,3 +94,45 @@ t.test('a failing step keeps none from its turn and is tried again', async (t) =
   await control[Symbol.asyncDispose]();
   t.equal(clock.pending, 0);
 });
+
+t.test('what is held is applied once the answer is out, and a second later at most', async (t) => {
+  const calls: string[] = [];
+  const { control, rows, changed, clock } = house(async (name, value) => {
+    calls.push(`${name}=${value}`);
+    return [];
+  });
+  await control.converge();
+  const change = (revision: number): Promise<void> => {
+    Object.assign(rows, { network: `n${revision}`, revision });
+    changed();
+    return control.converge();
+  };
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+  const answer = Promise.withResolvers<void>();
+  control.hold(answer.promise);
+  const first = change(2);
+  await turn();
+  t.equal(calls.includes('network=n2'), false, 'not before the answer');
+  answer.resolve();
+  await first;
+  t.ok(calls.includes('network=n2'));
+  t.equal(clock.pending, 0, 'nothing is left of the wait');
+
+  control.hold(new Promise(() => {}));
+  const second = change(3);
+  await turn();
+  t.equal(clock.nextDelayMs, 1000);
+  clock.advance(999);
+  await turn();
+  t.equal(calls.includes('network=n3'), false);
+  clock.advance(1);
+  await second;
+  t.ok(calls.includes('network=n3'), 'who does not take his answer holds up nobody for long');
+
+  void change(4);
+  await turn();
+  await control[Symbol.asyncDispose]();
+  t.equal(calls.includes('network=n4'), false, 'the next daemon applies what this one held');
+  t.equal(clock.pending, 0);
+});

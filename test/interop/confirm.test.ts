@@ -48,8 +48,27 @@ t.test('set with confirmation, kill -9, and back', { skip: noNamespaces() ?? fal
     { user: 'gatehouse' },
   ]);
 
-  const file = (await config('backup', { passphrase: 'three words here' }))['file'];
+  const backup = { passphrase: 'three words here' };
+  const { file } = await config('backup', backup);
   await config('set', { values: { [LAN]: '10.79.0.1' } });
-  await config('restore_backup', { passphrase: 'three words here', file });
+  const tried = await config('restore_backup', { ...backup, file, confirm: 8 });
+  await router.until('the address of the backup', () => shown().includes('10.78.0.1/24'));
+  await router.stop('SIGKILL');
+  await router.start();
+  t.match(await pending(), { token: (tried['pending'] as Record<string, unknown>)['token'] });
+  await router.waitFor(LAN, '10.79.0.1');
+  await router.until('the restored address is gone', () => !shown().includes('10.78.0.1'));
+  t.ok(shown().includes('10.79.0.1/24'), 'nobody confirmed it: it returned by itself');
+
+  // The whole address, row and all, by whoever came by it.
+  const row = LAN.slice(0, LAN.lastIndexOf('.') + 1);
+  await config('del', { paths: [row], confirm: 8 });
+  await router.until('no address is left', () => !shown().includes('10.79.0.1'));
+  await router.stop('SIGKILL');
+  await router.start();
+  await router.until('the row is back', () => shown().includes('10.79.0.1/24'));
+  t.equal(await router.value(LAN), '10.79.0.1');
+
+  await config('restore_backup', { ...backup, file });
   await router.until('the address of the backup', () => shown().includes('10.78.0.1/24'));
 });

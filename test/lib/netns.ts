@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 /** Runs a program to its end and gives stdout; a failure throws with its stderr. */
 export const sh = (file: string, ...args: string[]): string =>
@@ -69,6 +70,29 @@ export class Namespaces implements Disposable {
 
   [Symbol.dispose](): void {
     for (const name of this.#made.splice(0)) quiet('ip', 'netns', 'del', name);
+  }
+}
+
+const INSIDE = 'GATEHOUSE_TEST_NETNS';
+
+/** Runs the tests of a file (`import.meta.url`) in a network namespace of their own, which ends with the process. */
+export function runAlone(
+  t: { test(name: string, options: { skip: string }, run: () => void): unknown },
+  name: string,
+  url: string,
+  tests: () => void,
+): void {
+  const skip = noNamespaces();
+  if (skip !== undefined) {
+    t.test(name, { skip }, () => {});
+  } else if (process.env[INSIDE] !== undefined) {
+    tests();
+  } else {
+    const { status } = spawnSync('unshare', ['-n', process.execPath, fileURLToPath(url)], {
+      stdio: 'inherit',
+      env: { ...process.env, [INSIDE]: '1' },
+    });
+    process.exitCode = status ?? 1;
   }
 }
 

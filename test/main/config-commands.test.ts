@@ -1,7 +1,7 @@
 /** `gatehouse.config` over the real configuration: what each command takes, does and refuses. */
 import t from 'tap';
 import { configCommands } from '../../src/main/config-commands.ts';
-import { type Box, router } from '../control/box.ts';
+import { type Box, router } from '../lib/box.ts';
 import { ORIGIN, settled } from '../tr181/fixture.ts';
 
 const LAN = 'Device.IP.Interface.2.IPv4Address.1.IPAddress';
@@ -87,6 +87,40 @@ t.test('backup and restore', async (t) => {
   });
 });
 
+t.test('whatever changes can be tried', async (t) => {
+  const box = await router();
+  const run = commands(box);
+  const server = 'Device.DNS.Client.Server.';
+  await run('set', { values: { [LAN]: '10.0.0.1' } });
+  const file = (await run('backup', { passphrase: PASSPHRASE })).data?.['file'];
+  await run('set', { values: { [LAN]: '10.0.0.2' } });
+  const row = (await run('add', { path: server, values: { DNSServer: '9.9.9.9', Enable: true } }))
+    .data;
+  t.match(row, { path: /^Device\.DNS\.Client\.Server\.\d+\.$/, pending: null });
+  const rows = () => box.get('Device.DNS.Client.ServerNumberOfEntries');
+  const before = { lan: box.get(LAN), rows: rows() };
+  for (const [name, args] of [
+    ['set', { values: { [LAN]: '10.0.0.9' } }],
+    ['add', { path: server }],
+    ['del', { paths: [row?.['path']] }],
+    ['restore', { revision: 1 }],
+    ['restore_backup', { passphrase: PASSPHRASE, file }],
+  ] as const) {
+    const { revision } = (await run('status')).data as { revision: number };
+    const made = await run(name, { ...args, confirm: 60 });
+    const waits = { revision: revision + 1, remainingMs: 60_000, user: 'test' };
+    t.match(made, { status: 'success', data: { revision: revision + 1, pending: waits } }, name);
+    t.notSame({ lan: box.get(LAN), rows: rows() }, before, `${name} is made`);
+    t.match(await run('del', { paths: [row?.['path']] }), { message: /waits to be confirmed/ });
+    box.clock.advance(60_000);
+    await settled();
+    t.same({ lan: box.get(LAN), rows: rows() }, before, `${name} is undone`);
+  }
+  await run('del', { paths: [row?.['path']], confirm: 60 });
+  t.match(await run('confirm'), { status: 'success' });
+  t.match(await run('del', { paths: [row?.['path']] }), { status: 'error' }, 'it is gone for good');
+});
+
 t.test('arguments that are missing, or of another kind', async (t) => {
   const run = commands(await router());
   for (const [name, args, message] of [
@@ -94,6 +128,15 @@ t.test('arguments that are missing, or of another kind', async (t) => {
     ['diff', { from: '1' }, /from is missing/],
     ['diff', { from: 1, to: 99 }, /no configuration 99/],
     ['restore', {}, /revision is missing/],
+    ['restore', { revision: 1, confirm: 'soon' }, /number of seconds/],
+    ['restore', { revision: 1, confirm: 3601 }, /1 to 3600 seconds/],
+    ['add', {}, /path is missing/],
+    ['add', { path: 'Device.DNS.Client.Server.', values: 1 }, /values is no table/],
+    ['add', { path: LAN }, /exactly one table/],
+    ['del', {}, /paths is missing/],
+    ['del', { paths: [1] }, /paths is missing/],
+    ['del', { paths: [LAN], confirm: 60 }, /must name rows/],
+    ['restore_backup', { passphrase: PASSPHRASE, file: 'AAAA', confirm: '' }, /number of seconds/],
     ['restore', { revision: 0 }, /no configuration 0/],
     ['set', {}, /values is missing/],
     ['set', { values: [] }, /values is missing/],

@@ -1,5 +1,5 @@
 /**
- * The tests of what is native once more, with the addon under ASan and UBSan: a read behind the end
+ * The tests of what is native once more, with addon and root helper under ASan and UBSan: a read behind the end
  * or an overflow ends the process. In a copy of the tree, since the tests load the addon by its
  * place in it, and its runtime has to come before Node's own libraries.
  */
@@ -18,13 +18,14 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TESTS = [
   'native/addon',
   'os/linux/frames',
+  'native/root-helper',
   'os/linux/net',
   'os/linux/process',
   'os/linux/taps',
   'os/linux/unix',
 ];
 
-t.test('the addon reads, writes and frees nothing that it may not', async (t) => {
+t.test('what is native reads, writes and frees nothing that it may not', async (t) => {
   const built = spawnSync(join(ROOT, 'scripts/build-native'), ['--sanitize'], { encoding: 'utf8' });
   if (built.status !== 0) return t.fail('not built', { said: built.stderr });
   const runtime = spawnSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' });
@@ -44,6 +45,8 @@ t.test('the addon reads, writes and frees nothing that it may not', async (t) =>
   mkdirSync(join(copy, 'build/native'), { recursive: true });
   const addon = join(copy, 'build/native/gatehouse.node');
   symlinkSync(join(ROOT, 'build/native-asan/gatehouse.node'), addon);
+  // In a box of its own the checkout is all there is: no link leads out of it.
+  cpSync(join(ROOT, 'build/native-asan/root-helper'), join(copy, 'build/native/root-helper'));
 
   await t.test('a fault would be seen', async (t) => {
     // The addon cannot even be loaded without the runtime, so nobody loads another one by mistake.

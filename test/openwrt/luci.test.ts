@@ -152,10 +152,9 @@ async function started(): Promise<Bus> {
           commands: {
             status: command(async () => done({ revision: 7, pending: { remainingMs: 41_001 } })),
             ...Object.fromEntries(
-              ['history', 'diff', 'set', 'restore', 'confirm', 'rollback'].map((name) => [
-                name,
-                command(refuse),
-              ]),
+              ['history', 'diff', 'set', 'add', 'del', 'restore', 'confirm', 'rollback'].map(
+                (name) => [name, command(refuse)],
+              ),
             ),
           },
         },

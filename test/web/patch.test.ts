@@ -1,5 +1,5 @@
 import t from 'tap';
-import { applyPatch, laidOver, type Values } from '../../src/web/lib/patch.ts';
+import { applyLive, applyPatch, laidOver, type Values } from '../../src/web/lib/patch.ts';
 import type { ModelValue } from '../../src/web/lib/shapes.ts';
 
 const value = (path: string, text: string): ModelValue => ({
@@ -93,4 +93,13 @@ t.test('an answer replaces all below what was asked, and nothing else', async (t
     [`${CLIENT}DHCPStatus`, `${CLIENT}Enable`, `${CLIENT}SentOption.3.Tag`].sort(),
   );
   t.notOk(laidOver(before, [`${CLIENT}Enable`], []).has(`${CLIENT}Enable`));
+});
+
+t.test('live values change what was read, and nothing else', async (t) => {
+  const path = 'Device.DHCPv4.Client.1.Stats.Offer';
+  const known = { path, value: '1', type: 'unsignedInt', writable: false, atMs: 0 };
+  const values = new Map([[path, known]]);
+  t.equal(applyLive(values, [[path, '1']], 5), values, 'the same is no change');
+  t.equal(applyLive(values, [['Device.Unknown', '1']], 5), values, 'what was never read stays so');
+  t.same(applyLive(values, [[path, '2']], 5).get(path), { ...known, value: '2', atMs: 5 });
 });

@@ -1,8 +1,8 @@
-/** config history, diff, restore, confirm, rollback; set --confirm; backup and restore of a file. */
+/** config history, diff, restore, confirm, rollback; set, add, del --confirm; backup and restore of a file. */
 import { escapeControls } from '../../base/text.ts';
-import { parseAssignments, parseAssignmentsJson } from './arguments.ts';
 import { isObject, type JsonObject, list, text } from './bus.ts';
 import { EXIT } from './environment.ts';
+import { assignmentsOf } from './model-commands.ts';
 import type { Session } from './session.ts';
 import type { Column } from './table.ts';
 
@@ -102,7 +102,24 @@ export async function diff(session: Session, from: number, to?: number): Promise
   else session.print(LINES, lines);
 }
 
-export async function restore(session: Session, revision: number): Promise<void> {
+/** Asks for a change that is undone unless it is confirmed in time, and says how long that is. */
+async function tryOut(
+  session: Session,
+  command: string,
+  args: JsonObject,
+  confirm: number,
+): Promise<void> {
+  const data = await ask(session, command, { ...args, confirm });
+  if (data === undefined) return;
+  if (session.json) return session.printJson(data);
+  const { path, pending } = data;
+  if (command === 'add') session.data(`${text(path)}\n`);
+  if (isObject(pending)) notePending(session, data);
+  else session.note('nothing was changed');
+}
+
+export async function restore(session: Session, revision: number, confirm?: number): Promise<void> {
+  if (confirm !== undefined) return tryOut(session, 'restore', { revision }, confirm);
   const data = await ask(session, 'restore', { revision });
   if (data === undefined) return;
   if (session.json) session.printJson(data);
@@ -119,29 +136,43 @@ export async function settle(session: Session, what: 'confirm' | 'rollback'): Pr
   else session.note(what === 'confirm' ? 'the change stays' : 'the change is undone');
 }
 
+/** Parameters by name or path; undefined after it said what is wrong with them. */
+async function valuesOf(
+  session: Session,
+  list: readonly string[],
+): Promise<JsonObject | undefined> {
+  const assignments = await assignmentsOf(session, list);
+  if (assignments === undefined) return undefined;
+  const values = Object.fromEntries(assignments.map(({ name, value }) => [name, value]));
+  if (Object.keys(values).length === assignments.length) return values;
+  session.fail('a parameter is set twice', EXIT.usage);
+  return undefined;
+}
+
 export async function setToConfirm(
   session: Session,
-  assignments: readonly string[],
+  list: readonly string[],
   confirm: number,
 ): Promise<void> {
-  const parsed =
-    assignments.length === 1 && assignments[0] === '-'
-      ? parseAssignmentsJson(await session.environment.readStdin())
-      : parseAssignments(assignments);
-  if (!parsed.ok) {
-    for (const fault of parsed.error) session.fail(fault, EXIT.usage);
-    return;
-  }
-  const values = Object.fromEntries(parsed.value.map(({ name, value }) => [name, value]));
-  if (Object.keys(values).length < parsed.value.length) {
-    return session.fail('a parameter is set twice', EXIT.usage);
-  }
-  const data = await ask(session, 'set', { values, confirm });
-  if (data === undefined) return;
-  if (session.json) return session.printJson(data);
-  if (isObject(data['pending'])) notePending(session, data);
-  else session.note('nothing was changed');
+  const values = await valuesOf(session, list);
+  if (values !== undefined) await tryOut(session, 'set', { values }, confirm);
 }
+
+export async function addToConfirm(
+  session: Session,
+  table: string,
+  list: readonly string[],
+  confirm: number,
+): Promise<void> {
+  const values = await valuesOf(session, list);
+  if (values !== undefined) await tryOut(session, 'add', { path: table, values }, confirm);
+}
+
+export const delToConfirm = (
+  session: Session,
+  paths: readonly string[],
+  confirm: number,
+): Promise<void> => tryOut(session, 'del', { paths }, confirm);
 
 /**
  * From the environment, from the terminal without echo, or the first line of standard input: never
@@ -180,15 +211,14 @@ export async function backup(
 /** The bus carries a megabyte, and base64 makes four bytes of three. */
 const MAX_FILE_BYTES = 700_000;
 
-export async function restoreFile(session: Session, path: string): Promise<void> {
+export async function restoreFile(session: Session, path: string, confirm?: number): Promise<void> {
   const file = session.environment.readFile(path, MAX_FILE_BYTES);
   if (!file.ok) return session.fail(file.error.message);
   const secret = await passphrase(session, false);
   if (secret === undefined) return;
-  const data = await ask(session, 'restore_backup', {
-    passphrase: secret,
-    file: file.value.toBase64(),
-  });
+  const args = { passphrase: secret, file: file.value.toBase64() };
+  if (confirm !== undefined) return tryOut(session, 'restore_backup', args, confirm);
+  const data = await ask(session, 'restore_backup', args);
   if (data === undefined) return;
   if (session.json) session.printJson(data);
   else session.note(`restored; the configuration is ${text(data['revision'])} now`);

@@ -55,8 +55,8 @@ export async function set(session: Session, list: readonly string[]): Promise<vo
   });
 }
 
-/** `NAME=VALUE…`, or one `-` for a JSON object on standard input. */
-async function assignmentsOf(
+/** `NAME=VALUE…`, or one `-` for a JSON object on standard input; undefined after it said what is wrong. */
+export async function assignmentsOf(
   session: Session,
   list: readonly string[],
 ): Promise<readonly Assignment[] | undefined> {

@@ -3,7 +3,9 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { auditShow, auditVerify } from './audit-commands.ts';
 import { complete, SCRIPTS } from './completion.ts';
 import {
+  addToConfirm,
   backup,
+  delToConfirm,
   diff,
   history,
   restore,
@@ -88,20 +90,22 @@ function define(program: Command, session: Session): void {
     'set <name=value...>',
     'write parameters, all or nothing; - reads a JSON object from standard input',
   )
-    .option(
-      '--confirm <seconds>',
-      "undone unless 'gatehouse config confirm' comes in time",
-      wholeNumber,
-    )
+    .addOption(confirmOption())
     .action((list: string[], { confirm }: { confirm?: number }) =>
       confirm === undefined ? set(session, list) : setToConfirm(session, list, confirm),
     );
-  command('add <table> [name=value...]', 'add a row; prints its path').action(
-    (table: string, list: string[]) => add(session, table, list),
-  );
-  command('del <path...>', 'delete rows, all or nothing').action((paths: string[]) =>
-    del(session, paths),
-  );
+  command('add <table> [name=value...]', 'add a row; prints its path')
+    .addOption(confirmOption())
+    .action((table: string, list: string[], { confirm }: { confirm?: number }) =>
+      confirm === undefined
+        ? add(session, table, list)
+        : addToConfirm(session, table, list, confirm),
+    );
+  command('del <path...>', 'delete rows, all or nothing')
+    .addOption(confirmOption())
+    .action((paths: string[], { confirm }: { confirm?: number }) =>
+      confirm === undefined ? del(session, paths) : delToConfirm(session, paths, confirm),
+    );
   command(
     'operate <command> [name=value...]',
     "run a command such as 'Device.DHCPv4.Client.1.Renew()'",
@@ -146,7 +150,10 @@ function define(program: Command, session: Session): void {
     .command('restore')
     .argument('<revision>', 'revision', wholeNumber)
     .description('make the configuration what it was after a revision; accounts stay')
-    .action((revision: number) => restore(session, revision));
+    .addOption(confirmOption())
+    .action((revision: number, { confirm }: { confirm?: number }) =>
+      restore(session, revision, confirm),
+    );
   config
     .command('confirm')
     .description('keep the change that waits')
@@ -159,9 +166,11 @@ function define(program: Command, session: Session): void {
   command('backup <file>', `write the configuration to a file; ${secret}`)
     .option('--force', 'write over a file that is there')
     .action((file: string, options: { force?: boolean }) => backup(session, file, options));
-  command('restore <file>', `make the configuration that of a backup; ${secret}`).action(
-    (file: string) => restoreFile(session, file),
-  );
+  command('restore <file>', `make the configuration that of a backup; ${secret}`)
+    .addOption(confirmOption())
+    .action((file: string, { confirm }: { confirm?: number }) =>
+      restoreFile(session, file, confirm),
+    );
 
   const audit = command('audit', 'the record of who changed what');
   const stateDir = (): Option =>
@@ -274,6 +283,13 @@ function defineDhcp(dhcp: Command, session: Session): void {
     .description('end the lease of an address')
     .action((address: string) => dhcpWord(session, 'release', { address }, `${address}: free`));
 }
+
+/** Alike for all that changes the configuration. */
+const confirmOption = (): Option =>
+  new Option(
+    '--confirm <seconds>',
+    "undone unless 'gatehouse config confirm' comes in time",
+  ).argParser(wholeNumber);
 
 function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('a whole number is wanted');

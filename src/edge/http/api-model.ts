@@ -1,6 +1,7 @@
 /** The data model over HTTP: reading for everyone who is logged in, changing for administrators. */
 import { Hono } from 'hono';
 import type { Change, Fault, ParamValue } from '../../tr181/model.ts';
+import { change, revisionOf } from './changes.ts';
 import {
   type Env,
   faulty,
@@ -13,13 +14,14 @@ import {
   textOf,
   textsOf,
 } from './context.ts';
-import type { PendingChange } from './faces.ts';
+import { MAX_LIVE_PATHS } from './events.ts';
 import { administrator } from './guard.ts';
 
 const MAX_PATHS = 256;
 const MAX_CHANGES = 512;
 
-export function modelRoutes({ model, configuration }: Parts): Hono<Env> {
+export function modelRoutes(parts: Parts): Hono<Env> {
+  const { model, events } = parts;
   const app = new Hono<Env>();
 
   app.post('/get', async (c) => {
@@ -36,6 +38,19 @@ export function modelRoutes({ model, configuration }: Parts): Hono<Env> {
       else faults.push(result.error);
     }
     return c.json({ revision: model.revision, values, faults });
+  });
+
+  app.post('/look', async (c) => {
+    const fields = await fieldsOf(c);
+    if (isResponse(fields)) return fields;
+    const { stream } = fields;
+    const paths = textsOf(fields, 'paths', MAX_LIVE_PATHS);
+    if (typeof stream !== 'number' || paths === undefined) {
+      return refuse(c, 400, `stream is a number, paths a list of at most ${MAX_LIVE_PATHS} texts`);
+    }
+    return events.look(stream, c.var.session.ended, paths)
+      ? c.json({})
+      : refuse(c, 404, 'this session has no such stream');
   });
 
   app.post('/schema', async (c) => {
@@ -63,17 +78,9 @@ export function modelRoutes({ model, configuration }: Parts): Hono<Env> {
     if (changes === undefined) {
       return refuse(c, 400, `changes is a list of at most ${MAX_CHANGES} of path and value`);
     }
-    const { confirmSec } = fields;
-    if (confirmSec === undefined || confirmSec === null) {
-      const done = await model.set(changes, originOf(c));
-      return done.ok ? c.json({ revision: done.value.revision }) : faulty(c, done.error);
-    }
-    if (typeof confirmSec !== 'number') return refuse(c, 400, 'confirmSec is a number');
-    const done = await model.set(changes, originOf(c), { confirmSec });
-    if (!done.ok) return faulty(c, done.error);
-    const { revision } = done.value;
-    const { pending } = configuration;
-    return c.json({ revision, ...(pending === undefined ? {} : { confirm: confirmOf(pending) }) });
+    return change(parts, c, fields['confirmSec'], async (origin, options) =>
+      revisionOf(await model.set(changes, origin, options)),
+    );
   });
 
   app.post('/add', administrator(), async (c) => {
@@ -84,8 +91,9 @@ export function modelRoutes({ model, configuration }: Parts): Hono<Env> {
     if (path === undefined || values === undefined) {
       return refuse(c, 400, 'path and values, by name, are wanted');
     }
-    const done = await model.add(path, values, originOf(c));
-    return done.ok ? c.json(done.value) : faulty(c, done.error);
+    return change(parts, c, fields['confirmSec'], (origin, options) =>
+      model.add(path, values, origin, options),
+    );
   });
 
   app.post('/del', administrator(), async (c) => {
@@ -93,8 +101,9 @@ export function modelRoutes({ model, configuration }: Parts): Hono<Env> {
     if (isResponse(fields)) return fields;
     const paths = textsOf(fields, 'paths', MAX_PATHS);
     if (paths === undefined) return refuse(c, 400, `paths is a list of at most ${MAX_PATHS} texts`);
-    const done = await model.del(paths, originOf(c));
-    return done.ok ? c.json(done.value) : faulty(c, done.error);
+    return change(parts, c, fields['confirmSec'], (origin, options) =>
+      model.del(paths, origin, options),
+    );
   });
 
   app.post('/operate', administrator(), async (c) => {
@@ -112,8 +121,6 @@ export function modelRoutes({ model, configuration }: Parts): Hono<Env> {
 
   return app;
 }
-
-const confirmOf = ({ token, deadlineMs }: PendingChange) => ({ token, deadlineMs });
 
 function changesOf(value: unknown): readonly Change[] | undefined {
   if (!Array.isArray(value) || value.length > MAX_CHANGES) return undefined;

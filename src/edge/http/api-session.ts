@@ -77,6 +77,8 @@ export function sessionRoutes(parts: Parts): Hono<Env> {
       if (!read.ok) return faulty(c, read.error);
       const { username = 'admin' } = read.value;
       const origin = { user: username, via: 'http', address: c.env.peer.address };
+      // The wizard may move the LAN, and with it the way of this answer.
+      parts.holdEffects(c.env.answered);
       const done = await layDownSetup(model, read.value, origin);
       if (!done.ok) return faulty(c, done.error);
       const account = accounts.find(username);

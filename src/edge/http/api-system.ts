@@ -1,5 +1,6 @@
 /** History, backup, certificates, logs and audit trail. */
 import { Hono } from 'hono';
+import { change, revisionOf } from './changes.ts';
 import {
   type Ctx,
   type Env,
@@ -18,6 +19,7 @@ import { administrator } from './guard.ts';
 /** Rows compress well, and a router has few: a backup beyond this is none. */
 const MAX_BACKUP_BYTES = 8 * 1024 * 1024;
 const PASSPHRASE = 'x-gatehouse-passphrase';
+const CONFIRM_SEC = 'x-gatehouse-confirm-sec';
 const MAX_LINES = 1000;
 const DEFAULT_LINES = 200;
 
@@ -41,6 +43,7 @@ export function systemRoutes(parts: Parts): Hono<Env> {
   });
 
   app.post('/config/rollback', administrator(), async (c) => {
+    parts.holdEffects(c.env.answered);
     const done = await configuration.rollback(originOf(c));
     return done.ok ? c.json({ revision: parts.model.revision }) : conflict(c, done.error);
   });
@@ -52,8 +55,9 @@ export function systemRoutes(parts: Parts): Hono<Env> {
     if (typeof revision !== 'number' || !Number.isSafeInteger(revision)) {
       return refuse(c, 400, 'revision is a number');
     }
-    const done = await configuration.restore(revision, originOf(c));
-    return done.ok ? c.json({ revision: done.value.revision }) : faulty(c, done.error);
+    return change(parts, c, fields['confirmSec'], async (origin, options) =>
+      revisionOf(await configuration.restore(revision, origin, options)),
+    );
   });
 
   app.post('/backup', administrator(), async (c) => {
@@ -80,8 +84,10 @@ export function systemRoutes(parts: Parts): Hono<Env> {
   app.post('/restore', administrator(), async (c) => {
     const given = await uploadOf(c);
     if (isResponse(given)) return given;
-    const done = await configuration.restoreBackup(given.file, given.passphrase, originOf(c));
-    return done.ok ? c.json({ revision: done.value.revision }) : faulty(c, done.error);
+    const { file, passphrase, confirmSec } = given;
+    return change(parts, c, confirmSec, async (origin, options) =>
+      revisionOf(await configuration.restoreBackup(file, passphrase, origin, options)),
+    );
   });
 
   app.get('/certificate', (c) => {
@@ -128,16 +134,18 @@ function queryOf(c: Ctx): LineQuery {
 interface Upload {
   readonly file: Uint8Array;
   readonly passphrase: string;
+  /** As given: not a number where it was none. */
+  readonly confirmSec: unknown;
 }
 
-/** The backup as the body with its passphrase (URI-encoded) in a header, or both as fields of a form. */
+/** The backup as the body with its passphrase (URI-encoded) and confirmSec in headers, or all as fields of a form. */
 async function uploadOf(c: Ctx): Promise<Upload | Response> {
   const type = c.req.header('content-type') ?? '';
   const body = await c.env.readBody(MAX_BACKUP_BYTES);
   if (!body.ok) return refuse(c, 413, `more than ${MAX_BACKUP_BYTES} bytes`);
   if (!type.toLowerCase().startsWith('multipart/form-data')) {
     const passphrase = decoded(c.req.header(PASSPHRASE) ?? '');
-    return { file: body.value, passphrase };
+    return { file: body.value, passphrase, confirmSec: secondsOf(c.req.header(CONFIRM_SEC)) };
   }
   const form = await new Response(new Uint8Array(body.value), { headers: { 'content-type': type } })
     .formData()
@@ -146,8 +154,12 @@ async function uploadOf(c: Ctx): Promise<Upload | Response> {
   if (!(file instanceof Blob) || typeof passphrase !== 'string') {
     return refuse(c, 400, 'the form wants file and passphrase');
   }
-  return { file: new Uint8Array(await file.arrayBuffer()), passphrase };
+  const confirmSec = secondsOf(form?.get('confirmSec'));
+  return { file: new Uint8Array(await file.arrayBuffer()), passphrase, confirmSec };
 }
+
+const secondsOf = (text: unknown): unknown =>
+  typeof text === 'string' && /^\d{1,9}$/.test(text) ? Number(text) : text;
 
 function decoded(text: string): string {
   try {

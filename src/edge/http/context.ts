@@ -39,6 +39,8 @@ export interface Parts {
   audit(query: LineQuery): Promise<readonly Line[]>;
   /** Resolves when it is on disk. */
   recordCall(record: CallRecord): Promise<void>;
+  /** What is changed from now on is put into effect once `answered` resolves, or soon after at the latest. */
+  holdEffects(answered: Promise<void>): void;
   /** Where plain HTTP leads to. */
   httpsPort(): number;
   /** In a time that does not tell where they differ. */

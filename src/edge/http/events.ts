@@ -1,6 +1,7 @@
 /**
  * What happens, live (server-sent events): changes of the model, traffic once a second while someone
- * listens, log and audit lines, and pending roll-backs. Whoever reads too slowly is dropped and
+ * listens, counters once a second to whom looks at them, log and audit lines, and pending
+ * roll-backs. Whoever reads too slowly is dropped and
  * counted, never waited for; the page connects again and reads everything anew.
  */
 import type { Clock, Timer } from '../../base/clock.ts';
@@ -8,7 +9,7 @@ import type { Model, Notification } from '../../tr181/model.ts';
 import type { Configuration, Line, LinkCounters, PendingChange } from './faces.ts';
 
 export interface EventDeps {
-  readonly model: Pick<Model, 'revision' | 'subscribe'>;
+  readonly model: Pick<Model, 'revision' | 'subscribe' | 'get'>;
   readonly configuration: Pick<Configuration, 'pending' | 'onPending'>;
   readonly clock: Clock;
   readonly bootId: string;
@@ -23,12 +24,25 @@ const TICK_MS = 1000;
 const COMMENT_TICKS = 15;
 /** Log lines a second; the rest is in the file. */
 const MAX_LINES = 100;
+/** Values that one listener is sent in a second. */
+const MAX_LIVE_VALUES = 512;
+/** Objects that one listener may look at. */
+export const MAX_LIVE_PATHS = 32;
 
 type Controller = ReadableStreamDefaultController<Uint8Array>;
 
+interface Listener {
+  readonly stream: number;
+  /** Of the session that it belongs to. */
+  readonly ended: AbortSignal;
+  /** Objects whose own parameters it shows now, and what it was sent of them. */
+  paths: readonly string[];
+  sent: Map<string, string>;
+}
+
 export class EventHub implements Disposable {
   readonly #deps: EventDeps;
-  readonly #listeners = new Set<Controller>();
+  readonly #listeners = new Map<Controller, Listener>();
   readonly #subscriptions: Disposable[] = [];
   readonly #encoder = new TextEncoder();
   #tick: Timer | undefined;
@@ -36,6 +50,7 @@ export class EventHub implements Disposable {
   #lines = 0;
   #before: { readonly atMs: number; readonly links: ReadonlyMap<string, LinkCounters> } | undefined;
   #dropped = 0;
+  #streams = 0;
   #closed = false;
 
   constructor(deps: EventDeps) {
@@ -73,9 +88,11 @@ export class EventHub implements Disposable {
       {
         start: (controller) => {
           mine = controller;
-          this.#listeners.add(controller);
+          const stream = ++this.#streams;
+          this.#listeners.set(controller, { stream, ended, paths: [], sent: new Map() });
           const { model, bootId, clock, configuration } = this.#deps;
-          const hello = { revision: model.revision, bootId, serverTimeMs: clock.wallMs() };
+          const serverTimeMs = clock.wallMs();
+          const hello = { stream, revision: model.revision, bootId, serverTimeMs };
           this.#send(controller, this.#encode('hello', hello));
           if (configuration.pending !== undefined) {
             this.#send(controller, this.#encode('pending', configuration.pending));
@@ -86,6 +103,20 @@ export class EventHub implements Disposable {
       },
       { highWaterMark: MAX_BEHIND_BYTES, size: (chunk) => chunk?.byteLength ?? 0 },
     );
+  }
+
+  /**
+   * What a stream's reader looks at from now on: objects whose own parameters are sent once a second
+   * where they differ from what was sent. False when `ended`'s session has no such stream.
+   */
+  look(stream: number, ended: AbortSignal, paths: readonly string[]): boolean {
+    for (const listener of this.#listeners.values()) {
+      if (listener.stream !== stream || listener.ended !== ended) continue;
+      listener.paths = paths;
+      listener.sent = new Map();
+      return true;
+    }
+    return false;
   }
 
   log(line: Line): void {
@@ -99,7 +130,7 @@ export class EventHub implements Disposable {
   [Symbol.dispose](): void {
     this.#closed = true;
     for (const subscription of this.#subscriptions.splice(0)) subscription[Symbol.dispose]();
-    for (const controller of [...this.#listeners]) {
+    for (const controller of [...this.#listeners.keys()]) {
       this.#forget(controller);
       controller.close();
     }
@@ -141,6 +172,8 @@ export class EventHub implements Disposable {
       this.#lines = 0;
       if (++this.#ticks % COMMENT_TICKS === 0) this.#everyone(this.#encoder.encode(': here\n\n'));
       this.#traffic();
+      // After traffic, which reads the kernel's counters afresh.
+      for (const [controller, listener] of [...this.#listeners]) this.#live(controller, listener);
       this.#armTick();
     });
   }
@@ -170,6 +203,19 @@ export class EventHub implements Disposable {
     this.#all('traffic', { atMs: this.#deps.clock.wallMs(), links });
   }
 
+  #live(controller: Controller, { paths, sent }: Listener): void {
+    if (paths.length === 0) return;
+    const values: (readonly [string, string])[] = [];
+    for (const { result } of this.#deps.model.get(paths, { maxDepth: 1 })) {
+      for (const { path, value } of result.ok ? result.value : []) {
+        if (sent.get(path) === value || values.length === MAX_LIVE_VALUES) continue;
+        sent.set(path, value);
+        values.push([path, value]);
+      }
+    }
+    if (values.length > 0) this.#send(controller, this.#encode('live', { values }));
+  }
+
   #encode(event: string, data: object): Uint8Array {
     // JSON has no line breaks of its own, so one data line holds it.
     return this.#encoder.encode(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
@@ -180,7 +226,7 @@ export class EventHub implements Disposable {
   }
 
   #everyone(bytes: Uint8Array): void {
-    for (const controller of [...this.#listeners]) this.#send(controller, bytes);
+    for (const controller of [...this.#listeners.keys()]) this.#send(controller, bytes);
   }
 
   #send(controller: Controller, bytes: Uint8Array): void {

@@ -83,6 +83,7 @@ export function ubusRoutes(parts: Parts, sessions: UbusSessions): Hono<Env> {
       // On the bus the daemon itself is the caller: here it is known for whom.
       const path = `ubus call ${object} ${method}`;
       await parts.recordCall({ user: sessions.userOf(id), address: c.env.peer.address, path });
+      parts.holdEffects(c.env.answered);
     }
     const given = [...args, field('ubus_rpc_session', string(id))];
     const done = await bus.callId(target, method, given, { timeoutMs: CALL_TIMEOUT_MS });

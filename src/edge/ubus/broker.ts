@@ -23,7 +23,7 @@ import { LocalConnection } from './broker-local.ts';
 import { BrokerLookup } from './broker-lookup.ts';
 import { BrokerObjects, freeId } from './broker-objects.ts';
 import { BrokerOutput } from './broker-output.ts';
-import { BrokerClient, type ObjectType } from './broker-state.ts';
+import { BrokerClient, type BrokerObject, type ObjectType } from './broker-state.ts';
 import { invokeSystem, type SystemContext } from './broker-system.ts';
 
 export interface BrokerOptions {
@@ -376,12 +376,18 @@ export class Broker {
     return UBUS_STATUS.ok;
   }
 
-  #removeObject(client: BrokerClient, seq: number, peer: number): number {
+  /** The object that the message names, if it is the client's own; else the status, `others` for one of somebody else. */
+  #own(client: BrokerClient, others: number): BrokerObject | number {
     const attributes = this.#attributes;
     if (!attributes.has(UBUS_ATTR.objId)) return UBUS_STATUS.invalidArgument;
     const object = this.#objects.find(attributes.u32(UBUS_ATTR.objId) | 0);
     if (object === undefined) return UBUS_STATUS.notFound;
-    if (object.owner !== client) return UBUS_STATUS.permissionDenied;
+    return object.owner === client ? object : others;
+  }
+
+  #removeObject(client: BrokerClient, seq: number, peer: number): number {
+    const object = this.#own(client, UBUS_STATUS.permissionDenied);
+    if (typeof object === 'number') return object;
     const writer = this.#output.begin();
     writer.blobU32(UBUS_ATTR.objId, object.id);
     if (object.type?.users === 1) writer.blobU32(UBUS_ATTR.objType, object.type.id);
@@ -392,12 +398,9 @@ export class Broker {
 
   #subscribe(client: BrokerClient): number {
     const attributes = this.#attributes;
-    if (!attributes.has(UBUS_ATTR.objId) || !attributes.has(UBUS_ATTR.target)) {
-      return UBUS_STATUS.invalidArgument;
-    }
-    const object = this.#objects.find(attributes.u32(UBUS_ATTR.objId) | 0);
-    if (object === undefined) return UBUS_STATUS.notFound;
-    if (object.owner !== client) return UBUS_STATUS.invalidArgument;
+    if (!attributes.has(UBUS_ATTR.target)) return UBUS_STATUS.invalidArgument;
+    const object = this.#own(client, UBUS_STATUS.invalidArgument);
+    if (typeof object === 'number') return object;
     const target = this.#objects.find(attributes.u32(UBUS_ATTR.target) | 0);
     if (target === undefined) return UBUS_STATUS.notFound;
     const { owner, path } = target;
@@ -414,12 +417,9 @@ export class Broker {
 
   #unsubscribe(client: BrokerClient): number {
     const attributes = this.#attributes;
-    if (!attributes.has(UBUS_ATTR.objId) || !attributes.has(UBUS_ATTR.target)) {
-      return UBUS_STATUS.invalidArgument;
-    }
-    const object = this.#objects.find(attributes.u32(UBUS_ATTR.objId) | 0);
-    if (object === undefined) return UBUS_STATUS.notFound;
-    if (object.owner !== client) return UBUS_STATUS.invalidArgument;
+    if (!attributes.has(UBUS_ATTR.target)) return UBUS_STATUS.invalidArgument;
+    const object = this.#own(client, UBUS_STATUS.invalidArgument);
+    if (typeof object === 'number') return object;
     const target = attributes.u32(UBUS_ATTR.target) | 0;
     const subscription = object.targets.findLast((s) => s.target.id === target);
     if (subscription === undefined) return UBUS_STATUS.notFound;
@@ -429,12 +429,9 @@ export class Broker {
 
   #notify(client: BrokerClient, seq: number, peer: number): number {
     const attributes = this.#attributes;
-    if (!attributes.has(UBUS_ATTR.objId) || !attributes.has(UBUS_ATTR.method)) {
-      return UBUS_STATUS.invalidArgument;
-    }
-    const object = this.#objects.find(attributes.u32(UBUS_ATTR.objId) | 0);
-    if (object === undefined) return UBUS_STATUS.notFound;
-    if (object.owner !== client) return UBUS_STATUS.permissionDenied;
+    if (!attributes.has(UBUS_ATTR.method)) return UBUS_STATUS.invalidArgument;
+    const object = this.#own(client, UBUS_STATUS.permissionDenied);
+    if (typeof object === 'number') return object;
     const noReply = attributes.flag(UBUS_ATTR.noReply);
     const subscribers = object.subscribers.toReversed();
     if (!noReply) {

@@ -32,6 +32,18 @@ export interface CommandAnswer {
   readonly data: object | null;
 }
 
+export const done = (data: object | null = null): CommandAnswer => ({
+  status: 'success',
+  message: null,
+  data,
+});
+
+export const failed = (message: string, data: object | null = null): CommandAnswer => ({
+  status: 'error',
+  message,
+  data,
+});
+
 interface CommandContext {
   readonly origin: Origin;
   readonly signal: AbortSignal;
@@ -75,7 +87,7 @@ export function gatehouseObjects(parts: GatehouseParts): readonly UbusObject[] {
             const service = services.get(name);
             if (service === undefined) {
               return answer(
-                refused(`no service ${name}; there are ${listOf([...services.keys()])}`),
+                failed(`no service ${name}; there are ${listOf([...services.keys()])}`),
               );
             }
             return answer(await run(service, command, args ?? [], request));
@@ -100,8 +112,6 @@ export function gatehouseObjects(parts: GatehouseParts): readonly UbusObject[] {
 
 const listOf = (names: readonly string[]): string => (names.length > 0 ? names.join(', ') : 'none');
 
-const refused = (message: string): CommandAnswer => ({ status: 'error', message, data: null });
-
 async function run(
   service: CommandService,
   name: string,
@@ -111,7 +121,7 @@ async function run(
   const command = Object.hasOwn(service.commands, name) ? service.commands[name] : undefined;
   if (command === undefined) {
     const names = listOf(Object.keys(service.commands));
-    return refused(`${service.name} has no command ${name}; it has ${names}`);
+    return failed(`${service.name} has no command ${name}; it has ${names}`);
   }
   return command.run(tableToPlain(args), { origin: originOf(request), signal: request.signal });
 }

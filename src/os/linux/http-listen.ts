@@ -210,6 +210,10 @@ export class NodeHttpListeners implements HttpListeners {
     const exchange: HttpExchange = {
       peer: { address: plainAddress(socket.remoteAddress), secure },
       readBody: (maxBytes) => readBody(message, maxBytes),
+      answered: new Promise((resolve) => {
+        response.once('finish', resolve);
+        response.once('close', resolve);
+      }),
     };
     try {
       const answer = await this.#options.handler(request, exchange);

@@ -1,10 +1,8 @@
 /** Pure: the nftables text of a desired state. */
+import { isIfName } from '../../base/if-name.ts';
 import type { FirewallConfig } from './config.ts';
 
 export const TABLE = 'gatehouse';
-
-/** Kernel interface names: no quote, space or control character can come through (dev_valid_name). */
-const IFNAME = /^[A-Za-z0-9_.:@+-]{1,15}$/;
 
 /**
  * One transaction that replaces table `inet gatehouse`: it is never absent, not for a moment.
@@ -53,7 +51,7 @@ export function renderMarks(
   existing: ReadonlySet<string>,
 ): string {
   const chains = marks
-    .filter(({ ifName }) => existing.has(ifName) && IFNAME.test(ifName))
+    .filter(({ ifName }) => existing.has(ifName) && isIfName(ifName))
     .map(
       ({ ifName, dscp }, i) => `  chain dhcp${i} {
     type filter hook egress device "${ifName}" priority filter; policy accept;
@@ -69,7 +67,7 @@ ${chains.join('')}}
 }
 
 function set(name: string, ifNames: readonly string[]): string {
-  const names = [...new Set(ifNames)].filter((ifName) => IFNAME.test(ifName));
+  const names = [...new Set(ifNames)].filter(isIfName);
   const elements =
     names.length === 0
       ? ''

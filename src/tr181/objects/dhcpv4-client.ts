@@ -21,7 +21,7 @@ import {
   type ReportedValues,
   type ReportSink,
 } from '../table.ts';
-import { CLIENTS, clientId, ifNameBehind } from './interfaces.ts';
+import { CLIENTS, clientId, ifNameBehind, ipInterfaceRef, rowStatus } from './interfaces.ts';
 
 /**
  * Options that the client program fills in by itself; a second one would contradict it
@@ -85,20 +85,8 @@ export const dhcpv4Client: ObjectGroup = {
       params: {
         Enable: ENABLE,
         Alias: ALIAS,
-        Interface: {
-          type: 'string',
-          access: 'readWrite',
-          size: [0, 256],
-          default: '',
-          ref: { targets: ['Device.IP.Interface.{i}.'], strong: true },
-          about: 'Interface to configure.',
-        },
-        Status: {
-          type: 'string',
-          enum: ['Disabled', 'Enabled', 'Error_Misconfigured', 'Error'],
-          default: 'Disabled',
-          about: 'Whether the client runs.',
-        },
+        Interface: ipInterfaceRef('Interface to configure.'),
+        Status: rowStatus('Whether the client runs.'),
         DHCPStatus: {
           type: 'string',
           enum: ['Init', 'Selecting', 'Requesting', 'Rebinding', 'Bound', 'Renewing'],

@@ -1,5 +1,4 @@
 /** `Device.Ethernet.Interface.{i}.` (TR-181): one row for each wired kernel interface, found again by its name. */
-import { ok } from '../../base/result.ts';
 import type { NetworkConfig } from '../../services/network/config.ts';
 import type { Row, RowReader } from '../reader.ts';
 import { ALIAS, type ObjectGroup, type ReportContext, type ReportSink } from '../table.ts';
@@ -10,9 +9,9 @@ import {
   type LinkObserved,
   lastChange,
   linkStatus,
-  STATS_OMITTED,
   STATS_PARAMS,
   secondsSince,
+  statsObject,
   statsValues,
 } from './interfaces.ts';
 
@@ -104,21 +103,7 @@ export const ethernet: ObjectGroup = {
         SFPReferenceList: 'no SFP cages',
       },
     },
-    {
-      path: 'Device.Ethernet.Interface.{i}.Stats.',
-      about: 'Counters of the kernel, since it made the interface or since Reset().',
-      params: STATS,
-      commands: {
-        Reset: {
-          about: 'Counts from zero again.',
-          run: (context) => {
-            context.zeroCounters();
-            return Promise.resolve(ok({}));
-          },
-        },
-      },
-      omitted: STATS_OMITTED,
-    },
+    statsObject('Device.Ethernet.Interface.{i}.Stats.', STATS),
   ],
   report,
 };

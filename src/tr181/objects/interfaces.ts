@@ -4,9 +4,17 @@
  * an IP.Interface whose `LowerLayers` names one Ethernet.Interface is that interface; with several
  * it is a bridge of them, `br-lan` for the first in zone Lan, `br-ip<instance>` for any other.
  */
+import { ok } from '../../base/result.ts';
 import type { NetworkObserved } from '../../services/network/config.ts';
 import type { Row, RowReader } from '../reader.ts';
-import type { Lookups, ParamDef, Reported, ReportedValues, ReportSink } from '../table.ts';
+import type {
+  Lookups,
+  ObjectDef,
+  ParamDef,
+  Reported,
+  ReportedValues,
+  ReportSink,
+} from '../table.ts';
 
 export const ETHERNET = 'Device.Ethernet.Interface.';
 export const IP = 'Device.IP.Interface.';
@@ -90,6 +98,24 @@ export const INTERFACE_STATUS = [
   'Error',
 ] as const;
 
+/** Status of a row that is put into effect as a whole. */
+export const rowStatus = (about: string): ParamDef => ({
+  type: 'string',
+  enum: ['Disabled', 'Enabled', 'Error_Misconfigured', 'Error'],
+  default: 'Disabled',
+  about,
+});
+
+/** A reference to an IP.Interface that is emptied when that goes (TR-106, strong). */
+export const ipInterfaceRef = (about: string): ParamDef => ({
+  type: 'string',
+  access: 'readWrite',
+  size: [0, 256],
+  default: '',
+  ref: { targets: ['Device.IP.Interface.{i}.'], strong: true },
+  about,
+});
+
 export const lastChange: ParamDef = {
   type: 'unsignedInt',
   units: 'seconds',
@@ -131,7 +157,7 @@ export const STATS_PARAMS: Readonly<Record<string, ParamDef>> = {
   MulticastPacketsReceived: counter64('Multicast packets received.', 'packets'),
 };
 
-export const STATS_OMITTED: Readonly<Record<string, string>> = {
+const STATS_OMITTED: Readonly<Record<string, string>> = {
   UnicastPacketsSent: 'the kernel does not count unicast apart',
   UnicastPacketsReceived: 'the kernel does not count unicast apart',
   MulticastPacketsSent: 'the kernel counts multicast on receipt only',
@@ -139,6 +165,23 @@ export const STATS_OMITTED: Readonly<Record<string, string>> = {
   BroadcastPacketsReceived: 'the kernel does not count broadcast apart',
   UnknownProtoPacketsReceived: 'the kernel counts them among the dropped',
 };
+
+/** `Stats.` of an interface, with what its kind counts. */
+export const statsObject = (path: string, params: ObjectDef['params']): ObjectDef => ({
+  path,
+  about: 'Counters of the kernel, since it made the interface or since Reset().',
+  params,
+  commands: {
+    Reset: {
+      about: 'Counts from zero again.',
+      run: (context) => {
+        context.zeroCounters();
+        return Promise.resolve(ok({}));
+      },
+    },
+  },
+  omitted: STATS_OMITTED,
+});
 
 const SOURCES = {
   BytesSent: 'txBytes',

@@ -1,6 +1,5 @@
 /** `Device.IP.` (TR-181): interfaces with their IPv4 addresses, static and learned by DHCP. */
 import { broadcastOf, formatIpv4, maskOf, networkOf, prefixLenOf } from '../../base/ip.ts';
-import { ok } from '../../base/result.ts';
 import type { InterfaceConfig, ItemReport, NetworkConfig } from '../../services/network/config.ts';
 import type { Row, RowReader } from '../reader.ts';
 import {
@@ -22,9 +21,10 @@ import {
   lastChange,
   linkStatus,
   portsOf,
-  STATS_OMITTED,
+  rowStatus,
   STATS_PARAMS,
   secondsSince,
+  statsObject,
   statsValues,
 } from './interfaces.ts';
 
@@ -139,21 +139,7 @@ export const ip: ObjectGroup = {
         'Reset()': 'setting Enable to false and true does the same, durably',
       },
     },
-    {
-      path: 'Device.IP.Interface.{i}.Stats.',
-      about: 'Counters of the kernel, since it made the interface or since Reset().',
-      params: STATS_PARAMS,
-      commands: {
-        Reset: {
-          about: 'Counts from zero again.',
-          run: (context) => {
-            context.zeroCounters();
-            return Promise.resolve(ok({}));
-          },
-        },
-      },
-      omitted: STATS_OMITTED,
-    },
+    statsObject('Device.IP.Interface.{i}.Stats.', STATS_PARAMS),
     {
       path: 'Device.IP.Interface.{i}.IPv4Address.{i}.',
       about: 'An IPv4 address: added by users, or learned by the DHCP client on this interface.',
@@ -162,12 +148,7 @@ export const ip: ObjectGroup = {
       uniqueKeys: [['Alias'], ['IPAddress', 'SubnetMask']],
       params: {
         Enable: ENABLE,
-        Status: {
-          type: 'string',
-          enum: ['Disabled', 'Enabled', 'Error_Misconfigured', 'Error'],
-          default: 'Disabled',
-          about: 'Whether the kernel has the address.',
-        },
+        Status: rowStatus('Whether the kernel has the address.'),
         Alias: ALIAS,
         IPAddress: {
           type: 'IPv4Address',

@@ -2,7 +2,7 @@
 import type { FirewallConfig } from '../../services/firewall/config.ts';
 import type { RowReader } from '../reader.ts';
 import { ALIAS, ENABLE, type ObjectGroup, type ReportContext, type ReportSink } from '../table.ts';
-import { CLIENTS, IP, ifNameBehind, ifNameOf } from './interfaces.ts';
+import { CLIENTS, IP, ifNameBehind, ifNameOf, ipInterfaceRef, rowStatus } from './interfaces.ts';
 
 const SETTINGS = 'Device.NAT.InterfaceSetting.';
 
@@ -18,21 +18,9 @@ export const nat: ObjectGroup = {
       uniqueKeys: [['Alias'], ['Interface']],
       params: {
         Enable: ENABLE,
-        Status: {
-          type: 'string',
-          enum: ['Disabled', 'Enabled', 'Error_Misconfigured', 'Error'],
-          default: 'Disabled',
-          about: 'Whether the kernel has the rule.',
-        },
+        Status: rowStatus('Whether the kernel has the rule.'),
         Alias: ALIAS,
-        Interface: {
-          type: 'string',
-          access: 'readWrite',
-          size: [0, 256],
-          default: '',
-          ref: { targets: ['Device.IP.Interface.{i}.'], strong: true },
-          about: 'The interface towards the WAN.',
-        },
+        Interface: ipInterfaceRef('The interface towards the WAN.'),
       },
     },
     {

@@ -10,7 +10,7 @@ import {
   type ReportContext,
   type ReportSink,
 } from '../table.ts';
-import { clientOf, ifNameBehind, ipInterfaceOf } from './interfaces.ts';
+import { clientOf, ifNameBehind, ipInterfaceOf, ipInterfaceRef, rowStatus } from './interfaces.ts';
 import { REASON } from './ip.ts';
 
 type RouteType = RouteConfig['type'];
@@ -66,12 +66,7 @@ export const routing: ObjectGroup = {
       ],
       params: {
         Enable: ENABLE,
-        Status: {
-          type: 'string',
-          enum: ['Disabled', 'Enabled', 'Error_Misconfigured', 'Error'],
-          default: 'Disabled',
-          about: 'Whether the kernel has the route.',
-        },
+        Status: rowStatus('Whether the kernel has the route.'),
         Alias: ALIAS,
         Type: {
           type: 'string',
@@ -108,14 +103,9 @@ export const routing: ObjectGroup = {
           default: '',
           about: 'Next hop; empty when the destination is on the link.',
         },
-        Interface: {
-          type: 'string',
-          access: 'readWrite',
-          size: [0, 256],
-          default: '',
-          ref: { targets: ['Device.IP.Interface.{i}.'], strong: true },
-          about: 'Interface to send through; empty lets the kernel find the gateway.',
-        },
+        Interface: ipInterfaceRef(
+          'Interface to send through; empty lets the kernel find the gateway.',
+        ),
         Origin: {
           type: 'string',
           enum: ['DHCPv4', 'OSPF', 'IPCP', 'RIP', '3GPP-NAS', 'Static'],

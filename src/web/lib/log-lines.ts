@@ -79,6 +79,23 @@ export interface AuditRow {
   readonly now: string;
 }
 
+/** What is written is told right after, with a later time: at most so much. */
+const TOLD_WITHIN_MS = 10_000;
+
+/** Rows that were told live and are not among those that were read. Both newest first. */
+export function unread(live: readonly AuditRow[], read: readonly AuditRow[]): readonly AuditRow[] {
+  const left = new Set(read);
+  const same = (a: AuditRow, b: AuditRow): boolean => {
+    const laterMs = (a.atMs ?? 0) - (b.atMs ?? 0);
+    if (laterMs < 0 || laterMs > TOLD_WITHIN_MS) return false;
+    return JSON.stringify({ ...a, atMs: 0 }) === JSON.stringify({ ...b, atMs: 0 });
+  };
+  return live.filter((row) => {
+    for (const other of left) if (same(row, other)) return !left.delete(other);
+    return true;
+  });
+}
+
 export const auditRow = (line: LogLine): AuditRow => ({
   atMs: momentOf(line),
   who: text(line['user']),

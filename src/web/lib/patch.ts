@@ -1,5 +1,5 @@
 /** What the page knows of the model, and how the event stream changes it. Pure. */
-import type { ModelValue, Patch } from './shapes.ts';
+import type { LiveValues, ModelValue, Patch } from './shapes.ts';
 
 export type Values = ReadonlyMap<string, ModelValue>;
 
@@ -55,6 +55,18 @@ export function applyPatch(
     }
   }
   return { values: next ?? values, read: outermost(read) };
+}
+
+/** Counters and remaining times as they are now; what was never read stays unknown. */
+export function applyLive(values: Values, live: LiveValues, atMs: number): Values {
+  let next: Map<string, ModelValue> | undefined;
+  for (const [path, value] of live) {
+    const known = values.get(path);
+    if (known === undefined || known.value === value) continue;
+    next ??= new Map(values);
+    next.set(path, { ...known, value, atMs });
+  }
+  return next ?? values;
 }
 
 /** Lays an answer over what is known: all below `asked` is replaced. */

@@ -28,6 +28,9 @@ export function rowsOf(paths: Iterable<string>, table: string): readonly string[
   return [...numbers].sort((a, b) => a - b).map((n) => `${table}${n}.`);
 }
 
+/** Whether it belongs to an account: those are never returned to, whatever the history holds. */
+export const ofAccount = (path: string): boolean => path.startsWith('Device.Users.');
+
 /** References are written without their final dot. */
 export const asReference = (object: string): string => object.replace(/\.$/, '');
 

@@ -42,6 +42,7 @@ export interface Change {
   readonly value: string;
 }
 
+/** Of every change; how to confirm it where it is on trial. */
 export interface SetDone {
   readonly revision: number;
   readonly confirm?: { readonly token: string; readonly deadlineMs: number };
@@ -102,6 +103,9 @@ export interface Patch {
   readonly added: readonly string[];
   readonly removed: readonly string[];
 }
+
+/** Values that change without an event, such as counters: those that differ from the last time. */
+export type LiveValues = readonly (readonly [path: string, value: string])[];
 
 export interface LinkRate {
   readonly name: string;

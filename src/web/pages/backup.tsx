@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useId } from 'preact/hooks';
 import { bytes } from '../lib/format.ts';
+import type { SetDone } from '../lib/shapes.ts';
 import { useApp, useT } from '../state/app.ts';
 import { Confirm } from '../ui/dialog.tsx';
 import { Card, Note } from '../ui/parts.tsx';
@@ -91,10 +92,14 @@ function Restore() {
   const restore = async (): Promise<void> => {
     asking.value = false;
     if (file.value === undefined) return;
-    const answer = await app.api.send<{ revision: number }>('/api/restore', file.value, {
-      'content-type': 'application/octet-stream',
-      'x-gatehouse-passphrase': encodeURIComponent(passphrase.value),
-    });
+    const sealed = file.value;
+    const answer = await app.tried((confirmSec) =>
+      app.api.send<SetDone>('/api/restore', sealed, {
+        'content-type': 'application/octet-stream',
+        'x-gatehouse-passphrase': encodeURIComponent(passphrase.value),
+        'x-gatehouse-confirm-sec': String(confirmSec),
+      }),
+    );
     fault.value = answer.ok ? undefined : app.words(answer.error);
     if (!answer.ok) return;
     passphrase.value = '';
@@ -137,7 +142,12 @@ function Restore() {
       {asking.value && (
         <Confirm
           title={t('backup.restore')}
-          text={<p>{t('backup.ask')}</p>}
+          text={
+            <>
+              <p>{t('backup.ask')}</p>
+              <Note kind="warn">{t('pending.ask')}</Note>
+            </>
+          }
           action={t('backup.restoreAction')}
           danger
           onYes={() => void restore()}

@@ -7,6 +7,7 @@ import type { Values } from '../lib/patch.ts';
 import { rowsOf } from '../lib/paths.ts';
 import { clientState, countdownSec, textAt } from '../lib/status.ts';
 import { useApp, useT } from '../state/app.ts';
+import { useLive } from '../ui/hooks.ts';
 import { ObjectForm } from '../ui/object-form.tsx';
 import { Card, Copy, Empty, Fact, Facts, Note, StateWord } from '../ui/parts.tsx';
 import { AddRow, DeleteRow } from '../ui/rows.tsx';
@@ -37,6 +38,7 @@ export function ClientPage({ row, values }: { row: string; values: Values }) {
   const app = useApp();
   const t = useT();
   const at = (name: string): string => textAt(values, `${row}${name}`);
+  useLive([`${row}Stats.`]);
   return (
     <div class="grid">
       <Card title={t('client.lease')}>

@@ -2,10 +2,11 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { absolute, relative, timeMs } from '../lib/format.ts';
+import { ofAccount } from '../lib/paths.ts';
 import type { History, HistoryEntry } from '../lib/shapes.ts';
 import { useApp, useT } from '../state/app.ts';
 import { Confirm } from '../ui/dialog.tsx';
-import { Card, Empty, Skeleton } from '../ui/parts.tsx';
+import { Card, Empty, Note, Skeleton } from '../ui/parts.tsx';
 
 export function HistoryPage() {
   const app = useApp();
@@ -36,14 +37,7 @@ export function HistoryPage() {
                 <span class="muted">
                   {entry.user} · {entry.via}
                 </span>
-                <span class="muted">
-                  {t('history.changes', {
-                    n:
-                      entry.changes.length +
-                      (entry.added?.length ?? 0) +
-                      (entry.removed?.length ?? 0),
-                  })}
-                </span>
+                <span class="muted">{t('history.changes', { n: sizeOf([entry]) })}</span>
                 {index === 0 && <span class="badge">{t('history.current')}</span>}
               </summary>
               <Diff entry={entry} />
@@ -61,16 +55,19 @@ export function HistoryPage() {
         <Confirm
           title={t('history.returnTitle', { revision: asking.value.revision })}
           text={
-            <Undone
-              entries={entries.filter((entry) => entry.revision > (asking.value?.revision ?? 0))}
-            />
+            <>
+              <Note kind="warn">{t('pending.ask')}</Note>
+              <Undone
+                entries={entries.filter((entry) => entry.revision > (asking.value?.revision ?? 0))}
+              />
+            </>
           }
           action={t('history.return')}
           onNo={() => (asking.value = undefined)}
           onYes={() => {
             const target = asking.value?.revision ?? 0;
             asking.value = undefined;
-            void app.returnTo(target);
+            void app.returnTo(target, true);
           }}
         />
       )}
@@ -95,15 +92,32 @@ function Moment({ entry }: { entry: HistoryEntry }) {
 /** What a return takes back. */
 function Undone({ entries }: { entries: readonly HistoryEntry[] }) {
   const t = useT();
+  const shown = entries.map((entry) => ({ ...entry, ...withoutAccounts(entry) }));
+  const left = sizeOf(entries) - sizeOf(shown);
   return (
     <>
       <p>{t('history.returnText', { n: entries.length })}</p>
-      {entries.map((entry) => (
+      {shown.map((entry) => (
         <Diff key={entry.revision} entry={entry} reversed />
       ))}
+      {left > 0 && <p>{t('history.accounts')}</p>}
     </>
   );
 }
+
+const withoutAccounts = ({ changes, added = [], removed = [] }: HistoryEntry) => ({
+  changes: changes.filter(({ path }) => !ofAccount(path)),
+  added: added.filter((path) => !ofAccount(path)),
+  removed: removed.filter((path) => !ofAccount(path)),
+});
+
+/** How many values and rows they touch. */
+const sizeOf = (entries: readonly HistoryEntry[]): number =>
+  entries.reduce(
+    (sum, { changes, added = [], removed = [] }) =>
+      sum + changes.length + added.length + removed.length,
+    0,
+  );
 
 function Diff({ entry, reversed = false }: { entry: HistoryEntry; reversed?: boolean }) {
   const t = useT();

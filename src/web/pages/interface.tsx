@@ -5,6 +5,7 @@ import type { Values } from '../lib/patch.ts';
 import { rowsOf } from '../lib/paths.ts';
 import { elapsedSec, interfaceState, numberOf, textAt } from '../lib/status.ts';
 import { useApp, useT } from '../state/app.ts';
+import { useLive } from '../ui/hooks.ts';
 import { ObjectForm } from '../ui/object-form.tsx';
 import { Card, Copy, Empty, Fact, Facts, Note, StateWord } from '../ui/parts.tsx';
 import { AddRow, DeleteRow } from '../ui/rows.tsx';
@@ -17,6 +18,7 @@ export function InterfacePage({ row, values }: { row: string; values: Values }) 
   const since = elapsedSec(values, `${row}LastChange`, app.nowMs.value);
   const live = app.traffic.value.at(-1)?.links.find((link) => link.name === at('Name'));
   const adding = useSignal(false);
+  useLive([`${row}Stats.`]);
   const addresses = rowsOf(values.keys(), `${row}IPv4Address.`);
   return (
     <div class="grid">

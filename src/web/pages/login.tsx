@@ -20,20 +20,24 @@ export function Login() {
   }, []);
   const submit = async (form: HTMLFormElement): Promise<void> => {
     const data = new FormData(form);
+    const [username, password] = [data.get('username'), data.get('password')];
+    fault.value = undefined;
+    if (username === '' || password === '') {
+      fault.value = t('login.empty');
+      const empty = username === '' ? 'username' : 'password';
+      form.querySelector<HTMLElement>(`[name=${empty}]`)?.focus();
+      return;
+    }
     busy.value = true;
-    const answer = await app.api.post<Session>('/api/login', {
-      username: data.get('username'),
-      password: data.get('password'),
-    });
+    const answer = await app.api.post<Session>('/api/login', { username, password });
     busy.value = false;
     if (answer.ok) return app.enter(answer.value);
     const { status, retryAfterSec } = answer.error;
-    fault.value =
-      status === 401
-        ? t('login.wrong')
-        : status === 429
-          ? t('login.wait', { n: Math.max(1, Math.ceil(retryAfterSec ?? 60)) })
-          : app.words(answer.error);
+    if (status === 0) fault.value = t('login.noAnswer');
+    else if (status === 401) fault.value = t('login.wrong');
+    else if (status === 429) {
+      fault.value = t('login.wait', { n: Math.max(1, Math.ceil(retryAfterSec ?? 60)) });
+    } else fault.value = app.words(answer.error);
   };
   return (
     <div class="door">
@@ -44,6 +48,7 @@ export function Login() {
         </div>
         <form
           class="stack"
+          noValidate
           onSubmit={(event) => {
             event.preventDefault();
             void submit(event.currentTarget);

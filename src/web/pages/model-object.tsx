@@ -13,7 +13,7 @@ import type {
 } from '../lib/shapes.ts';
 import type { TreeNode } from '../lib/tree.ts';
 import { useApp, useT } from '../state/app.ts';
-import { useModel } from '../ui/hooks.ts';
+import { useLive, useModel } from '../ui/hooks.ts';
 import { Icon } from '../ui/icons.tsx';
 import { ObjectForm, parametersOf } from '../ui/object-form.tsx';
 import { Card, Copy, Note, Scroll } from '../ui/parts.tsx';
@@ -23,6 +23,7 @@ export function ObjectView({ node, schema }: { node: TreeNode; schema: readonly 
   const app = useApp();
   const t = useT();
   const { values } = useModel([node.path]);
+  useLive(node.table ? [] : [node.path]);
   const adding = useSignal(false);
   const editing = useSignal(false);
   const shape = `${generic(node.path)}${node.table ? '{i}.' : ''}`;
@@ -255,6 +256,7 @@ export function Watched() {
   const t = useT();
   const paths = preferences.watched.value;
   const { values } = useModel(paths);
+  useLive([...new Set(paths.map(parentOf))]);
   if (paths.length === 0) return null;
   return (
     <Card title={t('model.watched')} wide>

@@ -1,6 +1,6 @@
 /** What the box says of itself: its log and its audit trail, followed live. */
 import { useSignal } from '@preact/signals';
-import { useEffect, useId } from 'preact/hooks';
+import { useEffect, useId, useRef } from 'preact/hooks';
 import type { Key } from '../i18n/en.ts';
 import { absolute } from '../lib/format.ts';
 import {
@@ -14,6 +14,7 @@ import {
   messageOf,
   momentOf,
   sourceOf,
+  unread,
 } from '../lib/log-lines.ts';
 import { href } from '../lib/router.ts';
 import type { LogLine } from '../lib/shapes.ts';
@@ -60,7 +61,7 @@ function useLines(address: string): readonly LogLine[] | undefined {
     return () => {
       stale = true;
     };
-  }, [address]);
+  }, [address, app.returns.value]);
   return lines.value;
 }
 
@@ -71,14 +72,31 @@ function Logs() {
   const level = useSignal<Level>('info');
   const words = useSignal('');
   const follow = useSignal(true);
+  /** Scrolled away from the newest line: what is read must not move. */
+  const away = useSignal(false);
+  const list = useRef<HTMLOListElement>(null);
   const held = useSignal<readonly LogLine[]>([]);
   const stored = useLines(`/api/logs?level=${level.value}&limit=300`);
-  const live = follow.value ? app.liveLog.value : held.value;
+  const live = follow.value && !away.value ? app.liveLog.value : held.value;
+  const key = (line: LogLine): string => JSON.stringify(line);
+  const known = new Set((stored ?? []).map(key));
   const newest = Math.max(0, ...(stored ?? []).map((line) => momentOf(line) ?? 0));
+  const fits = (line: LogLine): boolean => holds(line, words.value);
   const lines = [
-    ...live.filter((line) => (momentOf(line) ?? 0) > newest && atLeast(line, level.value)),
+    ...live.filter(
+      (line) =>
+        (momentOf(line) ?? 0) >= newest && atLeast(line, level.value) && !known.has(key(line)),
+    ),
     ...(stored ?? []),
-  ].filter((line) => holds(line, words.value));
+  ].filter(fits);
+  const all = app.liveLog.value;
+  const at = live[0] === undefined ? all.length : all.indexOf(live[0]);
+  const newer = all
+    .slice(0, at < 0 ? all.length : at)
+    .filter((line) => atLeast(line, level.value) && fits(line)).length;
+  const hold = (): void => {
+    if (follow.value && !away.value) held.value = app.liveLog.peek();
+  };
   return (
     <section class="card wide" aria-label={t('monitor.logs')}>
       <div class="table-tools">
@@ -115,7 +133,7 @@ function Logs() {
             type="checkbox"
             checked={follow.value}
             onChange={(event) => {
-              held.value = app.liveLog.peek();
+              hold();
               follow.value = event.currentTarget.checked;
             }}
           />
@@ -124,18 +142,34 @@ function Logs() {
         <span class="muted" role="status">
           {t('logs.count', { n: lines.length })}
         </span>
+        {follow.value && away.value && (
+          <button
+            type="button"
+            class="quiet"
+            onClick={() => list.current?.parentElement?.scrollTo(0, 0)}
+          >
+            {t('logs.newer', { n: newer })}
+          </button>
+        )}
       </div>
       {stored === undefined ? (
         <Skeleton lines={10} />
       ) : lines.length === 0 ? (
         <Empty title={t('logs.none')} />
       ) : (
-        <Scroll label={t('monitor.logs')} class="tall">
-          <ol class="log">
+        <Scroll
+          label={t('monitor.logs')}
+          class="tall"
+          onScroll={(top) => {
+            if (top > 0) hold();
+            away.value = top > 0;
+          }}
+        >
+          <ol class="log" ref={list}>
             {lines.slice(0, 300).map((line, index) => {
               const ms = momentOf(line);
               return (
-                <li key={`${ms} ${index}`} class={`level-${levelOf(line)}`}>
+                <li key={lines.length - index} class={`level-${levelOf(line)}`}>
                   <time>{ms === undefined ? '' : absolute(ms, app.locale)}</time>
                   <span class="level">{t(`level.${levelOf(line)}` as Key)}</span>
                   <span class="log-text">
@@ -158,11 +192,8 @@ function Audit() {
   const t = useT();
   const stored = useLines('/api/audit?limit=300');
   if (stored === undefined) return <Skeleton lines={8} />;
-  const key = (line: LogLine): string => JSON.stringify(line);
-  const known = new Set(stored.map(key));
-  const rows = [...app.liveAudit.value.filter((line) => !known.has(key(line))), ...stored].map(
-    auditRow,
-  );
+  const read = stored.map(auditRow);
+  const rows = [...unread(app.liveAudit.value.map(auditRow), read), ...read];
   const time = (ms: number | undefined): string =>
     ms === undefined ? '' : absolute(ms, app.locale);
   return (

@@ -18,7 +18,7 @@ import {
   titleOf,
 } from '../lib/status.ts';
 import { useApp, useT } from '../state/app.ts';
-import { useModel } from '../ui/hooks.ts';
+import { useLive, useModel } from '../ui/hooks.ts';
 import {
   Card,
   Copy,
@@ -33,7 +33,7 @@ import {
 import { Table } from '../ui/table.tsx';
 import { ClientPage } from './dhcp-client.tsx';
 import { InterfacePage } from './interface.tsx';
-import { Remaining } from './overview.tsx';
+import { Remaining, remaining } from './overview.tsx';
 
 const PATHS = [
   'Device.IP.',
@@ -95,6 +95,9 @@ function Body({ tab, row, values }: { tab: string; row: string | undefined; valu
 function Interfaces({ values }: { values: Values }) {
   const t = useT();
   const { locale: language } = useApp();
+  useLive(
+    [...rowsOf(values.keys(), IP), ...rowsOf(values.keys(), ETHERNET)].map((row) => `${row}Stats.`),
+  );
   return (
     <div class="grid">
       <Card title={t('interfaces.ip')} wide>
@@ -111,7 +114,7 @@ function Interfaces({ values }: { values: Values }) {
             {
               key: 'state',
               title: t('column.state'),
-              text: (row) => textAt(values, `${row}Status`),
+              text: (row) => t(`state.${interfaceState(values, row)}`),
               cell: (row) => <StateWord state={interfaceState(values, row)} />,
             },
             {
@@ -167,7 +170,7 @@ function Interfaces({ values }: { values: Values }) {
             {
               key: 'state',
               title: t('column.state'),
-              text: (row) => textAt(values, `${row}Status`),
+              text: (row) => t(`state.${interfaceState(values, row)}`),
               cell: (row) => <StateWord state={interfaceState(values, row)} />,
             },
             {
@@ -207,6 +210,7 @@ function speedText(values: Values, row: string, language: string): string {
 }
 
 function Clients({ values }: { values: Values }) {
+  const app = useApp();
   const t = useT();
   return (
     <Card title={t('network.dhcp')} wide>
@@ -223,7 +227,7 @@ function Clients({ values }: { values: Values }) {
           {
             key: 'state',
             title: t('column.state'),
-            text: (row) => textAt(values, `${row}DHCPStatus`),
+            text: (row) => t(`state.${clientState(values, row)}`),
             cell: (row) => <StateWord state={clientState(values, row)} />,
           },
           {
@@ -240,7 +244,7 @@ function Clients({ values }: { values: Values }) {
           {
             key: 'lease',
             title: t('overview.lease'),
-            text: (row) => textAt(values, `${row}LeaseTimeRemaining`),
+            text: (row) => remaining(app, values, `${row}LeaseTimeRemaining`),
             sort: (row) => Number(textAt(values, `${row}LeaseTimeRemaining`)),
             cell: (row) => <Remaining values={values} path={`${row}LeaseTimeRemaining`} />,
           },
@@ -300,7 +304,7 @@ function Firewall({ values }: { values: Values }) {
             {
               key: 'state',
               title: t('column.state'),
-              text: (row) => textAt(values, `${row}Status`),
+              text: (row) => t(`state.${objectState(textAt(values, `${row}Status`))}`),
               cell: (row) => <StateWord state={objectState(textAt(values, `${row}Status`))} />,
             },
           ]}
@@ -316,6 +320,12 @@ function Routes({ values }: { values: Values }) {
     rowsOf(values.keys(), `${router}IPv4Forwarding.`),
   );
   const at = (row: string, name: string): string => textAt(values, `${row}${name}`);
+  /** Empty for the default route. */
+  const targetOf = (row: string): string => {
+    const [address, mask] = [at(row, 'DestIPAddress'), at(row, 'DestSubnetMask')];
+    if (address === '' || address === '0.0.0.0') return '';
+    return mask === '' ? address : `${address} / ${mask}`;
+  };
   return (
     <Card title={t('network.routes')} wide>
       <p class="muted">{t('routes.intro')}</p>
@@ -329,10 +339,11 @@ function Routes({ values }: { values: Values }) {
           {
             key: 'to',
             title: t('column.destination'),
-            text: (row) => at(row, 'DestIPAddress') || '0.0.0.0',
-            cell: (row) => (
-              <RouteTarget address={at(row, 'DestIPAddress')} mask={at(row, 'DestSubnetMask')} />
-            ),
+            text: (row) => targetOf(row) || t('routes.default'),
+            cell: (row) => {
+              const target = targetOf(row);
+              return target === '' ? t('routes.default') : <span class="mono">{target}</span>;
+            },
           },
           {
             key: 'via',
@@ -355,17 +366,11 @@ function Routes({ values }: { values: Values }) {
           {
             key: 'state',
             title: t('column.state'),
-            text: (row) => at(row, 'Status'),
+            text: (row) => t(`state.${objectState(at(row, 'Status'))}`),
             cell: (row) => <StateWord state={objectState(at(row, 'Status'))} />,
           },
         ]}
       />
     </Card>
   );
-}
-
-function RouteTarget({ address, mask }: { address: string; mask: string }) {
-  const t = useT();
-  if (address === '' || address === '0.0.0.0') return <span>{t('routes.default')}</span>;
-  return <span class="mono">{mask === '' ? address : `${address} / ${mask}`}</span>;
 }

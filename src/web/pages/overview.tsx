@@ -18,19 +18,21 @@ import {
   verdict,
   zoneRows,
 } from '../lib/status.ts';
-import { useApp, useT } from '../state/app.ts';
+import { type App, useApp, useT } from '../state/app.ts';
 import { TrafficChart } from '../ui/chart.tsx';
-import { useModel } from '../ui/hooks.ts';
+import { useLive, useModel } from '../ui/hooks.ts';
 import { Shape } from '../ui/icons.tsx';
 import { Card, Copy, Fact, Facts, PageHead, Skeleton, StateWord } from '../ui/parts.tsx';
 import { GLANCE } from '../ui/shell.tsx';
 
 const PATHS = [...GLANCE, 'Device.DeviceInfo.', 'Device.Ethernet.Interface.', 'Device.DNS.'];
+const LIVE = ['Device.DeviceInfo.MemoryStatus.'];
 
 export function Overview() {
   const app = useApp();
   const t = useT();
   const { values, ready } = useModel(PATHS);
+  useLive(LIVE);
   const now = app.nowMs.value;
   const { locale: language } = app;
   if (!ready) {
@@ -188,13 +190,16 @@ function WanCard({ row, values }: { row: string; values: Values }) {
 /** Time left of a lease; it counts here, in the browser. */
 export function Remaining({ values, path }: { values: Values; path: string }) {
   const app = useApp();
-  const t = useT();
+  return <span class="tabular">{remaining(app, values, path)}</span>;
+}
+
+/** What is left of a lease, in words. */
+export function remaining(app: App, values: Values, path: string): string {
+  const t = app.translate.value;
   const left = countdownSec(values, path, app.nowMs.value);
-  if (left === undefined) return <span class="muted">{t('lease.none')}</span>;
-  if (left === Number.POSITIVE_INFINITY) return <span>{t('lease.forever')}</span>;
-  return (
-    <span class="tabular">{t('lease.left', { time: duration(left, app.locale, 'short') })}</span>
-  );
+  if (left === undefined) return t('lease.none');
+  if (left === Number.POSITIVE_INFINITY) return t('lease.forever');
+  return t('lease.left', { time: duration(left, app.locale, 'short') });
 }
 
 export function Renew({ client }: { client: string }) {

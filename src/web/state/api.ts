@@ -25,43 +25,47 @@ const TIMEOUT_MS = 15_000;
 
 /** `token` gives the one of the session; `refused` is told of a session that is over. */
 export function createApi(token: () => string | null, refused: () => void): Api {
-  const ask = async (path: string, init: RequestInit): Promise<Response | undefined> => {
+  const ask = async <T>(
+    path: string,
+    init: RequestInit,
+    read: (response: Response) => Promise<T>,
+  ): Promise<Answer<T>> => {
+    const asker = token();
+    let response: Response | undefined;
     try {
-      return await fetch(path, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
+      response = await fetch(path, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
+      if (response.ok) return { ok: true, value: await read(response) };
     } catch {
-      // No network, a name that is gone, a time-out: the box did not answer.
-      return undefined;
+      // No network, a name that is gone, a time-out, half an answer or none of ours.
+      response = undefined;
     }
+    // A late answer to a session before this one says nothing of this one.
+    if (response?.status === 401 && token() === asker) refused();
+    return { ok: false, error: await failureOf(response) };
   };
   const headers = (): Record<string, string> => {
     const known = token();
     return known === null ? {} : { 'x-gatehouse-token': known };
-  };
-  const answer = async <T>(response: Response | undefined): Promise<Answer<T>> => {
-    if (response?.ok !== true) return { ok: false, error: await failure(response) };
-    const text = await response.text();
-    return { ok: true, value: (text === '' ? {} : JSON.parse(text)) as T };
-  };
-  const failure = async (response: Response | undefined): Promise<Failure> => {
-    if (response?.status === 401) refused();
-    return failureOf(response);
   };
   const json = (body: unknown): RequestInit => ({
     method: 'POST',
     body: JSON.stringify(body ?? {}),
     headers: { ...headers(), 'content-type': 'application/json' },
   });
+  const value = async <T>(response: Response): Promise<T> => {
+    const text = await response.text();
+    return (text === '' ? {} : JSON.parse(text)) as T;
+  };
   return {
-    get: async (path) => answer(await ask(path, {})),
-    post: async (path, body) => answer(await ask(path, json(body))),
-    send: async (path, body, extra) =>
-      answer(await ask(path, { method: 'POST', body, headers: { ...headers(), ...extra } })),
-    download: async (path, body) => {
-      const response = await ask(path, json(body));
-      if (response?.ok !== true) return { ok: false, error: await failure(response) };
-      const named = /filename="?([^";]+)/.exec(response.headers.get('content-disposition') ?? '');
-      return { ok: true, value: { blob: await response.blob(), name: named?.[1] ?? 'gatehouse' } };
-    },
+    get: <T>(path: string) => ask(path, {}, value<T>),
+    post: <T>(path: string, body?: unknown) => ask(path, json(body), value<T>),
+    send: <T>(path: string, body: Blob, extra: Readonly<Record<string, string>>) =>
+      ask(path, { method: 'POST', body, headers: { ...headers(), ...extra } }, value<T>),
+    download: (path, body) =>
+      ask(path, json(body), async (response) => {
+        const named = /filename="?([^";]+)/.exec(response.headers.get('content-disposition') ?? '');
+        return { blob: await response.blob(), name: named?.[1] ?? 'gatehouse' };
+      }),
   };
 }
 

@@ -14,7 +14,9 @@ import type {
   Traffic,
 } from '../lib/shapes.ts';
 import { type Answer, type Api, createApi, type Failure } from './api.ts';
+import { type Drafts, type KeptDrafts, keptDrafts } from './drafts.ts';
 import { Events } from './events.ts';
+import { Live } from './live.ts';
 import { ModelStore } from './model.ts';
 import type { Preferences } from './preferences.ts';
 
@@ -45,12 +47,15 @@ export class App {
   /** Where the box answers once the change that is on trial is made, if that moves it. */
   readonly movedTo: Signal<string | undefined> = signal(undefined);
   readonly toasts: Signal<readonly Toast[]> = signal([]);
-  /** Edits that are not sent yet: parameter path → text. They outlive pages and connections. */
-  readonly drafts: Signal<ReadonlyMap<string, string>> = signal(new Map());
+  /** Counts how often the box came back: what was read before may be old. */
+  readonly returns: Signal<number> = signal(0);
+  readonly drafts: Signal<Drafts>;
   readonly translate: ReadonlySignal<Translate>;
   readonly api: Api;
   readonly model: ModelStore;
   readonly events: Events;
+  readonly live: Live;
+  readonly #kept: KeptDrafts;
   #toastId = 0;
 
   constructor(preferences: Preferences) {
@@ -61,13 +66,21 @@ export class App {
       () => this.#loggedOut(),
     );
     this.model = new ModelStore(this.api);
+    this.live = new Live(this.api);
+    this.#kept = keptDrafts((path) => this.model.values.peek().get(path)?.secret === true);
+    this.drafts = this.#kept.drafts;
     this.events = new Events({
-      hello: ({ revision }, again) => {
+      hello: ({ revision, stream }, again) => {
         this.model.revision.value = Math.max(this.model.revision.peek(), revision);
-        if (again) void this.model.readAll();
+        this.live.opened(stream);
+        if (again) {
+          this.returns.value++;
+          void this.model.readAll();
+        }
         void this.readPending();
       },
       change: (patch) => this.model.patch(patch),
+      live: (values) => this.model.live(values),
       traffic: (sample) => {
         this.traffic.value = [...this.traffic.peek(), sample].slice(-TRAFFIC_SAMPLES);
       },
@@ -123,6 +136,7 @@ export class App {
 
   /** The session as the box sees it: after a start, a log-in, the wizard. */
   enter(session: Session): void {
+    if (session.user !== null) this.#kept.ownedBy(session.user.name);
     this.session.value = session;
     if (session.user === null) this.events.close();
     // After what the first place asks for: that is waited for, events are not.
@@ -130,12 +144,17 @@ export class App {
   }
 
   async checkSession(): Promise<void> {
+    const before = this.session.peek();
     const answer = await this.api.get<Session>('/api/session');
+    // Somebody may have logged in while the answer was under way.
+    if (this.session.peek() !== before) return;
     if (answer.ok && answer.value.user === null) this.enter(answer.value);
   }
 
   async logOut(): Promise<void> {
-    await this.api.post('/api/logout');
+    const answer = await this.api.post('/api/logout');
+    // Who is not told that it failed leaves a session behind.
+    if (!answer.ok && answer.error.status !== 401) return this.failed(answer.error);
     this.drafts.value = new Map();
     this.model.forget();
     this.#loggedOut();
@@ -154,17 +173,22 @@ export class App {
 
   /** Sends changes; with `trial` they return by themselves after a minute unless confirmed. */
   async set(changes: readonly Change[], trial: boolean): Promise<Answer<SetDone>> {
-    const body = trial ? { changes, confirmSec: TRIAL_SEC } : { changes };
-    // The change may take the way of its own answer: the countdown does not wait for that.
+    if (!trial) return this.api.post<SetDone>('/api/set', { changes });
+    return this.tried((confirmSec) => this.api.post('/api/set', { changes, confirmSec }));
+  }
+
+  /** Makes a change that returns by itself after a minute unless confirmed. */
+  async tried<T extends SetDone>(
+    send: (confirmSec: number) => Promise<Answer<T>>,
+  ): Promise<Answer<T>> {
+    // The change may cut the way of its answer: the countdown does not wait for that.
     const before = this.pending.peek();
-    if (trial) {
-      this.pending.value = {
-        deadlineMs: Date.now() + this.events.skewMs.peek() + TRIAL_SEC * 1000,
-      };
-    }
-    const answer = await this.api.post<SetDone>('/api/set', body);
-    if (trial && !answer.ok && answer.error.status !== 0) this.pending.value = before;
-    if (answer.ok && answer.value.confirm !== undefined) this.pending.value = answer.value.confirm;
+    this.pending.value = {
+      deadlineMs: Date.now() + this.events.skewMs.peek() + TRIAL_SEC * 1000,
+    };
+    const answer = await send(TRIAL_SEC);
+    if (answer.ok) this.pending.value = answer.value.confirm ?? before;
+    else if (answer.error.status !== 0) this.pending.value = before;
     return answer;
   }
 
@@ -185,8 +209,12 @@ export class App {
     this.say(this.translate.peek()('pending.undone'));
   }
 
-  async returnTo(revision: number): Promise<boolean> {
-    const answer = await this.api.post('/api/config/restore', { revision });
+  /** Makes the configuration what it was; with `trial` it comes back unless confirmed. */
+  async returnTo(revision: number, trial: boolean): Promise<boolean> {
+    const path = '/api/config/restore';
+    const answer = await (trial
+      ? this.tried((confirmSec) => this.api.post<SetDone>(path, { revision, confirmSec }))
+      : this.api.post<SetDone>(path, { revision }));
     if (answer.ok) this.say(this.translate.peek()('history.returned', { revision }));
     else this.failed(answer.error);
     return answer.ok;
@@ -204,7 +232,8 @@ export class App {
   words(error: Failure): string {
     const t = this.translate.peek();
     if (error.status === 0) return t('error.noAnswer');
-    if (error.status === 403) return t('error.viewer');
+    const viewer = this.session.peek()?.user?.role === 'Viewer';
+    if (error.status === 403 && viewer) return t('error.viewer');
     return error.message;
   }
 

@@ -1,9 +1,11 @@
 /** The live end: one event stream, opened again by itself for as long as somebody is logged in. */
 import { type Signal, signal } from '@preact/signals';
 import { type Contact, contact, retryMs, SILENCE_MS } from '../lib/contact.ts';
-import type { LogLine, Patch, Pending, Traffic } from '../lib/shapes.ts';
+import type { LiveValues, LogLine, Patch, Pending, Traffic } from '../lib/shapes.ts';
 
 export interface Hello {
+  /** Number of this stream, to say what is looked at. */
+  readonly stream: number;
   readonly revision: number;
   readonly bootId: string;
   readonly serverTimeMs: number;
@@ -13,6 +15,7 @@ export interface Listeners {
   /** `again` after a loss: what was shown may be old. */
   hello(hello: Hello, again: boolean): void;
   change(patch: Patch): void;
+  live(values: LiveValues): void;
   traffic(traffic: Traffic): void;
   log(line: LogLine): void;
   audit(line: LogLine): void;
@@ -52,6 +55,7 @@ export class Events {
       this.#helloed = true;
     });
     on<Patch>('change', (patch) => this.#listeners.change(patch));
+    on<{ values: LiveValues }>('live', ({ values }) => this.#listeners.live(values));
     on<Traffic>('traffic', (traffic) => this.#listeners.traffic(traffic));
     on<LogLine>('log', (line) => this.#listeners.log(line));
     on<LogLine>('audit', (line) => this.#listeners.audit(line));

@@ -1,7 +1,14 @@
 /** What the page shows of the model: read once for each place that is looked at, then kept by events. */
 import { batch, type Signal, signal } from '@preact/signals';
-import { applyPatch, laidOver, type Values } from '../lib/patch.ts';
-import type { GetAnswer, InstanceRow, ModelValue, Patch, SchemaRow } from '../lib/shapes.ts';
+import { applyLive, applyPatch, laidOver, type Values } from '../lib/patch.ts';
+import type {
+  GetAnswer,
+  InstanceRow,
+  LiveValues,
+  ModelValue,
+  Patch,
+  SchemaRow,
+} from '../lib/shapes.ts';
 import type { Answer, Api } from './api.ts';
 
 export class ModelStore {
@@ -65,6 +72,10 @@ export class ModelStore {
     const { values, read } = applyPatch(this.values.value, patch, prefixes, performance.now());
     this.values.value = values;
     void this.read(read);
+  }
+
+  live(values: LiveValues): void {
+    this.values.value = applyLive(this.values.value, values, performance.now());
   }
 
   /** The supported data model, asked for once. */

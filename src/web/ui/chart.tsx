@@ -37,7 +37,7 @@ export function TrafficChart({ link }: { link: string }) {
         stroke: colour('--axis'),
         grid: { stroke: colour('--grid'), width: 1 },
         ticks: { show: false },
-        font: '12px system-ui',
+        font: '13px system-ui',
       };
       const made = new UPlot(
         {

@@ -14,6 +14,12 @@ export function useModel(prefixes: readonly string[]): { values: Values; ready: 
   return { values: model.values.value, ready: prefixes.every((prefix) => read.has(prefix)) };
 }
 
+/** Keeps counters and the like of these objects live while the component stands. */
+export function useLive(objects: readonly string[]): void {
+  const { live } = useApp();
+  useEffect(() => live.look(objects), [objects.join(' ')]);
+}
+
 /** The supported model; empty until it is there. */
 export function useSchema(): readonly SchemaRow[] {
   const { model } = useApp();

@@ -132,13 +132,24 @@ export function When({ ms }: { ms: number }) {
 }
 
 /** A region that scrolls by itself, which must be reached by keyboard (WCAG 2.1.1). */
-export function Scroll(props: { label: string; class?: string; children: ComponentChildren }) {
+export function Scroll(props: {
+  label: string;
+  class?: string;
+  /** Told of each move: how far the top is out of sight, in CSS pixels. */
+  onScroll?: (top: number) => void;
+  children: ComponentChildren;
+}) {
   const ref = useRef<HTMLElement>(null);
   useEffect(() => {
     if (ref.current !== null) ref.current.tabIndex = 0;
   }, []);
   return (
-    <section ref={ref} class={`table-wrap ${props.class ?? ''}`} aria-label={props.label}>
+    <section
+      ref={ref}
+      class={`table-wrap ${props.class ?? ''}`}
+      aria-label={props.label}
+      onScroll={(event) => props.onScroll?.(event.currentTarget.scrollTop)}
+    >
       {props.children}
     </section>
   );

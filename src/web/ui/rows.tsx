@@ -1,9 +1,11 @@
 /** Rows come and go: a dialog that adds one, a button that deletes one and can take it back. */
 import { useSignal } from '@preact/signals';
+import type { Key } from '../i18n/en.ts';
 import { deletesOwnAddress } from '../lib/danger.ts';
 import type { Values } from '../lib/patch.ts';
-import { generic } from '../lib/paths.ts';
+import { generic, ofAccount } from '../lib/paths.ts';
 import { faultsByPath, fieldOf } from '../lib/schema-form.ts';
+import type { SetDone } from '../lib/shapes.ts';
 import { useApp, useT } from '../state/app.ts';
 import { Confirm, Dialog } from './dialog.tsx';
 import { Field } from './field.tsx';
@@ -91,7 +93,7 @@ export function AddRow(props: {
   );
 }
 
-/** Deletes at once and offers to undo; a row that the reader hangs on asks for its name first. */
+/** Deletes at once and offers to undo; what the reader hangs on, and what nothing brings back, asks for its name first. */
 export function DeleteRow({
   row,
   name,
@@ -106,34 +108,45 @@ export function DeleteRow({
   const app = useApp();
   const t = useT();
   const asking = useSignal(false);
+  const dangerous = deletesOwnAddress(values, row, location.hostname);
   const remove = async (): Promise<void> => {
     asking.value = false;
-    const answer = await app.api.post<{ revision: number }>('/api/del', { paths: [row] });
+    const paths = [row];
+    const answer = await (dangerous
+      ? app.tried((confirmSec) => app.api.post<SetDone>('/api/del', { paths, confirmSec }))
+      : app.api.post<SetDone>('/api/del', { paths }));
     if (!answer.ok) return app.failed(answer.error);
     app.model.patch({ revision: answer.value.revision, values: [], added: [], removed: [row] });
     const before = answer.value.revision - 1;
-    app.say(t('row.deleted', { name }), () => void app.returnTo(before));
+    const undo = ofAccount(row) ? undefined : () => void app.returnTo(before, false);
+    // What is on trial is undone where it is confirmed.
+    if (dangerous) app.say(t('form.savedTrial'));
+    else app.say(t('row.deleted', { name }), undo);
     onDone?.();
   };
   if (!app.mayChange) return null;
-  const dangerous = deletesOwnAddress(values, row, location.hostname);
+  const warning: Key | undefined = dangerous
+    ? 'row.deleteDanger'
+    : ofAccount(row)
+      ? 'row.deleteAccount'
+      : undefined;
   return (
     <>
       <button
         type="button"
         class="quiet danger-text"
         onClick={() => {
-          if (dangerous) asking.value = true;
-          else void remove();
+          if (warning === undefined) void remove();
+          else asking.value = true;
         }}
       >
         {t('delete')}
         <span class="sr"> {name}</span>
       </button>
-      {asking.value && (
+      {asking.value && warning !== undefined && (
         <Confirm
           title={t('row.deleteTitle', { name })}
-          text={<p>{t('row.deleteDanger')}</p>}
+          text={<p>{t(warning)}</p>}
           action={t('delete')}
           typed={name}
           danger

@@ -50,7 +50,8 @@ export function Table<T>(props: TableProps<T>) {
   const download = (): void => {
     const text = csv([
       columns.map((column) => column.title),
-      ...rows.map((row) => columns.map((column) => column.text(row))),
+      // The dash stands for nothing.
+      ...rows.map((row) => columns.map((column) => column.text(row).replace(/^—$/, ''))),
     ]);
     save(new Blob([text], { type: 'text/csv' }), `${props.csvName ?? 'table'}.csv`);
   };

@@ -99,6 +99,41 @@ t.test('set --confirm', async (t) => {
   t.match(none, { code: 0, err: /nothing was changed/ });
 });
 
+t.test('add, del and returns with --confirm', async (t) => {
+  const env = { GATEHOUSE_PASSPHRASE: 'three words here' };
+  const surroundings = { env, readFile: () => ok(new TextEncoder().encode('sealed')) };
+  const waits = { revision: 8, pending: PENDING };
+  const b = bus({
+    add: { ...waits, path: 'Device.X.3.', instance: 3 },
+    ...{ del: waits, restore: waits, restore_backup: waits },
+  });
+  const added = await cli(['add', '--confirm', '60', 'Device.X.', 'A=1'], b);
+  t.match(added, { code: 0, out: 'Device.X.3.\n', err: /is undone in 60 s/ });
+  for (const args of [
+    ['del', '--confirm', '60', 'Device.X.1.', 'Device.X.2.'],
+    ['config', 'restore', '--confirm', '60', '3'],
+    ['restore', '--confirm', '60', 'x.ghb'],
+  ]) {
+    const ran = await cli(args, b, surroundings);
+    t.match(ran, { code: 0, out: '', err: /is undone in 60 s/ }, args.join(' '));
+    t.match(JSON.parse((await cli(['--json', ...args], b, surroundings)).out), waits);
+    const none = await cli(args, bus({}), surroundings);
+    t.match(none, { code: 1, err: /no such command/ });
+  }
+  const sent = [
+    { command: 'add', args: { path: 'Device.X.', values: { A: '1' }, confirm: 60 } },
+    { command: 'del', args: { paths: ['Device.X.1.', 'Device.X.2.'], confirm: 60 } },
+    { command: 'restore', args: { revision: 3, confirm: 60 } },
+    {
+      command: 'restore_backup',
+      args: { passphrase: 'three words here', file: 'c2VhbGVk', confirm: 60 },
+    },
+  ];
+  t.same(asked(b), [...sent.slice(0, 1), ...sent.slice(1).flatMap((one) => [one, one])]);
+  t.equal((await cli(['del', '--confirm', 'soon', 'Device.X.1.'], b)).code, 2);
+  t.equal((await cli(['add', '--confirm', '60', 'Device.X.', 'A=1', 'A=2'], b)).code, 2);
+});
+
 t.test('backup: the passphrase never comes from the arguments', async (t) => {
   const b = bus({ backup: { file: Buffer.from('sealed').toString('base64') } });
   const written: unknown[] = [];

@@ -1,5 +1,6 @@
 /** What the page asks for, once it is logged in. */
 import t from 'tap';
+import { settled } from '../../tr181/fixture.ts';
 import { box, PASSWORD } from './box.ts';
 
 const CODE = 'Device.DeviceInfo.ProvisioningCode';
@@ -79,6 +80,74 @@ t.test('a change returns unless confirmed; history, and back to any of it', asyn
   t.equal(await value(), 'first');
   t.equal((await owner.post('/api/config/restore', { revision: 99_999 })).status, 422);
   t.equal((await owner.post('/api/config/restore', { revision: 'x' })).status, 400);
+});
+
+t.test('whatever changes can be tried, and is answered before it is put into effect', async (t) => {
+  const b = await box(t);
+  const owner = await b.administrator();
+  const server = 'Device.DNS.Client.Server.';
+  const set = async (value: string) =>
+    JSON.parse((await owner.post('/api/set', { changes: [{ path: CODE, value }] })).text).revision;
+  const first = await set('first');
+  const passphrase = 'three words here';
+  const file = (await owner.post('/api/backup', { passphrase })).bytes;
+  await set('second');
+  const { path: row } = JSON.parse((await owner.post('/api/add', { path: server })).text);
+  const state = async () => {
+    const answer = await owner.post('/api/get', { paths: [CODE, server] });
+    return JSON.stringify(JSON.parse(answer.text).values);
+  };
+  const before = await state();
+  const raw = {
+    'content-type': 'application/octet-stream',
+    'x-gatehouse-passphrase': encodeURIComponent(passphrase),
+  };
+  const form = new FormData();
+  form.set('passphrase', passphrase);
+  form.set('confirmSec', '60');
+  form.set('file', new Blob([new Uint8Array(file)]), 'x.gatehouse');
+  const encoded = new Response(form);
+  const type = encoded.headers.get('content-type') ?? '';
+  const formBytes = new Uint8Array(await encoded.arrayBuffer());
+  const confirmSec = 60;
+  const ways = {
+    set: () => owner.post('/api/set', { changes: [{ path: CODE, value: 'x' }], confirmSec }),
+    add: () => owner.post('/api/add', { path: server, confirmSec }),
+    del: () => owner.post('/api/del', { paths: [row], confirmSec }),
+    'return to a revision': () =>
+      owner.post('/api/config/restore', { revision: first, confirmSec }),
+    'backup as a body': () =>
+      owner.post('/api/restore', file, { ...raw, 'x-gatehouse-confirm-sec': '60' }),
+    'backup as a form': () => owner.post('/api/restore', formBytes, { 'content-type': type }),
+  };
+  for (const [name, way] of Object.entries(ways)) {
+    b.held.length = 0;
+    const made = await way();
+    t.equal(made.status, 200, made.text);
+    const confirm = { token: String, deadlineMs: b.clock.wallMs() + 60_000 };
+    t.match(JSON.parse(made.text), { revision: Number, confirm }, name);
+    t.equal(b.held.length, 1, `${name} waits for its answer`);
+    await b.held[0];
+    t.not(await state(), before, `${name} is made`);
+    t.equal((await owner.post('/api/del', { paths: [row] })).status, 422, 'and nothing else');
+    b.clock.advance(60_000);
+    await settled();
+    t.equal(await state(), before, `${name} is undone`);
+  }
+  b.held.length = 0;
+  await owner.post('/api/get', { paths: [CODE] });
+  t.equal(b.held.length, 0, 'who looks holds nothing up');
+  for (const [path, body] of [
+    ['/api/set', { changes: [], confirmSec: '60' }],
+    ['/api/del', { paths: [row], confirmSec: true }],
+    ['/api/config/restore', { revision: first, confirmSec: {} }],
+  ] as const) {
+    t.equal((await owner.post(path, body)).status, 400, path);
+  }
+  const odd = await owner.post('/api/restore', file, { ...raw, 'x-gatehouse-confirm-sec': 'soon' });
+  t.equal(odd.status, 400);
+  t.equal((await owner.post('/api/del', { paths: [row], confirmSec: 0 })).status, 422);
+  t.equal(await state(), before);
 });
 
 t.test('a backup goes out and comes back, as a body and as a form', async (t) => {

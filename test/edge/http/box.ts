@@ -6,9 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ok } from '../../../src/base/result.ts';
-import { hashPassword, RowAccounts } from '../../../src/control/accounts.ts';
-import { ConfigurationService } from '../../../src/control/configuration.ts';
-import { History } from '../../../src/control/history.ts';
+import { RowAccounts } from '../../../src/control/accounts.ts';
 import type {
   CallRecord,
   LinkCounters,
@@ -22,20 +20,13 @@ import { Broker } from '../../../src/edge/ubus/broker.ts';
 import { UbusClient } from '../../../src/edge/ubus/client.ts';
 import { LinuxDirectories, LinuxFiles } from '../../../src/os/linux/files.ts';
 import { NodeHttpListeners } from '../../../src/os/linux/http-listen.ts';
-import { LinuxSecrets } from '../../../src/os/linux/secrets.ts';
 import { NodeCertificates } from '../../../src/os/linux/tls-x509.ts';
 import type { HttpListeners } from '../../../src/os/ports.ts';
-import { Observed } from '../../../src/state/observed.ts';
-import { Rows } from '../../../src/state/rows.ts';
-import { createModel } from '../../../src/tr181/engine.ts';
-import { layDownInitial } from '../../../src/tr181/initial.ts';
 import type { Model } from '../../../src/tr181/model.ts';
-import type { Observations } from '../../../src/tr181/table.ts';
 import type { AuditEntry } from '../../../src/tr181/writer.ts';
+import { router } from '../../lib/box.ts';
 import { FakeClock } from '../../lib/clock.ts';
-import { MemoryLog } from '../../lib/log.ts';
-import { lookupsAt, willingCalls } from '../../lib/model.ts';
-import { MemoryStore } from '../../state/memory-store.ts';
+import type { MemoryLog } from '../../lib/log.ts';
 import { counting, GROUP, PASSWD, ROOT } from '../ubus/fakes.ts';
 import { type Answered, type Asked, ask } from './client.ts';
 
@@ -77,6 +68,8 @@ export interface Box {
   readonly logins: LoginRecord[];
   readonly calls: CallRecord[];
   readonly bus: UbusClient;
+  /** What is to be answered before anything is put into effect. */
+  readonly held: Promise<void>[];
   readonly links: LinkCounters[];
   readonly lan: string[];
   readonly folder: string;
@@ -91,31 +84,11 @@ export interface Box {
 
 export async function box(t: { teardown(run: () => unknown): void }): Promise<Box> {
   const folder = mkdtempSync(join(tmpdir(), 'gh-http-'));
-  const [store, log] = [new MemoryStore(), new MemoryLog()];
-  const clock = new FakeClock({ wallMs: Date.now() });
-  const [rows, secrets] = [new Rows(store), new LinuxSecrets()];
-  const bootId = 'boot 1';
-  const history = new History({ store, clock, secrets, bootId });
-  const audit: AuditEntry[] = [];
+  const house = await router(new FakeClock({ wallMs: Date.now() }));
+  const { model, config: configuration, rows, secrets, clock, log, audit, bootId } = house;
   const logins: LoginRecord[] = [];
   const calls: CallRecord[] = [];
-  const model = createModel({
-    rows,
-    observed: new Observed<Observations>(log),
-    lookups: lookupsAt(clock),
-    calls: willingCalls,
-    product: { name: 'Gatehouse', version: '0.1.0' },
-    audit: async (entries) => void audit.push(...entries),
-    hashPassword: (password) => hashPassword(secrets, password),
-    journal: history,
-    log,
-  });
-  const laid = await layDownInitial(model, { wan: 'eth0', lan: ['eth1'], overrides: {} });
-  if (!laid.ok) throw new Error(laid.error.map(({ message }) => message).join('\n'));
-  const configuration = new ConfigurationService({
-    ...{ model, history, clock, secrets, log, version: '0.1.0' },
-    audit: async () => {},
-  });
+  const held: Promise<void>[] = [];
 
   const accounts = parseAccounts(PASSWD, GROUP);
   const broker = new Broker({ randomU32: counting(), accounts, ownUid: 0 });
@@ -164,6 +137,7 @@ export async function box(t: { teardown(run: () => unknown): void }): Promise<Bo
     token: () => Buffer.from(secrets.randomBytes(32)).toString('hex'),
     recordLogin: async (record) => void logins.push(record),
     recordCall: async (record) => void calls.push(record),
+    holdEffects: (answered) => void held.push(answered),
   });
   t.teardown(async () => {
     await service[Symbol.asyncDispose]();
@@ -182,7 +156,7 @@ export async function box(t: { teardown(run: () => unknown): void }): Promise<Bo
 
   const made: Box = {
     ...{ port, redirectPort, host, ca: caPem, service, listeners, model, clock, log, audit },
-    ...{ logins, calls, bus, links, lan, folder, web },
+    ...{ logins, calls, held, bus, links, lan, folder, web },
     ask: (asked) => ask({ ...asked, port, ca: caPem }),
     visitor: (localAddress) => visitor(made, localAddress),
     administrator: async () => {

@@ -5,6 +5,7 @@ import type { PendingChange } from '../../../src/edge/http/faces.ts';
 import { router } from '../../tr181/fixture.ts';
 import { box } from './box.ts';
 
+const INFO = 'Device.DeviceInfo.';
 const CODE = 'Device.DeviceInfo.ProvisioningCode';
 
 async function hub(t: { teardown(run: () => void): void }) {
@@ -79,7 +80,10 @@ t.test('hello, changes, pending, traffic once a second, a comment every 15', asy
       removed: [],
     },
   });
-  h.pending({ token: 'x', revision: 5, deadlineMs: 99 });
+  h.pending({
+    ...{ token: 'x', revision: 5, user: 'ann', via: 'http' },
+    ...{ remainingMs: 9, deadlineMs: 99 },
+  });
   t.match(await listener.next(), { event: 'pending', data: { deadlineMs: 99 } });
   h.pending(undefined);
   t.match(await listener.next(), { event: 'pending', data: { deadlineMs: null } });
@@ -97,6 +101,40 @@ t.test('hello, changes, pending, traffic once a second, a comment every 15', asy
   t.match(await listener.next(), { event: 'log', data: { msg: 'x' } });
   h.events.audit({ action: 'set' });
   t.match(await listener.next(), { event: 'audit', data: { action: 'set' } });
+});
+
+t.test('who looks at counters is sent them once a second, and only what changed', async (t) => {
+  const h = await hub(t);
+  const session = new AbortController();
+  const looker = reader(h.events.open(session.signal));
+  const other = reader(h.events.open(new AbortController().signal));
+  const stream = Number((await looker.next())?.data['stream']);
+  await other.next();
+  t.equal(h.events.look(stream, new AbortController().signal, [INFO]), false, 'of another session');
+  t.equal(h.events.look(stream + 9, session.signal, [INFO]), false, 'no such stream');
+  t.equal(h.events.look(stream, session.signal, [INFO, 'Device.Time.', 'Device.No.']), true);
+  h.clock.advance(1000);
+  const values = async () => {
+    t.equal((await looker.next())?.event, 'traffic');
+    const { event, data } = (await looker.next()) ?? {};
+    t.equal(event, 'live');
+    return new Map(data?.['values'] as [string, string][]);
+  };
+  const first = await values();
+  t.ok(first.has(CODE));
+  t.equal(
+    [...first.keys()].some((path) => path.includes('MemoryStatus.')),
+    false,
+    'of the object itself alone',
+  );
+  h.clock.advance(1000);
+  t.same([...(await values()).keys()], ['Device.Time.CurrentLocalTime']);
+  h.events.look(stream, session.signal, []);
+  h.clock.advance(1000);
+  t.equal((await looker.next())?.event, 'traffic');
+  h.events.log({});
+  t.equal((await looker.next())?.event, 'log');
+  for (let i = 0; i < 3; i++) t.equal((await other.next())?.event, 'traffic', 'nobody else hears');
 });
 
 t.test('no timer while nobody listens', async (t) => {
@@ -160,8 +198,12 @@ t.test('over HTTPS: only who is logged in, and not longer than that', async (t) 
   const b = await box(t);
   const owner = await b.administrator();
   t.equal((await b.visitor().get('/api/events')).status, 401);
+  t.equal((await owner.post('/api/look', { stream: 1, paths: [INFO] })).status, 404);
+  t.equal((await owner.post('/api/look', { paths: [INFO] })).status, 400);
   const stream = owner.get('/api/events');
   while (b.service.events.listeners === 0) await new Promise(setImmediate);
+  t.equal((await owner.post('/api/look', { stream: 1, paths: [INFO] })).status, 200);
+  t.equal((await owner.post('/api/look', { stream: 1, paths: Array(33).fill(INFO) })).status, 400);
   await owner.post('/api/set', { changes: [{ path: CODE, value: 'seen' }] });
   await owner.post('/api/set', {
     changes: [{ path: 'Device.Users.User.1.Password', value: 'another long one here' }],

@@ -261,3 +261,38 @@ t.test('endpoints come and go; failures are told', async (t) => {
   await t.rejects(ask({ port, path: '/' }));
   t.same(listeners.ports, []);
 });
+
+t.test('an answer is out when the last of it is, or when nobody is there to take it', async (t) => {
+  const gate = Promise.withResolvers<void>();
+  const [seen, gone] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const order: string[] = [];
+  const { port } = await serving(t, (request, { answered }) => {
+    const given = request.url.endsWith('/gone') ? gone : seen;
+    void answered.then(() => {
+      order.push('answered');
+      given.resolve();
+    });
+    const body = new ReadableStream<Uint8Array>({
+      async start(controller) {
+        controller.enqueue(Buffer.from('first '));
+        await gate.promise;
+        order.push('last');
+        controller.enqueue(Buffer.from('last'));
+        controller.close();
+      },
+    });
+    return new Response(body);
+  });
+  const leaving = tlsConnect({ host: '127.0.0.1', port, ca: ca.certificatePem });
+  leaving.on('error', () => {});
+  leaving.write('GET /gone HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await once(leaving, 'data');
+  leaving.destroy();
+  await gone.promise;
+  order.length = 0;
+  const asked = ask({ port, path: '/', ca: ca.certificatePem });
+  gate.resolve();
+  t.equal((await asked).text, 'first last');
+  await seen.promise;
+  t.same(order.slice(-2), ['last', 'answered']);
+});

@@ -1,28 +1,13 @@
 // needs root: network namespaces
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { type Ipv4, OWN_PROTOCOL, type PrefixLen, parseIpv4 } from '#src/base/ip.ts';
 import { loadNative, Reactor } from '#src/os/linux/native.ts';
 import { LinuxNet } from '#src/os/linux/net.ts';
 import type { Address, NetChange, NetEvent, Route } from '#src/os/ports.ts';
-import { noNamespaces, sh } from '../../lib/netns.ts';
+import { runAlone, sh } from '../../lib/netns.ts';
 
-// The tests run in a network namespace of their own, which ends with the process.
-const INSIDE = 'GATEHOUSE_TEST_NETNS';
-const skip = noNamespaces();
-if (skip !== undefined) {
-  t.test('rtnetlink', { skip }, () => {});
-} else if (process.env[INSIDE] === undefined) {
-  const self = fileURLToPath(import.meta.url);
-  const { status } = spawnSync('unshare', ['-n', process.execPath, self], {
-    stdio: 'inherit',
-    env: { ...process.env, [INSIDE]: '1' },
-  });
-  process.exitCode = status ?? 1;
-} else {
-  run();
-}
+runAlone(t, 'rtnetlink', import.meta.url, run);
 
 function ip(text: string): Ipv4 {
   const parsed = parseIpv4(text);

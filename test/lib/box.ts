@@ -1,4 +1,4 @@
-/** A router's model with its history, on a store that outlives it: for tests of the configuration over time. */
+/** A router's model with its history, on a store that outlives it; time moves when the test says so. */
 import { hashPassword } from '../../src/control/accounts.ts';
 import { ConfigurationService } from '../../src/control/configuration.ts';
 import { History } from '../../src/control/history.ts';
@@ -10,15 +10,17 @@ import { layDownInitial } from '../../src/tr181/initial.ts';
 import type { Fault, Model } from '../../src/tr181/model.ts';
 import type { Observations } from '../../src/tr181/table.ts';
 import type { AuditEntry } from '../../src/tr181/writer.ts';
-import { FakeClock } from '../lib/clock.ts';
-import { MemoryLog } from '../lib/log.ts';
-import { lookupsAt, willingCalls } from '../lib/model.ts';
 import { MemoryStore } from '../state/memory-store.ts';
 import { messages, ORIGIN } from '../tr181/fixture.ts';
+import { FakeClock } from './clock.ts';
+import { MemoryLog } from './log.ts';
+import { lookupsAt, willingCalls } from './model.ts';
 
 export interface Box {
   readonly model: Model;
   readonly rows: Rows;
+  readonly secrets: LinuxSecrets;
+  readonly bootId: string;
   readonly history: History;
   readonly config: ConfigurationService;
   readonly store: MemoryStore;
@@ -61,8 +63,7 @@ export function start(store = new MemoryStore(), clock = new FakeClock(), bootId
   });
   return {
     model,
-    rows,
-    history,
+    ...{ rows, secrets, bootId, history },
     config,
     store,
     clock,
@@ -84,8 +85,8 @@ export function start(store = new MemoryStore(), clock = new FakeClock(), bootId
 }
 
 /** After its first start, at revision 1. */
-export async function router(): Promise<Box> {
-  const box = start();
+export async function router(clock = new FakeClock()): Promise<Box> {
+  const box = start(new MemoryStore(), clock);
   must(await layDownInitial(box.model, { wan: 'eth0', lan: ['eth1'], overrides: {} }));
   return box;
 }
