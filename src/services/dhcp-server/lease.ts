@@ -60,6 +60,7 @@ export const newLease = (segment: string, key: string, address: Ipv4): Lease => 
   bootMs: 0,
   held: false,
   durableUntilMs: Number.NEGATIVE_INFINITY,
+  journalFile: 0,
   queuedForMs: Number.POSITIVE_INFINITY,
 });
 
