@@ -35,6 +35,8 @@ export interface Lease extends LeaseView {
   held: boolean;
   /** `expiresAtMs` as far as the disk knows it: what may be promised when it takes no more. -Infinity for nothing. */
   durableUntilMs: number;
+  /** The journal's alone: the file, by number, that it was last written to; 0 for none. */
+  journalFile: number;
   /** When the expiry queue looks at it; Infinity while it does not stand there. Never on disk. */
   queuedForMs: number;
 }
