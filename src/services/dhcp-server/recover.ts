@@ -1,0 +1,191 @@
+/** What the journal files tell after a start: which leases there are, and when they end. Pure. */
+import { SystemError } from '../../base/errors.ts';
+import { err, ok, type Result } from '../../base/result.ts';
+import {
+  bufferOf,
+  decodeFileHeader,
+  type FileHeader,
+  type Scan,
+  scanFile,
+} from './journal-file.ts';
+import type { Lease } from './lease.ts';
+
+/** This moment, by all three clocks. */
+export interface Now {
+  readonly bootId: string;
+  /** CLOCK_BOOTTIME. */
+  readonly bootMs: number;
+  readonly wallMs: number;
+}
+
+/** The end of what is written, where the journal goes on. */
+export interface JournalEnd extends FileHeader {
+  /** Which of the two files is the newer one. */
+  readonly index: 0 | 1;
+  readonly tail: number;
+  readonly whole: boolean;
+}
+
+export interface Recovered {
+  readonly leases: readonly Lease[];
+  /** Undefined when neither file was ever begun. */
+  readonly end: JournalEnd | undefined;
+  /** What the disk lost, for people; undefined when nothing is known to be missing. */
+  readonly damage: string | undefined;
+}
+
+/** The latest record of a client, and the boot that its times count from. */
+interface Found {
+  readonly lease: Lease;
+  readonly bootId: string;
+  readonly forgotten: boolean;
+}
+
+/**
+ * Replays the two files (undefined or never begun: nothing): the newer alone if it is whole, else
+ * the older and then the newer. The latest word on a client counts, and the latest word on an
+ * address: whoever had it before has it no more.
+ */
+export function recover(
+  files: readonly [Uint8Array | undefined, Uint8Array | undefined],
+  now: Now,
+): Result<Recovered, SystemError> {
+  const begun: {
+    readonly index: 0 | 1;
+    readonly bytes: Uint8Array;
+    readonly header: FileHeader;
+  }[] = [];
+  for (const index of [0, 1] as const) {
+    const bytes = files[index];
+    if (bytes === undefined) continue;
+    const header = decodeFileHeader(bufferOf(bytes));
+    if (!header.ok) {
+      return err(
+        new SystemError(`the lease journal cannot be read: ${header.error.message}`, 'EPROTO', {
+          remedy: 'start the newer version of Gatehouse again that wrote it',
+        }),
+      );
+    }
+    if (header.value !== undefined) begun.push({ index, bytes, header: header.value });
+  }
+  begun.sort((a, b) => b.header.number - a.header.number);
+  const [newer, older] = begun;
+  if (newer === undefined) return ok({ leases: [], end: undefined, damage: undefined });
+  const newest = replay(newer.bytes, newer.header);
+  const parts = [newest];
+  if (!newest.scan.whole && older !== undefined) {
+    parts.unshift(replay(older.bytes, older.header));
+  }
+  const found = merge(parts);
+  const wallAtBoot = wallOfBoots(found);
+  for (const { lease, bootId } of found) {
+    const times = recoverTimes(lease, bootId, wallAtBoot.get(bootId), now);
+    lease.expiresAtMs = times.expiresAtMs;
+    lease.bootMs = times.bootMs;
+    lease.held = times.held;
+    lease.durableUntilMs = times.expiresAtMs;
+  }
+  const { tail, whole } = newest.scan;
+  return ok({
+    leases: found.map(({ lease }) => lease),
+    end: { index: newer.index, ...newer.header, tail, whole },
+    damage: damageOf(parts),
+  });
+}
+
+interface Part {
+  readonly number: number;
+  readonly scan: Scan;
+  /** By `identity`, in order of their latest record. */
+  readonly found: ReadonlyMap<string, Found>;
+}
+
+const identity = ({ segment, key }: Lease): string => `${segment}\n${key}`;
+
+function replay(bytes: Uint8Array, header: FileHeader): Part {
+  const found = new Map<string, Found>();
+  const scan = scanFile(bufferOf(bytes), header.salt, ({ kind, lease }, bootId) => {
+    const id = identity(lease);
+    // Taken out first, so that the map is in the order of the latest records.
+    found.delete(id);
+    lease.journalFile = header.number;
+    found.set(id, { lease, bootId, forgotten: kind === 'forgotten' });
+  });
+  return { number: header.number, scan, found };
+}
+
+function merge(parts: readonly Part[]): Found[] {
+  const byClient = new Map<string, Found>();
+  for (const { found } of parts) {
+    for (const [id, one] of found) {
+      byClient.delete(id);
+      byClient.set(id, one);
+    }
+  }
+  const byAddress = new Map<string, Found>();
+  for (const one of byClient.values()) {
+    if (!one.forgotten) byAddress.set(`${one.lease.segment}\n${one.lease.address}`, one);
+  }
+  return [...byAddress.values()];
+}
+
+/**
+ * By boot, the Unix ms of its CLOCK_BOOTTIME 0, as its latest ACK knew it: a clock that was set
+ * right in the course of a boot is right for the earlier leases of that boot, too.
+ */
+function wallOfBoots(found: readonly Found[]): ReadonlyMap<string, number> {
+  const latest = new Map<string, Lease>();
+  for (const { lease, bootId } of found) {
+    const before = latest.get(bootId);
+    if (lease.bootMs > (before?.bootMs ?? 0)) latest.set(bootId, lease);
+  }
+  return new Map(
+    [...latest].map(([bootId, { lastWallMs, bootMs }]) => [bootId, lastWallMs - bootMs]),
+  );
+}
+
+function damageOf(parts: readonly Part[]): string | undefined {
+  const damaged = parts.reduce((sum, { scan }) => sum + scan.damaged, 0);
+  const unreadable = parts.reduce((sum, { scan }) => sum + scan.unreadable, 0);
+  const [first] = parts;
+  const faults = [
+    ...(damaged > 0 ? [`${damaged} damaged places in the lease journal`] : []),
+    ...(unreadable > 0 ? [`${unreadable} records of the lease journal cannot be read`] : []),
+    ...(first !== undefined && !first.scan.whole && first.number > 1
+      ? ['a file of the lease journal is lost']
+      : []),
+  ];
+  return faults.length === 0 ? undefined : `${faults.join(', ')}: some leases may be missing`;
+}
+
+export type LeaseTimes = Pick<Lease, 'expiresAtMs' | 'bootMs' | 'held'>;
+
+/**
+ * A lease's times on this boot's clock. Within one boot they stand as recorded, whatever the wall
+ * clock did. After a reboot only the wall clocks of then and now tell how long ago the ACK was, and
+ * either may be wrong by years. What is sure: the ACK came before this boot began. So the lease never
+ * ends later than its length after that, and until then one that looks over is held for its client.
+ */
+export function recoverTimes(
+  lease: Pick<Lease, 'state' | 'expiresAtMs' | 'bootMs' | 'lastWallMs' | 'held'>,
+  bootId: string,
+  wallAtBootMs: number | undefined,
+  now: Now,
+): LeaseTimes {
+  const lengthMs = lease.expiresAtMs - lease.bootMs;
+  if (bootId === now.bootId) {
+    // A machine that was put back to an earlier state of the same boot: its clock is, too.
+    if (lease.bootMs <= now.bootMs) return lease;
+    return { expiresAtMs: now.bootMs + lengthMs, bootMs: now.bootMs, held: lease.held };
+  }
+  // A time before that boot is itself a guess by the wall clock; what the clock said is better.
+  const ackWallMs =
+    lease.bootMs > 0 && wallAtBootMs !== undefined ? wallAtBootMs + lease.bootMs : lease.lastWallMs;
+  const bootMs = Math.min(0, now.bootMs - (now.wallMs - ackWallMs));
+  const expiresAtMs = bootMs + lengthMs;
+  if (lease.state === 'free') {
+    return { expiresAtMs: Math.min(expiresAtMs, now.bootMs), bootMs, held: false };
+  }
+  const held = lease.state === 'bound' && expiresAtMs <= now.bootMs && lengthMs > now.bootMs;
+  return { expiresAtMs, bootMs, held };
+}
