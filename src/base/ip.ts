@@ -85,3 +85,13 @@ export const formatMac = (bytes: Uint8Array): Mac =>
   Array.from(bytes.subarray(0, 6), (byte) => byte.toString(16).padStart(2, '0')).join(':') as Mac;
 
 const quote = (text: string): string => JSON.stringify(text.slice(0, 64));
+
+/** A MAC address of the 48-bit number that its bytes make in network order. */
+export const macOf = (value: number): Mac =>
+  (value.toString(16).padStart(12, '0').match(/../g)?.join(':') ?? '') as Mac;
+
+export const macNumber = (mac: Mac): number => Number.parseInt(mac.replaceAll(':', ''), 16);
+
+/** Six bytes in network order. */
+export const macBytes = (mac: Mac): Uint8Array =>
+  Uint8Array.from(mac.split(':'), (byte) => Number.parseInt(byte, 16));

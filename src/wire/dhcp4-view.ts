@@ -119,6 +119,28 @@ export class Dhcp4View {
     return latin1(this.bytes, at, end);
   }
 
+  /** The option is there and says just this, but for the case of its letters; `lower` is in lower case. */
+  textIs(code: number, lower: string): boolean {
+    const length = this.lengthOf(code);
+    if (!this.has(code) || length !== lower.length) return false;
+    const at = this.valueAt(code);
+    for (let i = 0; i < length; i++) {
+      const c = this.bytes[at + i] ?? 0;
+      if ((c >= 65 && c <= 90 ? c + 32 : c) !== lower.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+
+  /** The value is just these bytes, one for each character of `text`. */
+  valueIs(code: number, text: string): boolean {
+    if (!this.has(code) || this.lengthOf(code) !== text.length) return false;
+    const at = this.valueAt(code);
+    for (let i = 0; i < text.length; i++) {
+      if (this.bytes[at + i] !== text.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+
   /** A copy of the hardware address, `hlen` bytes. */
   chaddr(): Uint8Array {
     return this.bytes.slice(this.at + 28, this.at + 28 + this.hlen);

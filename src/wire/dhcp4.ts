@@ -3,7 +3,7 @@ import { ByteReader } from '../base/bytes.ts';
 import { type Ipv4, ipv4 } from '../base/ip.ts';
 import { type DecodeError, decodeError, ok, type Result } from '../base/result.ts';
 
-/** RFC 2132 §9.6, RFC 3203 (FORCERENEW). */
+/** RFC 2132 §9.6, RFC 3203 (FORCERENEW), RFC 4388 §6.1 (LEASEQUERY and its answers). */
 export const DHCP = {
   DISCOVER: 1,
   OFFER: 2,
@@ -14,6 +14,10 @@ export const DHCP = {
   RELEASE: 7,
   INFORM: 8,
   FORCERENEW: 9,
+  LEASEQUERY: 10,
+  LEASEUNASSIGNED: 11,
+  LEASEUNKNOWN: 12,
+  LEASEACTIVE: 13,
 } as const;
 
 export const SERVER_PORT = 67;
