@@ -1,9 +1,11 @@
-import { type Mac, parseIpv4 } from './ip.ts';
+import { formatIpv4, type Ipv4, type Mac, parseIpv4 } from './ip.ts';
 import { decodeError, ok, type Result } from './result.ts';
 
 declare const brand: unique symbol;
 /** An IPv6 address as an unsigned 128-bit number in host order: `::1` is 1n. */
 export type Ipv6 = bigint & { readonly [brand]: 'Ipv6' };
+/** Of either family: an IPv4 address is a number, an IPv6 address a bigint. */
+export type IpAddress = Ipv4 | Ipv6;
 /** Length of an IPv6 prefix, 0 to 128. */
 export type PrefixLen6 = number & { readonly [brand]: 'PrefixLen6' };
 
@@ -75,6 +77,9 @@ export function formatIpv6(address: Ipv6): string {
   if (bestAt < 0) return hex.join(':');
   return `${hex.slice(0, bestAt).join(':')}::${hex.slice(bestAt + bestLength).join(':')}`;
 }
+
+export const formatIp = (address: IpAddress): string =>
+  typeof address === 'number' ? formatIpv4(address) : formatIpv6(address);
 
 export const formatPrefix6 = (p: Ipv6Prefix): string => `${formatIpv6(p.address)}/${p.prefixLen}`;
 

@@ -253,7 +253,7 @@ function stats(bytes: Uint8Array | undefined): RtStats | undefined {
   };
 }
 
-function u32(a: Attributes, type: number): number | undefined {
+export function u32(a: Attributes, type: number): number | undefined {
   const bytes = a.get(type);
   return bytes?.length === 4 ? viewOf(bytes).getUint32(0, true) : undefined;
 }
@@ -263,7 +263,7 @@ function address4(a: Attributes, type: number): Ipv4 | undefined {
   return bytes?.length === 4 ? ipv4(viewOf(bytes).getUint32(0, false)) : undefined;
 }
 
-function nameOf<K extends string>(
+export function nameOf<K extends string>(
   table: Readonly<Record<K, number>>,
   value: number,
 ): K | undefined {

@@ -1,5 +1,6 @@
 import { BugError } from '../../src/base/errors.ts';
-import { ipv4, type PrefixLen } from '../../src/base/ip.ts';
+import { ipv4, macOf, type PrefixLen } from '../../src/base/ip.ts';
+import { linkLocalOf } from '../../src/base/ip6.ts';
 import {
   decodeAddress,
   decodeLink,
@@ -12,6 +13,7 @@ import {
   decodeMessages,
   NetlinkWriter,
 } from '../../src/wire/rtnetlink-frame.ts';
+import { decodeNeighbour, writeUseNeighbour } from '../../src/wire/rtnetlink-neighbour.ts';
 import {
   dumpRoutes,
   writeAddAddress,
@@ -55,6 +57,10 @@ export const target = {
         if (a.value.prefixLen > 32) throw new BugError('prefix of an address');
         writeAddAddress(new NetlinkWriter(), 1, a.value);
       }
+      const n = decodeNeighbour(message.body);
+      if (n.ok && n.value?.kind === 'neighbour') {
+        writeUseNeighbour(new NetlinkWriter(), 1, n.value);
+      }
       const r = decodeRoute(message.body);
       if (r.ok && r.value !== undefined) {
         if (r.value.prefixLen > 32) throw new BugError('prefix of a route');
@@ -69,6 +75,9 @@ export const target = {
     const links = new NetlinkWriter();
     writeAddBridge(links, 1, 'br-lan');
     writeSetLink(links, 2, { ifIndex: 2, adminUp: true, mtu: 1500, master: 3 });
-    return [all.bytes(), links.bytes(), dumpRoutes(7)];
+    const neighbours = new NetlinkWriter();
+    writeUseNeighbour(neighbours, 1, { ifIndex: 3, address: address.address });
+    writeUseNeighbour(neighbours, 2, { ifIndex: 3, address: linkLocalOf(macOf(7)) });
+    return [all.bytes(), links.bytes(), neighbours.bytes(), dumpRoutes(7)];
   },
 };

@@ -15,8 +15,6 @@ import {
   decodeMessages,
   type NetlinkMessage,
   NetlinkWriter,
-  NLM_F_DUMP_INTR,
-  NLMSG_DONE,
   NLMSG_ERROR,
 } from '../../wire/rtnetlink-frame.ts';
 import {
@@ -35,22 +33,19 @@ import type { Address, Link, Net, NetChange, NetEvent, Route } from '../ports.ts
 import { systemError } from './errno.ts';
 import type { Reactor, Sink } from './native.ts';
 import { NetCopy } from './net-copy.ts';
+import {
+  DATAGRAM_BYTES,
+  DATAGRAMS_PER_TURN,
+  EAGAIN,
+  LOST,
+  NETLINK_ROUTE,
+  RETRY_MS,
+  RtnetlinkRequests,
+} from './rtnetlink.ts';
 
-const NETLINK_ROUTE = 0;
 const MONITOR_BYTES = 1024 * 1024;
-const REPLY_BYTES = 4 * 1024 * 1024;
-const DATAGRAM_BYTES = 64 * 1024;
 /** Acknowledgements of one exchange wait in the socket's queue together. */
 const CHANGES_PER_EXCHANGE = 128;
-/** Datagrams handled before Node's loop gets its turn. */
-const DATAGRAMS_PER_TURN = 64;
-const DUMP_TRIES = 5;
-const RETRY_MS = 200;
-
-const EAGAIN = 11;
-const ENOENT = 2;
-/** ENOBUFS and EMSGSIZE: a notification did not reach us. */
-const LOST = [-105, -90];
 
 export interface NetOptions {
   /** Size of the notifications' queue: small, so that a test can overrun it. */
@@ -59,18 +54,17 @@ export interface NetOptions {
 
 export class LinuxNet implements Net, Sink {
   readonly #reactor: Reactor;
-  readonly #requests: number;
+  readonly #requests: RtnetlinkRequests;
   readonly #monitor: number;
   readonly #buffer = new Uint8Array(DATAGRAM_BYTES);
   readonly #listeners = new Set<(events: readonly NetEvent[]) => void>();
   readonly #copy = new NetCopy();
   #pending = new Map<string, NetEvent>();
-  #sequence = 0;
   #resyncs = 0;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
 
-  private constructor(reactor: Reactor, requests: number, monitor: number) {
+  private constructor(reactor: Reactor, requests: RtnetlinkRequests, monitor: number) {
     this.#reactor = reactor;
     this.#requests = requests;
     this.#monitor = monitor;
@@ -82,16 +76,16 @@ export class LinuxNet implements Net, Sink {
     // The monitor first: what changes during the dump is then told as well.
     const monitor = raw.monitor(NETLINK_ROUTE, groups, options.monitorBytes ?? MONITOR_BYTES);
     if (monitor < 0) return err(systemError('rtnetlink monitor', monitor));
-    const requests = raw.requests(NETLINK_ROUTE, REPLY_BYTES);
-    if (requests < 0) {
+    const requests = RtnetlinkRequests.open(reactor);
+    if (!requests.ok) {
       raw.close(monitor);
-      return err(systemError('rtnetlink', requests));
+      return requests;
     }
-    const net = new LinuxNet(reactor, requests, monitor);
+    const net = new LinuxNet(reactor, requests.value, monitor);
     const failed = net.#dumpAll();
     if (failed !== undefined) {
       raw.close(monitor);
-      raw.close(requests);
+      requests.value.close();
       return err(failed);
     }
     reactor.attach(monitor, net);
@@ -147,7 +141,7 @@ export class LinuxNet implements Net, Sink {
     this.#closed = true;
     clearTimeout(this.#retry);
     this.#reactor.close(this.#monitor);
-    this.#reactor.close(this.#requests);
+    this.#requests.close();
     this.#listeners.clear();
   }
 
@@ -233,76 +227,30 @@ export class LinuxNet implements Net, Sink {
 
   #dump(what: 'links' | 'addresses' | 'routes'): SystemError | undefined {
     const request = { links: dumpLinks, addresses: dumpAddresses, routes: dumpRoutes }[what];
-    for (let i = 0; i < DUMP_TRIES; i++) {
-      const answer = this.#ask(request, `dump of ${what}`);
-      if (!answer.ok) return answer.error;
-      const { rows, interrupted } = answer.value;
-      if (interrupted && i < DUMP_TRIES - 1) continue;
-      const wrong = this.#copy.replace(what, rows);
-      return wrong === undefined
-        ? undefined
-        : new SystemError(`dump of ${what}: ${wrong.field}: ${wrong.message}`, 'EBADMSG');
-    }
-    return undefined;
-  }
-
-  #ask(
-    request: (sequence: number) => Uint8Array,
-    what: string,
-  ): Result<{ rows: readonly Uint8Array[]; interrupted: boolean }, SystemError> {
-    const sequence = this.#next();
-    const answer = this.#transact(request(sequence), sequence, what);
-    if (!answer.ok) return answer;
-    const rows: Uint8Array[] = [];
-    let interrupted = false;
-    for (const message of answer.value) {
-      if ((message.flags & NLM_F_DUMP_INTR) !== 0) interrupted = true;
-      if (message.type !== NLMSG_ERROR && message.type !== NLMSG_DONE) {
-        rows.push(message.body);
-        continue;
-      }
-      const end = decodeAcknowledgement(message);
-      if (!end.ok) return err(new SystemError(`${what}: ${end.error.message}`, 'EBADMSG'));
-      // Table main does not exist before its first route.
-      if (end.value.errno !== 0 && end.value.errno !== ENOENT) {
-        return err(systemError(what, -end.value.errno));
-      }
-    }
-    return ok({ rows, interrupted });
+    const rows = this.#requests.dump(request, what);
+    if (!rows.ok) return rows.error;
+    const wrong = this.#copy.replace(what, rows.value);
+    return wrong === undefined
+      ? undefined
+      : new SystemError(`dump of ${what}: ${wrong.field}: ${wrong.message}`, 'EBADMSG');
   }
 
   #exchange(changes: readonly NetChange[]): (SystemError | undefined)[] {
     const writer = new NetlinkWriter();
-    const first = this.#sequence + 1;
-    for (const change of changes) write(writer, this.#next(), change);
-    const answer = this.#transact(writer.bytes(), this.#sequence, 'rtnetlink');
+    const numbers = changes.map(() => this.#requests.next());
+    for (const [i, change] of changes.entries()) write(writer, numbers[i] ?? 0, change);
+    const answer = this.#requests.transact(writer.bytes(), numbers.at(-1) ?? 0, 'rtnetlink');
     if (!answer.ok) return changes.map(() => answer.error);
     const outcomes: (SystemError | undefined)[] = changes.map(
       (change) => new SystemError(`${describe(change)}: no answer`, 'EPROTO'),
     );
     for (const message of answer.value) {
-      const change = changes[message.sequence - first];
+      const at = numbers.indexOf(message.sequence);
+      const change = changes[at];
       if (change === undefined || message.type !== NLMSG_ERROR) continue;
-      outcomes[message.sequence - first] = outcome(change, message);
+      outcomes[at] = outcome(change, message);
     }
     return outcomes;
-  }
-
-  #transact(
-    request: Uint8Array,
-    lastSequence: number,
-    what: string,
-  ): Result<readonly NetlinkMessage[], SystemError> {
-    const reply = this.#reactor.raw.transact(this.#requests, request, lastSequence);
-    if (typeof reply === 'number') return err(systemError(what, reply));
-    const messages = decodeMessages(new Uint8Array(reply));
-    if (!messages.ok) return err(new SystemError(`${what}: ${messages.error.message}`, 'EBADMSG'));
-    return messages;
-  }
-
-  #next(): number {
-    this.#sequence = this.#sequence >= 0x7fff0000 ? 1 : this.#sequence + 1;
-    return this.#sequence;
   }
 
   #note(event: NetEvent): void {

@@ -1,0 +1,267 @@
+/** The kernel's neighbour tables: a copy kept by rtnetlink(7). */
+import { SystemError } from '../../base/errors.ts';
+import type { Mac } from '../../base/ip.ts';
+import { err, ok, type Result } from '../../base/result.ts';
+import {
+  decodeAcknowledgement,
+  decodeMessages,
+  type NetlinkMessage,
+  NetlinkWriter,
+  NLMSG_ERROR,
+} from '../../wire/rtnetlink-frame.ts';
+import {
+  decodeNeighbour,
+  dumpForwarding,
+  dumpNeighbours,
+  RTM_NEIGH,
+  RTNLGRP_NEIGH,
+  type RtForwarding,
+  type RtNeighbour,
+  writeUseNeighbour,
+} from '../../wire/rtnetlink-neighbour.ts';
+import type { Neighbour, NeighbourBurst, Neighbours } from '../ports-neighbours.ts';
+import { systemError } from './errno.ts';
+import type { Reactor, Sink } from './native.ts';
+import {
+  DATAGRAM_BYTES,
+  DATAGRAMS_PER_TURN,
+  EAGAIN,
+  LOST,
+  NETLINK_ROUTE,
+  RETRY_MS,
+  RtnetlinkRequests,
+} from './rtnetlink.ts';
+
+const MONITOR_BYTES = 256 * 1024;
+const CHECKS_PER_EXCHANGE = 64;
+/** The entry is gone by now, or its interface is. */
+const PASSED_OVER: ReadonlySet<string> = new Set(['ENOENT', 'ENODEV']);
+
+export interface NeighboursOptions {
+  /** Size of the notifications' queue: small, so that a test can overrun it. */
+  readonly monitorBytes?: number;
+}
+
+type Place = Pick<Neighbour, 'ifIndex' | 'address'>;
+const keyOf = ({ ifIndex, address }: Place): string =>
+  `${ifIndex} ${typeof address} ${address.toString(16)}`;
+
+export class LinuxNeighbours implements Neighbours, Sink {
+  readonly #reactor: Reactor;
+  readonly #requests: RtnetlinkRequests;
+  readonly #monitor: number;
+  readonly #buffer = new Uint8Array(DATAGRAM_BYTES);
+  readonly #listeners = new Set<(burst: NeighbourBurst) => void>();
+  #rows = new Map<string, Neighbour>();
+  /** By MAC: bridge and port, of which a bridge knows one at a time; the one heard of last at the end. */
+  #ports = new Map<Mac, readonly RtForwarding[]>();
+  /** Of the burst under way; undefined for an entry that went. */
+  #changed = new Map<string, { readonly place: Place; readonly now: Neighbour | undefined }>();
+  #portsChanged = false;
+  #resynced = false;
+  #resyncs = 0;
+  #retry: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  private constructor(reactor: Reactor, requests: RtnetlinkRequests, monitor: number) {
+    this.#reactor = reactor;
+    this.#requests = requests;
+    this.#monitor = monitor;
+  }
+
+  static open(
+    reactor: Reactor,
+    options: NeighboursOptions = {},
+  ): Result<LinuxNeighbours, SystemError> {
+    const { raw } = reactor;
+    // The monitor first: what changes during the dump is then told as well.
+    const groups = Uint32Array.of(RTNLGRP_NEIGH);
+    const monitor = raw.monitor(NETLINK_ROUTE, groups, options.monitorBytes ?? MONITOR_BYTES);
+    if (monitor < 0) return err(systemError('rtnetlink monitor of neighbours', monitor));
+    const requests = RtnetlinkRequests.open(reactor);
+    if (!requests.ok) {
+      raw.close(monitor);
+      return requests;
+    }
+    const copy = new LinuxNeighbours(reactor, requests.value, monitor);
+    const failed = copy.#dump();
+    if (failed !== undefined) {
+      raw.close(monitor);
+      requests.value.close();
+      return err(failed);
+    }
+    reactor.attach(monitor, copy);
+    return ok(copy);
+  }
+
+  neighbours(): readonly Neighbour[] {
+    return [...this.#rows.values()];
+  }
+
+  portOf(mac: Mac): number | undefined {
+    return this.#ports.get(mac)?.at(-1)?.ifIndex;
+  }
+
+  get resyncs(): number {
+    return this.#resyncs;
+  }
+
+  check(these: readonly Place[]): SystemError | undefined {
+    let failed: SystemError | undefined;
+    for (let at = 0; at < these.length; at += CHECKS_PER_EXCHANGE) {
+      failed = this.#check(these.slice(at, at + CHECKS_PER_EXCHANGE)) ?? failed;
+    }
+    return failed;
+  }
+
+  subscribe(listener: (burst: NeighbourBurst) => void): Disposable {
+    const own = (burst: NeighbourBurst): void => listener(burst);
+    this.#listeners.add(own);
+    return { [Symbol.dispose]: () => this.#listeners.delete(own) };
+  }
+
+  /** The monitor has datagrams. */
+  event(): void {
+    for (let i = 0; i < DATAGRAMS_PER_TURN && this.#receive(); i++);
+    this.#emit();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    this.#reactor.close(this.#monitor);
+    this.#requests.close();
+    this.#listeners.clear();
+  }
+
+  /** Takes one datagram into the copy; false when there was none. */
+  #receive(): boolean {
+    if (this.#closed) return false;
+    const length = this.#reactor.raw.receive(this.#monitor, this.#buffer);
+    if (length === -EAGAIN) return false;
+    if (length < 0) {
+      if (!LOST.includes(length)) return false; // the reactor is closed
+      this.#resync();
+      return true;
+    }
+    const messages = decodeMessages(this.#buffer.subarray(0, length));
+    // What cannot be read may have said anything, and what follows it is older than the dump.
+    if (!messages.ok || !messages.value.every((message) => this.#take(message))) this.#resync();
+    return true;
+  }
+
+  /** False when it cannot be read. */
+  #take({ type, body }: NetlinkMessage): boolean {
+    if (type !== RTM_NEIGH.new && type !== RTM_NEIGH.del) return true;
+    const row = decodeNeighbour(body);
+    if (!row.ok) return false;
+    const gone = type === RTM_NEIGH.del;
+    if (row.value?.kind === 'forwarding') this.#takePort(row.value, gone);
+    else if (row.value !== undefined) this.#takeRow(row.value, gone);
+    return true;
+  }
+
+  #takeRow(row: RtNeighbour, gone: boolean): void {
+    const key = keyOf(row);
+    const now = gone ? undefined : toNeighbour(row);
+    if (now === undefined) this.#rows.delete(key);
+    else this.#rows.set(key, now);
+    this.#changed.set(key, { place: { ifIndex: row.ifIndex, address: row.address }, now });
+  }
+
+  #takePort(row: RtForwarding, gone: boolean): void {
+    const { mac, master } = row;
+    const others = (this.#ports.get(mac) ?? []).filter((other) => other.master !== master);
+    const ports = gone ? others : [...others, row];
+    if (ports.length === 0) this.#ports.delete(mac);
+    else this.#ports.set(mac, ports);
+    this.#portsChanged = true;
+  }
+
+  /** Notifications were lost: what is still queued is older than a dump made now, and worth nothing. */
+  #resync(): void {
+    this.#resyncs++;
+    let length: number;
+    do length = this.#reactor.raw.receive(this.#monitor, this.#buffer);
+    while (length >= 0 || LOST.includes(length));
+    if (this.#dump() === undefined) {
+      this.#resynced = true;
+      return;
+    }
+    // The copy stays as it was; the listeners hear when it worked.
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined;
+      this.#resync();
+      this.#emit();
+    }, RETRY_MS).unref();
+  }
+
+  #dump(): SystemError | undefined {
+    const rows = this.#requests.dump(dumpNeighbours, 'neighbours');
+    if (!rows.ok) return rows.error;
+    // Without any bridge this is an empty list.
+    const ports = this.#requests.dump(dumpForwarding, 'bridge ports');
+    if (!ports.ok) return ports.error;
+    const decoded: (RtNeighbour | RtForwarding)[] = [];
+    for (const body of [...rows.value, ...ports.value]) {
+      const row = decodeNeighbour(body);
+      if (!row.ok) {
+        return new SystemError(
+          `dump of neighbours: ${row.error.field}: ${row.error.message}`,
+          'EBADMSG',
+        );
+      }
+      if (row.value !== undefined) decoded.push(row.value);
+    }
+    this.#rows = new Map();
+    this.#ports = new Map();
+    for (const row of decoded) {
+      if (row.kind === 'forwarding') this.#takePort(row, false);
+      else this.#rows.set(keyOf(row), toNeighbour(row));
+    }
+    this.#changed.clear();
+    return undefined;
+  }
+
+  #check(these: readonly Place[]): SystemError | undefined {
+    const writer = new NetlinkWriter();
+    let last = 0;
+    for (const place of these) {
+      last = this.#requests.next();
+      writeUseNeighbour(writer, last, place);
+    }
+    const answer = this.#requests.transact(writer.bytes(), last, 'check of neighbours');
+    if (!answer.ok) return answer.error;
+    for (const message of answer.value) {
+      const end = message.type === NLMSG_ERROR ? decodeAcknowledgement(message) : undefined;
+      if (end === undefined || !end.ok || end.value.errno === 0) continue;
+      const error = systemError('check of neighbours', -end.value.errno);
+      if (!PASSED_OVER.has(error.code)) return error;
+    }
+    return undefined;
+  }
+
+  #emit(): void {
+    const [changed, ports, resync] = [this.#changed, this.#portsChanged, this.#resynced];
+    if (this.#closed || (changed.size === 0 && !ports && !resync)) return;
+    this.#changed = new Map();
+    this.#portsChanged = false;
+    this.#resynced = false;
+    const entries = [...changed.values()];
+    const burst: NeighbourBurst = {
+      changed: entries.flatMap(({ now }) => now ?? []),
+      gone: entries.flatMap(({ place, now }) => (now === undefined ? [place] : [])),
+      ports,
+      resync,
+    };
+    for (const listener of [...this.#listeners]) listener(burst);
+  }
+}
+
+const toNeighbour = ({ ifIndex, address, state, mac }: RtNeighbour): Neighbour => ({
+  ifIndex,
+  address,
+  state,
+  mac,
+});
