@@ -39,15 +39,15 @@ export function decodeIp6(frame: Uint8Array): Result<Ip6Frame> {
   return ok({ destinationMac, sourceMac, source, destination, nextHeader, hopLimit, payload });
 }
 
-/** Frame around `payload`, whose checksum field at `checksumAt` must be 0 and is filled in. */
-export function encodeIp6(packet: Ip6Frame, checksumAt: number): Uint8Array {
+/** Frame around `payload`, whose checksum field at `checksumAt` must be 0 and is filled in; `dscp` is 0 to 63 (RFC 2474). */
+export function encodeIp6(packet: Ip6Frame, checksumAt: number, dscp = 0): Uint8Array {
   const { payload, source, destination, nextHeader } = packet;
   const frame = new Uint8Array(HEADERS_BYTES + payload.length);
   const view = new DataView(frame.buffer);
   frame.set(packet.destinationMac, 0);
   frame.set(packet.sourceMac, 6);
   view.setUint16(12, ETHERTYPE_IPV6);
-  view.setUint32(IP_AT, 0x60000000);
+  view.setUint32(IP_AT, 0x60000000 + (dscp & 63) * 0x400000);
   view.setUint16(IP_AT + 4, payload.length);
   frame[IP_AT + 6] = nextHeader;
   frame[IP_AT + 7] = packet.hopLimit;

@@ -45,7 +45,7 @@ export function decodeUdp6(frame: Uint8Array): Result<Udp6> {
 }
 
 /** `payload` of at most 65,527 bytes. */
-export function encodeUdp6(datagram: Udp6): Uint8Array {
+export function encodeUdp6(datagram: Udp6, dscp = 0): Uint8Array {
   const payload = new Uint8Array(UDP_BYTES + datagram.payload.length);
   const view = new DataView(payload.buffer);
   view.setUint16(0, datagram.sourcePort);
@@ -60,5 +60,6 @@ export function encodeUdp6(datagram: Udp6): Uint8Array {
       hopLimit: HOP_LIMIT,
     },
     6,
+    dscp,
   );
 }
