@@ -3,6 +3,7 @@
  * options in the order in which `option…` is called, after 53 and 54; option 82 last.
  */
 import type { Ipv4 } from '../base/ip.ts';
+import { sumIpv4Udp } from './checksum.ts';
 import { CLIENT_PORT, DHCP, SERVER_PORT } from './dhcp4.ts';
 import type { Dhcp4View } from './dhcp4-view.ts';
 
@@ -172,8 +173,7 @@ export class Dhcp4Reply {
     }
     this.#u16(IP_AT + 2, end - IP_AT);
     this.#u16(UDP_AT + 4, end - UDP_AT);
-    this.#u16(IP_AT + 10, fold(sum(bytes, IP_AT, UDP_AT)) ^ 0xffff);
-    sumUdp(bytes, end);
+    sumIpv4Udp(bytes, IP_AT, end);
     return end;
   }
 
@@ -219,7 +219,7 @@ export function shortenTimes(
   const frame = bytes.subarray(start, end);
   if (frame[TIMES_AT] !== 51) return;
   putTimes(frame, TIMES_AT, leaseSec);
-  sumUdp(frame, frame.length);
+  sumIpv4Udp(frame, IP_AT, frame.length);
 }
 
 /** T1 at one half and T2 at seven eighths of the lease (RFC 2131 §4.4.5). */
@@ -236,27 +236,3 @@ function put32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 2] = value >>> 8;
   bytes[at + 3] = value;
 }
-
-/** The checksum of RFC 768, with its pseudo header. */
-function sumUdp(bytes: Uint8Array, end: number): void {
-  bytes[UDP_AT + 6] = 0;
-  bytes[UDP_AT + 7] = 0;
-  const total = sum(bytes, IP_AT + 12, IP_AT + 20) + 17 + (end - UDP_AT) + sum(bytes, UDP_AT, end);
-  const checksum = fold(total) ^ 0xffff || 0xffff;
-  bytes[UDP_AT + 6] = checksum >>> 8;
-  bytes[UDP_AT + 7] = checksum;
-}
-
-/** The 16-bit words of `bytes[start, end)`, added up; an odd last byte counts as if a zero followed (RFC 1071). */
-function sum(bytes: Uint8Array, start: number, end: number): number {
-  let total = 0;
-  let at = start;
-  for (; at + 1 < end; at += 2) total += ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
-  if (at < end) total += (bytes[at] ?? 0) << 8;
-  return total;
-}
-
-const fold = (total: number): number => {
-  const once = (total & 0xffff) + (total >>> 16);
-  return (once & 0xffff) + (once >>> 16);
-};

@@ -1,6 +1,7 @@
 import { ByteReader } from '../base/bytes.ts';
 import { type Ipv4, ipv4 } from '../base/ip.ts';
 import { decodeError, ok, type Result } from '../base/result.ts';
+import { sumIpv4Udp } from './checksum.ts';
 
 /** The UDP datagram inside an Ethernet frame. `payload` is a view of the frame. */
 export interface Udp4 {
@@ -14,6 +15,7 @@ export interface Udp4 {
 
 const ETHERTYPE_IPV4 = 0x0800;
 const PROTOCOL_UDP = 17;
+const HEADERS_BYTES = 42;
 
 /**
  * Ethernet II + IPv4 (RFC 791, with options) + UDP (RFC 768), first fragments refused as well:
@@ -61,3 +63,26 @@ export function decodeUdp4(frame: Uint8Array): Result<Udp4> {
 
 const short = (r: ByteReader): Result<never> =>
   decodeError('truncated', r.error?.field ?? 'frame', r.error?.offset ?? 0);
+
+/** A whole frame with its checksums; never to be fragmented. MACs have six bytes. */
+export function encodeUdp4(datagram: Udp4 & { readonly sourceMac: Uint8Array }): Uint8Array {
+  const { payload } = datagram;
+  const frame = new Uint8Array(HEADERS_BYTES + payload.length);
+  const view = new DataView(frame.buffer);
+  frame.set(datagram.destinationMac);
+  frame.set(datagram.sourceMac, 6);
+  view.setUint16(12, ETHERTYPE_IPV4);
+  frame[14] = 0x45;
+  view.setUint16(16, HEADERS_BYTES - 14 + payload.length);
+  frame[20] = 0x40;
+  frame[22] = 64;
+  frame[23] = PROTOCOL_UDP;
+  view.setUint32(26, datagram.source);
+  view.setUint32(30, datagram.destination);
+  view.setUint16(34, datagram.sourcePort);
+  view.setUint16(36, datagram.destinationPort);
+  view.setUint16(38, 8 + payload.length);
+  frame.set(payload, HEADERS_BYTES);
+  sumIpv4Udp(frame, 14, frame.length);
+  return frame;
+}

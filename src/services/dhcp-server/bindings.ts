@@ -67,7 +67,13 @@ export class Bindings {
     this.revision++;
   }
 
-  /** The lease whose time this client's word is about. */
+  /** When `expire` may have something to end; Infinity for never. */
+  get nextMs(): number {
+    let next = this.expiry.nextMs;
+    for (const { offers } of this.#segments) next = Math.min(next, offers.nextMs);
+    return next;
+  }
+
   find(segment: Segment, key: string): Lease | undefined {
     return this.leases.find(segment.name, key);
   }
@@ -131,9 +137,10 @@ export class Bindings {
     lease.expiresAtMs = grant.nowMs + grant.leaseSec * 1000;
     if (lease.firstWallMs === 0) lease.firstWallMs = grant.wallMs;
     lease.lastWallMs = grant.wallMs;
-    if (grant.hostName !== undefined) lease.hostName = grant.hostName;
+    if (grant.hostName !== undefined) this.leases.rename(lease, grant.hostName);
     else if (lease.hostName === undefined || !view.textIs(HOST_NAME, lease.hostName)) {
-      lease.hostName = who.hostName() ?? (view.has(HOST_NAME) ? undefined : lease.hostName);
+      const said = who.hostName() ?? (view.has(HOST_NAME) ? undefined : lease.hostName);
+      this.leases.rename(lease, said);
     }
     if (lease.vendorClass === undefined || !view.valueIs(VENDOR_CLASS, lease.vendorClass)) {
       lease.vendorClass = who.vendorClass();

@@ -96,6 +96,8 @@ interface SegmentLeases {
 /** All leases. At no time two on one address of a segment, or two of one client on a segment. */
 export class LeaseTable implements Iterable<Lease> {
   readonly #segments = new Map<string, SegmentLeases>();
+  /** Who has a name: of several the first, until its lease is no longer bound. */
+  readonly #names = new Map<string, Lease>();
   #size = 0;
 
   get size(): number {
@@ -120,6 +122,20 @@ export class LeaseTable implements Iterable<Lease> {
     byKey.set(lease.key, lease);
     byAddress.set(lease.address, lease);
     this.#size++;
+    this.#claimName(lease);
+  }
+
+  /** The host that goes by this name; its lease may be over. */
+  named(hostName: string): Lease | undefined {
+    return this.#names.get(hostName);
+  }
+
+  rename(lease: Lease, hostName: string | undefined): void {
+    if (lease.hostName !== hostName) {
+      this.#dropName(lease);
+      lease.hostName = hostName;
+    }
+    this.#claimName(lease);
   }
 
   /** Gives the lease another address; one that stood there is forgotten. */
@@ -139,12 +155,27 @@ export class LeaseTable implements Iterable<Lease> {
     if (leases?.byKey.get(lease.key) !== lease) return;
     leases.byKey.delete(lease.key);
     leases.byAddress.delete(lease.address);
+    this.#dropName(lease);
     this.#size--;
   }
 
   /** In no order that means anything. Leases may come, go and change while it runs. */
   *[Symbol.iterator](): IterableIterator<Lease> {
     for (const { byKey } of this.#segments.values()) yield* byKey.values();
+  }
+
+  #claimName(lease: Lease): void {
+    if (lease.hostName === undefined) return;
+    const holder = this.#names.get(lease.hostName);
+    if (holder === undefined || (holder !== lease && holder.state !== 'bound')) {
+      this.#names.set(lease.hostName, lease);
+    }
+  }
+
+  #dropName(lease: Lease): void {
+    if (lease.hostName !== undefined && this.#names.get(lease.hostName) === lease) {
+      this.#names.delete(lease.hostName);
+    }
   }
 
   #of(segment: string): SegmentLeases {

@@ -4,12 +4,12 @@
  */
 import { BugError } from '../../base/errors.ts';
 import { contains, type Ipv4, ipv4 } from '../../base/ip.ts';
+import type { AnswerCounts, TokenBucket } from '../../base/limits.ts';
 import { DHCP } from '../../wire/dhcp4.ts';
 import { Dhcp4Reply } from '../../wire/dhcp4-reply.ts';
 import type { Bindings } from './bindings.ts';
 import type { StaticConfig } from './config.ts';
 import type { Counts } from './counts.ts';
-import type { AnswerCounts, TokenBucket } from './guard.ts';
 import type { Lease } from './lease.ts';
 import { answerLeaseQuery } from './lease-query.ts';
 import type { Offer } from './offers.ts';
@@ -40,7 +40,7 @@ export interface MachineDeps {
    * Whether somebody uses the address is not known yet: a probe has begun, and the message will be
    * handed in again when it is over.
    */
-  probe(ingress: Ingress, offer: Offer): boolean;
+  probe(ingress: Ingress, offer: Offer, who: Requester): boolean;
   /** A device that nobody decided about wants in. */
   ask(who: Requester, segment: Segment): void;
   /** A message that is refused, for the log. */
@@ -196,7 +196,7 @@ export class Machine {
   #probes(offer: Offer, who: Requester): boolean {
     // A relay's clients are on a link that no ARP of ours reaches.
     if (!this.#in.segment.config.probe || who.view.giaddr !== 0) return false;
-    offer.probing = this.#deps.probe(this.#in, offer);
+    offer.probing = this.#deps.probe(this.#in, offer, who);
     return offer.probing;
   }
 

@@ -38,6 +38,12 @@ export class Offers {
     if (this.#offers.get(offer.key) === offer) this.#offers.delete(offer.key);
   }
 
+  /** When the next one ends; Infinity when there is none. */
+  get nextMs(): number {
+    for (const { untilMs } of this.#offers.values()) return untilMs;
+    return Number.POSITIVE_INFINITY;
+  }
+
   /** Takes out one that has ended or that is too many; undefined when there is none more. */
   takeDue(nowMs: number): Offer | undefined {
     for (const offer of this.#offers.values()) {

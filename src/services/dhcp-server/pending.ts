@@ -32,13 +32,9 @@ export class Pending {
     return known === undefined;
   }
 
-  /** The owner has spoken, or the configuration did. Gives whether somebody waited under that MAC. */
-  settle(mac: string): boolean {
-    let found = false;
-    for (const [key, client] of this.#clients) {
-      if (client.mac === mac) found = this.#clients.delete(key) || found;
-    }
-    return found;
+  /** Those about whom the owner has decided wait no longer. */
+  settle(decided: (client: PendingClient) => boolean): void {
+    for (const [key, client] of this.#clients) if (decided(client)) this.#clients.delete(key);
   }
 
   /** Longest silent first. */

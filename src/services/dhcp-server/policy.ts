@@ -1,7 +1,7 @@
 /** Who is served: the owner's rules, first match wins, and what the mode makes of those whom none names. */
 import { latin1 } from '../../base/bytes.ts';
 import { macNumber } from '../../base/ip.ts';
-import type { MatchMode, PoolConfig, RuleConfig, ServerMode } from './config.ts';
+import type { MatchMode, PendingClient, PoolConfig, RuleConfig, ServerMode } from './config.ts';
 import type { Requester } from './requester.ts';
 
 /** What the rules say of a client. */
@@ -36,6 +36,15 @@ export const verdict = (
   action: Judgement['action'],
   hasStatic: boolean,
 ): Verdict => VERDICTS[mode][action === 'none' && hasStatic ? 'allow' : action];
+
+/** What rules look at. */
+export interface Subject {
+  /** The 48 bits of the MAC. */
+  readonly mac: number;
+  readonly randomised: boolean;
+  vendorClass(): string | undefined;
+  hostName(): string | undefined;
+}
 
 interface Row {
   readonly order: number;
@@ -74,7 +83,7 @@ export class Policy {
   }
 
   /** What the first rule that matches says. `segment` is `SegmentConfig.id`. */
-  judge(who: Requester, segment: string, wallMs: number): Judgement {
+  judge(who: Subject, segment: string, wallMs: number): Judgement {
     if (this.empty) return NO_RULE;
     let first: Row | undefined;
     for (const row of this.#byMac.get(who.mac) ?? []) {
@@ -90,7 +99,7 @@ export class Policy {
   }
 }
 
-function holds(row: Row, who: Requester, segment: string, wallMs: number): boolean {
+function holds(row: Row, who: Subject, segment: string, wallMs: number): boolean {
   const { rule } = row;
   if (wallMs >= rule.untilMs) return false;
   if (rule.segment !== undefined && rule.segment !== segment) return false;
@@ -110,6 +119,14 @@ const LOW = 0x1_0000_0000;
 const masked = (mac: number, value: number, mask: number): boolean =>
   ((Math.floor(mac / LOW) ^ Math.floor(value / LOW)) & Math.floor(mask / LOW)) === 0 &&
   (((mac % LOW) ^ (value % LOW)) & (mask % LOW)) === 0;
+
+/** A device that waits, as rules see it. */
+export const subjectOf = (client: PendingClient): Subject => ({
+  mac: macNumber(client.mac),
+  randomised: client.randomised,
+  vendorClass: () => client.vendorClass,
+  hostName: () => client.hostName,
+});
 
 const MATCHES: Readonly<Record<MatchMode, (text: string, value: string) => boolean>> = {
   Exact: (text, value) => text === value,

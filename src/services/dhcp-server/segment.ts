@@ -60,6 +60,10 @@ export class Pool {
     return this.#byClientId.get(who.key) ?? this.#byMac.get(who.mac);
   }
 
+  hasStaticFor(mac: number): boolean {
+    return this.#byMac.has(mac);
+  }
+
   /** An address that a pool of any kind of client may give: its own ones, and static ones. */
   owns(address: Ipv4): boolean {
     return this.space.has(address) || this.#statics.has(address);
