@@ -80,6 +80,7 @@ export function recover(
   const wallAtBoot = wallOfBoots(found);
   for (const { lease, bootId } of found) {
     const times = recoverTimes(lease, bootId, wallAtBoot.get(bootId), now);
+    lease.state = times.state;
     lease.expiresAtMs = times.expiresAtMs;
     lease.bootMs = times.bootMs;
     lease.held = times.held;
@@ -158,7 +159,7 @@ function damageOf(parts: readonly Part[]): string | undefined {
   return faults.length === 0 ? undefined : `${faults.join(', ')}: some leases may be missing`;
 }
 
-export type LeaseTimes = Pick<Lease, 'expiresAtMs' | 'bootMs' | 'held'>;
+export type LeaseTimes = Pick<Lease, 'state' | 'expiresAtMs' | 'bootMs' | 'held'>;
 
 /**
  * A lease's times on this boot's clock. Within one boot they stand as recorded, whatever the wall
@@ -167,25 +168,28 @@ export type LeaseTimes = Pick<Lease, 'expiresAtMs' | 'bootMs' | 'held'>;
  * ends later than its length after that, and until then one that looks over is held for its client.
  */
 export function recoverTimes(
-  lease: Pick<Lease, 'state' | 'expiresAtMs' | 'bootMs' | 'lastWallMs' | 'held'>,
+  lease: LeaseTimes & Pick<Lease, 'lastWallMs'>,
   bootId: string,
   wallAtBootMs: number | undefined,
   now: Now,
 ): LeaseTimes {
+  const { state, held } = lease;
   const lengthMs = lease.expiresAtMs - lease.bootMs;
   if (bootId === now.bootId) {
-    // A machine that was put back to an earlier state of the same boot: its clock is, too.
     if (lease.bootMs <= now.bootMs) return lease;
-    return { expiresAtMs: now.bootMs + lengthMs, bootMs: now.bootMs, held: lease.held };
+    // The machine was put back to an earlier state of the same boot, and its clock with it.
+    return { state, expiresAtMs: now.bootMs + lengthMs, bootMs: now.bootMs, held };
   }
   // A time before that boot is itself a guess by the wall clock; what the clock said is better.
   const ackWallMs =
     lease.bootMs > 0 && wallAtBootMs !== undefined ? wallAtBootMs + lease.bootMs : lease.lastWallMs;
   const bootMs = Math.min(0, now.bootMs - (now.wallMs - ackWallMs));
   const expiresAtMs = bootMs + lengthMs;
-  if (lease.state === 'free') {
-    return { expiresAtMs: Math.min(expiresAtMs, now.bootMs), bootMs, held: false };
+  if (state === 'free' && !held) {
+    return { state, expiresAtMs: Math.min(expiresAtMs, now.bootMs), bootMs, held };
   }
-  const held = lease.state === 'bound' && expiresAtMs <= now.bootMs && lengthMs > now.bootMs;
-  return { expiresAtMs, bootMs, held };
+  if (state === 'declined') return { state, expiresAtMs, bootMs, held: false };
+  // One that is free because it looked over in the boot before is judged again.
+  const over = expiresAtMs <= now.bootMs;
+  return { state: 'bound', expiresAtMs, bootMs, held: over && lengthMs > now.bootMs };
 }
