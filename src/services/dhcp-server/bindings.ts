@@ -52,10 +52,8 @@ export class Bindings {
       const pool = segment && poolOf(segment, lease.address);
       if (lease.state === 'free') free.push(lease);
       else segment?.take(lease.address);
-      if (lease.state === 'bound' && pool !== undefined) {
-        pool.bound++;
-        lease.pool = pool.config.id;
-      }
+      lease.pool = pool?.config.id;
+      if (lease.state === 'bound' && pool !== undefined) pool.bound++;
       if (lease.state === 'declined' && pool !== undefined) pool.quarantined++;
       if (lease.state !== 'free') this.expiry.watch(lease);
     }
@@ -109,11 +107,13 @@ export class Bindings {
       this.leases.add(lease);
     } else if (lease.address !== address) {
       const before = lease.address;
+      const had = lease.state === 'bound';
       this.#leaveBound(lease);
       lease.state = 'free';
       this.#forgetAt(segment, address);
       this.leases.move(lease, address);
-      this.#freeAddress(segment, before);
+      // A free one may be somebody else's offer by now.
+      if (had) this.#freeAddress(segment, before);
     }
     const offer = segment.offers.of(who.key);
     if (offer !== undefined) {
@@ -176,7 +176,6 @@ export class Bindings {
     const pool = poolOf(segment, address);
     if (pool !== undefined && (pool.quarantined + 1) * QUARANTINE_SHARE > pool.space.usable) {
       if (holder !== undefined) this.record(holder);
-      this.#freeAddress(segment, address);
       return false;
     }
     const lease = newLease(segment.name, quarantineKey(address), address);
@@ -237,6 +236,7 @@ export class Bindings {
   }
 
   #free(lease: Lease, atMs: number): void {
+    if (lease.state !== 'bound') return;
     this.#leaveBound(lease);
     lease.state = 'free';
     lease.expiresAtMs = atMs;
