@@ -432,7 +432,7 @@ export class LeaseJournal implements AsyncDisposable {
     this.#failures++;
     const fault = inWords(error);
     const first = this.#fault === undefined;
-    if (this.#fault !== fault) this.#deps.log.error({ fault }, 'leases cannot be written');
+    if (first) this.#deps.log.error({ fault }, 'leases cannot be written');
     this.#fault = fault;
     this.#backoff = failed(this.#backoff);
     if (!this.#closed) {
