@@ -53,7 +53,7 @@ const opened = new LinuxFramePorts(reactor).open(Number(process.argv[2]), 'dhcp4
       answer[70 + i] = bytes[start + 70 + i] ?? 0;
     }
     for (let i = 46; i < 50; i++) answer[i] = bytes[start + i] ?? 0;
-    const high = 10 * 256 + 1 + (bytes[start + 73] ?? 0);
+    const high = 10 * 256 + (bytes[start + 73] ?? 0);
     const low = (bytes[start + 74] ?? 0) * 256 + (bytes[start + 75] ?? 0);
     view.setUint32(30, high * 65536 + low);
     view.setUint32(58, high * 65536 + low);

@@ -11,8 +11,8 @@
  * again, and each of CLIENTS is taken in turn, once more when all had theirs. Open: nothing is said
  * again; who has no ACK a second after his DISCOVER is lost.
  *
- * stdout, one line: exchanges, seconds, p50 µs, p99 µs, worst µs, retransmitted, duplicates, wrong,
- * lost, own CPU seconds.
+ * stdout, one line: exchanges, seconds, p50 µs, p99 µs, worst µs, retransmitted, duplicates, NAKs,
+ * wrong, lost, own CPU seconds.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -36,6 +36,10 @@ enum { DISCOVER = 1, OFFER, REQUEST, DECLINE, ACK, NAK };
 enum { IDLE, SELECTING, REQUESTING, BOUND };
 enum { BATCH = 64, FRAME = 342 + 20, SECOND = 1000000000, SCAN_NS = 20 * 1000 * 1000 };
 
+/* MACs in no order: odd, and its inverse modulo 2^32. */
+#define SCATTER 2654435761u
+#define GATHER 244002641u
+
 struct client {
   uint32_t xid;
   uint32_t address; /* as on the wire */
@@ -50,7 +54,7 @@ static struct client *clients;
 static uint32_t count, window;
 static uint32_t *owner; /* by the last 24 bits of the address: client + 1 */
 static int fd;
-static uint64_t exchanges, again, duplicates, wrong, lost;
+static uint64_t exchanges, again, duplicates, naks, wrong, lost;
 static uint32_t *latencies;
 static size_t latency_count, latency_room;
 static uint8_t out[BATCH][FRAME];
@@ -95,17 +99,18 @@ static void flush_out(void) {
 }
 
 /* Broadcast flag off. A renewal is unicast, with ciaddr, and names no server (RFC 2131 §4.3.2). */
-static void say(uint32_t index, int type, bool renew) {
+static void say(uint32_t index, int type, bool renewal) {
   struct client *c = &clients[index];
   uint8_t *f = out[out_count];
   memset(f, 0, FRAME);
-  if (renew) {
+  if (renewal) {
     memcpy(f, c->server_mac, 6);
   } else {
     memset(f, 0xff, 6);
   }
-  uint8_t mac[6] = {0x02, 0x10, (uint8_t)(index >> 24), (uint8_t)(index >> 16),
-                    (uint8_t)(index >> 8), (uint8_t)index};
+  uint32_t number = index * SCATTER;
+  uint8_t mac[6] = {0x02, 0x10, (uint8_t)(number >> 24), (uint8_t)(number >> 16),
+                    (uint8_t)(number >> 8), (uint8_t)number};
   memcpy(f + 6, mac, 6);
   put16(f + 12, 0x0800);
   uint8_t *ip = f + 14, *udp = ip + 20, *m = udp + 8;
@@ -113,7 +118,7 @@ static void say(uint32_t index, int type, bool renew) {
   m[1] = 1;
   m[2] = 6;
   memcpy(m + 4, &c->xid, 4);
-  if (renew) memcpy(m + 12, &c->address, 4);
+  if (renewal) memcpy(m + 12, &c->address, 4);
   memcpy(m + 28, mac, 6);
   uint8_t *o = m + 236;
   memcpy(o, "\x63\x82\x53\x63", 4);
@@ -122,7 +127,7 @@ static void say(uint32_t index, int type, bool renew) {
   *o++ = 61, *o++ = 7, *o++ = 1;
   memcpy(o, mac, 6);
   o += 6;
-  if (type == REQUEST && !renew) {
+  if (type == REQUEST && !renewal) {
     *o++ = 50, *o++ = 4;
     memcpy(o, &c->address, 4);
     o += 4;
@@ -141,7 +146,7 @@ static void say(uint32_t index, int type, bool renew) {
   put16(ip + 2, (uint32_t)(length - 14));
   ip[8] = 64;
   ip[9] = 17;
-  if (renew) {
+  if (renewal) {
     memcpy(ip + 12, &c->address, 4);
     memcpy(ip + 16, &c->server, 4);
   } else {
@@ -186,8 +191,14 @@ static void note(uint64_t ns) {
   latencies[latency_count++] = (uint32_t)(ns / 1000);
 }
 
+static uint32_t index_of(const uint8_t *message) {
+  uint32_t number;
+  memcpy(&number, message + 30, 4);
+  return ntohl(number) * GATHER;
+}
+
 /* True when the client became bound by it. */
-static bool heard(const uint8_t *f, size_t length, bool summed, bool renewing, uint64_t now) {
+static bool heard(const uint8_t *f, size_t length, bool summed, uint64_t now) {
   if (length < 14 + 20 + 8 + 240) return fail("short frame", 0);
   const uint8_t *ip = f + 14, *udp = ip + 20, *m = udp + 8;
   size_t size = get16(udp + 4);
@@ -197,8 +208,12 @@ static bool heard(const uint8_t *f, size_t length, bool summed, bool renewing, u
       sum(udp, size, sum(ip + 12, 8, (uint32_t)(17 + size))) != 0xffff) {
     return fail("UDP checksum", 0);
   }
-  uint32_t index = ntohl(*(const uint32_t *)(m + 30));
-  if (m[0] != 2 || m[28] != 0x02 || m[29] != 0x10 || index >= count) return fail("chaddr", index);
+  uint32_t index = index_of(m);
+  if (m[0] != 2 || m[28] != 0x02 || m[29] != 0x10) return fail("chaddr", index);
+  if (index >= count) {
+    duplicates++; /* for a client of an earlier run */
+    return false;
+  }
   if (memcmp(f, m + 28, 6) != 0 && f[0] != 0xff) return fail("to another MAC", index);
   struct client *c = &clients[index];
   if (memcmp(m + 4, &c->xid, 4) != 0 || c->state == IDLE || c->state == BOUND) {
@@ -222,9 +237,12 @@ static bool heard(const uint8_t *f, size_t length, bool summed, bool renewing, u
   }
   uint32_t address;
   memcpy(&address, m + 16, 4);
-  if (type == NAK) {
-    c->state = IDLE;
-    return fail("NAK", index);
+  if (type == NAK) { /* as a client does: from the start, and the time runs on */
+    naks++;
+    uint64_t began = c->began_ns;
+    discover(index, now);
+    c->began_ns = began;
+    return false;
   }
   if (address == 0 || server == 0 || lease == 0 || mask == 0) return fail("an option is missing", index);
   if (type == OFFER && c->state == SELECTING) {
@@ -247,7 +265,6 @@ static bool heard(const uint8_t *f, size_t length, bool summed, bool renewing, u
   *had = index + 1;
   c->state = BOUND;
   note(now - c->began_ns);
-  (void)renewing;
   return true;
 }
 
@@ -286,7 +303,7 @@ static union {
 } in_controls[BATCH];
 
 /* Takes what has come; `bound` is called for each client that became bound. */
-static void receive(bool renewing, void (*bound)(uint32_t index, uint64_t now)) {
+static void receive(void (*bound)(uint32_t index, uint64_t now)) {
   for (;;) {
     for (int i = 0; i < BATCH; i++) {
       in_vectors[i] = (struct iovec){in[i], sizeof in[i]};
@@ -306,8 +323,8 @@ static void receive(bool renewing, void (*bound)(uint32_t index, uint64_t now)) 
         memcpy(&aux, CMSG_DATA(c), sizeof aux);
         summed = (aux.tp_status & (TP_STATUS_CSUMNOTREADY | TP_STATUS_CSUM_VALID)) != 0;
       }
-      if (heard(in[i], in_messages[i].msg_len, summed, renewing, now)) {
-        bound(ntohl(*(uint32_t *)(in[i] + 42 + 30)), now);
+      if (heard(in[i], in_messages[i].msg_len, summed, now)) {
+        bound(index_of(in[i] + 42), now);
       }
     }
     if (n < BATCH) break;
@@ -363,7 +380,7 @@ static void closed_loop(uint64_t seconds) {
   flush_out();
   for (;;) {
     wait_readable(20000);
-    receive(renew_phase, on_bound);
+    receive(on_bound);
     uint64_t now = now_ns();
     if (now - scan > SCAN_NS) {
       scan = now;
@@ -400,11 +417,20 @@ static void open_loop(uint64_t rate, uint64_t seconds) {
     flush_out();
     if (now > end_ns + SECOND) break;
     wait_readable(200);
-    receive(false, nothing);
+    receive(nothing);
     flush_out();
   }
   for (uint64_t i = 0; i < begun; i++) {
     if (clients[i].state != BOUND) lost++;
+  }
+}
+
+/* Until nothing of an earlier run comes any more, five seconds at most. */
+static void wait_for_silence(void) {
+  uint64_t start = now_ns(), last = start;
+  while (now_ns() - last < 200 * 1000 * 1000 && now_ns() - start < 5ull * SECOND) {
+    wait_readable(50000);
+    if (recv(fd, in[0], sizeof in[0], MSG_DONTWAIT) > 0) last = now_ns();
   }
 }
 
@@ -435,6 +461,7 @@ int main(int argc, char **argv) {
     out_messages[i].msg_hdr = (struct msghdr){.msg_iov = &out_vectors[i], .msg_iovlen = 1};
   }
   open_socket(argv[1]);
+  wait_for_silence();
   uint64_t start = now_ns();
   if (strcmp(argv[2], "open") == 0) {
     open_loop(window, seconds);
@@ -455,9 +482,9 @@ int main(int argc, char **argv) {
   qsort(latencies, latency_count, sizeof *latencies, by_value);
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);
-  printf("%lu %.3f %u %u %u %lu %lu %lu %lu %.2f\n", (unsigned long)exchanges, took, percentile(0.5),
+  printf("%lu %.3f %u %u %u %lu %lu %lu %lu %lu %.2f\n", (unsigned long)exchanges, took, percentile(0.5),
          percentile(0.99), percentile(1), (unsigned long)again, (unsigned long)duplicates,
-         (unsigned long)wrong, (unsigned long)lost,
+         (unsigned long)naks, (unsigned long)wrong, (unsigned long)lost,
          (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
              (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
   return wrong == 0 ? 0 : 1;
