@@ -79,7 +79,6 @@ export class LeaseJournal implements AsyncDisposable {
   readonly #files: [DurableFile | undefined, DurableFile | undefined];
   readonly #limits: JournalLimits;
   #capacity: number;
-  #maxQueued: number;
   // The current file: which one, and where in it the next group goes; 0 before its header is written.
   #index: 0 | 1;
   #number: number;
@@ -121,7 +120,6 @@ export class LeaseJournal implements AsyncDisposable {
     this.#files = files;
     this.#limits = deps.limits ?? JOURNAL_LIMITS;
     this.#capacity = deps.capacity;
-    this.#maxQueued = maxQueuedBytes(this.#limits, deps.capacity);
     this.#index = end?.index ?? 1;
     this.#number = end?.number ?? 0;
     this.#salt = end?.salt ?? 0;
@@ -195,7 +193,6 @@ export class LeaseJournal implements AsyncDisposable {
   /** The pools grew or shrank: the next file that takes over has room for so many leases. */
   resize(capacity: number): void {
     this.#capacity = capacity;
-    this.#maxQueued = maxQueuedBytes(this.#limits, capacity);
     if (this.#whole && this.#fault === undefined) this.#prepare();
   }
 
@@ -218,7 +215,7 @@ export class LeaseJournal implements AsyncDisposable {
     if (
       this.#fault !== undefined ||
       this.#closed ||
-      group.sizeBytes + bound > this.#maxQueued ||
+      group.sizeBytes + bound > this.#maxQueued() ||
       bound > RECORD_MAX_BYTES
     ) {
       this.#refused++;
@@ -231,6 +228,10 @@ export class LeaseJournal implements AsyncDisposable {
     group.lastTicket = ++this.#ticket;
     this.#kick();
     return this.#ticket;
+  }
+
+  #maxQueued(): number {
+    return maxQueuedBytes(this.#limits, this.#files[this.#index]?.sizeBytes ?? 0);
   }
 
   async #start(): Promise<void> {
