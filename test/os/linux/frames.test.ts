@@ -249,6 +249,28 @@ function run(): void {
     t.same(await send(tagged), []);
   });
 
+  t.test(
+    'a port of a bridge hears before the bridge takes the frame, and answers by itself',
+    async (t) => {
+      const { send, port, ports } = await rig(t);
+      sh('ip', 'link', 'add', 'bridge', 'type', 'bridge');
+      t.teardown(() => sh('ip', 'link', 'del', 'bridge'));
+      sh('ip', 'link', 'set', 'bridge', 'up');
+      sh('ip', 'link', 'set', 'here', 'master', 'bridge');
+      const frame = udp4();
+      t.same(await send(frame), [frame]);
+      const heard = Promise.withResolvers<Buffer>();
+      const peer = ports.open(ifIndexOf('there'), 'dhcp4', {
+        frame: (bytes, start, end) => heard.resolve(Buffer.from(bytes.subarray(start, end))),
+      });
+      if (!peer.ok) throw peer.error;
+      const answer = udp4({ to: 68 });
+      port.send(answer, 0, answer.length);
+      port.flush();
+      t.same(await heard.promise, answer);
+    },
+  );
+
   t.test('what is not whole is counted and kept back', async (t) => {
     const { send, port } = await rig(t);
     const good = udp4();
