@@ -134,7 +134,9 @@ export class Control implements AsyncDisposable {
 
   async #apply<K extends keyof Services>(name: K, config: Services): Promise<readonly string[]> {
     const share = config[name];
-    const text = JSON.stringify(share);
+    const text = JSON.stringify(share, (_key, value: unknown) =>
+      typeof value === 'bigint' ? value.toString(16) : value,
+    );
     if (this.#done.get(name) === text) return [];
     const errors = await this.#deps.steps[name](share);
     if (errors.length === 0) this.#done.set(name, text);

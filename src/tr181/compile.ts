@@ -15,6 +15,7 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
     routes: compileRoutes(rows),
     ...compileResolvers(rows),
     forwarding: compileForwarding(rows),
+    forwarding6: compileForwarding(rows) && rows.at('Device.IP.')?.bool('IPv6Enable') === true,
     ports: compilePorts(rows),
   },
   dhcpClient: compileDhcpClient(rows),

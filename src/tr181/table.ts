@@ -191,3 +191,10 @@ export const ENABLE: ParamDef = {
   default: 'false',
   about: 'Whether the row is in use.',
 };
+
+/** Beside a Status. */
+export const REASON = {
+  type: 'string',
+  about: 'What is wrong, for people; empty when all is well.',
+  reason: 'Status says that something is wrong, TR-181 has no place for what',
+} as const;

@@ -3,6 +3,7 @@
  * the host: little-endian on x86_64 and arm64, the two targets; addresses inside are in network
  * order as anywhere.
  */
+import { type Ipv6, putIpv6 } from '../base/ip6.ts';
 import { decodeError, ok, type Result } from '../base/result.ts';
 
 export const NLMSG_ERROR = 2;
@@ -145,6 +146,14 @@ export class NetlinkWriter {
     this.#room(4);
     this.#view.setUint32(this.#size, value, false);
     this.#size += 4;
+    return this;
+  }
+
+  /** An address: network order. */
+  ipv6(value: Ipv6): this {
+    this.#room(16);
+    putIpv6(this.#view, this.#size, value);
+    this.#size += 16;
     return this;
   }
 

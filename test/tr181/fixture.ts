@@ -197,6 +197,8 @@ export function link(
 export const network = (values: Partial<NetworkObserved> = {}): NetworkObserved => ({
   links: [link('eth0'), link('eth1')],
   addresses: [],
+  addresses6: [],
+  ipv6Capable: true,
   routes: [],
   resolvers: [],
   searchDomains: [],

@@ -12,7 +12,8 @@ import {
   type RtStats,
 } from '../../wire/rtnetlink.ts';
 import { NLM_F_REPLACE } from '../../wire/rtnetlink-frame.ts';
-import type { Address, Link, Route } from '../ports.ts';
+import { decodeAddress6, decodeRoute6 } from '../../wire/rtnetlink6.ts';
+import type { Address, Address6, Link, Route, Route6 } from '../ports.ts';
 
 const NO_STATS: RtStats = {
   rxBytes: 0n,
@@ -30,12 +31,19 @@ const NO_STATS: RtStats = {
 export class NetCopy {
   readonly #links = new Map<number, Link>();
   readonly #addresses = new Map<string, Address>();
+  readonly #addresses6 = new Map<string, Address6>();
   #routes: readonly Route[] = [];
+  #routes6: readonly Route6[] = [];
   #routesInDoubt = false;
+  #routes6InDoubt = false;
 
   /** The kernel removed routes without a word, as it does when a link goes down or an address leaves. */
   get routesInDoubt(): boolean {
     return this.#routesInDoubt;
+  }
+
+  get routes6InDoubt(): boolean {
+    return this.#routes6InDoubt;
   }
 
   links(): readonly Link[] {
@@ -50,6 +58,14 @@ export class NetCopy {
     return this.#routes;
   }
 
+  addresses6(): readonly Address6[] {
+    return [...this.#addresses6.values()];
+  }
+
+  routes6(): readonly Route6[] {
+    return this.#routes6;
+  }
+
   /** True when the notice was about the link itself. */
   takeLink(row: RtLink, deleted: boolean): boolean {
     // AF_BRIDGE: a port joined or left its bridge; its RTM_DELLINK does not delete the link.
@@ -60,12 +76,19 @@ export class NetCopy {
       for (const [key, a] of this.#addresses) {
         if (a.ifIndex === row.ifIndex) this.#addresses.delete(key);
       }
+      for (const [key, a] of this.#addresses6) {
+        if (a.ifIndex === row.ifIndex) this.#addresses6.delete(key);
+      }
       this.#routesInDoubt = true;
+      this.#routes6InDoubt = true;
       return true;
     }
     const link = toLink(row, before);
     if (link === undefined) return false;
-    if (before?.adminUp && !link.adminUp) this.#routesInDoubt = true;
+    if (before?.adminUp && !link.adminUp) {
+      this.#routesInDoubt = true;
+      this.#routes6InDoubt = true;
+    }
     this.#links.set(link.ifIndex, link);
     return true;
   }
@@ -95,11 +118,21 @@ export class NetCopy {
     this.#routes = [...others, row];
   }
 
+  takeAddress6(row: Address6, deleted: boolean): void {
+    if (deleted) this.#addresses6.delete(address6Key(row));
+    else this.#addresses6.set(address6Key(row), row);
+  }
+
+  /** One that replaces another, or a next hop of several, says too little: only a dump tells. */
+  takeRoute6(row: Route6, deleted: boolean, flags: number): void {
+    const others = this.#routes6.filter((r) => route6Key(r) !== route6Key(row));
+    this.#routes6 = deleted ? others : [...others, row];
+    if ((flags & NLM_F_REPLACE) !== 0) this.#routes6InDoubt = true;
+  }
+
   /** Takes the rows of a dump for the whole; a row that cannot be read leaves the copy as it was. */
-  replace(
-    what: 'links' | 'addresses' | 'routes',
-    rows: readonly Uint8Array[],
-  ): DecodeError | undefined {
+  replace(what: Dumped, rows: readonly Uint8Array[]): DecodeError | undefined {
+    if (what === 'addresses6' || what === 'routes6') return this.#replace6(what, rows);
     if (what === 'links') {
       const links: Link[] = [];
       for (const body of rows) {
@@ -131,7 +164,33 @@ export class NetCopy {
     }
     return undefined;
   }
+
+  #replace6(what: 'addresses6' | 'routes6', rows: readonly Uint8Array[]): DecodeError | undefined {
+    if (what === 'addresses6') {
+      const addresses: Address6[] = [];
+      for (const body of rows) {
+        const row = decodeAddress6(body);
+        if (!row.ok) return row.error;
+        if (row.value !== undefined) addresses.push(row.value);
+      }
+      this.#addresses6.clear();
+      for (const a of addresses) this.#addresses6.set(address6Key(a), a);
+      return undefined;
+    }
+    const routes: Route6[] = [];
+    for (const body of rows) {
+      const row = decodeRoute6(body);
+      if (!row.ok) return row.error;
+      if (row.value?.table === RT_TABLE_MAIN) routes.push(row.value);
+    }
+    this.#routes6 = routes;
+    this.#routes6InDoubt = false;
+    return undefined;
+  }
 }
+
+/** What is dumped by a request of its own. */
+export type Dumped = 'links' | 'addresses' | 'routes' | 'addresses6' | 'routes6';
 
 /** Undefined for the partial notice of a link that is not known yet: a whole one follows. */
 function toLink(row: RtLink, before: Link | undefined): Link | undefined {
@@ -155,3 +214,8 @@ const isEqual = (a: Route, b: Route): boolean =>
   a.protocol === b.protocol &&
   a.source === b.source &&
   a.scope === b.scope;
+
+const address6Key = (a: Address6): string => `${a.ifIndex}/${a.address}`;
+
+const route6Key = (r: Route6): string =>
+  `${r.destination}/${r.prefixLen}/${r.metric}/${r.gateway}/${r.ifIndex}/${r.type}`;

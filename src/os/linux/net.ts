@@ -1,6 +1,7 @@
-/** The kernel's links, IPv4 addresses and routes: a copy kept by rtnetlink(7), and changes to them. */
+/** The kernel's links, addresses and routes: a copy kept by rtnetlink(7), and changes to them. */
 import { SystemError } from '../../base/errors.ts';
 import { formatPrefix } from '../../base/ip.ts';
+import { formatPrefix6 } from '../../base/ip6.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import {
   decodeAddress,
@@ -29,10 +30,21 @@ import {
   writeReplaceRoute,
   writeSetLink,
 } from '../../wire/rtnetlink-requests.ts';
-import type { Address, Link, Net, NetChange, NetEvent, Route } from '../ports.ts';
+import {
+  decodeAddress6,
+  decodeRoute6,
+  dumpAddresses6,
+  dumpRoutes6,
+  RTNLGRP6,
+  writeDeleteAddress6,
+  writeDeleteRoute6,
+  writeReplaceRoute6,
+  writeSetAddress6,
+} from '../../wire/rtnetlink6.ts';
+import type { Address, Address6, Link, Net, NetChange, NetEvent, Route, Route6 } from '../ports.ts';
 import { systemError } from './errno.ts';
 import type { Reactor, Sink } from './native.ts';
-import { NetCopy } from './net-copy.ts';
+import { type Dumped, NetCopy } from './net-copy.ts';
 import {
   DATAGRAM_BYTES,
   DATAGRAMS_PER_TURN,
@@ -72,7 +84,10 @@ export class LinuxNet implements Net, Sink {
 
   static open(reactor: Reactor, options: NetOptions = {}): Result<LinuxNet, SystemError> {
     const { raw } = reactor;
-    const groups = Uint32Array.of(RTNLGRP.link, RTNLGRP.ipv4Address, RTNLGRP.ipv4Route);
+    const groups = Uint32Array.of(
+      ...[RTNLGRP.link, RTNLGRP.ipv4Address, RTNLGRP.ipv4Route],
+      ...[RTNLGRP6.address, RTNLGRP6.route],
+    );
     // The monitor first: what changes during the dump is then told as well.
     const monitor = raw.monitor(NETLINK_ROUTE, groups, options.monitorBytes ?? MONITOR_BYTES);
     if (monitor < 0) return err(systemError('rtnetlink monitor', monitor));
@@ -102,6 +117,14 @@ export class LinuxNet implements Net, Sink {
 
   routes(): readonly Route[] {
     return this.#copy.routes();
+  }
+
+  addresses6(): readonly Address6[] {
+    return this.#copy.addresses6();
+  }
+
+  routes6(): readonly Route6[] {
+    return this.#copy.routes6();
   }
 
   get resyncs(): number {
@@ -152,6 +175,7 @@ export class LinuxNet implements Net, Sink {
     if (length === -EAGAIN) {
       // At the end of what is queued, so that a burst costs one dump.
       if (this.#copy.routesInDoubt) this.#report(this.#dump('routes'));
+      if (this.#copy.routes6InDoubt) this.#report(this.#dump('routes6'));
       return false;
     }
     if (length < 0) {
@@ -182,7 +206,7 @@ export class LinuxNet implements Net, Sink {
       case RTM.delAddress: {
         const address = decodeAddress(body);
         if (!address.ok) return false;
-        if (address.value === undefined) return true;
+        if (address.value === undefined) return this.#takeAddress6(message);
         this.#copy.takeAddress(address.value, type === RTM.delAddress);
         this.#note({ what: 'address', ifIndex: address.value.ifIndex });
         return true;
@@ -191,7 +215,8 @@ export class LinuxNet implements Net, Sink {
       case RTM.delRoute: {
         const route = decodeRoute(body);
         if (!route.ok) return false;
-        if (route.value?.table !== RT_TABLE_MAIN) return true;
+        if (route.value === undefined) return this.#takeRoute6(message);
+        if (route.value.table !== RT_TABLE_MAIN) return true;
         this.#copy.takeRoute(route.value, type === RTM.delRoute, flags);
         this.#note({ what: 'route', ifIndex: route.value.ifIndex });
         return true;
@@ -199,6 +224,24 @@ export class LinuxNet implements Net, Sink {
       default:
         return true;
     }
+  }
+
+  #takeAddress6({ type, body }: NetlinkMessage): boolean {
+    const address = decodeAddress6(body);
+    if (!address.ok) return false;
+    if (address.value === undefined) return true;
+    this.#copy.takeAddress6(address.value, type === RTM.delAddress);
+    this.#note({ what: 'address', ifIndex: address.value.ifIndex });
+    return true;
+  }
+
+  #takeRoute6({ type, flags, body }: NetlinkMessage): boolean {
+    const route = decodeRoute6(body);
+    if (!route.ok) return false;
+    if (route.value?.table !== RT_TABLE_MAIN) return true;
+    this.#copy.takeRoute6(route.value, type === RTM.delRoute, flags);
+    this.#note({ what: 'route', ifIndex: route.value.ifIndex });
+    return true;
   }
 
   /** Notifications were lost: what is still queued is older than a dump made now, and worth nothing. */
@@ -222,11 +265,15 @@ export class LinuxNet implements Net, Sink {
   }
 
   #dumpAll(): SystemError | undefined {
-    return this.#dump('links') ?? this.#dump('addresses') ?? this.#dump('routes');
+    for (const what of Object.keys(DUMPS) as Dumped[]) {
+      const failed = this.#dump(what);
+      if (failed !== undefined) return failed;
+    }
+    return undefined;
   }
 
-  #dump(what: 'links' | 'addresses' | 'routes'): SystemError | undefined {
-    const request = { links: dumpLinks, addresses: dumpAddresses, routes: dumpRoutes }[what];
+  #dump(what: Dumped): SystemError | undefined {
+    const request = DUMPS[what];
     const rows = this.#requests.dump(request, what);
     if (!rows.ok) return rows.error;
     const wrong = this.#copy.replace(what, rows.value);
@@ -265,6 +312,14 @@ export class LinuxNet implements Net, Sink {
   }
 }
 
+const DUMPS: Readonly<Record<Dumped, (sequence: number) => Uint8Array>> = {
+  links: dumpLinks,
+  addresses: dumpAddresses,
+  routes: dumpRoutes,
+  addresses6: dumpAddresses6,
+  routes6: dumpRoutes6,
+};
+
 function write(w: NetlinkWriter, sequence: number, change: NetChange): NetlinkWriter {
   switch (change.op) {
     case 'address.add':
@@ -275,6 +330,14 @@ function write(w: NetlinkWriter, sequence: number, change: NetChange): NetlinkWr
       return writeReplaceRoute(w, sequence, change.route);
     case 'route.del':
       return writeDeleteRoute(w, sequence, change.route);
+    case 'address6.set':
+      return writeSetAddress6(w, sequence, change.address);
+    case 'address6.del':
+      return writeDeleteAddress6(w, sequence, change.address);
+    case 'route6.replace':
+      return writeReplaceRoute6(w, sequence, change.route);
+    case 'route6.del':
+      return writeDeleteRoute6(w, sequence, change.route);
     case 'link.set':
       return writeSetLink(w, sequence, change);
     case 'bridge.add':
@@ -287,6 +350,10 @@ function write(w: NetlinkWriter, sequence: number, change: NetChange): NetlinkWr
 const ALREADY: Readonly<Record<NetChange['op'], readonly string[]>> = {
   'address.add': ['EEXIST'],
   'bridge.add': ['EEXIST'],
+  'address6.set': ['EEXIST'],
+  'address6.del': ['EADDRNOTAVAIL', 'ENODEV', 'ESRCH'],
+  'route6.replace': [],
+  'route6.del': ['ESRCH', 'ENODEV', 'EADDRNOTAVAIL'],
   'route.replace': [],
   'link.set': [],
   'address.del': ['EADDRNOTAVAIL', 'ENODEV', 'ESRCH'],
@@ -313,6 +380,14 @@ function describe(change: NetChange): string {
     case 'route.del': {
       const { destination, prefixLen } = change.route;
       return `${change.op} ${formatPrefix({ address: destination, prefixLen })}`;
+    }
+    case 'address6.set':
+    case 'address6.del':
+      return `${change.op} ${formatPrefix6(change.address)}`;
+    case 'route6.replace':
+    case 'route6.del': {
+      const { destination, prefixLen } = change.route;
+      return `${change.op} ${formatPrefix6({ address: destination, prefixLen })}`;
     }
     case 'bridge.add':
       return `${change.op} ${change.name}`;

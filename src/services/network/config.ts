@@ -1,11 +1,14 @@
 import type { Ipv4, PrefixLen } from '../../base/ip.ts';
-import type { Link, RouteType } from '../../os/ports.ts';
+import type { Ipv6, PrefixLen6 } from '../../base/ip6.ts';
+import type { Address6, Link, RouteType } from '../../os/ports.ts';
 
 /** One `Device.IP.Interface.{i}.`, given whole. `id` is that path without the final dot. */
 export interface InterfaceConfig {
   readonly id: string;
   readonly enable: boolean;
   readonly ipv4Enable: boolean;
+  /** False: the kernel speaks no IPv6 there at all, not even link-local. */
+  readonly ipv6Enable: boolean;
   /** Kernel name: that of its only Ethernet.Interface, or `br-lan` style when it has several. */
   readonly ifName: string | undefined;
   /** Kernel names that make up the bridge; empty when it is no bridge. */
@@ -13,6 +16,15 @@ export interface InterfaceConfig {
   /** `MaxMTUSize`; undefined leaves the driver's own. */
   readonly mtu: number | undefined;
   readonly addresses: readonly AddressConfig[];
+  readonly addresses6: readonly Address6Config[];
+}
+
+/** One static `IPv6Address.{i}.`; `id` is its path without the final dot. */
+export interface Address6Config {
+  readonly id: string;
+  readonly enable: boolean;
+  readonly address: Ipv6 | undefined;
+  readonly prefixLen: PrefixLen6 | undefined;
 }
 
 /** One static `IPv4Address.{i}.`; `id` is its path without the final dot. */
@@ -51,6 +63,8 @@ export interface NetworkConfig {
   readonly resolverEnable: boolean;
   /** Any enabled `Device.Routing.Router.{i}.`: net.ipv4.ip_forward. */
   readonly forwarding: boolean;
+  /** The same for IPv6: net.ipv6.conf.all.forwarding. A router takes no advertisements. */
+  readonly forwarding6: boolean;
   /** Administrative state of each Ethernet.Interface by kernel name; absent leaves it alone. */
   readonly ports: readonly { readonly ifName: string; readonly enable: boolean }[];
 }
@@ -75,7 +89,14 @@ export interface NetworkObserved {
     readonly prefixLen: PrefixLen;
     readonly owner: string | undefined;
   }[];
-  /** Every route of table main. */
+  /** Every IPv6 address in the kernel, link-local ones too. */
+  readonly addresses6: readonly (Omit<Address6, 'ifIndex'> & {
+    readonly ifName: string;
+    readonly owner: string | undefined;
+  })[];
+  /** The kernel has IPv6. */
+  readonly ipv6Capable: boolean;
+  /** Every IPv4 route of table main. */
   readonly routes: readonly {
     readonly type: RouteType;
     readonly destination: Ipv4;

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { SystemError } from '../../base/errors.ts';
 import { formatIpv4, formatPrefix, type Ipv4Prefix } from '../../base/ip.ts';
+import { formatIpv6, formatPrefix6, type Ipv6, isLinkLocal } from '../../base/ip6.ts';
 import type { Log } from '../../base/log.ts';
 import type {
   Address,
@@ -9,10 +10,13 @@ import type {
   Files,
   Net,
   NetChange,
+  PlannedRoute6,
   Route,
+  Route6Planner,
 } from '../../os/ports.ts';
 import type { NetworkConfig, NetworkObserved } from './config.ts';
 import { type Desired, desire } from './desired.ts';
+import { address6Key, changes6, type Desired6, desire6 } from './ip6.ts';
 import { layer3Changes, linkChanges } from './reconcile.ts';
 import { resolvConf } from './resolv.ts';
 
@@ -27,6 +31,8 @@ export interface NetworkDeps {
 }
 
 const IP_FORWARD = '/proc/sys/net/ipv4/ip_forward';
+const IPV6_CONF = '/proc/sys/net/ipv6/conf';
+const IPV6_FORWARD = `${IPV6_CONF}/all/forwarding`;
 /** A bridge must exist before it can have ports, and ports before they are set up. */
 const LINK_PASSES = 3;
 /** Putting back is immediate, but somebody who keeps removing does not get a busy loop. */
@@ -35,14 +41,18 @@ const QUIET_MS = 1000;
 const REPORT_MS = 20;
 
 /** Sets links, addresses, routes, resolvers and forwarding, and keeps them as they were asked for. */
-export class NetworkService implements AddressPlanner, AsyncDisposable {
+export class NetworkService implements AddressPlanner, Route6Planner, AsyncDisposable {
   readonly #deps: NetworkDeps;
   readonly #plans = new Map<string, AddressPlan>();
+  readonly #routes6 = new Map<string, readonly PlannedRoute6[]>();
+  /** What `disable_ipv6` was last set to, by ifIndex. */
+  readonly #ipv6Off = new Map<number, boolean>();
   readonly #changedAtMs = new Map<number, { readonly oper: string; readonly atMs: number }>();
   readonly #mtuTouched = new Set<string>();
   readonly #subscription: Disposable;
   #config: NetworkConfig | undefined;
   #desired: Desired | undefined;
+  #desired6: Desired6 | undefined;
   #resolvConf: string | undefined;
   #forwarding = false;
   #restored = 0;
@@ -61,7 +71,10 @@ export class NetworkService implements AddressPlanner, AsyncDisposable {
   apply(config: NetworkConfig): readonly SystemError[] {
     this.#config = config;
     const errors = this.#reconcile();
-    return [...errors, ...this.#writeResolvers(config), ...this.#setForwarding(config)];
+    return [
+      ...[...errors, ...this.#writeResolvers(config)],
+      ...[...this.#setForwarding(config), ...this.#setForwarding6(config)],
+    ];
   }
 
   set(owner: string, plan: AddressPlan | undefined): readonly SystemError[] {
@@ -70,6 +83,21 @@ export class NetworkService implements AddressPlanner, AsyncDisposable {
     const config = this.#config;
     if (config === undefined) return [];
     return [...this.#reconcile(), ...this.#writeResolvers(config)];
+  }
+
+  setRoutes6(owner: string, routes: readonly PlannedRoute6[]): readonly SystemError[] {
+    if (routes.length === 0) this.#routes6.delete(owner);
+    else this.#routes6.set(owner, routes);
+    return this.#reconcile();
+  }
+
+  /** The link-local address of an interface that is past duplicate detection. */
+  linkLocalOf(ifName: string): Ipv6 | undefined {
+    const { net } = this.#deps;
+    const ifIndex = net.links().find((link) => link.name === ifName)?.ifIndex;
+    return net
+      .addresses6()
+      .find((a) => a.ifIndex === ifIndex && a.dad === 'done' && isLinkLocal(a.address))?.address;
   }
 
   /** Prefixes of all interfaces but this one, as configured: what a lease must stay off. */
@@ -96,6 +124,9 @@ export class NetworkService implements AddressPlanner, AsyncDisposable {
     const owners = new Map<string, string>();
     for (const { owner, value } of desired?.addresses ?? []) owners.set(addressKey(value), owner);
     for (const { owner, value } of desired?.routes ?? []) owners.set(routeKey(value), owner);
+    const owners6 = new Map(
+      this.#desired6?.addresses.map(({ owner, value }) => [address6Key(value), owner]),
+    );
     return {
       links: net.links().map((link) => {
         const seen = this.#changedAtMs.get(link.ifIndex);
@@ -110,6 +141,12 @@ export class NetworkService implements AddressPlanner, AsyncDisposable {
         prefixLen: row.prefixLen,
         owner: owners.get(addressKey(row)),
       })),
+      addresses6: net.addresses6().map(({ ifIndex, ...row }) => ({
+        ...row,
+        ifName: nameOf.get(ifIndex) ?? '',
+        owner: owners6.get(address6Key({ ifIndex, ...row })),
+      })),
+      ipv6Capable: this.#deps.files.readText(IPV6_FORWARD).ok,
       routes: net.routes().map((route) => ({
         type: route.type,
         destination: route.destination,
@@ -123,12 +160,29 @@ export class NetworkService implements AddressPlanner, AsyncDisposable {
       resolvers: desired?.resolvers ?? [],
       searchDomains: desired?.searchDomains ?? [],
       forwarding: this.#forwarding,
-      items: (desired?.items ?? []).map((item) => {
+      items: [...(desired?.items ?? []), ...this.#items6()].map((item) => {
         const error = this.#errors.get(item.id);
         return error === undefined ? item : { ...item, status: 'Error', reason: error };
       }),
       restored: this.#restored,
     };
+  }
+
+  /** An address that another host has is not ours, whatever was asked for. */
+  #items6(): readonly NetworkObserved['items'][number][] {
+    const failed = new Set(
+      this.#deps.net.addresses6().flatMap((a) => (a.dad === 'failed' ? [address6Key(a)] : [])),
+    );
+    const taken = new Set(
+      this.#desired6?.addresses.flatMap(({ owner, value }) =>
+        failed.has(address6Key(value)) ? [owner] : [],
+      ),
+    );
+    return (this.#desired6?.items ?? []).map((item) =>
+      taken.has(item.id)
+        ? { ...item, status: 'Error', reason: 'another host has this address already' }
+        : item,
+    );
   }
 
   /** Lets go; everything set stays for the next daemon. */
@@ -161,8 +215,12 @@ export class NetworkService implements AddressPlanner, AsyncDisposable {
         errors.push(...this.#carryOut(changes, desired));
         desired = desire(config, this.#plans, net.links());
       }
-      errors.push(...this.#carryOut(layer3Changes(desired, net), desired));
+      errors.push(...this.#setIpv6(config));
+      const desired6 = desire6(config, this.#routes6, net.links());
+      const changes = [...layer3Changes(desired, net), ...changes6(desired6, net)];
+      errors.push(...this.#carryOut(changes, desired, desired6));
       this.#desired = desired;
+      this.#desired6 = desired6;
     } finally {
       this.#working = false;
     }
@@ -170,17 +228,21 @@ export class NetworkService implements AddressPlanner, AsyncDisposable {
     return errors;
   }
 
-  #carryOut(changes: readonly NetChange[], desired: Desired): SystemError[] {
+  #carryOut(
+    changes: readonly NetChange[],
+    desired: Desired,
+    desired6 = this.#desired6,
+  ): SystemError[] {
     if (changes.length === 0) return [];
     // What the last pass wanted stood after it.
-    const stood = standing(this.#desired);
+    const stood = standing(this.#desired, this.#desired6);
     const again = changes.filter((change) => stood.has(keyOf(change)));
     if (again.length > 0) this.#putBack(again);
     const results = this.#deps.net.apply(changes);
     return changes.flatMap((change, i) => {
       const error = results[i];
       if (error === undefined) return [];
-      const owner = ownerOf(change, desired);
+      const owner = ownerOf(change, desired, desired6);
       if (owner !== undefined) this.#errors.set(owner, error.message);
       this.#deps.log.error({ change: keyOf(change), code: error.code }, error.message);
       return [error];
@@ -219,6 +281,32 @@ export class NetworkService implements AddressPlanner, AsyncDisposable {
     return [];
   }
 
+  /** Where IPv6 is off the interface has not even a link-local address. A kernel without IPv6 needs nothing. */
+  #setIpv6({ interfaces }: NetworkConfig): SystemError[] {
+    const { net, files } = this.#deps;
+    const errors: SystemError[] = [];
+    for (const { ifName, ipv6Enable } of interfaces) {
+      const link = net.links().find(({ name }) => name === ifName);
+      if (link === undefined || this.#ipv6Off.get(link.ifIndex) === !ipv6Enable) continue;
+      const path = `${IPV6_CONF}/${link.name}/disable_ipv6`;
+      const now = files.readText(path);
+      const wanted = ipv6Enable ? '0' : '1';
+      const same = !now.ok || now.value.trim() === wanted;
+      const written = same ? undefined : files.writeExisting(path, wanted);
+      if (written?.ok === false) errors.push(written.error);
+      else this.#ipv6Off.set(link.ifIndex, !ipv6Enable);
+    }
+    return errors;
+  }
+
+  #setForwarding6({ forwarding6 }: NetworkConfig): SystemError[] {
+    const wanted = forwarding6 ? '1' : '0';
+    const now = this.#deps.files.readText(IPV6_FORWARD);
+    if (!now.ok || now.value.trim() === wanted) return [];
+    const written = this.#deps.files.writeExisting(IPV6_FORWARD, wanted);
+    return written.ok ? [] : [written.error];
+  }
+
   #setForwarding({ forwarding }: NetworkConfig): SystemError[] {
     const wanted = forwarding ? '1' : '0';
     const now = this.#deps.files.readText(IP_FORWARD);
@@ -237,7 +325,14 @@ export class NetworkService implements AddressPlanner, AsyncDisposable {
   }
 }
 
-function ownerOf(change: NetChange, desired: Desired): string | undefined {
+function ownerOf(
+  change: NetChange,
+  desired: Desired,
+  desired6: Desired6 | undefined,
+): string | undefined {
+  if (change.op === 'address6.set') {
+    return desired6?.addresses.find(({ value }) => value === change.address)?.owner;
+  }
   if (change.op === 'address.add') {
     return desired.addresses.find(({ value }) => value === change.address)?.owner;
   }
@@ -254,8 +349,15 @@ const routeKey = ({ destination, prefixLen, metric, gateway }: Route): string =>
   `${destination}/${prefixLen}/${metric}/${gateway ?? ''}`;
 
 /** Keys of what was wanted at layer 3. */
-const standing = (desired: Desired | undefined): ReadonlySet<string> =>
+const standing = (
+  desired: Desired | undefined,
+  desired6: Desired6 | undefined,
+): ReadonlySet<string> =>
   new Set([
+    ...(desired6?.addresses ?? []).map(({ value }) =>
+      keyOf({ op: 'address6.set', address: value }),
+    ),
+    ...(desired6?.routes ?? []).map(({ value }) => keyOf({ op: 'route6.replace', route: value })),
     ...(desired?.addresses ?? []).map(({ value }) => keyOf({ op: 'address.add', address: value })),
     ...(desired?.routes ?? []).map(({ value }) => keyOf({ op: 'route.replace', route: value })),
   ]);
@@ -271,6 +373,15 @@ function keyOf(change: NetChange): string {
       const { gateway, metric, destination, prefixLen } = change.route;
       const via = gateway === undefined ? '' : ` via ${formatIpv4(gateway)}`;
       return `${change.op} ${formatPrefix({ address: destination, prefixLen })}${via} metric ${metric}`;
+    }
+    case 'address6.set':
+    case 'address6.del':
+      return `${change.op} ${formatPrefix6(change.address)} on ${change.address.ifIndex}`;
+    case 'route6.replace':
+    case 'route6.del': {
+      const { gateway, destination, prefixLen } = change.route;
+      const via = gateway === undefined ? '' : ` via ${formatIpv6(gateway)}`;
+      return `${change.op} ${formatPrefix6({ address: destination, prefixLen })}${via}`;
     }
     default:
       return JSON.stringify(change);

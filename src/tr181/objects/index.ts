@@ -6,6 +6,7 @@ import { dhcpv4Server } from './dhcpv4-server.ts';
 import { dnsClient } from './dns-client.ts';
 import { ethernet } from './ethernet.ts';
 import { ip } from './ip.ts';
+import { ip6 } from './ip6.ts';
 import { nat } from './nat.ts';
 import { routing } from './routing.ts';
 import { time } from './time.ts';
@@ -15,6 +16,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   deviceInfo(),
   ethernet,
   ip,
+  ip6,
   routing,
   dnsClient,
   nat,

@@ -7,6 +7,7 @@ import {
   type CheckSink,
   ENABLE,
   type ObjectGroup,
+  REASON,
   type ReportContext,
   type ReportSink,
 } from '../table.ts';
@@ -27,14 +28,7 @@ import {
   statsObject,
   statsValues,
 } from './interfaces.ts';
-
-const IPV6 = 'IPv6 is not configured here yet';
-
-export const REASON = {
-  type: 'string',
-  about: 'What is wrong, for people; empty when all is well.',
-  reason: 'Status says that something is wrong, TR-181 has no place for what',
-} as const;
+import { compileAddresses6, ipv6On } from './ip6.ts';
 
 export const ip: ObjectGroup = {
   name: 'IP',
@@ -56,12 +50,28 @@ export const ip: ObjectGroup = {
           enum: ['Disabled', 'Enabled', 'Error'],
           about: 'Whether IPv4 is in use.',
         },
+        IPv6Capable: { type: 'boolean', about: 'The kernel has IPv6.' },
+        IPv6Enable: {
+          type: 'boolean',
+          access: 'readWrite',
+          default: 'true',
+          about: 'Whether IPv6 is in use on any interface.',
+        },
+        IPv6Status: {
+          type: 'string',
+          enum: ['Disabled', 'Enabled', 'Error'],
+          about: 'Whether IPv6 is in use.',
+        },
+        ULAPrefix: {
+          type: 'IPv6Prefix',
+          access: 'readWrite',
+          size: [0, 49],
+          default: '',
+          about:
+            'Unique local /48 of the box (RFC 4193), made at random at the first start; interfaces with ULAEnable have a /64 of it.',
+        },
       },
       omitted: {
-        IPv6Capable: IPV6,
-        IPv6Enable: IPV6,
-        IPv6Status: IPV6,
-        ULAPrefix: IPV6,
         ActivePortNumberOfEntries: 'open ports are not listed yet',
       },
     },
@@ -99,6 +109,18 @@ export const ip: ObjectGroup = {
           default: 'true',
           about: 'Whether it carries IPv4.',
         },
+        IPv6Enable: {
+          type: 'boolean',
+          access: 'readWrite',
+          default: 'true',
+          about: 'Whether it carries IPv6, be it link-local.',
+        },
+        ULAEnable: {
+          type: 'boolean',
+          access: 'readWrite',
+          default: 'false',
+          about: 'Whether it has a /64 of ULAPrefix, and the address ::1 in it.',
+        },
         MaxMTUSize: {
           type: 'unsignedInt',
           access: 'readWrite',
@@ -129,10 +151,6 @@ export const ip: ObjectGroup = {
         X_GATEHOUSE_Reason: REASON,
       },
       omitted: {
-        IPv6Enable: IPV6,
-        ULAEnable: IPV6,
-        IPv6AddressNumberOfEntries: IPV6,
-        IPv6PrefixNumberOfEntries: IPV6,
         Router: 'there is one routing table, so nothing to choose',
         AutoIPEnable: 'no link-local IPv4 on a router',
         TWAMPReflectorNumberOfEntries: 'no TWAMP reflector',
@@ -182,9 +200,13 @@ function report({ observed, rows, lookups }: ReportContext, out: ReportSink): vo
   const links = new Map(network?.links.map((link) => [link.name, link]));
   const items = new Map(network?.items.map((item) => [item.id, item]));
   const enabled = rows.at('Device.IP.')?.bool('IPv4Enable') === true;
+  const enabled6 = rows.at('Device.IP.')?.bool('IPv6Enable') === true;
+  const capable6 = network?.ipv6Capable === true;
   out.put('Device.IP.', {
     IPv4Capable: String(lookups.readText('/proc/sys/net/ipv4/ip_forward') !== undefined),
     IPv4Status: enabled ? 'Enabled' : 'Disabled',
+    IPv6Capable: String(capable6),
+    IPv6Status: !enabled6 ? 'Disabled' : capable6 ? 'Enabled' : 'Error',
   });
   for (const row of rows.rows(IP)) {
     const ifName = ifNameOf(rows, row);
@@ -274,6 +296,7 @@ export function compileInterfaces(rows: RowReader): NetworkConfig['interfaces'] 
       id: row.id,
       enable: row.bool('Enable'),
       ipv4Enable: ipv4Enable && row.bool('IPv4Enable'),
+      ipv6Enable: ipv6On(rows, row),
       ifName: ifNameOf(rows, row),
       bridgePorts: isBridge(rows, row) ? portsOf(rows, row) : [],
       mtu: row.isSet('MaxMTUSize') ? row.number('MaxMTUSize') : undefined,
@@ -286,6 +309,7 @@ export function compileInterfaces(rows: RowReader): NetworkConfig['interfaces'] 
           prefixLen: mask === undefined ? undefined : prefixLenOf(mask),
         };
       }),
+      addresses6: compileAddresses6(rows, row),
     }),
   );
 }

@@ -7,11 +7,11 @@ import {
   type CheckSink,
   ENABLE,
   type ObjectGroup,
+  REASON,
   type ReportContext,
   type ReportSink,
 } from '../table.ts';
 import { clientOf, ifNameBehind, ipInterfaceOf, ipInterfaceRef, rowStatus } from './interfaces.ts';
-import { REASON } from './ip.ts';
 
 type RouteType = RouteConfig['type'];
 

@@ -2,15 +2,21 @@
 import { spawnSync } from 'node:child_process';
 import t, { type Test } from 'tap';
 import { type Ipv4, OWN_PROTOCOL, type PrefixLen, parseIpv4 } from '#src/base/ip.ts';
+import { formatIpv6, type Ipv6, type PrefixLen6, parseIpv6 } from '#src/base/ip6.ts';
 import { loadNative, Reactor } from '#src/os/linux/native.ts';
 import { LinuxNet } from '#src/os/linux/net.ts';
-import type { Address, NetChange, NetEvent, Route } from '#src/os/ports.ts';
+import type { Address, Address6, NetChange, NetEvent, Route, Route6 } from '#src/os/ports.ts';
 import { runAlone, sh } from '../../lib/netns.ts';
 
 runAlone(t, 'rtnetlink', import.meta.url, run);
 
 function ip(text: string): Ipv4 {
   const parsed = parseIpv4(text);
+  if (!parsed.ok) throw new Error(text);
+  return parsed.value;
+}
+function ip6(text: string): Ipv6 {
+  const parsed = parseIpv6(text);
   if (!parsed.ok) throw new Error(text);
   return parsed.value;
 }
@@ -110,8 +116,87 @@ function agrees(t: Test, net: LinuxNet): void {
   );
 }
 
+/** Likewise for IPv6, but for what the kernel keeps to itself. */
+function agrees6(t: Test, net: LinuxNet): void {
+  // Of its own link-local addresses the kernel says nothing before they are past detection.
+  const addresses = ipJson('-6', 'addr').flatMap((l) =>
+    (l['addr_info'] as { local: string; prefixlen: number; tentative?: boolean }[]).flatMap((a) =>
+      a.tentative ? [] : [`${a.local}/${a.prefixlen}`],
+    ),
+  );
+  const copied = net
+    .addresses6()
+    .flatMap((a) => (a.dad === 'done' ? [`${formatIpv6(a.address)}/${a.prefixLen}`] : []));
+  t.same(copied.sort(), addresses.sort());
+  const routes = ipJson('-6', 'route').map(
+    (r) => `${String(r['dst']).replace(/^default$/, '::/0')} ${r['gateway'] ?? ''} ${r['metric']}`,
+  );
+  const held = net.routes6().map((r) => {
+    const length = r.prefixLen === 128 ? '' : `/${r.prefixLen}`;
+    const gateway = r.gateway === undefined ? '' : formatIpv6(r.gateway);
+    return `${formatIpv6(r.destination)}${length} ${gateway} ${r.metric}`;
+  });
+  t.same(held.sort(), routes.sort());
+}
+
 function run(): void {
   sh('ip', 'link', 'set', 'lo', 'up');
+
+  t.test('IPv6: addresses with lifetimes, routes, duplicates, a cable', async (t) => {
+    sh('ip', 'link', 'add', 'a0', 'type', 'veth', 'peer', 'name', 'a1');
+    t.teardown(() => sh('ip', 'link', 'del', 'a0'));
+    const net = await open(t);
+    const a0 = indexOf(net, 'a0');
+    const apply = (...changes: NetChange[]): void => {
+      const done = changes.map(() => undefined);
+      t.same(net.apply(changes), done);
+    };
+    apply(
+      { op: 'link.set', ifIndex: a0, adminUp: true },
+      { op: 'link.set', ifIndex: indexOf(net, 'a1'), adminUp: true },
+    );
+    const address: Address6 = {
+      ...{ ifIndex: a0, address: ip6('fd00::1'), prefixLen: 64 as PrefixLen6, dad: 'done' },
+      ...{ preferredSec: 600, validSec: 1200, protocol: OWN_PROTOCOL },
+    };
+    const route: Route6 = {
+      ...{ type: 'unicast', destination: ip6('fd00:0:0:100::'), prefixLen: 60 as PrefixLen6 },
+      ...{ gateway: ip6('fe80::9'), ifIndex: a0, metric: 1024, table: 254 },
+      protocol: OWN_PROTOCOL,
+    };
+    const mine = () => net.addresses6().find((a) => a.address === address.address);
+    apply({ op: 'address6.set', address }, { op: 'route6.replace', route });
+    t.match(mine(), { preferredSec: 600, validSec: 1200, protocol: OWN_PROTOCOL });
+    const passed = heard(net, () => mine()?.dad === 'done');
+    if (mine()?.dad !== 'done') await passed;
+    agrees6(t, net);
+    apply({ op: 'address6.set', address: { ...address, preferredSec: 0, validSec: Infinity } });
+    t.match(mine(), { preferredSec: 0, validSec: Infinity }, 'deprecated');
+    apply({ op: 'route6.replace', route: { ...route, gateway: ip6('fe80::8') } });
+    agrees6(t, net);
+    apply({ op: 'route6.del', route: { ...route, gateway: ip6('fe80::8') } });
+    apply({ op: 'route6.del', route });
+    agrees6(t, net);
+
+    // a1 takes the same address: whoever comes second does not get it.
+    sh('ip', '-6', 'address', 'add', 'fd00::2/64', 'dev', 'a1', 'nodad');
+    // One with an end would simply be taken away by the kernel.
+    const forever = { preferredSec: Infinity, validSec: Infinity };
+    const second: Address6 = { ...address, ...forever, address: ip6('fd00::2') };
+    const theirs = () =>
+      net.addresses6().find((a) => a.address === second.address && a.ifIndex === a0);
+    const failed = heard(net, () => theirs()?.dad === 'failed');
+    apply({ op: 'address6.set', address: second });
+    await failed;
+    apply({ op: 'address6.del', address: second }, { op: 'address6.del', address });
+    apply({ op: 'address6.del', address });
+    t.equal(mine(), undefined);
+    apply({ op: 'address6.set', address });
+    const lost = heard(net, () => mine() === undefined);
+    sh('ip', 'link', 'set', 'a0', 'down');
+    await lost;
+    agrees6(t, net);
+  });
 
   t.test('addresses and routes are set in one go, and the copy holds them at once', async (t) => {
     sh('ip', 'link', 'add', 'a0', 'type', 'veth', 'peer', 'name', 'a1');

@@ -1,9 +1,11 @@
 import t from 'tap';
 import { SystemError } from '../../../src/base/errors.ts';
 import { type Ipv4, ipv4, type PrefixLen, parseIpv4 } from '../../../src/base/ip.ts';
+import { type Ipv6, ipv6, type PrefixLen6, parseIpv6 } from '../../../src/base/ip6.ts';
 import { ok } from '../../../src/base/result.ts';
 import type {
   Address,
+  Address6,
   AddressPlan,
   Files,
   Link,
@@ -11,6 +13,7 @@ import type {
   NetChange,
   NetEvent,
   Route,
+  Route6,
 } from '../../../src/os/ports.ts';
 import type { NetworkConfig, NetworkObserved } from '../../../src/services/network/config.ts';
 import { resolvConf } from '../../../src/services/network/resolv.ts';
@@ -21,6 +24,10 @@ import { MemoryLog } from '../../lib/log.ts';
 const ip = (text: string): Ipv4 => {
   const parsed = parseIpv4(text);
   return parsed.ok ? parsed.value : ipv4(0);
+};
+const ip6 = (text: string): Ipv6 => {
+  const parsed = parseIpv6(text);
+  return parsed.ok ? parsed.value : ipv6(0n);
 };
 const len = (n: number) => n as PrefixLen;
 
@@ -51,6 +58,8 @@ class KernelModel implements Net {
   ];
   addressRows: Address[] = [];
   routeRows: Route[] = [];
+  address6Rows: Address6[] = [];
+  route6Rows: Route6[] = [];
   readonly log: string[] = [];
   readonly resyncs = 0;
   refuse: ((change: NetChange) => SystemError | undefined) | undefined;
@@ -59,6 +68,8 @@ class KernelModel implements Net {
   links = () => this.linkRows;
   addresses = () => this.addressRows;
   routes = () => this.routeRows;
+  addresses6 = () => this.address6Rows;
+  routes6 = () => this.route6Rows;
   refreshStats() {}
 
   apply(changes: readonly NetChange[]) {
@@ -92,6 +103,16 @@ class KernelModel implements Net {
         break;
       case 'address.del':
         this.addressRows = this.addressRows.filter((a) => a.address !== change.address.address);
+        break;
+      case 'address6.set':
+      case 'address6.del':
+        this.address6Rows = this.address6Rows.filter((a) => a.address !== change.address.address);
+        if (change.op === 'address6.set') this.address6Rows.push(change.address);
+        break;
+      case 'route6.replace':
+      case 'route6.del':
+        this.route6Rows = this.route6Rows.filter((r) => r.destination !== change.route.destination);
+        if (change.op === 'route6.replace') this.route6Rows.push(change.route);
         break;
       case 'route.replace':
       case 'route.del': {
@@ -131,6 +152,8 @@ const CONFIG: NetworkConfig = {
       ifName: 'wan0',
       bridgePorts: [],
       mtu: undefined,
+      ipv6Enable: true,
+      addresses6: [],
       addresses: [],
     },
     {
@@ -139,6 +162,15 @@ const CONFIG: NetworkConfig = {
       ipv4Enable: true,
       ifName: 'br-lan',
       bridgePorts: ['lan0', 'lan1'],
+      ipv6Enable: true,
+      addresses6: [
+        {
+          id: 'Device.IP.Interface.2.IPv6Address.1',
+          enable: true,
+          address: ip6('fd00:0:0:2::1'),
+          prefixLen: 64 as PrefixLen6,
+        },
+      ],
       mtu: undefined,
       addresses: [
         {
@@ -154,6 +186,7 @@ const CONFIG: NetworkConfig = {
   resolvers: [{ id: 'Device.DNS.Client.Server.1', enable: true, address: '192.0.2.53' }],
   resolverEnable: true,
   forwarding: true,
+  forwarding6: true,
   ports: [],
 };
 
@@ -344,4 +377,52 @@ t.test('resolv.conf: three servers are read, the rest is there for people', asyn
   t.equal(text.match(/^nameserver/gm)?.length, 3);
   t.match(text, /^# nameserver 4\.4\.4\.4$/m);
   t.match(text, /^search a\.example$/m);
+});
+
+t.test('IPv6: addresses, routes of delegated prefixes, what the kernel is told', async (t) => {
+  const { kernel, service, written } = house();
+  t.same(service.apply(CONFIG), []);
+  t.match(kernel.address6Rows, [{ address: ip6('fd00:0:0:2::1'), prefixLen: 64, protocol: 71 }]);
+  t.equal(written.get('/proc/sys/net/ipv6/conf/all/forwarding'), '1');
+  t.equal(written.get('/proc/sys/net/ipv6/conf/br-lan/disable_ipv6'), '0');
+  const route = {
+    ...{ destination: ip6('fd00:0:0:100::'), prefixLen: 60 as PrefixLen6, ifName: 'br-lan' },
+    gateway: ip6('fe80::9'),
+  };
+  t.same(service.setRoutes6('dhcp6-server', [route]), []);
+  t.match(kernel.route6Rows, [{ gateway: ip6('fe80::9'), metric: 1024, protocol: 71 }]);
+  const before = kernel.log.length;
+  service.apply(CONFIG);
+  t.equal(kernel.log.length, before, 'idempotent');
+
+  kernel.address6Rows = [];
+  kernel.route6Rows = [];
+  kernel.tell({ what: 'address', ifIndex: 5 });
+  t.equal(kernel.address6Rows.length + kernel.route6Rows.length, 2, 'put back');
+  const theirs: Address6 = {
+    ...{ ifIndex: 105, address: ip6('fd99::1'), prefixLen: 64 as PrefixLen6, dad: 'done' },
+    ...{ preferredSec: Infinity, validSec: Infinity, protocol: 0 },
+  };
+  const linkLocal: Address6 = { ...theirs, ifIndex: 104, address: ip6('fe80::1') };
+  const bridge = kernel.linkRows.find((l) => l.name === 'br-lan');
+  kernel.address6Rows.push(theirs, { ...linkLocal, ifIndex: bridge?.ifIndex ?? 0 });
+  t.equal(service.linkLocalOf('br-lan'), ip6('fe80::1'));
+  t.equal(service.linkLocalOf('lan1'), undefined);
+  kernel.tell({ what: 'address', ifIndex: 5 });
+  t.ok(kernel.address6Rows.includes(theirs), "somebody else's");
+
+  const item = () =>
+    service.observed.items.find((i) => i.id === 'Device.IP.Interface.2.IPv6Address.1');
+  t.equal(item()?.status, 'Enabled');
+  kernel.address6Rows = kernel.address6Rows.map((a) => ({ ...a, dad: 'failed' }));
+  t.match(item(), { status: 'Error', reason: /another host/ });
+
+  service.setRoutes6('dhcp6-server', []);
+  t.equal(kernel.route6Rows.length, 0);
+  const off = CONFIG.interfaces.map((i) => ({ ...i, ipv6Enable: false }));
+  t.same(service.apply({ ...CONFIG, interfaces: off, forwarding6: false }), []);
+  t.equal(written.get('/proc/sys/net/ipv6/conf/br-lan/disable_ipv6'), '1');
+  t.equal(written.get('/proc/sys/net/ipv6/conf/all/forwarding'), '0');
+  t.equal(kernel.address6Rows.filter((a) => a.protocol === 71).length, 0);
+  t.equal(item()?.status, 'Disabled');
 });
