@@ -19,6 +19,8 @@ export function AddRow(props: {
   table: string;
   /** Parameters to ask for; all that can be written when absent. */
   names?: readonly string[];
+  /** Those of them without which the row would be of no use. */
+  needed?: readonly string[];
   values: Values;
   extra?: Readonly<Record<string, string>>;
   raw?: boolean;
@@ -34,7 +36,10 @@ export function AddRow(props: {
     .map((row) => fieldOf(row))
     .filter((field) => props.names?.includes(field.name) ?? true);
   const save = async (): Promise<void> => {
-    const values = { ...props.extra, ...texts.value };
+    const values: Readonly<Record<string, string>> = { ...props.extra, ...texts.value };
+    const empty = (props.needed ?? []).filter((name) => (values[name] ?? '').trim() === '');
+    faults.value = new Map(empty.map((name) => [name, t('wizard.needed')]));
+    if (empty.length > 0) return;
     const answer = await app.api.post<{ revision: number; path: string }>('/api/add', {
       path: props.table,
       values,
