@@ -76,6 +76,9 @@ export const badText = (page: Page): Promise<unknown> =>
       const isHidden = style.clipPath !== 'none' || element.clientWidth <= 1;
       const cuts = style.overflowX !== 'visible' && style.textOverflow !== 'ellipsis' && !/auto|scroll/.test(style.overflowX);
       if (!isHidden && cuts && element.scrollWidth > element.clientWidth + 1) found.push('cut off: ' + text);
+      const card = element.closest('.card, dialog, .door-card');
+      const inner = card && card.getBoundingClientRect().right - Number.parseFloat(getComputedStyle(card).paddingRight);
+      if (card && !isHidden && !element.closest('.table-wrap, .tree') && element.getBoundingClientRect().right > inner + 1) found.push('out of its card: ' + text);
       if (element.matches('button, .button') && element.scrollWidth > element.clientWidth + 1 && !isHidden) found.push('out of its button: ' + text);
     }
     return found;

@@ -61,12 +61,14 @@ t.test('every place, every look', { skip: noBrowser() }, async (t) => {
   const places: string[] = [];
   for (const look of SHOWN) {
     const { name, contrast, width, language } = look;
+    // What stands there is the same in every theme.
+    const coloursOnly = look.theme === 'dark' || contrast === 'more';
     const say = translator(language);
     const locale = language === 'de' ? 'de-DE' : 'en-GB';
     const page = await (await there.person({ locale, viewport: { width, height: 860 } })).newPage();
     const said = complaints(page);
     const looked = async (place: string): Promise<void> => {
-      t.same(await violations(page, contrast), [], `${place} in ${name}`);
+      t.same(await violations(page, contrast, coloursOnly), [], `${place} in ${name}`);
       t.same(await sticksOut(page), [], `${place} in ${name} does not scroll sideways`);
       t.same(await badText(page), [], `${place} in ${name}: text`);
       await page.screenshot({ path: `${PICTURES}${place}-${name}.png`, fullPage: true });

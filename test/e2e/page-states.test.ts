@@ -1,4 +1,5 @@
 /** WCAG 2.2 AA where the page is not at rest: dialogs, faults, trials, a lost box, the wizard; in every look, in both languages. */
+import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { type Language, type Translate, translator } from '../../src/web/i18n/catalogue.ts';
@@ -6,6 +7,8 @@ import { badText, dress, LOOKS, sticksOut, violations } from './page-axe.ts';
 import { complaints, HOME, type House, house, noBrowser, PASSWORD } from './page-house.ts';
 
 t.setTimeout(200_000);
+
+const PICTURES = fileURLToPath(new URL('../../build/screenshots/states/', import.meta.url));
 
 const CLIENT = 'Device.DHCPv4.Client.1.';
 
@@ -71,6 +74,8 @@ function reader(t: Test, there: House, page: Page, language: Language, places: s
         const colours = look.name !== 'light' && look.name !== 'phone';
         t.same(await violations(page, look.contrast, colours), [], `${place} in ${look.name}`);
         places.push(place);
+        const path = `${PICTURES}${name.replace(/[^a-z]+/g, '-')}-${language}.png`;
+        if (look.name === 'phone') await page.screenshot({ path });
       }
       await page.setViewportSize({ width: 320, height: 860 });
       t.same(await sticksOut(page), [], `${name} (${language}) at 320 px`);
