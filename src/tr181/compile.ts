@@ -1,5 +1,6 @@
 /** From rows to the whole desired state of each service. Pure. */
 import type { CompiledConfig } from './model.ts';
+import { compileSystem } from './objects/device-info.ts';
 import { compileDhcpClient } from './objects/dhcpv4-client.ts';
 import { compileResolvers } from './objects/dns-client.ts';
 import { compilePorts } from './objects/ethernet.ts';
@@ -18,4 +19,5 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   },
   dhcpClient: compileDhcpClient(rows),
   firewall: compileFirewall(rows),
+  system: compileSystem(rows),
 });

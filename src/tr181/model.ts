@@ -10,6 +10,7 @@ import type { Result } from '../base/result.ts';
 import type { DhcpClientConfig } from '../services/dhcp-client/config.ts';
 import type { FirewallConfig } from '../services/firewall/config.ts';
 import type { NetworkConfig } from '../services/network/config.ts';
+import type { SystemConfig } from '../services/system/config.ts';
 
 /** Who asks for a change, for the audit trail. `via` is the edge: `ubus`, `http`, `cli`, `console`, `config`. */
 export interface Origin {
@@ -248,6 +249,7 @@ export interface CompiledConfig {
   readonly network: NetworkConfig;
   readonly dhcpClient: DhcpClientConfig;
   readonly firewall: FirewallConfig;
+  readonly system: SystemConfig;
 }
 
 export interface Model extends Disposable {

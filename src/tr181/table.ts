@@ -8,6 +8,7 @@ import type { Result } from '../base/result.ts';
 import type { DhcpClientObserved } from '../services/dhcp-client/config.ts';
 import type { FirewallObserved } from '../services/firewall/config.ts';
 import type { NetworkObserved } from '../services/network/config.ts';
+import type { SystemObserved } from '../services/system/config.ts';
 import type { RowsView } from '../state/candidate.ts';
 import type { RowReader } from './reader.ts';
 import type { ValueSpec } from './types.ts';
@@ -17,12 +18,16 @@ export interface Observations {
   readonly network: NetworkObserved;
   readonly dhcpClient: DhcpClientObserved;
   readonly firewall: FirewallObserved;
+  readonly system: SystemObserved;
 }
 
 /** What `control` does for commands. */
 export interface ServiceCalls {
   /** Asks the server for a new lease now; `id` as in `ClientConfig`. */
   dhcpRenew(id: string, signal: AbortSignal): Promise<Result<void, SystemError>>;
+  /** The box goes down soon after it resolved; refused where no root helper runs. */
+  reboot(): Promise<Result<void, SystemError>>;
+  powerOff(): Promise<Result<void, SystemError>>;
 }
 
 type LinkStats = NetworkObserved['links'][number]['stats'];

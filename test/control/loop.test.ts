@@ -24,6 +24,7 @@ function house(apply: (name: string, value: unknown) => Promise<readonly string[
       firewall: (value) => apply('firewall', value),
       dhcpClient: (value) => apply('dhcpClient', value),
       network: (value) => apply('network', value),
+      system: (value) => apply('system', value),
     },
     clock,
     log: new MemoryLog(),

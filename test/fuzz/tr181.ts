@@ -7,6 +7,8 @@ import { canonical, type TypeName } from '../../src/tr181/types.ts';
 import { MemoryLog } from '../lib/log.ts';
 import { MemoryStore } from '../state/memory-store.ts';
 
+const nothing = () => Promise.reject(new RangeError('nothing is operated here'));
+
 const TYPES: readonly TypeName[] = [
   'string',
   'boolean',
@@ -50,7 +52,7 @@ function model(): Model {
       monoMs: () => 0,
       wallMs: () => 0,
     },
-    calls: { dhcpRenew: () => Promise.reject(new RangeError('nothing is operated here')) },
+    calls: { dhcpRenew: nothing, reboot: nothing, powerOff: nothing },
     product: { name: 'Gatehouse', version: '0' },
     audit: async () => {
       throw new RangeError('nothing is written here');

@@ -50,7 +50,11 @@ export function start(store = new MemoryStore(), clock = new FakeClock(), bootId
       monoMs: () => clock.monoMs(),
       wallMs: () => clock.wallMs(),
     },
-    calls: { dhcpRenew: async () => ok(undefined) },
+    calls: {
+      dhcpRenew: async () => ok(undefined),
+      reboot: async () => ok(undefined),
+      powerOff: async () => ok(undefined),
+    },
     product: { name: 'Gatehouse', version: '0.1.0' },
     audit: async (entries) => void audit.push(...entries),
     hashPassword: (password) => hashPassword(secrets, password),

@@ -1,5 +1,6 @@
+import { SystemError } from '../../src/base/errors.ts';
 import { type Ipv4, type PrefixLen, parseIpv4, parseMac, prefixLen } from '../../src/base/ip.ts';
-import { ok } from '../../src/base/result.ts';
+import { err, ok, type Result } from '../../src/base/result.ts';
 import { hashPassword } from '../../src/control/accounts.ts';
 import { LinuxSecrets } from '../../src/os/linux/secrets.ts';
 import type { ClientObserved } from '../../src/services/dhcp-client/config.ts';
@@ -27,6 +28,8 @@ export interface Bench {
   readonly audit: AuditEntry[];
   readonly files: Map<string, string>;
   readonly renewed: string[];
+  /** Reboots and power-offs that were asked for. */
+  readonly down: string[];
   readonly stats: Map<string, bigint>;
   /** The value of one parameter, or the kind of the fault. */
   get(path: string): string;
@@ -48,11 +51,21 @@ export function bench(
   const files = new Map<string, string>();
   const renewed: string[] = [];
   const stats = new Map<string, bigint>();
+  const down: string[] = [];
+  const goesDown = (what: string): Result<void, SystemError> => {
+    if (observed.get('system')?.helperMissing !== undefined) {
+      return err(new SystemError('no root helper runs here', 'ENOENT'));
+    }
+    down.push(what);
+    return ok(undefined);
+  };
   const calls: ServiceCalls = {
     dhcpRenew: (id) => {
       renewed.push(id);
       return Promise.resolve(ok(undefined));
     },
+    reboot: () => Promise.resolve(goesDown('reboot')),
+    powerOff: () => Promise.resolve(goesDown('power off')),
   };
   const lookups: Lookups = {
     linkStats: (ifName) => {
@@ -84,6 +97,7 @@ export function bench(
     audit,
     files,
     renewed,
+    down,
     stats,
     get: (path) => {
       const [answer] = model.get([path]);

@@ -16,6 +16,7 @@ import {
 import { DAEMON_FLAGS, DEFAULT_STATE_DIR, DEFAULT_UBUS_SOCKET } from './daemon-options.ts';
 import { type CliEnvironment, EXIT } from './environment.ts';
 import { add, del, get, instances, operate, schema, set } from './model-commands.ts';
+import { type PowerOptions, powerOff, reboot } from './power-commands.ts';
 import { call, leases, overview } from './service-commands.ts';
 import { type GlobalOptions, Session } from './session.ts';
 import { watch } from './watch.ts';
@@ -128,6 +129,15 @@ function define(program: Command, session: Session): void {
   ).action((service: string, name: string, json: string | undefined) =>
     call(session, service, name, json),
   );
+
+  command('reboot', 'end everything in order and start the box again')
+    .option('--yes', 'do not ask')
+    .option('--reason <text>', 'why, for the audit trail')
+    .action((options: PowerOptions) => reboot(session, options));
+  command('poweroff', 'end everything in order and power the box off')
+    .option('--yes', 'do not ask')
+    .option('--reason <text>', 'why, for the audit trail')
+    .action((options: PowerOptions) => powerOff(session, options));
 
   const config = command('config', 'the configuration over time');
   config
