@@ -244,6 +244,7 @@ export const de: Readonly<Record<Key, string>> = {
   'pending.undone': 'Zurückgenommen. Alles ist wie zuvor.',
   'row.added': 'Hinzugefügt.',
   'row.deleted': '{name} ist gelöscht.',
+  'row.undoLate': 'Seither wurde mehr geändert. Wählen Sie hier, wohin es zurückgehen soll.',
   'row.deleteTitle': '{name} löschen?',
   'row.deleteDanger':
     'Sie sind vielleicht darüber verbunden. Das Löschen wird 60 Sekunden erprobt und kehrt von selbst zurück, wenn Sie nicht bestätigen.',

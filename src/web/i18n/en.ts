@@ -239,6 +239,7 @@ export const en = {
   'pending.undone': 'Taken back. Everything is as before.',
   'row.added': 'Added.',
   'row.deleted': '{name} is deleted.',
+  'row.undoLate': 'More was changed since then. Choose here what to return to.',
   'row.deleteTitle': 'Delete {name}?',
   'row.deleteDanger':
     'You may be connected through it. The deletion is tried for 60 seconds and comes back by itself unless you confirm.',

@@ -3,7 +3,7 @@ import { computed, type ReadonlySignal, type Signal, signal } from '@preact/sign
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import { type Language, type Translate, translator } from '../i18n/catalogue.ts';
-import { parseRoute, type Route } from '../lib/router.ts';
+import { href, parseRoute, type Route } from '../lib/router.ts';
 import type {
   Change,
   History,
@@ -218,6 +218,18 @@ export class App {
     if (answer.ok) this.say(this.translate.peek()('history.returned', { revision }));
     else this.failed(answer.error);
     return answer.ok;
+  }
+
+  /** Undoes the change `revision`, unless something was changed after it, which would go as well. */
+  async takeBack(revision: number): Promise<void> {
+    const history = await this.api.get<History>('/api/config/history');
+    if (!history.ok) return this.failed(history.error);
+    if (history.value.entries.every((entry) => entry.revision <= revision)) {
+      await this.returnTo(revision - 1, false);
+      return;
+    }
+    this.say(this.translate.peek()('row.undoLate'));
+    location.hash = href('system', ['history']);
   }
 
   say(text: string, undo?: () => void): void {

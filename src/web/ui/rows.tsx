@@ -78,7 +78,12 @@ export function AddRow(props: {
               key={spec.name}
               spec={spec}
               raw={props.raw ?? false}
-              value={texts.value[spec.name] ?? props.extra?.[spec.name] ?? ''}
+              value={
+                texts.value[spec.name] ??
+                props.extra?.[spec.name] ??
+                (spec.control === 'choice' ? spec.default : undefined) ??
+                ''
+              }
               fault={faults.value.get(spec.name)}
               {...(rows === undefined ? {} : { rows })}
               onInput={(text) => (texts.value = { ...texts.value, [spec.name]: text })}
@@ -122,8 +127,8 @@ export function DeleteRow({
       : app.api.post<SetDone>('/api/del', { paths }));
     if (!answer.ok) return app.failed(answer.error);
     app.model.patch({ revision: answer.value.revision, values: [], added: [], removed: [row] });
-    const before = answer.value.revision - 1;
-    const undo = ofAccount(row) ? undefined : () => void app.returnTo(before, false);
+    const { revision } = answer.value;
+    const undo = ofAccount(row) ? undefined : () => void app.takeBack(revision);
     // What is on trial is undone where it is confirmed.
     if (dangerous) app.say(t('form.savedTrial'));
     else app.say(t('row.deleted', { name }), undo);
