@@ -33,6 +33,7 @@ const placesOf = (
   backup: ['system/backup', say('backup.restoreText')],
   users: ['system/users', say('param.X_GATEHOUSE_Role')],
   certificate: ['system/certificate', say('certificate.fingerprint')],
+  box: ['system/box', say('box.rebootText')],
   appearance: ['system/appearance', say('appearance.intro')],
 });
 
