@@ -9,3 +9,7 @@ export const escapeControls = (text: string): string =>
     const code = c.codePointAt(0) ?? 0;
     return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
   });
+
+/** One label of a host name: 1 to 63 letters and digits, with hyphens inside (RFC 1123 §2.1). */
+export const isHostLabel = (text: string): boolean =>
+  /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(text);

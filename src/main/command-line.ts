@@ -7,7 +7,7 @@ import { auditFiles, sha256 } from '../os/linux/audit.ts';
 import { LinuxClock } from '../os/linux/clock.ts';
 import { LinuxDirectories, writePrivate } from '../os/linux/files.ts';
 import { loadNative, Reactor } from '../os/linux/native.ts';
-import { readSecret } from '../os/linux/terminal.ts';
+import { readLine, readSecret } from '../os/linux/terminal.ts';
 import { LinuxUnixSockets } from '../os/linux/unix.ts';
 
 /** The command line speaks to people, on stderr; it keeps no log. */
@@ -27,6 +27,7 @@ export function commandLine(
   CliEnvironment,
   | 'readStdin'
   | 'readSecret'
+  | 'readLine'
   | 'readFile'
   | 'writeFile'
   | 'wallMs'
@@ -37,6 +38,7 @@ export function commandLine(
   return {
     readStdin: () => text(process.stdin),
     readSecret,
+    readLine,
     readFile: (path, maxBytes) => new LinuxDirectories().read(path, maxBytes),
     writeFile: writePrivate,
     wallMs: () => Date.now(),

@@ -26,6 +26,7 @@ import { loadNative, Reactor } from '../os/linux/native.ts';
 import { LinuxNet } from '../os/linux/net.ts';
 import { dropTo, findUser, ownedDirectory } from '../os/linux/privileges.ts';
 import { LinuxProcesses } from '../os/linux/process.ts';
+import { LinuxRootHelper } from '../os/linux/root-helper.ts';
 import { watchRuleset } from '../os/linux/ruleset.ts';
 import { LinuxSecrets } from '../os/linux/secrets.ts';
 import { openStore } from '../os/linux/store.ts';
@@ -36,6 +37,7 @@ import { LeaseMonitor } from '../services/dhcp-client/monitor.ts';
 import { DhcpClientService } from '../services/dhcp-client/service.ts';
 import { FirewallService } from '../services/firewall/service.ts';
 import { NetworkService } from '../services/network/service.ts';
+import { SystemService } from '../services/system/service.ts';
 import { Observed } from '../state/observed.ts';
 import { Rows } from '../state/rows.ts';
 import { createModel } from '../tr181/engine.ts';
@@ -146,6 +148,19 @@ async function build(
       report: (value) => observed.publish('firewall', value),
     }),
   );
+  const helper = stack.use(new LinuxRootHelper({ sockets, clock, path: `${runDir}/root.sock` }));
+  const system = stack.use(
+    new SystemService({
+      helper,
+      log: log.child({ service: 'system' }),
+      kernelName: () => {
+        const name = files.readText('/proc/sys/kernel/hostname');
+        return name.ok ? name.value.trim() : '';
+      },
+      report: (value) => observed.publish('system', value),
+    }),
+  );
+  observed.publish('system', system.observed);
   stack.use(must(watchRuleset(reactor, () => firewall.rulesetChanged())));
   const boot = must(bootId(files));
   const monitor: LeaseMonitor = new LeaseMonitor({
@@ -233,6 +248,8 @@ async function build(
           const asked = await dhcpClient.renew(id);
           return asked.ok ? asked : err(new SystemError(asked.error, 'EAGAIN'));
         },
+        reboot: () => system.reboot(),
+        powerOff: () => system.powerOff(),
       },
       hashPassword: (password) => hashPassword(secrets, password),
       journal: history,
@@ -336,6 +353,7 @@ async function build(
       return network.apply(wanted).map((error) => error.message);
     },
     dhcpServer: () => [],
+    system: (wanted) => system.apply(wanted),
   };
   must(monitor.listen());
   const control = stack.use(

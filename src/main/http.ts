@@ -42,6 +42,8 @@ export interface HttpSurroundings {
   onRecorded(heard: (changes: readonly AuditChange[]) => void): void;
 }
 
+const HOST_NAME = 'Device.DeviceInfo.HostName';
+
 export interface ServedHttp extends AsyncDisposable {
   readonly status: object;
 }
@@ -75,10 +77,7 @@ export async function startHttp(around: HttpSurroundings): Promise<ServedHttp> {
         .filter(({ loopback }) => !loopback)
         .map(({ name, stats }) => ({ name, rxBytes: stats.rxBytes, txBytes: stats.txBytes }));
     },
-    hostName: () => {
-      const name = files.readText('/proc/sys/kernel/hostname');
-      return name.ok ? name.value.trim() : '';
-    },
+    hostName: () => hostNameOf(model),
     logs: (query) => newestLines(`${stateDir}/log`, LOG_FILE, search(query)),
     audit: (query) => newestLines(`${stateDir}/audit`, AUDIT_FILE, search(query)),
     equal: (a, b) => secrets.equal(Buffer.from(a), Buffer.from(b)),
@@ -100,6 +99,7 @@ export async function startHttp(around: HttpSurroundings): Promise<ServedHttp> {
     for (const change of changes) service.events.audit({ time, ...change });
   });
   const follow = lan.onChange(() => void service.addressesChanged());
+  const named = model.subscribe(HOST_NAME, () => void service.addressesChanged());
   await service.start();
   return {
     get status() {
@@ -107,10 +107,16 @@ export async function startHttp(around: HttpSurroundings): Promise<ServedHttp> {
     },
     async [Symbol.asyncDispose]() {
       follow[Symbol.dispose]();
+      if (named.ok) named.value[Symbol.dispose]();
       watching[Symbol.dispose]();
       await service[Symbol.asyncDispose]();
     },
   };
+}
+
+function hostNameOf(model: Model): string {
+  const [answer] = model.get([HOST_NAME]);
+  return answer?.result.ok === true ? (answer.result.value[0]?.value ?? '') : '';
 }
 
 /** What the kernel has of IPv4 on the interfaces of zone Lan, and never another address. */

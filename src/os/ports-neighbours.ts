@@ -51,7 +51,7 @@ export interface Neighbours extends AsyncDisposable {
 export interface NeighbourBurst {
   readonly changed: readonly Neighbour[];
   readonly gone: readonly Pick<Neighbour, 'ifIndex' | 'address'>[];
-  /** A bridge learned or forgot behind which port somebody is. */
-  readonly ports: boolean;
+  /** Heard behind another port than before, or for the first time in minutes: they are there. */
+  readonly learned: readonly Mac[];
   readonly resync: boolean;
 }

@@ -233,6 +233,21 @@ export interface Directories {
   link(target: string, path: string): Result<void, SystemError>;
 }
 
+// ---- what needs root ------------------------------------------------------------------------
+
+/** The helper that runs as root (native/root-helper.c) does what the daemon may not. */
+export interface RootHelper extends AsyncDisposable {
+  /** Why there is none here, for people; undefined while one listens. */
+  readonly missing: string | undefined;
+  /** The box ends in order and starts again, soon after the answer. EALREADY while it is going down. */
+  reboot(): Promise<Result<void, SystemError>>;
+  powerOff(): Promise<Result<void, SystemError>>;
+  /** `name` is one label (RFC 1123 §2.1). It holds until the kernel ends. */
+  setHostName(name: string): Promise<Result<void, SystemError>>;
+  /** Called after `missing` changed. */
+  subscribe(listener: () => void): Disposable;
+}
+
 // ---- secrets -------------------------------------------------------------------------------
 
 /** Cost of argon2id (RFC 9106 §3.1). */

@@ -1,5 +1,6 @@
 /** From rows to the whole desired state of each service. Pure. */
 import type { CompiledConfig } from './model.ts';
+import { compileSystem } from './objects/device-info.ts';
 import { compileDhcpClient } from './objects/dhcpv4-client.ts';
 import { compileDhcpServer } from './objects/dhcpv4-server-config.ts';
 import { compileResolvers } from './objects/dns-client.ts';
@@ -21,4 +22,5 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   dhcpClient: compileDhcpClient(rows),
   dhcpServer: compileDhcpServer(rows),
   firewall: compileFirewall(rows),
+  system: compileSystem(rows),
 });

@@ -11,6 +11,7 @@ import type { DhcpClientConfig } from '../services/dhcp-client/config.ts';
 import type { DhcpServerConfig } from '../services/dhcp-server/config.ts';
 import type { FirewallConfig } from '../services/firewall/config.ts';
 import type { NetworkConfig } from '../services/network/config.ts';
+import type { SystemConfig } from '../services/system/config.ts';
 
 /** Who asks for a change, for the audit trail. `via` is the edge: `ubus`, `http`, `cli`, `console`, `config`. */
 export interface Origin {
@@ -250,6 +251,7 @@ export interface CompiledConfig {
   readonly dhcpClient: DhcpClientConfig;
   readonly dhcpServer: DhcpServerConfig;
   readonly firewall: FirewallConfig;
+  readonly system: SystemConfig;
 }
 
 export interface Model extends Disposable {

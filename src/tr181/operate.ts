@@ -24,7 +24,7 @@ export interface OperateDeps {
 export async function operate(
   deps: OperateDeps,
   text: string,
-  given: Readonly<Record<string, string>>,
+  input: Readonly<Record<string, string>>,
   origin: Origin,
   signal: AbortSignal,
 ): Promise<Result<OperateDone, Fault>> {
@@ -32,7 +32,7 @@ export async function operate(
   if (!found.ok) return found;
   const { object, name, command } = found.value;
   const path = `${object}${name}()`;
-  const args = checkArguments(path, command.input ?? {}, given);
+  const args = checkArguments(path, command.input ?? {}, input);
   if (!args.ok) return args;
   if (signal.aborted) return err(aborted(path));
   const ran = await run(deps, command, {
@@ -43,13 +43,16 @@ export async function operate(
     calls: deps.calls,
     zeroCounters: () => deps.zeroCounters(object),
   });
+  const given = Object.entries(args.value)
+    .filter(([, value]) => value !== '')
+    .map(([argument, value]) => `${argument}=${value}`);
   await deps.audit([
     {
       origin,
       op: 'operate',
       path,
       old: undefined,
-      new: undefined,
+      new: given.length === 0 ? undefined : given.join(', '),
       revision: deps.revision,
       outcome: ran.ok ? 'done' : 'failed',
     },

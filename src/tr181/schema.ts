@@ -66,11 +66,13 @@ export class Schema {
 
   constructor(groups: readonly ObjectGroup[]) {
     this.groups = groups;
-    this.root = new SchemaNode('Device', 'Device.', undefined, bare('Device.'), -1);
     const all = groups.flatMap((group, index) => group.objects.map((def) => ({ def, index })));
+    const top = all.find(({ def }) => def.path === ROOT);
+    this.root = new SchemaNode('Device', ROOT, undefined, top?.def ?? bare(ROOT), top?.index ?? -1);
+    addParams(this.root);
     // Parents before children, whatever the order of the groups.
     all.sort((a, b) => a.def.path.split('.').length - b.def.path.split('.').length);
-    for (const { def, index } of all) this.#add(def, index);
+    for (const { def, index } of all) if (def.path !== ROOT) this.#add(def, index);
     this.#addCounts(this.root);
   }
 
@@ -105,18 +107,7 @@ export class Schema {
     }
     const node = new SchemaNode(name, def.path, parent, def, group);
     parent.children.set(name, node);
-    const keys = new Set(def.uniqueKeys?.flat());
-    for (const [paramName, param] of Object.entries(def.params)) {
-      if (param.type === 'Order') node.order = paramName;
-      node.params.set(paramName, {
-        name: paramName,
-        def: param,
-        base: baseOf(param.type),
-        writable: param.access !== undefined,
-        unique: keys.has(paramName),
-        counts: undefined,
-      });
-    }
+    addParams(node);
   }
 
   #parent(path: string): SchemaNode {
@@ -147,6 +138,25 @@ export class Schema {
       }
       this.#addCounts(child);
     }
+  }
+}
+
+const ROOT = 'Device.';
+
+/** The parameters of its definition. */
+function addParams(node: SchemaNode): void {
+  const { def } = node;
+  const keys = new Set(def.uniqueKeys?.flat());
+  for (const [name, param] of Object.entries(def.params)) {
+    if (param.type === 'Order') node.order = name;
+    node.params.set(name, {
+      name,
+      def: param,
+      base: baseOf(param.type),
+      writable: param.access !== undefined,
+      unique: keys.has(name),
+      counts: undefined,
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 /**
- * What the owner is asked at first: a password, the time zone, the address of the LAN, and how the
- * ISP gives addresses. Everything is checked and answered at once, and laid down in one write.
+ * What the owner is asked at first: a password, a name for the box, the time zone, the address of
+ * the LAN, and how the ISP gives addresses. Everything is checked and answered at once, and laid down
+ * in one write.
  */
 import {
   broadcastOf,
@@ -15,6 +16,7 @@ import {
 } from '../base/ip.ts';
 import { err, type Result } from '../base/result.ts';
 import type { Change, Fault, Model, Origin, WriteDone } from './model.ts';
+import { hostNameFault } from './objects/device-info.ts';
 import { passwordFault } from './objects/users.ts';
 import { parsePosixZone } from './posix-zone.ts';
 import { offsetsOf } from './zone-names.ts';
@@ -33,6 +35,8 @@ export interface SetupAnswers {
   /** Default `admin`. */
   readonly username?: string;
   readonly password: string;
+  /** Absent: the name stays as it is. */
+  readonly hostName?: string;
   /** `Europe/Berlin`, or as POSIX writes it. */
   readonly timeZone: string;
   readonly lanAddress: string;
@@ -83,6 +87,8 @@ export function checkSetup(answers: SetupAnswers): readonly SetupFault[] {
   }
   const weak = passwordFault(answers.password);
   if (weak !== undefined) fault('password', weak);
+  const name = answers.hostName === undefined ? undefined : hostNameFault(answers.hostName);
+  if (name !== undefined) fault('hostName', name);
   const zone = answers.timeZone;
   if (parsePosixZone(zone) === undefined && (zone.length > 64 || offsetsOf(zone) === undefined)) {
     fault('timeZone', 'there is no time zone of that name');
@@ -173,6 +179,9 @@ function planOf(
     value(`${lanRow}IPAddress`, answers.lanAddress, 'lanAddress'),
     value(`${lanRow}SubnetMask`, answers.lanMask, 'lanMask'),
   ];
+  if (answers.hostName !== undefined) {
+    values.push(value('Device.DeviceInfo.HostName', answers.hostName, 'hostName'));
+  }
   if (wan !== undefined) values.push(...wanValues(model, wan, answers.wan));
   return { ok: true, value: values };
 }

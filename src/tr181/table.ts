@@ -10,6 +10,7 @@ import type { DhcpClientObserved } from '../services/dhcp-client/config.ts';
 import type { DhcpServerObserved } from '../services/dhcp-server/config.ts';
 import type { FirewallObserved } from '../services/firewall/config.ts';
 import type { NetworkObserved } from '../services/network/config.ts';
+import type { SystemObserved } from '../services/system/config.ts';
 import type { RowsView } from '../state/candidate.ts';
 import type { RowReader } from './reader.ts';
 import type { ValueSpec } from './types.ts';
@@ -20,6 +21,7 @@ export interface Observations {
   readonly dhcpClient: DhcpClientObserved;
   readonly dhcpServer: DhcpServerObserved;
   readonly firewall: FirewallObserved;
+  readonly system: SystemObserved;
 }
 
 /** What `control` does for commands. */
@@ -34,6 +36,9 @@ export interface ServiceCalls {
     action: 'Allow' | 'Deny',
     seconds: number,
   ): Promise<Result<void, string>>;
+  /** The box goes down soon after it resolved; refused where no root helper runs. */
+  reboot(): Promise<Result<void, SystemError>>;
+  powerOff(): Promise<Result<void, SystemError>>;
 }
 
 type LinkStats = NetworkObserved['links'][number]['stats'];

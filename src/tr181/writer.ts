@@ -34,6 +34,7 @@ export interface AuditEntry {
   readonly op: 'set' | 'add' | 'del' | 'operate';
   readonly path: string;
   readonly old: string | undefined;
+  /** Of `operate`: its arguments. */
   readonly new: string | undefined;
   /** Revision of the rows that it made (of `operate`: that it ran on). */
   readonly revision: number;

@@ -4,10 +4,11 @@
  */
 import { ByteReader } from '../base/bytes.ts';
 import { decodeError, ok, type Result } from '../base/result.ts';
+import { isHostLabel } from '../base/text.ts';
 
 export type RootRequest =
   | { readonly verb: 'reboot' | 'poweroff' }
-  /** One label of a host name, see `isHostLabel`. */
+  /** One label of a host name (RFC 1123 §2.1). */
   | { readonly verb: 'hostname'; readonly name: string };
 
 /** What came of a request; all but `done` and `failed` are refusals. */
@@ -43,10 +44,6 @@ const OUTCOMES = [
   'goingDown',
   'failed',
 ] as const;
-
-/** One label of a host name: 1 to 63 letters and digits, with hyphens inside (RFC 1123 §2.1). */
-export const isHostLabel = (text: string): boolean =>
-  /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(text);
 
 export function encodeRootRequest(request: RootRequest): Uint8Array {
   const bytes = new Uint8Array(ROOT_REQUEST_BYTES);

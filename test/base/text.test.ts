@@ -1,5 +1,5 @@
 import t from 'tap';
-import { escapeControls } from '../../src/base/text.ts';
+import { escapeControls, isHostLabel } from '../../src/base/text.ts';
 
 t.test('nothing that steers a terminal survives', async (t) => {
   t.equal(escapeControls('a\u001b[31mb'), 'a\\x1b[31mb');
@@ -10,4 +10,13 @@ t.test('nothing that steers a terminal survives', async (t) => {
 
 t.test('ordinary text of any script is left alone', async (t) => {
   for (const text of ['', 'Küche', '東京', '🛜 wan0', 'a b']) t.equal(escapeControls(text), text);
+});
+
+t.test('RFC 1123 §2.1: letters, digits, and hyphens inside', async (t) => {
+  for (const good of ['a', '7', 'gate-house', '3com', 'A--b', 'x'.repeat(63)]) {
+    t.ok(isHostLabel(good), good);
+  }
+  for (const bad of ['', '-a', 'a-', 'a.b', 'a_b', 'a b', 'ä', 'a\n', 'x'.repeat(64)]) {
+    t.notOk(isHostLabel(bad), JSON.stringify(bad));
+  }
 });

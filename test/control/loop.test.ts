@@ -25,6 +25,7 @@ function house(apply: (name: string, value: unknown) => Promise<readonly string[
       dhcpClient: (value) => apply('dhcpClient', value),
       network: (value) => apply('network', value),
       dhcpServer: (value) => apply('dhcpServer', value),
+      system: (value) => apply('system', value),
     },
     clock,
     log: new MemoryLog(),

@@ -140,6 +140,19 @@ t.test('the owner clicks', { skip: noBrowser() }, async (t) => {
     }
   });
 
+  await t.test('an undo that would take more back with it leads to the history', async (t) => {
+    await router.call('bbfdm', 'add', { path: `${CLIENT}SentOption.`, values: {} });
+    await page.goto(`${HOME}/#/network/dhcp/1`);
+    const card = page.getByRole('region', { name: 'Options it sends', exact: true }).first();
+    await card.getByRole('button', { name: /^Delete/ }).click();
+    await page.getByRole('button', { name: 'Undo' }).waitFor();
+    await router.set({ [`${CLIENT}DSCPMark`]: '21' });
+    await press('Undo');
+    await page.getByText('More was changed since then.').waitFor();
+    await page.getByText('The last configurations, newest first.').waitFor();
+    t.equal(await router.value(`${CLIENT}DSCPMark`), '21');
+  });
+
   await t.test('a user comes, gets another role, and goes for good', async (t) => {
     const words = 'nothing but words';
     await page.goto(`${HOME}/#/system/users`);

@@ -33,14 +33,14 @@ t.test('what is live', { skip: noBrowser() }, async (t) => {
     const box = await plot.boundingBox();
     if (box === null) throw new Error('no plot');
     const [left, right, y] = [box.x + 2, box.x + box.width - 2, box.y + box.height / 2];
-    const first = await router.until('there are five samples', async () => {
+    const first = await router.until('there are three samples', async () => {
       await page.mouse.move(left, y);
       const oldest = await seconds();
       await page.mouse.move(right, y);
-      return (await seconds()) - oldest >= 5 ? oldest : undefined;
+      return (await seconds()) - oldest >= 3 ? oldest : undefined;
     });
-    // Two minutes are shown: the last three seconds are the last fortieth.
-    await page.mouse.move(right - box.width / 40, y);
+    // Two minutes are shown: the last two seconds are the last sixtieth.
+    await page.mouse.move(right - box.width / 60, y);
     await page.mouse.down();
     await page.mouse.move(right - 5, y, { steps: 4 });
     await page.mouse.up();
@@ -51,7 +51,7 @@ t.test('what is live', { skip: noBrowser() }, async (t) => {
     const newest = await page.evaluate('Date.now()');
     await router.until(
       'more samples come',
-      async () => Number(await page.evaluate('Date.now()')) - Number(newest) > 2500,
+      async () => Number(await page.evaluate('Date.now()')) - Number(newest) > 1500,
     );
     await page.mouse.move(left + 1, y);
     t.equal(await seconds(), zoomed, 'what is looked at does not move away');

@@ -52,6 +52,11 @@ export class Server implements AsyncDisposable {
     this.#child.stdin?.write(`${line}\n`);
   }
 
+  /** Closes its stdin. */
+  end(): void {
+    this.#child.stdin?.end();
+  }
+
   /** Stops and continues the process: a server that is silent, but there. */
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);

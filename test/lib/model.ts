@@ -6,6 +6,8 @@ import type { Lookups, ServiceCalls } from '../../src/tr181/table.ts';
 /** Every command of a service succeeds and does nothing. */
 export const willingCalls: ServiceCalls = {
   dhcpRenew: async () => ok(undefined),
+  reboot: async () => ok(undefined),
+  powerOff: async () => ok(undefined),
   dhcpServerRelease: async () => ok(undefined),
   dhcpServerDecide: async () => ok(undefined),
 };

@@ -42,7 +42,7 @@ export class SmallBox implements AsyncDisposable {
     for (const name of ['run', 'state', 'etc', 'log', 'app']) mkdirSync(join(this.folder, name));
     for (const path of [this.runDir, this.stateDir]) chownSync(path, UID, UID);
     this.write('etc/passwd', `root:x:0:0::/:/bin/sh\ngatehouse:x:${UID}:${UID}::/:/bin/false\n`);
-    this.write('etc/hosts', '127.0.0.1 localhost\n');
+    this.write('etc/group', `root:x:0:\ngatehouse:x:${UID}:\n`);
   }
 
   write(name: string, text: string): void {

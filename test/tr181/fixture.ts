@@ -1,5 +1,6 @@
+import { SystemError } from '../../src/base/errors.ts';
 import { type Ipv4, type PrefixLen, parseIpv4, parseMac, prefixLen } from '../../src/base/ip.ts';
-import { ok } from '../../src/base/result.ts';
+import { err, ok, type Result } from '../../src/base/result.ts';
 import { hashPassword } from '../../src/control/accounts.ts';
 import { LinuxSecrets } from '../../src/os/linux/secrets.ts';
 import type { ClientObserved } from '../../src/services/dhcp-client/config.ts';
@@ -30,6 +31,8 @@ export interface Bench {
   readonly renewed: string[];
   /** `Allow MAC SECONDS`, as asked of the DHCP server. */
   readonly decided: string[];
+  /** Reboots and power-offs that were asked for. */
+  readonly down: string[];
   readonly stats: Map<string, bigint>;
   /** The value of one parameter, or the kind of the fault. */
   get(path: string): string;
@@ -52,6 +55,14 @@ export function bench(
   const renewed: string[] = [];
   const decided: string[] = [];
   const stats = new Map<string, bigint>();
+  const down: string[] = [];
+  const goesDown = (what: string): Result<void, SystemError> => {
+    if (observed.get('system')?.helperMissing !== undefined) {
+      return err(new SystemError('no root helper runs here', 'ENOENT'));
+    }
+    down.push(what);
+    return ok(undefined);
+  };
   const calls: ServiceCalls = {
     ...willingCalls,
     dhcpServerDecide: async (mac, action, seconds) => {
@@ -62,6 +73,8 @@ export function bench(
       renewed.push(id);
       return Promise.resolve(ok(undefined));
     },
+    reboot: () => Promise.resolve(goesDown('reboot')),
+    powerOff: () => Promise.resolve(goesDown('power off')),
   };
   const lookups: Lookups = {
     linkStats: (ifName) => {
@@ -95,6 +108,7 @@ export function bench(
     files,
     renewed,
     decided,
+    down,
     stats,
     get: (path) => {
       const [answer] = model.get([path]);

@@ -135,3 +135,14 @@ t.test('a box without a port for it', async (t) => {
   const done = await layDownSetup(b.model, ANSWERS, ORIGIN);
   t.match(done, { ok: false, error: [{ field: 'lanAddress', kind: 'conflict' }] });
 });
+
+t.test('a name for the box, when one is given', async (t) => {
+  for (const hostName of ['', 'a.b', '-x', 'x'.repeat(64)])
+    t.same(fields({ hostName }), ['hostName']);
+  const named = await router();
+  t.ok((await layDownSetup(named.model, { ...ANSWERS, hostName: 'gate-1' }, ORIGIN)).ok);
+  t.equal(named.get('Device.DeviceInfo.HostName'), 'gate-1');
+  const unnamed = await router();
+  t.ok((await layDownSetup(unnamed.model, ANSWERS, ORIGIN)).ok);
+  t.same(unnamed.model.compileAll().system, { hostName: undefined });
+});

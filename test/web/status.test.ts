@@ -126,6 +126,7 @@ t.test('the wizard lets nothing through that cannot be', async (t) => {
       again: 'correct horse',
       timeZone: 'Europe/Berlin',
     },
+    ...{ hostName: 'gate-1' },
     ...{ lanAddress: '192.168.1.1', lanMask: '255.255.255.0', wanType: 'dhcp' as const },
     ...{ wanAddress: '', wanMask: '', wanGateway: '', wanDns: '' },
   };
@@ -139,6 +140,8 @@ t.test('the wizard lets nothing through that cannot be', async (t) => {
   t.same(problemsOf('lan', { ...draft, lanAddress: '192.168.1.255' }), {
     lanAddress: 'wizard.host',
   });
+  for (const hostName of ['', '-a', 'a.b', 'x'.repeat(64)])
+    t.same(problemsOf('lan', { ...draft, hostName }), { hostName: 'wizard.hostNameFault' });
   t.same(problemsOf('lan', { ...draft, lanMask: '255.0.255.0' }), { lanMask: 'wizard.mask' });
   const fixed = { ...draft, wanType: 'static' as const };
   t.same(Object.keys(problemsOf('wan', fixed)), ['wanAddress', 'wanGateway', 'wanDns']);
@@ -150,6 +153,7 @@ t.test('the wizard lets nothing through that cannot be', async (t) => {
     wanDns: '9.9.9.9, 1.1.1.1',
   };
   t.same(problemsOf('wan', whole), {});
+  t.equal(requestOf({ ...whole, hostName: ' gate-1 ' }).hostName, 'gate-1');
   t.same(requestOf(whole).wan, {
     type: 'static',
     address: '203.0.113.7',

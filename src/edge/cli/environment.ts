@@ -19,6 +19,8 @@ export interface CliEnvironment {
   readStdin(): Promise<string>;
   /** A line typed without echo; undefined when nobody sits at a terminal. */
   readSecret(question: string): Promise<string | undefined>;
+  /** A line typed for all to see; undefined when nobody sits at a terminal. */
+  readLine(question: string): Promise<string | undefined>;
   /** A whole file of at most `maxBytes`. */
   readFile(path: string, maxBytes: number): Result<Uint8Array, SystemError>;
   /** A file that only its owner may read; EEXIST for one that is there, unless it may be replaced. */

@@ -18,6 +18,7 @@ import { dhcpLeases, dhcpPending, dhcpStatus, dhcpWord, duration } from './dhcp-
 import { type CliEnvironment, EXIT } from './environment.ts';
 import { leases } from './lease-commands.ts';
 import { add, del, get, instances, operate, schema, set } from './model-commands.ts';
+import { type PowerOptions, powerOff, reboot } from './power-commands.ts';
 import { call, overview } from './service-commands.ts';
 import { type GlobalOptions, Session } from './session.ts';
 import { watch } from './watch.ts';
@@ -134,6 +135,14 @@ function define(program: Command, session: Session): void {
   );
 
   defineDhcp(command('dhcp', 'who gets an address on the LAN'), session);
+  command('reboot', 'end everything in order and start the box again')
+    .option('--yes', 'do not ask')
+    .option('--reason <text>', 'why, for the audit trail')
+    .action((options: PowerOptions) => reboot(session, options));
+  command('poweroff', 'end everything in order and power the box off')
+    .option('--yes', 'do not ask')
+    .option('--reason <text>', 'why, for the audit trail')
+    .action((options: PowerOptions) => powerOff(session, options));
 
   const config = command('config', 'the configuration over time');
   config

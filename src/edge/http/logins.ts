@@ -1,7 +1,7 @@
 /**
- * Logging in: bounded per address and per user, at most two passwords being checked at once, every
- * failure counted and logged, and every log-in and every password that was checked in vain in the
- * audit trail.
+ * Logging in: bounded per address and per user, one password checked after another and few waiting,
+ * every failure counted and logged, and every log-in and every password that was checked in vain in
+ * the audit trail.
  */
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
@@ -9,8 +9,9 @@ import { err, ok, type Result } from '../../base/result.ts';
 import { type AttemptLimits, Attempts, LOGIN_LIMITS } from './attempts.ts';
 import type { Account, Accounts, LoginRecord } from './faces.ts';
 
-const MAX_CHECKING = 2;
 const MAX_WAITING = 8;
+/** Places that are kept for those who once logged in from where they are: no crowd takes them. */
+const KEPT_PLACES = 2;
 const MAX_NAME = 64;
 /** The model takes 128 characters; a longer one need not be hashed. */
 const MAX_PASSWORD = 512;
@@ -19,7 +20,7 @@ const BUSY_MS = 2_000;
 const MAX_FAMILIAR = 256;
 
 export interface LoginDeps {
-  readonly accounts: Accounts;
+  readonly accounts: Pick<Accounts, 'verify'>;
   readonly clock: Clock;
   readonly log: Log;
   /** Resolves when it is on disk. */
@@ -43,7 +44,7 @@ export class Logins {
   readonly #deps: LoginDeps;
   readonly #attempts: Attempts;
   readonly #familiar = new Set<string>();
-  #checking = 0;
+  #checking = false;
   #waiting: (() => void)[] = [];
   #counters = { succeeded: 0, failed: 0, refused: 0 };
 
@@ -65,11 +66,14 @@ export class Logins {
   ): Promise<Result<Account, LoginRefusal>> {
     const { clock, accounts, log, audit } = this.#deps;
     const user = name.slice(0, MAX_NAME);
-    const keys = this.#keys(user, address);
+    const familiar = this.#familiar.has(`${user} ${address}`);
+    // Whoever fails on purpose must not keep the owner out of the place that he logs in from.
+    const keys = [`address ${address}`, ...(familiar ? [] : [`user ${user}`])];
     const nowMs = clock.monoMs();
     const waitMs = Math.max(...keys.map((key) => this.#attempts.waitMs(key, nowMs)));
     if (waitMs > 0) return this.#refuse(user, address, waitMs);
-    if (this.#checking >= MAX_CHECKING && this.#waiting.length >= MAX_WAITING) {
+    const places = familiar ? MAX_WAITING : MAX_WAITING - KEPT_PLACES;
+    if (this.#checking && this.#waiting.length >= places) {
       return this.#refuse(user, address, BUSY_MS);
     }
     for (const key of keys) this.#attempts.begin(key, nowMs);
@@ -92,12 +96,6 @@ export class Logins {
     return ok(account);
   }
 
-  #keys(user: string, address: string): readonly string[] {
-    const byAddress = `address ${address}`;
-    // Whoever fails on purpose must not keep the owner out of the place that he logs in from.
-    return this.#familiar.has(`${user} ${address}`) ? [byAddress] : [byAddress, `user ${user}`];
-  }
-
   #remember(pair: string): void {
     this.#familiar.delete(pair);
     this.#familiar.add(pair);
@@ -116,17 +114,14 @@ export class Logins {
   }
 
   async #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    if (this.#checking >= MAX_CHECKING) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } else {
-      this.#checking++;
-    }
+    if (this.#checking) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#checking = true;
     try {
       return await run();
     } finally {
       // The place is handed on, so nobody can slip in between.
       const next = this.#waiting.shift();
-      if (next === undefined) this.#checking--;
+      if (next === undefined) this.#checking = false;
       else next();
     }
   }

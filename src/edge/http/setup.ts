@@ -46,8 +46,7 @@ export function readSetup(fields: Fields): Result<SetupAnswers, readonly SetupFa
     if (wan['type'] !== 'dhcp') complain('wan.type', 'wan.type is dhcp or static');
     return { type: 'dhcp' };
   };
-  // The kernel's name is set where the box is started, which may do that; the daemon may not.
-  if ((fields['hostName'] ?? '') !== '') complain('hostName', 'the host name cannot be set here');
+  const hostName = text(fields, 'hostName', 'hostName', '');
   const answers: SetupAnswers = {
     username: text(fields, 'username', 'username', 'admin'),
     password: text(fields, 'password', 'password'),
@@ -55,6 +54,7 @@ export function readSetup(fields: Fields): Result<SetupAnswers, readonly SetupFa
     lanAddress: text(fields, 'lanAddress', 'lanAddress'),
     lanMask: text(fields, 'lanMask', 'lanMask'),
     wan: wanOf(fields['wan']),
+    ...(hostName === '' ? {} : { hostName }),
   };
   return faults.length === 0 ? ok(answers) : err(faults);
 }

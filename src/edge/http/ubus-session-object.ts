@@ -18,6 +18,7 @@ const SESSION_SIGNATURE = {
   destroy: { ubus_rpc_session: 'string' },
   get: { ubus_rpc_session: 'string', keys: 'array' },
   set: { ubus_rpc_session: 'string', values: 'object' },
+  unset: { ubus_rpc_session: 'string', keys: 'array' },
   list: { ubus_rpc_session: 'string' },
 } as const;
 
@@ -59,6 +60,9 @@ export async function callSession(
         ? reply({})
         : refuse(UBUS_STATUS.noMemory);
     }
+    case 'unset':
+      sessions.drop(session, keysOf(args));
+      return reply({});
     default:
       return reply(dump(sessions, session));
   }
@@ -75,10 +79,13 @@ function access(sessions: UbusSessions, id: string, args: BlobmsgTable): Session
 }
 
 function chosen(session: UbusSession, args: BlobmsgTable): Record<string, unknown> {
-  const keys = pick(args, 'keys', 'array')?.flatMap((k) => (k.type === 'string' ? [k.value] : []));
+  const keys = keysOf(args);
   const found = [...session.values].filter(([name]) => keys?.includes(name) ?? true);
   return Object.fromEntries(found);
 }
+
+const keysOf = (args: BlobmsgTable): readonly string[] | undefined =>
+  pick(args, 'keys', 'array')?.flatMap((key) => (key.type === 'string' ? [key.value] : []));
 
 const dump = (sessions: UbusSessions, session: UbusSession) => ({
   ubus_rpc_session: session.id,

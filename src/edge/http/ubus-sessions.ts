@@ -16,7 +16,7 @@ type Access = Readonly<Record<string, readonly string[]>>;
 
 /** What rpcd's own unauthenticated.json gives. */
 const UNAUTHENTICATED: Access = { session: ['access', 'login'] };
-const SESSION: Access = { session: ['access', 'destroy', 'get', 'list', 'login', 'set'] };
+const SESSION: Access = { session: ['access', 'destroy', 'get', 'list', 'login', 'set', 'unset'] };
 
 /** The two roles on the bus: a viewer reads the model and how the services are. */
 const ROLES: Readonly<Record<Role, Access>> = {
@@ -60,7 +60,8 @@ export class UbusSessions {
     for (const [id, entry] of this.#entries) if (this.#over(entry)) this.#entries.delete(id);
     const [oldest] = this.#entries.keys();
     if (this.#entries.size >= MAX_SESSIONS && oldest !== undefined) this.#entries.delete(oldest);
-    const bounded = Math.min(MAX_TIMEOUT_SEC, Math.max(1, Math.floor(timeoutSec)));
+    // rpcd takes 0 for never.
+    const bounded = timeoutSec <= 0 ? MAX_TIMEOUT_SEC : Math.min(MAX_TIMEOUT_SEC, timeoutSec);
     const entry: Entry = {
       id: token().slice(0, 32),
       user: account.name,
@@ -105,6 +106,11 @@ export class UbusSessions {
       session.values.set(name, value);
     }
     return true;
+  }
+
+  /** Takes values out of the bag: all of them without names. */
+  drop(session: UbusSession, names: readonly string[] | undefined): void {
+    for (const name of names ?? [...session.values.keys()]) session.values.delete(name);
   }
 
   /** What whoever has this id may call. */

@@ -154,7 +154,8 @@ export function ubusRoutes(parts: Parts, sessions: UbusSessions): Hono<Env> {
     return json(c, formatJson(await handle(c, request ?? { type: 'unspec' })));
   });
 
-  app.post('/call/:object', async (c) => {
+  // All that follows is the name: some have a slash.
+  app.post('/call/:object{.+}', async (c) => {
     const request = await requestOf(c);
     const rpc = request?.type === 'table' ? rpcOf(request.value) : undefined;
     const head = headOf(request);
@@ -167,7 +168,7 @@ export function ubusRoutes(parts: Parts, sessions: UbusSessions): Hono<Env> {
   });
 
   app.get('/list', async (c) => json(c, formatJson(await signatures(['*']))));
-  app.get('/list/:pattern', async (c) => {
+  app.get('/list/:pattern{.+}', async (c) => {
     const all = await signatures([c.req.param('pattern')]);
     if (all.length === 0) {
       return json(
@@ -183,7 +184,7 @@ export function ubusRoutes(parts: Parts, sessions: UbusSessions): Hono<Env> {
     );
   });
 
-  app.get('/subscribe/:object', async (c) => {
+  app.get('/subscribe/:object{.+}', async (c) => {
     const object = c.req.param('object');
     if (!sessions.allows(bearerOf(c), object, ':subscribe')) {
       return json(c, formatJson(problem(EACCES, 'Permission denied')));

@@ -57,7 +57,7 @@ export class LinuxNeighbours implements Neighbours, Sink {
   #ports = new Map<Mac, readonly RtForwarding[]>();
   /** Of the burst under way; undefined for an entry that went. */
   #changed = new Map<string, { readonly place: Place; readonly now: Neighbour | undefined }>();
-  #portsChanged = false;
+  readonly #learned = new Set<Mac>();
   #resynced = false;
   #resyncs = 0;
   #retry: NodeJS.Timeout | undefined;
@@ -176,7 +176,7 @@ export class LinuxNeighbours implements Neighbours, Sink {
     const ports = gone ? others : [...others, row];
     if (ports.length === 0) this.#ports.delete(mac);
     else this.#ports.set(mac, ports);
-    this.#portsChanged = true;
+    if (!gone) this.#learned.add(mac);
   }
 
   /** Notifications were lost: what is still queued is older than a dump made now, and worth nothing. */
@@ -221,6 +221,7 @@ export class LinuxNeighbours implements Neighbours, Sink {
       else this.#rows.set(keyOf(row), toNeighbour(row));
     }
     this.#changed.clear();
+    this.#learned.clear();
     return undefined;
   }
 
@@ -243,16 +244,16 @@ export class LinuxNeighbours implements Neighbours, Sink {
   }
 
   #emit(): void {
-    const [changed, ports, resync] = [this.#changed, this.#portsChanged, this.#resynced];
-    if (this.#closed || (changed.size === 0 && !ports && !resync)) return;
+    const [changed, learned, resync] = [this.#changed, [...this.#learned], this.#resynced];
+    if (this.#closed || (changed.size === 0 && learned.length === 0 && !resync)) return;
     this.#changed = new Map();
-    this.#portsChanged = false;
+    this.#learned.clear();
     this.#resynced = false;
     const entries = [...changed.values()];
     const burst: NeighbourBurst = {
       changed: entries.flatMap(({ now }) => now ?? []),
       gone: entries.flatMap(({ place, now }) => (now === undefined ? [place] : [])),
-      ports,
+      learned,
       resync,
     };
     for (const listener of [...this.#listeners]) listener(burst);

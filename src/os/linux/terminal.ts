@@ -1,4 +1,5 @@
 /** Asking a person at the terminal. */
+import { createInterface } from 'node:readline/promises';
 import { StringDecoder } from 'node:string_decoder';
 
 /** Return, line feed, and end of transmission (Ctrl-D). */
@@ -38,4 +39,16 @@ export function readSecret(question: string): Promise<string | undefined> {
     stdin.on('data', heard);
     stdin.resume();
   });
+}
+
+/** A line typed for all to see; undefined where standard input is no terminal. */
+export async function readLine(question: string): Promise<string | undefined> {
+  const { stdin, stderr } = process;
+  if (!stdin.isTTY) return undefined;
+  const lines = createInterface({ input: stdin, output: stderr });
+  try {
+    return await lines.question(question);
+  } finally {
+    lines.close();
+  }
 }

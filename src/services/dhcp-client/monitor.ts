@@ -145,8 +145,12 @@ export class LeaseMonitor implements AsyncDisposable {
       return false;
     }
     const handled = await this.#deps.handle(message.value);
-    if (handled) this.#accepted++;
-    else this.#refuse('a message for no client', { ...from, client: message.value.clientId });
+    const { clientId: client, event, boottimeMs } = message.value;
+    if (handled) {
+      this.#accepted++;
+      const tookMs = this.#deps.clock.boottimeMs() - boottimeMs;
+      this.#deps.log.debug({ client, event, tookMs }, 'lease message taken');
+    } else this.#refuse('a message for no client', { ...from, client });
     return handled;
   }
 

@@ -1,4 +1,8 @@
 /** `Device.DeviceInfo.` (TR-181): what the machine says of itself, read from the kernel's files. */
+import { err, ok } from '../../base/result.ts';
+import { isHostLabel } from '../../base/text.ts';
+import type { SystemConfig } from '../../services/system/config.ts';
+import type { RowReader } from '../reader.ts';
 import type {
   Fact,
   Lookups,
@@ -9,6 +13,7 @@ import type {
   ReportSink,
 } from '../table.ts';
 
+const DEVICE_INFO = 'Device.DeviceInfo.';
 const NOT_KEPT = 'not kept by this product yet';
 
 /** 1 January 2026, before which this software did not exist: an earlier clock was never set. */
@@ -22,7 +27,7 @@ export function deviceInfo(): ObjectGroup {
   const cpu = new CpuMeter();
   return {
     name: 'DeviceInfo',
-    inputs: ['network', 'dhcpClient'],
+    inputs: ['network', 'dhcpClient', 'system'],
     objects: [
       {
         path: 'Device.DeviceInfo.',
@@ -61,10 +66,23 @@ export function deviceInfo(): ObjectGroup {
           },
           HostName: {
             type: 'string',
+            access: 'readWrite',
             size: [0, 255],
-            volatile: true,
-            about: 'Host name of the kernel.',
-            reason: 'not writable: setting it needs CAP_SYS_ADMIN, which the daemon gives up',
+            convert: convertHostName,
+            about: 'Name of the box, one label; until it is given, that of the kernel.',
+          },
+          X_GATEHOUSE_HostNameStatus: {
+            type: 'string',
+            enum: ['System', 'GatehouseOnly'],
+            default: 'System',
+            about:
+              'Whether the whole box has the HostName, or Gatehouse alone uses it, in its certificate for example.',
+            reason: 'setting the name of the kernel takes a helper that need not be there',
+          },
+          X_GATEHOUSE_HostNameReason: {
+            type: 'string',
+            about: 'Why the box has another name than HostName; empty when it has that.',
+            reason: 'see X_GATEHOUSE_HostNameStatus',
           },
         },
         omitted: {
@@ -132,13 +150,16 @@ export function deviceInfo(): ObjectGroup {
       return [{ object: 'Device.DeviceInfo.', name: 'FirstUseDate', value }];
     },
     report: ({ lookups, product, observed }: ReportContext, out: ReportSink): void => {
+      const nameFault = observed.system?.hostNameFault;
       fixed ??= readFixed(lookups, product.name, product.version);
       const oui = observed.network?.links.find((link) => !link.loopback && link.mac !== undefined);
       out.put('Device.DeviceInfo.', {
         ...fixed,
         ManufacturerOUI: (oui?.mac ?? '00:00:00').slice(0, 8).replaceAll(':', '').toUpperCase(),
         UpTime: () => firstNumber(lookups.readText('/proc/uptime')),
-        HostName: () => trimmed(lookups.readText('/proc/sys/kernel/hostname'), 255),
+        HostName: trimmed(observed.system?.kernelName, 255),
+        X_GATEHOUSE_HostNameStatus: nameFault === undefined ? 'System' : 'GatehouseOnly',
+        X_GATEHOUSE_HostNameReason: nameFault ?? '',
       });
       out.put('Device.DeviceInfo.MemoryStatus.', {
         Total: () => memoryKib(lookups, 'MemTotal'),
@@ -150,6 +171,21 @@ export function deviceInfo(): ObjectGroup {
     },
   };
 }
+
+export const compileSystem = (rows: RowReader): SystemConfig => ({
+  hostName: rows.view.values(DEVICE_INFO)?.get('HostName'),
+});
+
+/** Why a text is no name for the box, for people; undefined when it is one. */
+export const hostNameFault = (text: string): string | undefined =>
+  isHostLabel(text)
+    ? undefined
+    : 'a host name has 1 to 63 letters and digits, and hyphens inside it (RFC 1123)';
+
+const convertHostName: NonNullable<ParamDef['convert']> = (text) => {
+  const fault = hostNameFault(text);
+  return fault === undefined ? ok({ value: text, also: {} }) : err(fault);
+};
 
 function readFixed(
   lookups: Lookups,

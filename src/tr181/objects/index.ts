@@ -1,5 +1,6 @@
 /** Every object group of the product, in the order of the tree. */
 import type { ObjectGroup } from '../table.ts';
+import { device } from './device.ts';
 import { deviceInfo } from './device-info.ts';
 import { dhcpv4Client } from './dhcpv4-client.ts';
 import { dhcpv4Server } from './dhcpv4-server.ts';
@@ -13,6 +14,7 @@ import { time } from './time.ts';
 import { users } from './users.ts';
 
 export const objectGroups = (): readonly ObjectGroup[] => [
+  device,
   deviceInfo(),
   ethernet,
   ip,

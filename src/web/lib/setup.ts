@@ -10,6 +10,7 @@ export interface Draft {
   readonly password: string;
   readonly again: string;
   readonly timeZone: string;
+  readonly hostName: string;
   readonly lanAddress: string;
   readonly lanMask: string;
   readonly wanType: 'dhcp' | 'static';
@@ -31,13 +32,20 @@ export function problemsOf(step: Step, draft: Draft): Problems {
     case 'time':
       return draft.timeZone === '' ? { timeZone: 'wizard.needed' } : {};
     case 'lan':
-      return networkProblems(draft, 'lanAddress', 'lanMask');
+      return {
+        ...(isHostLabel(draft.hostName.trim()) ? {} : { hostName: 'wizard.hostNameFault' }),
+        ...networkProblems(draft, 'lanAddress', 'lanMask'),
+      };
     case 'wan':
       return draft.wanType === 'dhcp' ? {} : wanProblems(draft);
     case 'summary':
       return {};
   }
 }
+
+/** One label, as RFC 1123 §2.1 has it. */
+export const isHostLabel = (text: string): boolean =>
+  /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(text);
 
 function accountProblems({ username, password, again }: Draft): Problems {
   return {
@@ -83,6 +91,7 @@ export function requestOf(draft: Draft): SetupRequest {
     username: draft.username,
     password: draft.password,
     timeZone: draft.timeZone,
+    hostName: draft.hostName.trim(),
     lanAddress: draft.lanAddress.trim(),
     lanMask: draft.lanMask.trim(),
     wan:

@@ -224,6 +224,7 @@ function Options({
           title={t('client.addOption')}
           table={`${row}${kind}.`}
           names={kind === 'SentOption' ? ['Tag', 'Value'] : ['Tag']}
+          needed={['Tag']}
           values={values}
           extra={{ Enable: 'true' }}
           onClose={() => (adding.value = false)}

@@ -85,6 +85,7 @@ export function InterfacePage({ row, values }: { row: string; values: Values }) 
           title={t('interface.addAddress')}
           table={`${row}IPv4Address.`}
           names={['IPAddress', 'SubnetMask']}
+          needed={['IPAddress', 'SubnetMask']}
           values={values}
           extra={{ Enable: 'true' }}
           onClose={() => (adding.value = false)}

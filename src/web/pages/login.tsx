@@ -55,6 +55,7 @@ export function Login() {
           }}
         >
           {fault.value !== undefined && <Note kind="bad">{fault.value}</Note>}
+          {app.restart.value === 'back' && <Note>{t('box.back')}</Note>}
           <div class="field">
             <label for={`${id}-u`}>{t('login.user')}</label>
             <input

@@ -133,7 +133,9 @@ function Interfaces({ values }: { values: Values }) {
               title: t('column.addresses'),
               text: (row) => addressesOf(values, row).join(' '),
               cell: (row) =>
-                addressesOf(values, row).map((address) => <Copy key={address} text={address} />),
+                (addressesOf(values, row).length === 0 ? [''] : addressesOf(values, row)).map(
+                  (address) => <Copy key={address} text={address} />,
+                ),
             },
             {
               key: 'in',

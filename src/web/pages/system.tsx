@@ -1,15 +1,16 @@
-/** What belongs to the box itself: history, backup, users, certificate, appearance. */
+/** What belongs to the box itself: history, backup, users, certificate, its name and restart, appearance. */
 import type { Key } from '../i18n/en.ts';
 import { href } from '../lib/router.ts';
 import { useApp, useT } from '../state/app.ts';
 import { Card, PageHead, Tabs } from '../ui/parts.tsx';
 import { AppearanceForm } from './appearance.tsx';
 import { BackupPage } from './backup.tsx';
+import { BoxPage } from './box.tsx';
 import { CertificatePage } from './certificate.tsx';
 import { HistoryPage } from './history.tsx';
 import { UsersPage } from './users.tsx';
 
-const TABS = ['history', 'backup', 'users', 'certificate', 'appearance'] as const;
+const TABS = ['history', 'backup', 'users', 'certificate', 'box', 'appearance'] as const;
 
 export function System() {
   const app = useApp();
@@ -31,6 +32,7 @@ export function System() {
       {tab === 'backup' && <BackupPage />}
       {tab === 'users' && <UsersPage />}
       {tab === 'certificate' && <CertificatePage />}
+      {tab === 'box' && <BoxPage />}
       {tab === 'appearance' && (
         <div class="grid">
           <Card title={t('system.appearance')}>

@@ -61,6 +61,7 @@ export function UsersPage() {
           title={t('users.add')}
           table={USERS}
           names={names}
+          needed={['Username', 'Password']}
           values={values}
           extra={{ Enable: 'true' }}
           onClose={() => (adding.value = false)}

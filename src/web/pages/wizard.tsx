@@ -4,6 +4,7 @@ import { useEffect, useId, useRef } from 'preact/hooks';
 import type { Key } from '../i18n/en.ts';
 import {
   type Draft,
+  isHostLabel,
   MIN_PASSWORD,
   type Problems,
   problemsOf,
@@ -23,11 +24,12 @@ const zones = (): readonly string[] => {
   return [...new Set(['UTC', zoneHere(), ...known])].sort();
 };
 
-const start = (): Draft => ({
+const start = (hostName: string): Draft => ({
   username: 'admin',
   password: '',
   again: '',
   timeZone: zoneHere(),
+  hostName: isHostLabel(hostName) ? hostName : 'gatehouse',
   lanAddress:
     /^[\d.]+$/.test(location.hostname) && location.hostname !== '127.0.0.1'
       ? location.hostname
@@ -43,7 +45,7 @@ const start = (): Draft => ({
 export function Wizard() {
   const app = useApp();
   const t = useT();
-  const draft = useSignal(start());
+  const draft = useSignal(start(app.session.peek()?.hostName ?? ''));
   const at = useSignal(0);
   const problems = useSignal<Problems>({});
   const fault = useSignal<string | undefined>(undefined);
@@ -193,6 +195,7 @@ function StepFields({ step, ...props }: StepProps & { step: (typeof STEPS)[numbe
     case 'lan':
       return (
         <>
+          <Text {...props} name="hostName" hint={t('wizard.hostNameHint')} />
           <Text {...props} name="lanAddress" mono />
           <Text {...props} name="lanMask" mono />
         </>
@@ -233,6 +236,7 @@ function StepFields({ step, ...props }: StepProps & { step: (typeof STEPS)[numbe
         <Facts>
           <Fact name={t('wizard.username')}>{draft.username}</Fact>
           <Fact name={t('wizard.timeZone')}>{draft.timeZone.replaceAll('_', ' ')}</Fact>
+          <Fact name={t('wizard.hostName')}>{draft.hostName}</Fact>
           <Fact name={t('wizard.lanAddress')}>
             <span class="mono">{draft.lanAddress}</span>
           </Fact>

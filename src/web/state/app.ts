@@ -3,7 +3,7 @@ import { computed, type ReadonlySignal, type Signal, signal } from '@preact/sign
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import { type Language, type Translate, translator } from '../i18n/catalogue.ts';
-import { parseRoute, type Route } from '../lib/router.ts';
+import { href, parseRoute, type Route } from '../lib/router.ts';
 import type {
   Change,
   History,
@@ -46,6 +46,8 @@ export class App {
   readonly pending: Signal<Pending | null> = signal(null);
   /** Where the box answers once the change that is on trial is made, if that moves it. */
   readonly movedTo: Signal<string | undefined> = signal(undefined);
+  /** `going`: the box was told to start again; `back`: it did, and whoever is here must log in anew. */
+  readonly restart: Signal<'no' | 'going' | 'back'> = signal('no');
   readonly toasts: Signal<readonly Toast[]> = signal([]);
   /** Counts how often the box came back: what was read before may be old. */
   readonly returns: Signal<number> = signal(0);
@@ -75,6 +77,8 @@ export class App {
         this.live.opened(stream);
         if (again) {
           this.returns.value++;
+          // The session is still good: it was not the box that went.
+          this.restart.value = 'no';
           void this.model.readAll();
         }
         void this.readPending();
@@ -137,6 +141,9 @@ export class App {
   /** The session as the box sees it: after a start, a log-in, the wizard. */
   enter(session: Session): void {
     if (session.user !== null) this.#kept.ownedBy(session.user.name);
+    // Sessions end with the box.
+    if (session.user !== null) this.restart.value = 'no';
+    else if (this.restart.peek() === 'going') this.restart.value = 'back';
     this.session.value = session;
     if (session.user === null) this.events.close();
     // After what the first place asks for: that is waited for, events are not.
@@ -218,6 +225,33 @@ export class App {
     if (answer.ok) this.say(this.translate.peek()('history.returned', { revision }));
     else this.failed(answer.error);
     return answer.ok;
+  }
+
+  /** Undoes the change `revision`, unless something was changed after it, which would go as well. */
+  async takeBack(revision: number): Promise<void> {
+    const history = await this.api.get<History>('/api/config/history');
+    if (!history.ok) return this.failed(history.error);
+    if (history.value.entries.every((entry) => entry.revision <= revision)) {
+      await this.returnTo(revision - 1, false);
+      return;
+    }
+    this.say(this.translate.peek()('row.undoLate'));
+    location.hash = href('system', ['history']);
+  }
+
+  /** After the box got another name: the header shows it. */
+  async readName(): Promise<void> {
+    const answer = await this.api.get<Session>('/api/session');
+    if (answer.ok && answer.value.user !== null) this.session.value = answer.value;
+  }
+
+  async reboot(): Promise<void> {
+    const answer = await this.api.post('/api/operate', {
+      path: 'Device.Reboot()',
+      args: { Cause: 'LocalReboot' },
+    });
+    if (answer.ok) this.restart.value = 'going';
+    else this.failed(answer.error);
   }
 
   say(text: string, undo?: () => void): void {

@@ -48,12 +48,15 @@ export function Field(props: FieldProps) {
   const aboutKey = `about.${spec.name}`;
   const own = isKey(aboutKey) && props.raw !== true;
   const about = own ? t(aboutKey) : spec.about;
+  const known = (key: string, text: string): string => (isKey(key) ? t(key) : text);
+  const shown = (choice: string): string =>
+    props.raw === true ? choice : known(`choice.${choice}`, choice);
   const hints = [
     spec.example === undefined ? '' : t('field.takes', { what: spec.example }),
-    spec.units ?? '',
+    spec.units === undefined ? '' : known(`unit.${spec.units}`, spec.units),
     spec.default === undefined || spec.default === '' || spec.control === 'switch'
       ? ''
-      : t('field.default', { value: spec.default }),
+      : t('field.default', { value: shown(spec.default) }),
   ].filter((hint) => hint !== '');
   const described = `${id}-about${fault === undefined ? '' : ` ${id}-fault`}`;
   const readable = spec.control === 'hex' ? hexText(value) : undefined;
@@ -66,7 +69,7 @@ export function Field(props: FieldProps) {
         {props.changed && ' '}
         {props.changed && <span class="changed-mark">{t('field.changed')}</span>}
       </label>
-      <Input {...props} id={id} described={described} invalid={fault !== undefined} />
+      <Input {...props} shown={shown} id={id} described={described} invalid={fault !== undefined} />
       {readable !== undefined && <p class="hint">{t('field.readable', { text: readable })}</p>}
       {fault !== undefined && (
         <p class="fault" id={`${id}-fault`}>
@@ -81,7 +84,15 @@ export function Field(props: FieldProps) {
   );
 }
 
-function Input(props: FieldProps & { id: string; described: string; invalid: boolean }) {
+function Input(
+  props: FieldProps & {
+    id: string;
+    described: string;
+    invalid: boolean;
+    /** A choice as the reader says it. */
+    shown: (choice: string) => string;
+  },
+) {
   const { spec, value, id } = props;
   const t = useT();
   const common = {
@@ -109,7 +120,7 @@ function Input(props: FieldProps & { id: string; described: string; invalid: boo
           {!spec.choices.includes(value) && <option value={value}>{value}</option>}
           {spec.choices.map((choice) => (
             <option key={choice} value={choice}>
-              {choice === '' ? t('field.none') : choice}
+              {choice === '' ? t('field.none') : props.shown(choice)}
             </option>
           ))}
         </select>

@@ -1,7 +1,7 @@
 /** Small parts that every place is made of. */
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useEffect, useId, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Key } from '../i18n/en.ts';
 import { absolute, relative } from '../lib/format.ts';
 import type { State } from '../lib/status.ts';
@@ -140,7 +140,7 @@ export function Scroll(props: {
   children: ComponentChildren;
 }) {
   const ref = useRef<HTMLElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (ref.current !== null) ref.current.tabIndex = 0;
   }, []);
   return (
@@ -190,15 +190,23 @@ export const Tabs = ({
   label: string;
   tabs: readonly Tab[];
   current: string;
-}) => (
-  <nav class="tabs" aria-label={label}>
-    {tabs.map((tab) => (
-      <a key={tab.id} href={tab.href} aria-current={tab.id === current ? 'page' : undefined}>
-        {tab.title}
-      </a>
-    ))}
-  </nav>
-);
+}) => {
+  const ref = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // Where not all fit, the one that is shown does.
+    const [nav, tab] = [ref.current, ref.current?.querySelector<HTMLElement>('[aria-current]')];
+    if (nav && tab) nav.scrollLeft = tab.offsetLeft - (nav.clientWidth - tab.offsetWidth) / 2;
+  }, [current]);
+  return (
+    <nav ref={ref} class="tabs" aria-label={label}>
+      {tabs.map((tab) => (
+        <a key={tab.id} href={tab.href} aria-current={tab.id === current ? 'page' : undefined}>
+          {tab.title}
+        </a>
+      ))}
+    </nav>
+  );
+};
 
 export const Note = ({
   kind = 'info',

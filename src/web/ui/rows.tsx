@@ -19,6 +19,8 @@ export function AddRow(props: {
   table: string;
   /** Parameters to ask for; all that can be written when absent. */
   names?: readonly string[];
+  /** Those of them without which the row would be of no use. */
+  needed?: readonly string[];
   values: Values;
   extra?: Readonly<Record<string, string>>;
   raw?: boolean;
@@ -34,7 +36,10 @@ export function AddRow(props: {
     .map((row) => fieldOf(row))
     .filter((field) => props.names?.includes(field.name) ?? true);
   const save = async (): Promise<void> => {
-    const values = { ...props.extra, ...texts.value };
+    const values: Readonly<Record<string, string>> = { ...props.extra, ...texts.value };
+    const empty = (props.needed ?? []).filter((name) => (values[name] ?? '').trim() === '');
+    faults.value = new Map(empty.map((name) => [name, t('wizard.needed')]));
+    if (empty.length > 0) return;
     const answer = await app.api.post<{ revision: number; path: string }>('/api/add', {
       path: props.table,
       values,
@@ -73,7 +78,12 @@ export function AddRow(props: {
               key={spec.name}
               spec={spec}
               raw={props.raw ?? false}
-              value={texts.value[spec.name] ?? props.extra?.[spec.name] ?? ''}
+              value={
+                texts.value[spec.name] ??
+                props.extra?.[spec.name] ??
+                (spec.control === 'choice' ? spec.default : undefined) ??
+                ''
+              }
               fault={faults.value.get(spec.name)}
               {...(rows === undefined ? {} : { rows })}
               onInput={(text) => (texts.value = { ...texts.value, [spec.name]: text })}
@@ -117,8 +127,8 @@ export function DeleteRow({
       : app.api.post<SetDone>('/api/del', { paths }));
     if (!answer.ok) return app.failed(answer.error);
     app.model.patch({ revision: answer.value.revision, values: [], added: [], removed: [row] });
-    const before = answer.value.revision - 1;
-    const undo = ofAccount(row) ? undefined : () => void app.returnTo(before, false);
+    const { revision } = answer.value;
+    const undo = ofAccount(row) ? undefined : () => void app.takeBack(revision);
     // What is on trial is undone where it is confirmed.
     if (dangerous) app.say(t('form.savedTrial'));
     else app.say(t('row.deleted', { name }), undo);

@@ -43,6 +43,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
         <div class="column">
           <Header />
           <Trial />
+          <Restarting />
           <main ref={main} tabIndex={-1}>
             {children}
           </main>
@@ -174,6 +175,21 @@ function Trial() {
           </button>
         </div>
       )}
+    </section>
+  );
+}
+
+/** The box was told to start again, and is not back yet. */
+function Restarting() {
+  const app = useApp();
+  const t = useT();
+  if (app.restart.value !== 'going') return null;
+  return (
+    <section class="trial" aria-label={t('box.reboot')}>
+      <div class="trial-text" role="status">
+        <strong>{t('box.going')}</strong>
+        <span>{t('box.goingText')}</span>
+      </div>
     </section>
   );
 }

@@ -121,6 +121,7 @@ export async function cli(
     env: {},
     readStdin: async () => '',
     readSecret: async () => undefined,
+    readLine: async () => undefined,
     readFile: (path) => failed(new SystemError(`${path}: no such file`, 'ENOENT')),
     writeFile: () => ok(undefined),
     wallMs: () => Date.UTC(2026, 0, 2, 3, 4, 5),

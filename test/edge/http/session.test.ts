@@ -53,7 +53,9 @@ t.test('a static WAN is laid down with its route and resolvers', async (t) => {
     gateway: '203.0.113.1',
     dns: ['9.9.9.9', '149.112.112.112'],
   };
-  const done = await b.visitor().post('/api/setup', { ...SETUP, lanAddress: '10.0.0.1', wan });
+  const done = await b.visitor().post('/api/setup', {
+    ...{ ...SETUP, lanAddress: '10.0.0.1', hostName: 'gate-1', wan },
+  });
   t.equal(done.status, 200, done.text);
   const value = (path: string): string => {
     const [answer] = b.model.get([path]);
@@ -64,6 +66,7 @@ t.test('a static WAN is laid down with its route and resolvers', async (t) => {
   t.equal(value('Device.Routing.Router.1.IPv4Forwarding.1.GatewayIPAddress'), '203.0.113.1');
   t.equal(value('Device.DNS.Client.Server.2.DNSServer'), '149.112.112.112');
   t.equal(value('Device.DHCPv4.Client.1.Enable'), 'false');
+  t.equal(value('Device.DeviceInfo.HostName'), 'gate-1');
   for (const odd of [{ type: 'pppoe' }, 'x', { type: 'static', address: 1 }, null]) {
     t.equal(
       (await (await box(t)).visitor().post('/api/setup', { ...SETUP, wan: odd })).status,

@@ -124,6 +124,40 @@ t.test('errors as uhttpd numbers them', async (t) => {
   t.equal(large.headers.connection, 'close');
 });
 
+t.test(
+  'as LuCI asks: a slash behind the prefix, the time as query, ids missing and odd',
+  async (t) => {
+    const b = await bus(t);
+    const at = '/ubus/?1795197486635';
+    const post = async (body: unknown) => JSON.parse((await b.raw(body, at)).text);
+    const probe = await post({ jsonrpc: '2.0', id: 'init', method: 'list' });
+    t.equal(probe.id, 'init');
+    t.ok(probe.result.includes('session'));
+    const access = { scope: 'uci', object: 'luci', function: 'read' };
+    const ask = (sid: string) =>
+      post([{ jsonrpc: '2.0', id: 1, method: 'call', params: [sid, 'session', 'access', access] }]);
+    const sid = await b.login();
+    t.same(await ask(sid), [{ jsonrpc: '2.0', id: 1, result: [0, { access: false }] }]);
+    await b.call(sid, 'session', 'destroy', {});
+    // This is how it learns that its session is over.
+    for (const gone of [sid, '', 'x'])
+      t.match(await ask(gone), [{ error: { code: -32002 } }], gone);
+    for (const params of [{}, 'bbfdm', null, 5]) {
+      t.ok(
+        (await b.rpc('list', params)).result.includes('bbfdm'),
+        'what is no array is no pattern',
+      );
+    }
+    t.same((await b.rpc('list', [5, null, 'none'])).result, {});
+    t.same(await b.call(NOBODY, 'session', 'nothing', {}).then(({ error }) => error.code), -32002);
+    const more = await post({
+      ...{ jsonrpc: '2.0', method: 'call' },
+      params: [NOBODY, 'session', 'access', {}, 'more'],
+    });
+    t.match(more, { id: null, result: [0, { ubus: { session: ['access', 'login'] } }] });
+  },
+);
+
 t.test('list: paths without a session, signatures by pattern', async (t) => {
   const b = await bus(t);
   const { result: paths } = await b.rpc('list');
@@ -197,6 +231,10 @@ t.test('calls by path, with a bearer', async (t) => {
   t.same((await rest('test.echo', 'denied', {})).error, { code: 6, message: 'Permission denied' });
   t.match(await rest('none', 'x', {}), { error: { code: -32000 } });
   t.match(await rest('test.echo', 'echo', {}, 'x'), { error: { code: -32002 } });
+  const named = b.bus.serve({ ...echo, path: 'test/a.b' });
+  await b.bus.ready();
+  t.same((await rest('test/a.b', 'empty', {})).result, null, 'a name may have a slash');
+  named[Symbol.dispose]();
   t.match(JSON.parse((await b.raw('x', '/ubus/call/test.echo')).text), { error: { code: -32700 } });
 });
 
@@ -230,6 +268,11 @@ t.test('session: log-in, access, values, time-out, end', async (t) => {
   t.same((await ask('get', { keys: ['token'] })).result, [0, { values: { token: 'abc' } }]);
   t.match((await ask('list')).result[1].data, { username: 'admin', token: 'abc' });
   t.same((await ask('set', {})).result, [2]);
+  t.same((await ask('set', { values: { more: 1 } })).result, [0]);
+  t.same((await ask('unset', { keys: ['token', 'none', 5] })).result, [0]);
+  t.same((await ask('get')).result, [0, { values: { username: 'admin', more: 1 } }]);
+  t.same((await ask('unset')).result, [0]);
+  t.same((await ask('get')).result, [0, { values: {} }]);
   t.same((await ask('grant', {})).result, [3]);
   b.clock.advance(299_000);
   t.same((await ask('get', { keys: [] })).result, [0, { values: {} }]);
@@ -239,6 +282,9 @@ t.test('session: log-in, access, values, time-out, end', async (t) => {
   const short = await b.login('admin', { timeout: 10 });
   b.clock.advance(11_000);
   t.match(await b.call(short, 'test.echo', 'empty', {}), { error: { code: -32002 } });
+  const long = await b.login('admin', { timeout: 0 });
+  b.clock.advance(3_600_000);
+  t.same((await b.call(long, 'test.echo', 'empty', {})).result, [0], '0 is for never');
   t.ok(b.logins.some(({ path, outcome }) => path === '/ubus' && outcome === 'failed'));
 });
 

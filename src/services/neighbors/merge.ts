@@ -1,0 +1,455 @@
+/**
+ * Who is on the LAN: leases and the kernel's neighbour tables put together, one host a MAC address.
+ * Pure: what was heard is told with its time, and `settle` says what follows from all of it.
+ */
+import { formatMac, type Mac } from '../../base/ip.ts';
+import { type IpAddress, isLinkLocal } from '../../base/ip6.ts';
+import type { HostEvent, HostLease, HostView, NeighborsConfig } from './config.ts';
+import { Host, isAlive, isRandomised, type Place, type StoredHost } from './host.ts';
+import { assignNames, labelOf } from './names.ts';
+
+/** `monoMs` counts time, `wallMs` is Unix time for people. */
+export interface Moment {
+  readonly monoMs: number;
+  readonly wallMs: number;
+}
+
+export interface NeighbourNews {
+  readonly ifName: string;
+  readonly address: IpAddress;
+  /** Undefined while it is asked for, and when nobody answered. */
+  readonly mac: Mac | undefined;
+  readonly state: string;
+}
+
+export interface Settled {
+  /** Monotonic time at which `settle` is to be called again; Infinity for never. */
+  readonly nextMs: number;
+  /** Entries to be checked by the kernel now. */
+  readonly checks: readonly { readonly ifName: string; readonly address: IpAddress }[];
+  readonly events: readonly HostEvent[];
+  /** Something that somebody may want to see is other than before. */
+  readonly changed: boolean;
+  /** What `addressesOf` and `nameOf` answer may be other than before. */
+  readonly namesChanged: boolean;
+  /** Hosts to be stored soon, and those to be forgotten. */
+  readonly toStore: readonly Host[];
+  readonly forgotten: readonly Mac[];
+}
+
+export interface HostTableOptions {
+  readonly maxHosts: number;
+  vendorOf(mac: Mac): string | undefined;
+  /** Names of the box itself. */
+  ownNames(): Iterable<string>;
+}
+
+/** Silence after which a host counts as gone when it is never checked. */
+const UNCHECKED_WINDOW_MS = 600_000;
+/** What a check takes at most (delay_first_probe_time, three probes), twice. */
+const CHECK_TAKES_MS = 20_000;
+const CHECKS_AT_ONCE = 20;
+const CHECK_PAUSE_MS = 1000;
+
+const NO_CONFIG: NeighborsConfig = { interfaces: [], names: [], checkSec: 0 };
+const keyOf = (ifName: string, address: IpAddress): string =>
+  `${ifName} ${typeof address} ${address.toString(16)}`;
+
+export class HostTable {
+  readonly #options: HostTableOptions;
+  #config = NO_CONFIG;
+  readonly #hosts = new Map<Mac, Host>();
+  /** Whose MAC the kernel had for an entry, also after nobody answered. */
+  readonly #macAt = new Map<string, Mac>();
+  /** By lease: its MAC and its latest ACK as seen here. */
+  readonly #seenLeases = new WeakMap<HostLease, { readonly mac: Mac; lastWallMs: number }>();
+  #leasesLookedAt = false;
+  readonly #fresh = new Set<Host>();
+  readonly #renamed = new Set<Host>();
+  readonly #toStore = new Set<Host>();
+  readonly #forgotten = new Set<Mac>();
+  #changed = true;
+  #claimsChanged = true;
+  #namesChanged = true;
+  #byName = new Map<string, Host>();
+  #byAddress = new Map<IpAddress, Host>();
+  #full = false;
+
+  constructor(options: HostTableOptions) {
+    this.#options = options;
+  }
+
+  /** Somebody found no room, and nobody went since. */
+  get full(): boolean {
+    return this.#full;
+  }
+
+  /** Active ones first, then by when they were seen last. */
+  get hosts(): readonly HostView[] {
+    return [...this.#hosts.values()].sort(
+      (a, b) => Number(b.active) - Number(a.active) || b.lastSeenMs - a.lastSeenMs,
+    );
+  }
+
+  restore(all: Iterable<StoredHost>): void {
+    const newestFirst = [...all].sort((a, b) => b.lastSeenMs - a.lastSeenMs);
+    for (const stored of newestFirst) {
+      if (this.#hosts.size >= this.#options.maxHosts) this.#forgotten.add(stored.mac);
+      else this.#hosts.set(stored.mac, Host.restore(stored, this.#vendorOf(stored.mac)));
+    }
+  }
+
+  configure(config: NeighborsConfig): void {
+    this.#config = config;
+    const still = new Set(config.interfaces);
+    for (const host of this.#hosts.values()) {
+      for (const [key, place] of host.places) if (!still.has(place.ifName)) host.places.delete(key);
+    }
+    this.#claimsChanged = true;
+  }
+
+  /** An entry of the kernel is so now; `heard`: it changed just now, so somebody said something. */
+  neighbour(
+    { ifName, address, mac: told, state }: NeighbourNews,
+    now: Moment,
+    heard: boolean,
+  ): void {
+    if (!this.#config.interfaces.includes(ifName)) return;
+    const key = keyOf(ifName, address);
+    const was = this.#macAt.get(key);
+    const mac = told ?? was;
+    if (mac === undefined) return;
+    if (was !== undefined && was !== mac) this.#moveAway(was, key, address);
+    const alive = isAlive({ state });
+    const host = this.#hosts.get(mac) ?? (alive ? this.#admit(mac, now, true) : undefined);
+    if (host === undefined) return;
+    this.#macAt.set(key, mac);
+    const before = host.places.get(key);
+    host.places.set(key, { ifName, address, state });
+    if (alive) {
+      const wasAlive = before !== undefined && isAlive(before);
+      if (!host.confirmed) this.#confirm(host);
+      this.#has(host, address, ifName, now);
+      // A stale entry that was not there before came of something that the host said just now.
+      const said = state === 'reachable' || (heard && !wasAlive && state !== 'permanent');
+      // Until this moment it was known to be there.
+      if (said || (before?.state === 'reachable' && !host.absent)) this.#present(host, ifName, now);
+    } else if (before !== undefined && isAlive(before)) {
+      if (host.reached) host.checkedMs = Number.NEGATIVE_INFINITY;
+      else host.absent = true;
+    }
+  }
+
+  /** The kernel forgot an entry, which says nothing of the host. */
+  gone(ifName: string, address: IpAddress): void {
+    const key = keyOf(ifName, address);
+    const mac = this.#macAt.get(key);
+    this.#macAt.delete(key);
+    if (mac !== undefined) this.#hosts.get(mac)?.places.delete(key);
+  }
+
+  /** All entries of the kernel, after some news were lost or at the start. */
+  replaceNeighbours(all: readonly NeighbourNews[], now: Moment): void {
+    const there = new Set(all.map(({ ifName, address }) => keyOf(ifName, address)));
+    for (const host of this.#hosts.values()) {
+      for (const { ifName, address } of host.places.values()) {
+        if (!there.has(keyOf(ifName, address))) this.gone(ifName, address);
+      }
+    }
+    for (const news of all) this.neighbour(news, now, false);
+  }
+
+  /** A bridge heard it behind this port. Who has no address yet is nobody yet. */
+  heardAt(mac: Mac, port: string | undefined, now: Moment): void {
+    const host = this.#hosts.get(mac);
+    if (host === undefined) return;
+    this.#present(host, host.ifName, now);
+    this.setPort(mac, port);
+  }
+
+  setPort(mac: Mac, port: string | undefined): void {
+    const host = this.#hosts.get(mac);
+    if (host === undefined || host.port === port) return;
+    host.port = port;
+    this.#changed = true;
+  }
+
+  /** The cable is out of this interface or port. */
+  lost(ifName: string): void {
+    for (const host of this.#hosts.values()) {
+      if (host.port === ifName || (host.port === undefined && host.ifName === ifName)) {
+        host.absent = true;
+      }
+    }
+  }
+
+  /** Every lease there is. */
+  leases(all: Iterable<HostLease>, now: Moment): void {
+    const bound = new Map<Host, HostLease[]>();
+    for (const lease of all) {
+      if (lease.state !== 'bound' || lease.chaddr.length !== 6) continue;
+      const seen = this.#seenLeases.get(lease);
+      const mac = seen?.mac ?? formatMac(lease.chaddr);
+      const host = this.#hosts.get(mac) ?? this.#admit(mac, now, false, lease);
+      if (host === undefined) continue;
+      if (seen?.lastWallMs !== lease.lastWallMs) {
+        this.#seenLeases.set(lease, { mac, lastWallMs: lease.lastWallMs });
+        // At the first look nobody knows how long ago that was.
+        if (this.#leasesLookedAt) this.#present(host, host.ifName, now);
+      }
+      const list = bound.get(host);
+      if (list === undefined) bound.set(host, [lease]);
+      else list.push(lease);
+    }
+    this.#leasesLookedAt = true;
+    for (const host of this.#hosts.values()) this.#lend(host, bound.get(host) ?? [], now);
+  }
+
+  settle(now: Moment): Settled {
+    const checkMs = this.#config.checkSec * 1000;
+    const windowMs = checkMs === 0 ? UNCHECKED_WINDOW_MS : 2 * checkMs + CHECK_TAKES_MS;
+    const checks: Place[] = [];
+    const turned: Host[] = [];
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const host of this.#hosts.values()) {
+      const reachable = [...host.places.values()].some(({ state }) => state === 'reachable');
+      if (reachable && !host.absent) this.#present(host, host.ifName, now);
+      const endMs = host.presentMs + windowMs;
+      const active = !host.absent && endMs > now.monoMs;
+      if (active) nextMs = Math.min(nextMs, endMs);
+      if (active !== host.active) {
+        host.active = active;
+        host.activeChangedMs = now.wallMs;
+        turned.push(host);
+        this.#changed = true;
+      }
+      if (!host.confirmed && !active && host.leases.length === 0) this.#forget(host);
+      else if (active && host.prune(now.monoMs)) this.#addressesChanged(host);
+      const [stale] = [...host.places.values()].filter(({ state }) => state === 'stale');
+      if (checkMs === 0 || stale === undefined) continue;
+      const dueMs = Math.max(host.presentMs, host.checkedMs) + checkMs;
+      if (dueMs > now.monoMs) {
+        nextMs = Math.min(nextMs, dueMs);
+      } else if (checks.length === CHECKS_AT_ONCE) {
+        nextMs = Math.min(nextMs, now.monoMs + CHECK_PAUSE_MS);
+      } else {
+        host.checkedMs = now.monoMs;
+        nextMs = Math.min(nextMs, now.monoMs + checkMs);
+        checks.push(stale);
+      }
+    }
+    if (this.#claimsChanged) this.#name();
+    if (this.#namesChanged) this.#index();
+    return { nextMs, checks, ...this.#take(turned) };
+  }
+
+  addressesOf(name: string): readonly IpAddress[] {
+    const addresses = this.#byName.get(name.toLowerCase())?.addresses ?? [];
+    return addresses.map(({ address }) => address).filter(isReachableByName);
+  }
+
+  nameOf(address: IpAddress): string | undefined {
+    return this.#byAddress.get(address)?.name;
+  }
+
+  /** Those that were seen since they were stored. */
+  unsaved(): readonly Host[] {
+    return [...this.#hosts.values()].filter((host) => host.lastSeenMs !== host.storedSeenMs);
+  }
+
+  #vendorOf(mac: Mac): string | undefined {
+    return isRandomised(mac) ? undefined : this.#options.vendorOf(mac);
+  }
+
+  /** Undefined when there is no room: whoever was heard is worth more than whoever has a mere lease. */
+  #admit(mac: Mac, now: Moment, confirmed: boolean, lease?: HostLease): Host | undefined {
+    if (this.#hosts.size >= this.#options.maxHosts) {
+      const victim = confirmed ? this.#leastWanted() : undefined;
+      if (victim === undefined) {
+        if (!this.#full) this.#changed = true;
+        this.#full = true;
+        return undefined;
+      }
+      this.#forget(victim);
+    }
+    const host = new Host(mac, this.#vendorOf(mac), now.wallMs);
+    if (lease !== undefined) host.lastSeenMs = Math.min(now.wallMs, lease.lastWallMs);
+    host.confirmed = confirmed;
+    this.#hosts.set(mac, host);
+    this.#forgotten.delete(mac);
+    this.#fresh.add(host);
+    this.#toStore.add(host);
+    this.#changed = true;
+    this.#claimsChanged = true;
+    return host;
+  }
+
+  /** Those never heard first, then those that are away; the longest unseen of them. Active hosts stay. */
+  #leastWanted(): Host | undefined {
+    let found: Host | undefined;
+    for (const host of this.#hosts.values()) {
+      if (host.confirmed && host.active) continue;
+      if (
+        found === undefined ||
+        (host.confirmed === found.confirmed ? host.lastSeenMs < found.lastSeenMs : !host.confirmed)
+      ) {
+        found = host;
+      }
+    }
+    return found;
+  }
+
+  #forget(host: Host): void {
+    this.#hosts.delete(host.mac);
+    for (const key of host.places.keys()) this.#macAt.delete(key);
+    for (const set of [this.#fresh, this.#renamed, this.#toStore]) set.delete(host);
+    this.#forgotten.add(host.mac);
+    this.#full = false;
+    this.#changed = true;
+    this.#claimsChanged = true;
+    this.#namesChanged = true;
+  }
+
+  #confirm(host: Host): void {
+    host.confirmed = true;
+    this.#toStore.add(host);
+  }
+
+  #present(host: Host, ifName: string | undefined, now: Moment): void {
+    host.presentMs = now.monoMs;
+    host.absent = false;
+    host.lastSeenMs = now.wallMs;
+    if (host.ifName === ifName) return;
+    host.ifName = ifName;
+    this.#changed = true;
+  }
+
+  #has(host: Host, address: IpAddress, ifName: string | undefined, now: Moment): void {
+    if (host.has(address, ifName, now.monoMs)) this.#addressesChanged(host);
+  }
+
+  #addressesChanged(host: Host): void {
+    this.#toStore.add(host);
+    this.#changed = true;
+    this.#namesChanged = true;
+  }
+
+  /** Another MAC address has this entry now. */
+  #moveAway(mac: Mac, key: string, address: IpAddress): void {
+    const host = this.#hosts.get(mac);
+    host?.places.delete(key);
+    if (host === undefined) return;
+    host.loses(address);
+    this.#addressesChanged(host);
+  }
+
+  /** These are its leases now. */
+  #lend(host: Host, leases: HostLease[], now: Moment): void {
+    leases.sort((a, b) => b.lastWallMs - a.lastWallMs);
+    const same =
+      leases.length === host.leases.length && leases.every((one, i) => one === host.leases[i]);
+    const wanted = leases.map(({ hostName }) => hostName && labelOf(hostName)).find(Boolean);
+    const live = wanted !== undefined;
+    if (live && wanted !== host.wanted) {
+      // Whoever comes with a name has wanted it as long as it has the lease.
+      const [first] = leases;
+      host.sinceMs = host.wanted === undefined ? (first?.firstWallMs ?? now.wallMs) : now.wallMs;
+      host.wanted = wanted;
+      this.#toStore.add(host);
+      this.#claimsChanged = true;
+    }
+    if (live !== host.live) this.#claimsChanged = true;
+    host.live = live;
+    for (const one of host.addresses) {
+      const leased = leases.some(({ address }) => address === one.address);
+      if (leased !== one.leased) this.#addressesChanged(host);
+      one.leased = leased;
+    }
+    for (const { address } of leases) {
+      if (host.addresses.some((one) => one.address === address)) continue;
+      this.#has(host, address, host.ifName, now);
+      const added = host.addresses.find((one) => one.address === address);
+      if (added !== undefined) added.leased = true;
+    }
+    if (!same) this.#changed = true;
+    // A lease may be older than the first sight of its host by this daemon.
+    if (this.#fresh.has(host)) {
+      for (const { firstWallMs } of leases) {
+        host.firstSeenMs = Math.min(host.firstSeenMs, firstWallMs);
+      }
+    }
+    host.leases = leases;
+  }
+
+  #name(): void {
+    this.#claimsChanged = false;
+    const fixed = new Map(this.#config.names.map(({ mac, name }) => [mac, name]));
+    const claims = [...this.#hosts.values()].map(({ mac, wanted, sinceMs, live, name }) => ({
+      ...{ mac, wanted, sinceMs, live, held: name, fixed: fixed.get(mac) },
+    }));
+    // A name that the owner gave is kept for its host before that was ever seen.
+    for (const [mac, name] of fixed) {
+      if (this.#hosts.has(mac)) continue;
+      claims.push({ mac, fixed: name, wanted: undefined, sinceMs: 0, live: true, held: undefined });
+    }
+    const names = assignNames(claims, this.#options.ownNames());
+    for (const host of this.#hosts.values()) {
+      const name = names.get(host.mac);
+      if (name === host.name) continue;
+      host.name = name;
+      if (!this.#fresh.has(host)) this.#renamed.add(host);
+      this.#toStore.add(host);
+      this.#changed = true;
+      this.#namesChanged = true;
+    }
+  }
+
+  #index(): void {
+    this.#byName = new Map();
+    this.#byAddress = new Map();
+    // Whoever has an address on loan has it before whoever was heard with it; of those, the last one.
+    const owners = new Map<IpAddress, { readonly leased: boolean; readonly seenMs: number }>();
+    for (const host of this.#hosts.values()) {
+      if (host.name !== undefined) this.#byName.set(host.name, host);
+      for (const one of host.addresses) {
+        const other = owners.get(one.address);
+        if (
+          other !== undefined &&
+          (other.leased === one.leased ? other.seenMs >= one.seenMs : other.leased)
+        ) {
+          continue;
+        }
+        owners.set(one.address, one);
+        this.#byAddress.set(one.address, host);
+      }
+    }
+  }
+
+  #take(turned: readonly Host[]): Omit<Settled, 'nextMs' | 'checks'> {
+    const event =
+      (kind: HostEvent['kind']) =>
+      (host: Host): HostEvent => ({ kind, host });
+    const events = [
+      ...[...this.#fresh].map(event('new')),
+      ...[...this.#renamed].map(event('renamed')),
+      ...turned
+        .filter((host) => !this.#fresh.has(host) && this.#hosts.has(host.mac))
+        .map((host) => event(host.active ? 'active' : 'inactive')(host)),
+    ];
+    const settled = {
+      events,
+      changed: this.#changed,
+      namesChanged: this.#namesChanged,
+      toStore: [...this.#toStore],
+      forgotten: [...this.#forgotten],
+    };
+    for (const set of [this.#fresh, this.#renamed, this.#toStore, this.#forgotten]) set.clear();
+    this.#changed = false;
+    this.#namesChanged = false;
+    return settled;
+  }
+}
+
+/** A link-local address means nothing without its link. */
+const isReachableByName = (address: IpAddress): boolean =>
+  typeof address === 'number' ? address >>> 16 !== 0xa9fe : !isLinkLocal(address);
