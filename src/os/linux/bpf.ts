@@ -6,7 +6,7 @@ export type Check =
   /** None of these bits is set. */
   | { readonly load: Load; readonly without: number };
 
-export interface Load {
+interface Load {
   readonly code: number;
   readonly offset: number;
   /** The offset counts from the end of the IPv4 header. */

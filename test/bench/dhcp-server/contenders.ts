@@ -34,14 +34,14 @@ export interface Contender {
  * All threads of a process on the server's core. What else the machine does disturbs less with this
  * priority, which everything measured has alike.
  */
-export function pin(pid: number): void {
+function pin(pid: number): void {
   for (const task of readdirSync(`/proc/${pid}/task`)) {
     execFileSync('taskset', ['-cp', SERVER_CORE, task], { stdio: 'ignore' });
     execFileSync('renice', ['-n', '-19', '-p', task], { stdio: 'ignore' });
   }
 }
 
-export function cpuSec(pid: number): number {
+function cpuSec(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /, '')
     .split(' ');
@@ -49,7 +49,7 @@ export function cpuSec(pid: number): number {
 }
 
 /** A program in the namespace, ready when it has said so on stdout or stderr. */
-export async function program(
+async function program(
   spaces: Namespaces,
   ready: RegExp,
   argv: readonly string[],
