@@ -34,11 +34,10 @@ export interface Recovered {
   readonly damage: string | undefined;
 }
 
-/** The latest record of a client, and the boot that its times count from. */
+/** A lease, and the boot that its times count from. */
 interface Found {
   readonly lease: Lease;
   readonly bootId: string;
-  readonly forgotten: boolean;
 }
 
 /**
@@ -50,11 +49,7 @@ export function recover(
   files: readonly [Uint8Array | undefined, Uint8Array | undefined],
   now: Now,
 ): Result<Recovered, SystemError> {
-  const begun: {
-    readonly index: 0 | 1;
-    readonly bytes: Uint8Array;
-    readonly header: FileHeader;
-  }[] = [];
+  const begun: Begun[] = [];
   for (const index of [0, 1] as const) {
     const bytes = files[index];
     if (bytes === undefined) continue;
@@ -71,12 +66,16 @@ export function recover(
   begun.sort((a, b) => b.header.number - a.header.number);
   const [newer, older] = begun;
   if (newer === undefined) return ok({ leases: [], end: undefined, damage: undefined });
-  const newest = replay(newer.bytes, newer.header);
-  const parts = [newest];
-  if (!newest.scan.whole && older !== undefined) {
-    parts.unshift(replay(older.bytes, older.header));
+  let history = new History();
+  const newest = history.replay(newer);
+  const { tail, whole } = newest;
+  const scans = [newest];
+  if (!whole && older !== undefined) {
+    history = new History();
+    scans.unshift(history.replay(older));
+    history.replay(newer);
   }
-  const found = merge(parts);
+  const found = history.leases();
   const wallAtBoot = wallOfBoots(found);
   for (const { lease, bootId } of found) {
     const times = recoverTimes(lease, bootId, wallAtBoot.get(bootId), now);
@@ -86,49 +85,53 @@ export function recover(
     lease.held = times.held;
     lease.durableUntilMs = times.expiresAtMs;
   }
-  const { tail, whole } = newest.scan;
   return ok({
     leases: found.map(({ lease }) => lease),
     end: { index: newer.index, ...newer.header, tail, whole },
-    damage: damageOf(parts),
+    damage: damageOf(scans, older === undefined || whole ? newer : older),
   });
 }
 
-interface Part {
-  readonly number: number;
-  readonly scan: Scan;
-  /** By `identity`, in order of their latest record. */
-  readonly found: ReadonlyMap<string, Found>;
+interface Begun {
+  readonly index: 0 | 1;
+  readonly bytes: Uint8Array;
+  readonly header: FileHeader;
 }
 
-const identity = ({ segment, key }: Lease): string => `${segment}\n${key}`;
+/** The words of the journal in the order in which they were said, as the lease table took them. */
+class History {
+  readonly #byClient = new Map<string, Found>();
+  readonly #byAddress = new Map<string, Found>();
 
-function replay(bytes: Uint8Array, header: FileHeader): Part {
-  const found = new Map<string, Found>();
-  const scan = scanFile(bufferOf(bytes), header.salt, ({ kind, lease }, bootId) => {
-    const id = identity(lease);
-    // Taken out first, so that the map is in the order of the latest records.
-    found.delete(id);
-    lease.journalFile = header.number;
-    found.set(id, { lease, bootId, forgotten: kind === 'forgotten' });
-  });
-  return { number: header.number, scan, found };
-}
+  replay({ bytes, header }: Begun): Scan {
+    return scanFile(bufferOf(bytes), header.salt, ({ kind, lease }, bootId) => {
+      lease.journalFile = header.number;
+      this.#say({ lease, bootId }, kind === 'forgotten');
+    });
+  }
 
-function merge(parts: readonly Part[]): Found[] {
-  const byClient = new Map<string, Found>();
-  for (const { found } of parts) {
-    for (const [id, one] of found) {
-      byClient.delete(id);
-      byClient.set(id, one);
+  leases(): Found[] {
+    return [...this.#byClient.values()];
+  }
+
+  #say(found: Found, forgotten: boolean): void {
+    const client = clientOf(found.lease);
+    const before = this.#byClient.get(client);
+    if (before !== undefined) this.#byAddress.delete(addressOf(before.lease));
+    if (forgotten) {
+      this.#byClient.delete(client);
+      return;
     }
+    const address = addressOf(found.lease);
+    const holder = this.#byAddress.get(address);
+    if (holder !== undefined) this.#byClient.delete(clientOf(holder.lease));
+    this.#byClient.set(client, found);
+    this.#byAddress.set(address, found);
   }
-  const byAddress = new Map<string, Found>();
-  for (const one of byClient.values()) {
-    if (!one.forgotten) byAddress.set(`${one.lease.segment}\n${one.lease.address}`, one);
-  }
-  return [...byAddress.values()];
 }
+
+const clientOf = ({ segment, key }: Lease): string => `${segment}\n${key}`;
+const addressOf = ({ segment, address }: Lease): string => `${segment}\n${address}`;
 
 /**
  * By boot, the Unix ms of its CLOCK_BOOTTIME 0, as its latest ACK knew it: a clock that was set
@@ -145,14 +148,13 @@ function wallOfBoots(found: readonly Found[]): ReadonlyMap<string, number> {
   );
 }
 
-function damageOf(parts: readonly Part[]): string | undefined {
-  const damaged = parts.reduce((sum, { scan }) => sum + scan.damaged, 0);
-  const unreadable = parts.reduce((sum, { scan }) => sum + scan.unreadable, 0);
-  const [first] = parts;
+function damageOf(scans: readonly Scan[], oldest: Begun): string | undefined {
+  const damaged = scans.reduce((sum, scan) => sum + scan.damaged, 0);
+  const unreadable = scans.reduce((sum, scan) => sum + scan.unreadable, 0);
   const faults = [
     ...(damaged > 0 ? [`${damaged} damaged places in the lease journal`] : []),
     ...(unreadable > 0 ? [`${unreadable} records of the lease journal cannot be read`] : []),
-    ...(first !== undefined && !first.scan.whole && first.number > 1
+    ...(scans[0]?.whole === false && oldest.header.number > 1
       ? ['a file of the lease journal is lost']
       : []),
   ];

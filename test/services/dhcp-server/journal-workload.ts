@@ -53,6 +53,8 @@ export interface Word {
   readonly gone: boolean;
   /** It was said before a crash, to nobody, and is forgotten. */
   void: boolean;
+  /** A word that came before a crash, was told to nobody, but is on disk, overruled it: it may be there. */
+  overruled: boolean;
 }
 
 export const versionOf = (lease: Lease): number => lease.firstWallMs;
@@ -95,7 +97,14 @@ export class Workload {
     const ticket = gone ? journal.forget(lease) : journal.append(lease);
     if (this.base + ticket !== version)
       throw new RangeError(`ticket ${ticket} for word ${version}`);
-    this.words.push({ key: lease.key, address: lease.address, version, gone, void: false });
+    this.words.push({
+      key: lease.key,
+      address: lease.address,
+      version,
+      gone,
+      void: false,
+      overruled: false,
+    });
   }
 }
 
@@ -118,6 +127,7 @@ export function faultsOf(
   const later = new Map<string, Word[]>();
   const said = words.slice(0, given).filter((word) => !word.void);
   for (const word of said) {
+    if (word.overruled) continue;
     if (word.version <= durable) acknowledged.set(word.key, word);
     else later.set(word.key, [...(later.get(word.key) ?? []), word]);
   }
