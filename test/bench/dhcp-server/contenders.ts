@@ -179,7 +179,7 @@ export const gatehouse = (): Contender => ({
   name: 'gatehouse',
   start: (spaces) =>
     inFolder((folder) => {
-      const script = join(import.meta.dirname, 'server.ts');
+      const script = join(import.meta.dirname, 'server-child.ts');
       return program(spaces, /ready/, [process.execPath, ...NODE_FLAGS, script, 'srv0', folder]);
     }),
 });

@@ -3,7 +3,7 @@
  * MAC of flood.c has an address of its own by its number; the answer is one template with its few
  * fields filled in.
  *
- *     node bare.ts IFINDEX
+ *     node bare-child.ts IFINDEX
  */
 import { LinuxFramePorts } from '../../../src/os/linux/frames.ts';
 import { loadNative, Reactor } from '../../../src/os/linux/native.ts';

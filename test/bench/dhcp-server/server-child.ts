@@ -1,7 +1,7 @@
 /**
  * Our server on one interface, as the daemon builds it, with nothing else of the daemon.
  *
- *     node server.ts IFNAME FOLDER
+ *     node server-child.ts IFNAME FOLDER
  */
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
