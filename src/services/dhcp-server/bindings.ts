@@ -137,11 +137,7 @@ export class Bindings {
     lease.expiresAtMs = grant.nowMs + grant.leaseSec * 1000;
     if (lease.firstWallMs === 0) lease.firstWallMs = grant.wallMs;
     lease.lastWallMs = grant.wallMs;
-    if (grant.hostName !== undefined) this.leases.rename(lease, grant.hostName);
-    else if (lease.hostName === undefined || !view.textIs(HOST_NAME, lease.hostName)) {
-      const said = who.hostName() ?? (view.has(HOST_NAME) ? undefined : lease.hostName);
-      this.leases.rename(lease, said);
-    }
+    this.leases.rename(lease, grant.hostName ?? nameOf(lease, who));
     if (lease.vendorClass === undefined || !view.valueIs(VENDOR_CLASS, lease.vendorClass)) {
       lease.vendorClass = who.vendorClass();
     }
@@ -273,6 +269,13 @@ export class Bindings {
 
 const poolOf = (segment: Segment, address: Ipv4): Pool | undefined =>
   segment.pools.find((pool) => pool.owns(address));
+
+/** What the client calls itself; one that says nothing goes on by its old name. */
+function nameOf(lease: Lease, who: Requester): string | undefined {
+  const { hostName } = lease;
+  if (hostName !== undefined && who.view.textIs(HOST_NAME, hostName)) return hostName;
+  return who.hostName() ?? (who.view.has(HOST_NAME) ? undefined : hostName);
+}
 
 function sameHardware(lease: Lease, who: Requester): boolean {
   const { chaddr } = lease;
