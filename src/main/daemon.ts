@@ -42,10 +42,13 @@ import { Observed } from '../state/observed.ts';
 import { Rows } from '../state/rows.ts';
 import { createModel } from '../tr181/engine.ts';
 import { layDownInitial } from '../tr181/initial.ts';
+import type { Model } from '../tr181/model.ts';
 import type { Observations } from '../tr181/table.ts';
 import type { AuditEntry } from '../tr181/writer.ts';
 import { commandsOf, httpCommands } from './commands.ts';
 import { configCommands } from './config-commands.ts';
+import { buildDhcpServer } from './dhcp-server.ts';
+import { dhcpServerCommands } from './dhcp-server-commands.ts';
 import type { ServedHttp } from './http.ts';
 
 export interface Surroundings {
@@ -199,10 +202,19 @@ async function build(
   });
   stack.use(dhcpClient);
   stack.use(monitor);
+  const dhcpServer = stack.use(
+    buildDhcpServer({
+      ...{ reactor, net, clock, stateDir, observed },
+      log: log.child({ service: 'dhcp-server' }),
+      bootId: boot,
+      model: () => model,
+    }),
+  );
   stack.use(
     net.subscribe((events) => {
       if (!events.some(({ what }) => what === 'link' || what === 'resync')) return;
       dhcpClient.linksChanged();
+      dhcpServer.service.linksChanged();
       firewall.linksChanged();
     }),
   );
@@ -222,7 +234,7 @@ async function build(
   };
   let answering = false;
   let laidDown: Promise<unknown> = Promise.resolve();
-  const model = stack.use(
+  const model: Model = stack.use(
     createModel({
       rows,
       observed,
@@ -242,8 +254,8 @@ async function build(
         wallMs: () => clock.wallMs(),
       },
       calls: {
-        dhcpServerRelease: async () => err('the DHCP server does not run'),
-        dhcpServerDecide: async () => err('the DHCP server does not run'),
+        dhcpServerRelease: (address) => dhcpServer.release(address),
+        dhcpServerDecide: (...word) => dhcpServer.decide(...word),
         dhcpRenew: async (id) => {
           const asked = await dhcpClient.renew(id);
           return asked.ok ? asked : err(new SystemError(asked.error, 'EAGAIN'));
@@ -327,6 +339,7 @@ async function build(
   let http: ServedHttp | undefined;
   const services = [
     ...commandsOf({ dhcpClient, network, firewall }),
+    dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     configCommands(configuration, model),
     httpCommands(() => http?.status),
   ];
@@ -352,7 +365,10 @@ async function build(
       }
       return network.apply(wanted).map((error) => error.message);
     },
-    dhcpServer: () => [],
+    dhcpServer: (wanted) => {
+      if (runs('dhcp-server')) dhcpServer.apply(wanted);
+      return [];
+    },
     system: (wanted) => system.apply(wanted),
   };
   must(monitor.listen());

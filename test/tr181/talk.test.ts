@@ -320,6 +320,7 @@ t.test('schema: what is supported, with {i}', async (t) => {
   t.same(rows('Device.DHCPv4.', true), [
     'Device.DHCPv4.',
     'Device.DHCPv4.ClientNumberOfEntries',
+    'Device.DHCPv4.Server.',
     'Device.DHCPv4.Client.{i}.',
   ]);
   t.same(rows('Device.DHCPv4.Client.1.Renew()'), ['Device.DHCPv4.Client.{i}.Renew()']);

@@ -1,0 +1,52 @@
+/** What the DHCP server is told besides its rows, and what of its observations is news. */
+import t from 'tap';
+import { formatIpv4, type Mac } from '../../src/base/ip.ts';
+import { newsOf, resolversOf, withResolvers } from '../../src/control/dhcp-server.ts';
+import { address, router } from '../tr181/fixture.ts';
+
+const resolver = (text: string) => ({ address: text, owner: 'dhcp4.1' });
+
+t.test('pools without resolvers get those of the box, IPv4 and reachable ones', async (t) => {
+  const found = resolversOf({
+    resolvers: [
+      '127.0.0.1',
+      '9.9.9.9',
+      '2620:fe::fe',
+      '1.1.1.1',
+      '8.8.8.8',
+      '8.8.4.4',
+      '4.4.4.4',
+    ].map(resolver),
+  });
+  t.same(found.map(formatIpv4), ['9.9.9.9', '1.1.1.1', '8.8.8.8', '8.8.4.4'], 'at most four');
+  const b = await router();
+  const config = b.model.compileAll().dhcpServer;
+  t.same(withResolvers(config, found).pools[0]?.dnsServers, found);
+  await b.set('Device.DHCPv4.Server.Pool.1.DNSServers', '192.0.2.53');
+  const own = withResolvers(b.model.compileAll().dhcpServer, found);
+  t.same(own.pools[0]?.dnsServers, [address('192.0.2.53')], 'what the owner says counts');
+});
+
+t.test('a device and a server are news once', (t) => {
+  const [tv, phone] = ['02:00:5e:00:53:01', '02:00:5e:00:53:02'] as Mac[];
+  if (tv === undefined || phone === undefined) return t.end();
+  const waiting = (mac: Mac) => ({
+    ...{ mac, segment: 'lan', hostName: undefined, vendorClass: undefined, randomised: false },
+    ...{ firstWallMs: 0, lastWallMs: 0, requests: 1 },
+  });
+  const rogue = {
+    ...{ segment: 'lan', server: address('192.168.1.66'), mac: tv },
+    ...{ firstWallMs: 0, lastWallMs: 0, offers: 1 },
+  };
+  const first = { pending: [waiting(tv)], rogues: [] };
+  const second = { pending: [waiting(phone), waiting(tv)], rogues: [rogue] };
+  t.same(newsOf(undefined, first), [
+    { event: 'X_GATEHOUSE_NewDevice', args: { Chaddr: tv, HostName: '' } },
+  ]);
+  t.same(
+    newsOf(first, second).map(({ event }) => event),
+    ['X_GATEHOUSE_NewDevice', 'X_GATEHOUSE_OtherServer'],
+  );
+  t.same(newsOf(second, second), []);
+  t.end();
+});
