@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import type { AuditChange } from '../base/audit.ts';
 import { errorMessage, SystemError } from '../base/errors.ts';
+import { ulaPrefix } from '../base/ip6.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import { hashPassword } from '../control/accounts.ts';
 import { ConfigurationService } from '../control/configuration.ts';
@@ -49,6 +50,7 @@ import { commandsOf, httpCommands } from './commands.ts';
 import { configCommands } from './config-commands.ts';
 import { buildDhcpServer } from './dhcp-server.ts';
 import { dhcpServerCommands } from './dhcp-server-commands.ts';
+import { buildDhcp6Server } from './dhcp6-server.ts';
 import type { ServedHttp } from './http.ts';
 
 export interface Surroundings {
@@ -219,6 +221,15 @@ async function build(
     }),
   );
 
+  const dhcp6Server = stack.use(
+    await buildDhcp6Server({
+      ...{ reactor, net, network, store, clock, observed },
+      log: log.child({ service: 'dhcp6-server' }),
+      bootId: boot,
+      model: () => model,
+    }),
+  );
+
   const rows = new Rows(store);
   const secrets = new LinuxSecrets();
   const history = new History({ store, clock, secrets, bootId: boot });
@@ -288,7 +299,8 @@ async function build(
   );
   if (rows.empty) {
     const { interfaces, rows: overrides } = config;
-    const laid = await layDownInitial(model, { ...interfaces, overrides });
+    const ula = ulaPrefix(secrets.randomBytes(5));
+    const laid = await layDownInitial(model, { ...interfaces, ula, overrides });
     if (!laid.ok) {
       const faults = laid.error.map((fault) => fault.message).join('; ');
       throw new SystemError(`the rows of ${options.config} were refused: ${faults}`, 'EINVAL');
@@ -365,6 +377,7 @@ async function build(
       }
       return network.apply(wanted).map((error) => error.message);
     },
+    dhcp6Server: (wanted) => (runs('dhcp-server') ? dhcp6Server.apply(wanted) : []),
     dhcpServer: (wanted) => {
       if (runs('dhcp-server')) dhcpServer.apply(wanted);
       return [];

@@ -2,6 +2,7 @@
  * The rows of a first start: a router with one WAN by DHCP and one LAN, masqueraded. The
  * configuration file's own rows come on top.
  */
+import { formatPrefix6, type Ipv6Prefix } from '../base/ip6.ts';
 import type { Result } from '../base/result.ts';
 import type { Change, Fault, Model, Origin, WriteDone } from './model.ts';
 import { ETHERNET } from './objects/interfaces.ts';
@@ -11,6 +12,8 @@ export interface InitialSetup {
   readonly wan: string | undefined;
   /** Several make a bridge. */
   readonly lan: readonly string[];
+  /** The box's own unique local /48 (RFC 4193); without one its LAN has no IPv6 but link-local. */
+  readonly ula?: Ipv6Prefix;
   /** Full parameter path → value; they win over the defaults here, and add rows where they name new ones. */
   readonly overrides: Readonly<Record<string, string>>;
 }
@@ -49,6 +52,7 @@ export function layDownInitial(
       ...general(),
       ...(setup.wan === undefined ? [] : wan(port(setup.wan))),
       ...(setup.lan.length === 0 ? [] : lan(setup.lan.map(port))),
+      ...(setup.lan.length === 0 || setup.ula === undefined ? [] : lan6(setup.ula)),
       ...Object.entries(setup.overrides).map(([path, value]) => ({ path, value })),
     ].map(({ path, value }) => [path, value]),
   );
@@ -120,5 +124,25 @@ const lan = (ports: readonly string[]): Change[] => [
     MaxAddress: '192.168.1.249',
     SubnetMask: '255.255.255.0',
     DomainName: 'lan',
+  }),
+];
+
+/** Hosts make their own addresses; DHCPv6 tells them the rest. */
+const lan6 = (ula: Ipv6Prefix): Change[] => [
+  { path: 'Device.IP.ULAPrefix', value: formatPrefix6(ula) },
+  { path: 'Device.IP.Interface.2.ULAEnable', value: 'true' },
+  ...row('Device.RouterAdvertisement.InterfaceSetting.1.', {
+    Alias: 'lan',
+    Enable: 'true',
+    Interface: 'Device.IP.Interface.2',
+    AdvOtherConfigFlag: 'true',
+    X_GATEHOUSE_Domains: 'lan',
+  }),
+  ...row('Device.DHCPv6.Server.Pool.1.', {
+    Alias: 'lan',
+    Enable: 'true',
+    Order: '1',
+    Interface: 'Device.IP.Interface.2',
+    X_GATEHOUSE_Domains: 'lan',
   }),
 ];

@@ -8,6 +8,7 @@ import type { Ipv4, Mac } from '../base/ip.ts';
 import type { Result } from '../base/result.ts';
 import type { DhcpClientObserved } from '../services/dhcp-client/config.ts';
 import type { DhcpServerObserved } from '../services/dhcp-server/config.ts';
+import type { Dhcp6ServerObserved } from '../services/dhcp6-server/config.ts';
 import type { FirewallObserved } from '../services/firewall/config.ts';
 import type { NetworkObserved } from '../services/network/config.ts';
 import type { SystemObserved } from '../services/system/config.ts';
@@ -20,6 +21,7 @@ export interface Observations {
   readonly network: NetworkObserved;
   readonly dhcpClient: DhcpClientObserved;
   readonly dhcpServer: DhcpServerObserved;
+  readonly dhcp6Server: Dhcp6ServerObserved;
   readonly firewall: FirewallObserved;
   readonly system: SystemObserved;
 }

@@ -92,6 +92,10 @@ const preferenceOf = (bits: number): RouterPreference =>
 /** RFC 8781 §4: Prefix Length Code. */
 const PREF64_LENGTHS = [96, 64, 56, 48, 40, 32];
 
+/** The number of an option's type. */
+export const ndTypeOf = (option: NdOption): number =>
+  option.kind === 'unknown' ? option.type : TYPE[option.kind];
+
 /** Refuses what RFC 4861 §6.1 has a node discard; only solicitations and advertisements are read. */
 export function decodeNd(frame: Uint8Array): Result<NdPacket> {
   const ip = decodeIp6(frame);

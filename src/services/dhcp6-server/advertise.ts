@@ -1,6 +1,6 @@
 /** Pure: what a router advertisement says, and when the next one is due (RFC 4861 §6.2). */
 import { type Ipv6, type Ipv6Prefix, networkOf6 } from '../../base/ip6.ts';
-import type { NdOption, RouterAdvertisement } from '../../wire/icmp6.ts';
+import { type NdOption, ndTypeOf, type RouterAdvertisement } from '../../wire/icmp6.ts';
 import type { AdvertiseConfig, Prefix6Config } from './config.ts';
 
 /** A prefix that hosts were told of and that is no more. */
@@ -32,6 +32,7 @@ export function advertisementOf(
   if (config.mtu !== 0) options.push({ kind: 'mtu', mtu: config.mtu });
   const left = (untilMs: number): number => Math.max(0, Math.floor((untilMs - nowMs) / 1000));
   for (const { prefix, onLink, autonomous, ...until } of prefixes) {
+    if (!onLink && !autonomous) continue;
     const validSec = Math.min(config.validLimitSec, left(until.validUntilMs));
     const preferredSec = Math.min(config.preferredLimitSec, validSec, left(until.preferredUntilMs));
     options.push({
@@ -55,9 +56,14 @@ export function advertisementOf(
   if (domains.length > 0) options.push({ kind: 'dnssl', lifetimeSec, domains });
   if (captivePortal !== undefined) options.push({ kind: 'captivePortal', uri: captivePortal });
   if (pref64 !== undefined) options.push({ kind: 'pref64', prefix: whole(pref64), lifetimeSec });
+  const own = new Set(config.options.map(({ type }) => type));
+  const all: NdOption[] = [
+    ...options.filter((option) => !own.has(ndTypeOf(option))),
+    ...config.options.map(({ type, body }) => ({ kind: 'unknown' as const, type, body })),
+  ];
   const { hopLimit, managed, other, preference, reachableMs, retransMs } = config;
   return {
-    ...{ hopLimit, managed, other, preference, reachableMs, retransMs, options },
+    ...{ hopLimit, managed, other, preference, reachableMs, retransMs, options: all },
     lifetimeSec: ceasing ? 0 : config.lifetimeSec,
   };
 }

@@ -64,6 +64,8 @@ export interface AdvertiseConfig {
   readonly captivePortal: string | undefined;
   /** NAT64 prefix (RFC 8781). */
   readonly pref64: Ipv6Prefix | undefined;
+  /** Whole bodies of further options; they replace what the fields above would send. */
+  readonly options: readonly { readonly type: number; readonly body: Uint8Array }[];
 }
 
 /** A condition on the client; `exclude` turns it around. */

@@ -114,13 +114,13 @@ function choose(
   ia: RequestedIa,
   from: TimedPrefix,
   hints: readonly Ipv6Prefix[],
-  { pool, segment, bootMs }: LeaseContext,
+  { config, pool, bootMs }: LeaseContext,
   chooser: Chooser,
   had: readonly Ipv6Prefix[],
 ): Ipv6Prefix | undefined {
   if (from.preferredUntilMs <= bootMs) return had.find((prefix) => chooser.isFree(prefix, false));
   if (ia.kind === 'address') return chooseAddress(from.prefix, hints, chooser);
-  const links = segment.prefixes.map(({ prefix }) => prefix);
+  const links = config.segments.flatMap(({ prefixes }) => prefixes.map(({ prefix }) => prefix));
   const { delegation } = pool;
   return delegation && choosePrefix(from.prefix, delegation.length, hints, links, chooser);
 }

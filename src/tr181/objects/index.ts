@@ -4,11 +4,13 @@ import { device } from './device.ts';
 import { deviceInfo } from './device-info.ts';
 import { dhcpv4Client } from './dhcpv4-client.ts';
 import { dhcpv4Server } from './dhcpv4-server.ts';
+import { dhcpv6Server } from './dhcpv6-server.ts';
 import { dnsClient } from './dns-client.ts';
 import { ethernet } from './ethernet.ts';
 import { ip } from './ip.ts';
 import { ip6 } from './ip6.ts';
 import { nat } from './nat.ts';
+import { routerAdvertisement } from './router-advertisement.ts';
 import { routing } from './routing.ts';
 import { time } from './time.ts';
 import { users } from './users.ts';
@@ -24,6 +26,8 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   nat,
   dhcpv4Client,
   dhcpv4Server,
+  dhcpv6Server,
+  routerAdvertisement,
   time(),
   users,
 ];

@@ -55,7 +55,7 @@ export const advertise = (change: Partial<AdvertiseConfig> = {}): AdvertiseConfi
   ...{ minIntervalSec: 200, maxIntervalSec: 600, managed: false, other: true, hopLimit: 64 },
   ...{ preference: 'medium', lifetimeSec: 0, reachableMs: 0, retransMs: 0, mtu: 0 },
   ...{ preferredLimitSec: 2700, validLimitSec: 5400, routes: [], captivePortal: undefined },
-  ...{ dnsServers: [at('fd00::1')], domains: ['lan'], pref64: undefined },
+  ...{ dnsServers: [at('fd00::1')], domains: ['lan'], pref64: undefined, options: [] },
   ...change,
 });
 
