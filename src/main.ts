@@ -9,6 +9,7 @@ const ROOT = new URL('..', import.meta.url);
 const beside = (path: string): string => fileURLToPath(new URL(path, ROOT));
 const NATIVE = 'build/native/gatehouse.node';
 const PLUGIN = 'build/native/lease-plugin';
+const VENDORS = 'build/oui.bin';
 const WEB = 'build/web';
 
 const version = (): string =>
@@ -36,6 +37,7 @@ async function daemon(args: readonly string[]): Promise<number> {
     version: version(),
     nativePath: beside(NATIVE),
     pluginPath: beside(PLUGIN),
+    vendorsPath: beside(VENDORS),
     webPath: beside(WEB),
     signal: onSignals(),
     onReload: (run) => void process.on('SIGHUP', run),

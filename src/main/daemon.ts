@@ -52,12 +52,15 @@ import { buildDhcpServer } from './dhcp-server.ts';
 import { dhcpServerCommands } from './dhcp-server-commands.ts';
 import { buildDhcp6Server } from './dhcp6-server.ts';
 import type { ServedHttp } from './http.ts';
+import { buildNeighbors } from './neighbors.ts';
+import { neighborsCommands } from './neighbors-commands.ts';
 
 export interface Surroundings {
   readonly version: string;
   /** Of what is built beside the program. */
   readonly nativePath: string;
   readonly pluginPath: string;
+  readonly vendorsPath: string;
   /** The built page. */
   readonly webPath: string;
   /** Fires when the daemon shall end. */
@@ -212,11 +215,22 @@ async function build(
       model: () => model,
     }),
   );
+  const neighbors = must(
+    buildNeighbors(stack, {
+      ...{ reactor, net, clock, store, files, observed },
+      log: log.child({ service: 'neighbors' }),
+      vendorsPath: around.vendorsPath,
+      leases: () => dhcpServer.service.leases(),
+      ownNames: config.http.names,
+      emit: (path, args) => void model.emit(path, args),
+    }),
+  );
   stack.use(
     net.subscribe((events) => {
       if (!events.some(({ what }) => what === 'link' || what === 'resync')) return;
       dhcpClient.linksChanged();
       dhcpServer.service.linksChanged();
+      neighbors.linksChanged();
       firewall.linksChanged();
     }),
   );
@@ -352,6 +366,7 @@ async function build(
   const services = [
     ...commandsOf({ dhcpClient, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
+    neighborsCommands(neighbors),
     configCommands(configuration, model),
     httpCommands(() => http?.status),
   ];
@@ -380,6 +395,10 @@ async function build(
     dhcp6Server: (wanted) => (runs('dhcp-server') ? dhcp6Server.apply(wanted) : []),
     dhcpServer: (wanted) => {
       if (runs('dhcp-server')) dhcpServer.apply(wanted);
+      return [];
+    },
+    neighbors: (wanted) => {
+      if (runs('neighbors')) neighbors.apply(wanted);
       return [];
     },
     system: (wanted) => system.apply(wanted),

@@ -6,6 +6,7 @@ import { compileDhcpServer } from './objects/dhcpv4-server-config.ts';
 import { compileDhcp6Server } from './objects/dhcpv6-server-config.ts';
 import { compileResolvers } from './objects/dns-client.ts';
 import { compilePorts } from './objects/ethernet.ts';
+import { compileNeighbors } from './objects/hosts.ts';
 import { compileInterfaces } from './objects/ip.ts';
 import { compileFirewall } from './objects/nat.ts';
 import { compileForwarding, compileRoutes } from './objects/routing.ts';
@@ -23,6 +24,7 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   dhcpClient: compileDhcpClient(rows),
   dhcpServer: compileDhcpServer(rows),
   dhcp6Server: compileDhcp6Server(rows),
+  neighbors: compileNeighbors(rows),
   firewall: compileFirewall(rows),
   system: compileSystem(rows),
 });

@@ -10,6 +10,7 @@ import type { DhcpClientObserved } from '../services/dhcp-client/config.ts';
 import type { DhcpServerObserved } from '../services/dhcp-server/config.ts';
 import type { Dhcp6ServerObserved } from '../services/dhcp6-server/config.ts';
 import type { FirewallObserved } from '../services/firewall/config.ts';
+import type { NeighborsObserved } from '../services/neighbors/config.ts';
 import type { NetworkObserved } from '../services/network/config.ts';
 import type { SystemObserved } from '../services/system/config.ts';
 import type { RowsView } from '../state/candidate.ts';
@@ -22,6 +23,7 @@ export interface Observations {
   readonly dhcpClient: DhcpClientObserved;
   readonly dhcpServer: DhcpServerObserved;
   readonly dhcp6Server: Dhcp6ServerObserved;
+  readonly neighbors: NeighborsObserved;
   readonly firewall: FirewallObserved;
   readonly system: SystemObserved;
 }

@@ -293,3 +293,7 @@ const outOfRange = (message: string): Result<never, ValueFault> =>
 
 const quote = (text: string): string =>
   JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text);
+
+/** TR-106's dateTime of a Unix time in ms. */
+export const dateTimeOf = (wallMs: number): string =>
+  `${new Date(wallMs).toISOString().slice(0, 19)}Z`;

@@ -1,7 +1,14 @@
 /** The daemon's own arguments, read without the argument parser of the other commands, which costs start-up time. */
 import { err, ok, type Result } from '../../base/result.ts';
 
-export const SERVICES = ['dhcp-client', 'dhcp-server', 'network', 'firewall', 'http'] as const;
+export const SERVICES = [
+  'dhcp-client',
+  'dhcp-server',
+  'neighbors',
+  'network',
+  'firewall',
+  'http',
+] as const;
 export type ServiceName = (typeof SERVICES)[number];
 const isService = (name: string): name is ServiceName =>
   (SERVICES as readonly string[]).includes(name);

@@ -16,6 +16,7 @@ import {
 import { DAEMON_FLAGS, DEFAULT_STATE_DIR, DEFAULT_UBUS_SOCKET } from './daemon-options.ts';
 import { dhcpLeases, dhcpPending, dhcpStatus, dhcpWord, duration } from './dhcp-commands.ts';
 import { type CliEnvironment, EXIT } from './environment.ts';
+import { hosts } from './host-commands.ts';
 import { leases } from './lease-commands.ts';
 import { add, del, get, instances, operate, schema, set } from './model-commands.ts';
 import { type PowerOptions, powerOff, reboot } from './power-commands.ts';
@@ -127,6 +128,9 @@ function define(program: Command, session: Session): void {
   command('leases', 'what the WAN was leased, and what the LAN was lent').action(() =>
     leases(session),
   );
+  command('hosts', 'who is on the LAN')
+    .option('--active', 'only those that are here now')
+    .action((options: { active?: boolean }) => hosts(session, options));
   command(
     'call <service> <command> [json]',
     'run a command of a service; - reads its arguments from standard input',

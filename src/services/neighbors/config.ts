@@ -7,6 +7,8 @@ export interface NeighborsConfig {
   readonly interfaces: readonly string[];
   /** Names that the owner gave by static addresses: RFC 1123 labels in lower case. */
   readonly names: readonly { readonly mac: Mac; readonly name: string }[];
+  /** What the owner calls the box itself; no host may be called so. */
+  readonly ownName: string | undefined;
   /** Seconds of silence after which a host is asked whether it is still there; 0: never. */
   readonly checkSec: number;
 }
@@ -60,6 +62,8 @@ export interface HostView {
   readonly port: string | undefined;
   /** Those heard last come first. */
   readonly addresses: readonly HostAddress[];
+  /** Rather IPv4 than IPv6, rather on loan than only heard of. */
+  readonly mainAddress: IpAddress | undefined;
   /** That it has now, the newest first. */
   readonly leases: readonly HostLease[];
 }

@@ -102,6 +102,15 @@ export class Host implements HostView {
     return host;
   }
 
+  get mainAddress(): IpAddress | undefined {
+    const [best] = this.addresses.toSorted(
+      (a, b) =>
+        Number(typeof b.address === 'number') - Number(typeof a.address === 'number') ||
+        Number(b.leased) - Number(a.leased),
+    );
+    return best?.address;
+  }
+
   toStored(): StoredHost {
     const { mac, firstSeenMs, lastSeenMs, name, wanted, sinceMs, confirmed, ifName } = this;
     const addresses = this.addresses.map(({ address }) => address);

@@ -40,7 +40,7 @@ export interface Settled {
 export interface HostTableOptions {
   readonly maxHosts: number;
   vendorOf(mac: Mac): string | undefined;
-  /** Names of the box itself. */
+  /** What the box is called beside `NeighborsConfig.ownName`. */
   ownNames(): Iterable<string>;
 }
 
@@ -51,7 +51,12 @@ const CHECK_TAKES_MS = 20_000;
 const CHECKS_AT_ONCE = 20;
 const CHECK_PAUSE_MS = 1000;
 
-const NO_CONFIG: NeighborsConfig = { interfaces: [], names: [], checkSec: 0 };
+const NO_CONFIG: NeighborsConfig = {
+  interfaces: [],
+  names: [],
+  ownName: undefined,
+  checkSec: 0,
+};
 const keyOf = (ifName: string, address: IpAddress): string =>
   `${ifName} ${typeof address} ${address.toString(16)}`;
 
@@ -63,7 +68,8 @@ export class HostTable {
   readonly #macAt = new Map<string, Mac>();
   /** By lease: its MAC and its latest ACK as seen here. */
   readonly #seenLeases = new WeakMap<HostLease, { readonly mac: Mac; lastWallMs: number }>();
-  #leasesLookedAt = false;
+  /** When leases were looked at first, Unix ms. */
+  #leasesSinceMs: number | undefined;
   readonly #fresh = new Set<Host>();
   readonly #renamed = new Set<Host>();
   readonly #toStore = new Set<Host>();
@@ -194,14 +200,15 @@ export class HostTable {
       if (host === undefined) continue;
       if (seen?.lastWallMs !== lease.lastWallMs) {
         this.#seenLeases.set(lease, { mac, lastWallMs: lease.lastWallMs });
-        // At the first look nobody knows how long ago that was.
-        if (this.#leasesLookedAt) this.#present(host, host.ifName, now);
+        // What was acknowledged to an earlier daemon is no sign of life.
+        const since = this.#leasesSinceMs ?? Number.POSITIVE_INFINITY;
+        if (lease.lastWallMs >= since) this.#present(host, host.ifName, now);
       }
       const list = bound.get(host);
       if (list === undefined) bound.set(host, [lease]);
       else list.push(lease);
     }
-    this.#leasesLookedAt = true;
+    this.#leasesSinceMs ??= now.wallMs;
     for (const host of this.#hosts.values()) this.#lend(host, bound.get(host) ?? [], now);
   }
 
@@ -392,7 +399,9 @@ export class HostTable {
       if (this.#hosts.has(mac)) continue;
       claims.push({ mac, fixed: name, wanted: undefined, sinceMs: 0, live: true, held: undefined });
     }
-    const names = assignNames(claims, this.#options.ownNames());
+    const { ownName } = this.#config;
+    const own = [...this.#options.ownNames(), ...(ownName === undefined ? [] : [ownName])];
+    const names = assignNames(claims, own);
     for (const host of this.#hosts.values()) {
       const name = names.get(host.mac);
       if (name === host.name) continue;

@@ -43,8 +43,9 @@ function parse(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined
   }
 }
 
+/** Up to the year 9999. */
 const isTime = (value: unknown): value is number =>
-  typeof value === 'number' && Number.isFinite(value);
+  typeof value === 'number' && value >= 0 && value < 253_402_300_800_000;
 
 const labelIn = (value: unknown): string | undefined =>
   typeof value === 'string' && labelOf(value) === value ? value : undefined;

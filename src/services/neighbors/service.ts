@@ -24,7 +24,7 @@ export interface NeighborsDeps {
   /** All leases of the box's DHCP servers; each is the same object as long as it lasts. */
   leases(): Iterable<HostLease>;
   vendorOf(mac: Mac): string | undefined;
-  /** What the box itself is called: no host may be. */
+  /** What the box is called beside `NeighborsConfig.ownName`: no host may be. */
   ownNames(): Iterable<string>;
   report(observed: NeighborsObserved): void;
   announce(event: HostEvent): void;

@@ -12,6 +12,7 @@ import type {
   Reported,
   ReportSink,
 } from '../table.ts';
+import { dateTimeOf } from '../types.ts';
 
 const DEVICE_INFO = 'Device.DeviceInfo.';
 const NOT_KEPT = 'not kept by this product yet';
@@ -146,7 +147,7 @@ export function deviceInfo(): ObjectGroup {
       const bound = observed.dhcpClient?.clients.some((client) => client.lease !== undefined);
       const known = view.values('Device.DeviceInfo.')?.has('FirstUseDate') === true;
       if (known || bound !== true || lookups.wallMs() < CLOCK_IS_SET_MS) return [];
-      const value = `${new Date(lookups.wallMs()).toISOString().slice(0, 19)}Z`;
+      const value = dateTimeOf(lookups.wallMs());
       return [{ object: 'Device.DeviceInfo.', name: 'FirstUseDate', value }];
     },
     report: ({ lookups, product, observed }: ReportContext, out: ReportSink): void => {

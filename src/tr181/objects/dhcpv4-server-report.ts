@@ -8,6 +8,7 @@ import type {
 } from '../../services/dhcp-server/config.ts';
 import type { RowReader } from '../reader.ts';
 import type { Lookups, ReportContext, Reported, ReportSink } from '../table.ts';
+import { dateTimeOf } from '../types.ts';
 import { compileDhcpServer, RULES, SERVER, untilMs } from './dhcpv4-server-config.ts';
 
 const COUNTERS: Readonly<Record<string, keyof ServerCounts>> = {
@@ -135,8 +136,8 @@ function reportStrangers(server: DhcpServerObserved, lookups: Lookups, out: Repo
       HostName: one.hostName ?? '',
       VendorClassID: one.vendorClass ?? '',
       RandomisedMAC: String(one.randomised),
-      FirstSeen: dateTime(one.firstWallMs),
-      LastSeen: () => dateTime(one.lastWallMs),
+      FirstSeen: dateTimeOf(one.firstWallMs),
+      LastSeen: () => dateTimeOf(one.lastWallMs),
       Requests: () => String(one.requests),
     });
   }
@@ -145,8 +146,8 @@ function reportStrangers(server: DhcpServerObserved, lookups: Lookups, out: Repo
       Interface: one.segment,
       IPAddress: formatIpv4(one.server),
       Chaddr: one.mac,
-      FirstSeen: dateTime(one.firstWallMs),
-      LastSeen: () => dateTime(one.lastWallMs),
+      FirstSeen: dateTimeOf(one.firstWallMs),
+      LastSeen: () => dateTimeOf(one.lastWallMs),
       Offers: () => String(one.offers),
     });
   }
@@ -166,7 +167,5 @@ function reportStrangers(server: DhcpServerObserved, lookups: Lookups, out: Repo
 /** A CLOCK_BOOTTIME moment as the wall clock has it now. */
 function timeOf(bootMs: number, lookups: Lookups): string {
   if (bootMs === Number.POSITIVE_INFINITY) return INFINITE_TIME;
-  return dateTime(lookups.wallMs() + bootMs - lookups.boottimeMs());
+  return dateTimeOf(lookups.wallMs() + bootMs - lookups.boottimeMs());
 }
-
-const dateTime = (wallMs: number): string => `${new Date(wallMs).toISOString().slice(0, 19)}Z`;

@@ -7,6 +7,7 @@ import { dhcpv4Server } from './dhcpv4-server.ts';
 import { dhcpv6Server } from './dhcpv6-server.ts';
 import { dnsClient } from './dns-client.ts';
 import { ethernet } from './ethernet.ts';
+import { hosts } from './hosts.ts';
 import { ip } from './ip.ts';
 import { ip6 } from './ip6.ts';
 import { nat } from './nat.ts';
@@ -26,6 +27,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   nat,
   dhcpv4Client,
   dhcpv4Server,
+  hosts,
   dhcpv6Server,
   routerAdvertisement,
   time(),

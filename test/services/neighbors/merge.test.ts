@@ -44,7 +44,7 @@ class House {
   }
 
   configure(names: readonly { mac: Mac; name: string }[]): void {
-    this.table.configure({ interfaces: [LAN], names, checkSec: CHECK_SEC });
+    this.table.configure({ interfaces: [LAN], names, ownName: 'box', checkSec: CHECK_SEC });
   }
 
   get now() {
@@ -241,20 +241,27 @@ t.test('names: of the owner, of the older lease, and numbers that stay', async (
   const house = new House(100, [{ mac: M(3), name: 'nas' }]);
   house.leases.push(leaseOf(M(2), A(2), 'pc', 200), leaseOf(M(1), A(1), 'pc', 100));
   house.leases.push(leaseOf(M(3), A(3), 'whatever'), leaseOf(M(4), A(4), 'nas'));
-  house.leases.push(leaseOf(M(5), A(7), 'gatehouse'));
+  house.leases.push(leaseOf(M(5), A(7), 'gatehouse'), leaseOf(M(6), A(9), 'box'));
   house.settle();
   const names = () =>
     Object.fromEntries(house.table.hosts.map(({ mac, name }) => [mac.slice(-2), name]));
-  t.same(names(), { '01': 'pc', '02': 'pc-2', '03': 'nas', '04': 'nas-2', '05': undefined });
+  t.same(names(), {
+    '01': 'pc',
+    '02': 'pc-2',
+    '03': 'nas',
+    '04': 'nas-2',
+    '05': undefined,
+    '06': undefined,
+  });
   // The older one goes; its name is given to the other.
   for (const lease of house.leases) if (lease.address === A(1)) lease.state = 'free';
   house.hear(M(1), A(1), 'reachable');
   house.settle();
   t.match(names(), { '01': 'pc-3', '02': 'pc' });
   t.same(house.events.sort(), ['active 01', 'renamed 01', 'renamed 02']);
-  house.leases.push(leaseOf(M(6), A(8), 'pc', 300));
+  house.leases.push(leaseOf(M(7), A(8), 'pc', 300));
   house.settle();
-  t.match(names(), { '01': 'pc-3', '02': 'pc', '06': 'pc-2' });
+  t.match(names(), { '01': 'pc-3', '02': 'pc', '07': 'pc-2' });
 });
 
 t.test('stored and read again it is the same, but nobody is active', async (t) => {

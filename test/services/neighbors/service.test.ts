@@ -99,7 +99,7 @@ class House {
   }
 
   start(): void {
-    this.service.apply({ interfaces: ['br-lan'], names: [], checkSec: 60 });
+    this.service.apply({ interfaces: ['br-lan'], names: [], ownName: undefined, checkSec: 60 });
   }
 
   get told(): string[] {
@@ -159,10 +159,11 @@ t.test('leases are looked at once a second, however often they change', async (t
   }
   house.clock.advance(1000);
   t.ok(house.looks - before <= 4, `${house.looks - before} looks in three seconds`);
-  house.leases = [leaseOf(M(1), A(1), 'pc')];
+  const old = leaseOf(M(1), A(1), 'pc');
+  house.leases = [old, { ...leaseOf(M(2), A(2), 'nas'), lastWallMs: house.clock.wallMs() }];
   house.service.leasesChanged();
   house.clock.advance(2000);
-  t.same(house.told, ['01 pc active -'], 'a new lease is a sign of life');
+  t.same(house.told, ['02 nas active -', '01 pc away -'], 'a new lease is a sign of life');
 });
 
 t.test('everything is read again after news were lost', async (t) => {
