@@ -378,7 +378,6 @@ export class DhcpServerService implements AsyncDisposable {
     this.#lastFault = fault;
     if (this.#store === undefined) this.#openStore();
     else if (this.#portProblem !== undefined) this.#serve();
-    if (!this.#config.enable) return;
     const nextMs = Math.min(
       this.#bindings.nextMs - nowMs,
       fault === undefined ? Infinity : RETRY_MS,

@@ -17,7 +17,10 @@ import type {
   SegmentConfig,
 } from '../../../src/services/dhcp-server/config.ts';
 import type { Lease, LeaseTable } from '../../../src/services/dhcp-server/lease.ts';
-import { DhcpServerService } from '../../../src/services/dhcp-server/service.ts';
+import {
+  type DhcpServerDeps,
+  DhcpServerService,
+} from '../../../src/services/dhcp-server/service.ts';
 import type { LeaseStore } from '../../../src/services/dhcp-server/store.ts';
 import { DHCP, type Dhcp4Message, decodeDhcp4, encodeDhcp4 } from '../../../src/wire/dhcp4.ts';
 import { decodeUdp4, encodeUdp4, type Udp4 } from '../../../src/wire/udp4.ts';
@@ -183,7 +186,8 @@ export class Lan implements AsyncDisposable {
   reports: DhcpServerObserved[] = [];
   readonly service: DhcpServerService;
 
-  constructor() {
+  /** On a disk of the test's own, or on `store`. */
+  constructor(openStore?: DhcpServerDeps['openStore']) {
     const frames: FramePorts = {
       open: (ifIndex, filter, handlers) => {
         const port = new FakePort(ifIndex, filter, handlers);
@@ -198,10 +202,12 @@ export class Lan implements AsyncDisposable {
       clock: this.clock,
       log: this.log,
       random32: () => 0x12345678,
-      openStore: async (leases: LeaseTable) => {
-        for (const lease of this.recovered) leases.add(lease);
-        return this.opened;
-      },
+      openStore:
+        openStore ??
+        (async (leases: LeaseTable) => {
+          for (const lease of this.recovered) leases.add(lease);
+          return this.opened;
+        }),
       report: (observed) => void this.reports.push(observed),
     });
   }
