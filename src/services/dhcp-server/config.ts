@@ -20,7 +20,7 @@ export interface DhcpServerConfig {
  * |-------------|--------------------------------------|----------------------------------------------|
  * | open        | everyone whom no rule denies         | are rogues: detected and reported            |
  * | selective   | whom a rule or a static address allows; strangers wait for approval | rogues        |
- * | hybrid      | like selective                       | serve the rest: their leases are recorded, never refused by NAK |
+ * | hybrid      | whom a rule or a static address allows; strangers are left to others | serve the rest: their leases are recorded, never refused by NAK |
  * | passThrough | nobody                               | serve all: their leases are recorded; requests are relayed when `relayTo` is set |
  */
 export type ServerMode = 'open' | 'selective' | 'hybrid' | 'passThrough';

@@ -41,7 +41,7 @@ export interface Lease extends LeaseView {
   queuedForMs: number;
 }
 
-export const NO_CHADDR = new Uint8Array(0);
+const NO_CHADDR = new Uint8Array(0);
 
 /** A free lease of nobody's making yet; every field stands, so that all leases have one shape. */
 export const newLease = (segment: string, key: string, address: Ipv4): Lease => ({

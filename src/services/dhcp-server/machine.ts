@@ -14,7 +14,7 @@ import type { Lease } from './lease.ts';
 import { answerLeaseQuery } from './lease-query.ts';
 import type { Offer } from './offers.ts';
 import { Place } from './place.ts';
-import { type Judgement, type Policy, verdict } from './policy.ts';
+import { type Judgement, NO_RULE, type Policy, verdict } from './policy.ts';
 import { ACTIONS, type Intent, intentOf, type Standing } from './request-table.ts';
 import type { Requester } from './requester.ts';
 import type { Pool, Segment } from './segment.ts';
@@ -72,7 +72,7 @@ export class Machine {
   #ingress: Ingress | undefined;
   #nowMs = 0;
   #wallMs = 0;
-  #judgement: Judgement = { action: 'none', untilMs: Number.POSITIVE_INFINITY };
+  #judgement: Judgement = NO_RULE;
   #static: StaticConfig | undefined;
 
   constructor(deps: MachineDeps, rules: Rules) {

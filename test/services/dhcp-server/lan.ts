@@ -44,7 +44,7 @@ export const mac = (n: number): Mac =>
 export const SERVER = ip('192.168.1.1');
 export const OWN_MAC = '02:00:00:00:00:fe' as Mac;
 
-export const POOL: PoolConfig = {
+const POOL: PoolConfig = {
   id: 'pool1',
   enable: true,
   segment: 'lan',
@@ -68,7 +68,7 @@ export const POOL: PoolConfig = {
   statics: [],
 };
 
-export const SEGMENT: SegmentConfig = {
+const SEGMENT: SegmentConfig = {
   id: 'lan',
   ifName: 'br-lan',
   ports: [],
@@ -85,7 +85,7 @@ export interface Setting {
   readonly config?: Partial<DhcpServerConfig>;
 }
 
-export const configOf = ({ segment, pools = [{}], config }: Setting): DhcpServerConfig => ({
+const configOf = ({ segment, pools = [{}], config }: Setting): DhcpServerConfig => ({
   enable: true,
   segments: [{ ...SEGMENT, ...segment }],
   pools: pools.map((pool) => ({ ...POOL, ...pool })),
