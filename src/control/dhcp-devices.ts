@@ -19,7 +19,13 @@ export interface DhcpDevicesParts {
   leaseOf(mac: Mac): LeaseView | undefined;
 }
 
-type Done = Promise<Result<{ readonly path: string }, readonly Fault[]>>;
+/** The row that holds the word now, or held it, and the revision that this made. */
+export interface DeviceDone {
+  readonly path: string;
+  readonly revision: number;
+}
+
+type Done = Promise<Result<DeviceDone, readonly Fault[]>>;
 
 export class DhcpDevices {
   readonly #parts: DhcpDevicesParts;
@@ -45,7 +51,7 @@ export class DhcpDevices {
     const path = this.#ruleOf(mac);
     if (path === undefined) return err([fault(RULES, `nothing was said of ${mac}`)]);
     const done = await this.#parts.model.del([path], origin);
-    return done.ok ? ok({ path }) : done;
+    return done.ok ? ok({ path, revision: done.value.revision }) : done;
   }
 
   /** From now on the device always gets `address`, or the one that it has. */
@@ -90,11 +96,12 @@ export class DhcpDevices {
     const { model } = this.#parts;
     if (path === undefined) {
       const added = await model.add(table, { Alias: aliasOf(mac), ...values }, origin);
-      return added.ok ? ok({ path: added.value.path }) : added;
+      if (!added.ok) return added;
+      return ok({ path: added.value.path, revision: added.value.revision });
     }
     const changes = Object.entries(values).map(([name, value]) => ({ path: path + name, value }));
     const done = await model.set(changes, origin);
-    return done.ok ? ok({ path }) : done;
+    return done.ok ? ok({ path, revision: done.value.revision }) : done;
   }
 
   #until(seconds: number): string {

@@ -419,6 +419,7 @@ async function build(
   http = stack.use(
     await startHttp({
       ...{ stateDir, clock, logs, secrets, net, rows, model, configuration },
+      devices: dhcpServer.devices,
       webPath: around.webPath,
       version: around.version,
       https: options.https,

@@ -4,6 +4,7 @@ import { formatIpv4 } from '../base/ip.ts';
 import type { LogLevel } from '../base/log.ts';
 import { RowAccounts } from '../control/accounts.ts';
 import type { Configuration } from '../control/configuration.ts';
+import type { DhcpDevices } from '../control/dhcp-devices.ts';
 import type { Line, LineQuery } from '../edge/http/faces.ts';
 import { HttpService, type ListenOn } from '../edge/http/service.ts';
 import type { UbusClient } from '../edge/ubus/client.ts';
@@ -35,6 +36,7 @@ export interface HttpSurroundings {
   readonly rows: Rows;
   readonly model: Model;
   readonly configuration: Configuration;
+  readonly devices: DhcpDevices;
   readonly bus: UbusClient;
   holdEffects(answered: Promise<void>): void;
   record(changes: readonly AuditChange[]): Promise<void>;

@@ -1,6 +1,7 @@
 /** All routes, and what holds for each. */
 import { Hono } from 'hono';
 import type { HttpHandler } from '../../os/ports.ts';
+import { deviceRoutes } from './api-devices.ts';
 import { modelRoutes } from './api-model.ts';
 import { sessionRoutes } from './api-session.ts';
 import { systemRoutes } from './api-system.ts';
@@ -37,6 +38,7 @@ export function createApp(parts: Parts, ubusSessions: UbusSessions): HttpHandler
     return c.body(stream, 200, { 'content-type': 'text/event-stream' });
   });
   app.route('/api', modelRoutes(parts));
+  app.route('/api', deviceRoutes(parts));
   app.route('/api', systemRoutes(parts));
   app.all('/api/*', (c) => refuse(c, 404, 'there is no such thing'));
 

@@ -12,6 +12,7 @@ import type {
   Accounts,
   CallRecord,
   Configuration,
+  DhcpDevices,
   Line,
   LineQuery,
   WebFiles,
@@ -26,6 +27,7 @@ export interface Parts {
   readonly logins: Logins;
   readonly certificates: Pick<CertificateKeeper, 'caPem' | 'status' | 'import' | 'backToOwn'>;
   readonly configuration: Configuration;
+  readonly devices: Pick<DhcpDevices, 'decide' | 'forget' | 'fix'>;
   readonly events: EventHub;
   readonly bus: Pick<UbusClient, 'lookup' | 'callId' | 'subscribe' | 'listen'>;
   readonly web: WebFiles;

@@ -1,6 +1,7 @@
 /** What this room is handed: faces of what others own. */
 export type { Account, Accounts, Role } from '../../control/accounts.ts';
 export type { Configuration, PendingChange } from '../../control/configuration.ts';
+export type { DhcpDevices } from '../../control/dhcp-devices.ts';
 
 /** A log-in, for the audit trail. */
 export interface LoginRecord {

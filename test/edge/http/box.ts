@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ok } from '../../../src/base/result.ts';
 import { RowAccounts } from '../../../src/control/accounts.ts';
+import { DhcpDevices } from '../../../src/control/dhcp-devices.ts';
 import type {
   CallRecord,
   LinkCounters,
@@ -115,6 +116,7 @@ export async function box(t: { teardown(run: () => unknown): void }): Promise<Bo
   const service: HttpService = new HttpService({
     ...{ model, configuration, clock, log, bus: callers, bootId, listeners },
     accounts: new RowAccounts({ rows, model, secrets }),
+    devices: new DhcpDevices({ model, clock, leaseOf: () => undefined }),
     files: new LinuxFiles(),
     directories: new LinuxDirectories(),
     directory: join(folder, 'tls'),
