@@ -1,5 +1,6 @@
 /** Builds the DHCPv4 server and joins it with rows, resolvers, model and bus. */
 import { randomBytes } from 'node:crypto';
+import type { Timer } from '../base/clock.ts';
 import { formatMac, type Ipv4, type Mac } from '../base/ip.ts';
 import type { Log } from '../base/log.ts';
 import { err, ok, type Result } from '../base/result.ts';
@@ -12,6 +13,7 @@ import type { Reactor } from '../os/linux/native.ts';
 import { LinuxUdpPorts } from '../os/linux/udp-ports.ts';
 import type { Net } from '../os/ports.ts';
 import type {
+  DhcpLeasesObserved,
   DhcpServerConfig,
   DhcpServerObserved,
   LeaseView,
@@ -34,6 +36,9 @@ export interface DhcpServerParts {
   model(): Model;
 }
 
+/** Whoever looks at all leases need not do so more often. */
+const LEASES_REST_MS = 1000;
+
 /** Rules that follow from a command of the model are its own: who ran it stands in the trail beside. */
 const BY_COMMAND: Origin = { user: 'gatehouse', via: 'command' };
 
@@ -50,10 +55,22 @@ export function buildDhcpServer(parts: DhcpServerParts): BuiltDhcpServer {
   const random32 = (): number => randomBytes(4).readUInt32BE();
   const files = new LinuxDurableFiles();
   let last: DhcpServerObserved | undefined;
+  let leases: DhcpLeasesObserved | undefined;
+  let toldAtMs = Number.NEGATIVE_INFINITY;
+  let resting: Timer | undefined;
+  const dueIn = (): number => Math.max(0, toldAtMs + LEASES_REST_MS - clock.monoMs());
+  const tellLeases = (): void => {
+    resting = undefined;
+    toldAtMs = clock.monoMs();
+    const { leaseRevision, leases: all } = service.observed;
+    leases = { revision: leaseRevision, leases: all };
+    observed.publish('dhcpLeases', leases);
+  };
   const report = (value: DhcpServerObserved): void => {
     const news = newsOf(last, value);
     last = value;
     observed.publish('dhcpServer', value);
+    if (value.leaseRevision !== leases?.revision) resting ??= clock.after(dueIn(), tellLeases);
     for (const item of news) announce(item);
   };
   const announce = ({ event, args }: DhcpNews): void => {
@@ -116,6 +133,7 @@ export function buildDhcpServer(parts: DhcpServerParts): BuiltDhcpServer {
     },
     [Symbol.asyncDispose]: async () => {
       followed[Symbol.dispose]();
+      resting?.cancel();
       await service[Symbol.asyncDispose]();
     },
   };

@@ -53,7 +53,7 @@ export function buildNeighbors(
   );
   stack.use(
     observed.subscribe(({ services }) => {
-      if (services.has('dhcpServer')) service.leasesChanged();
+      if (services.has('dhcpLeases')) service.leasesChanged();
     }),
   );
   return ok(service);

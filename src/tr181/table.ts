@@ -7,7 +7,7 @@ import type { SystemError } from '../base/errors.ts';
 import type { Ipv4, Mac } from '../base/ip.ts';
 import type { Result } from '../base/result.ts';
 import type { DhcpClientObserved } from '../services/dhcp-client/config.ts';
-import type { DhcpServerObserved } from '../services/dhcp-server/config.ts';
+import type { DhcpLeasesObserved, DhcpServerObserved } from '../services/dhcp-server/config.ts';
 import type { Dhcp6ServerObserved } from '../services/dhcp6-server/config.ts';
 import type { FirewallObserved } from '../services/firewall/config.ts';
 import type { NeighborsObserved } from '../services/neighbors/config.ts';
@@ -22,6 +22,7 @@ export interface Observations {
   readonly network: NetworkObserved;
   readonly dhcpClient: DhcpClientObserved;
   readonly dhcpServer: DhcpServerObserved;
+  readonly dhcpLeases: DhcpLeasesObserved;
   readonly dhcp6Server: Dhcp6ServerObserved;
   readonly neighbors: NeighborsObserved;
   readonly firewall: FirewallObserved;

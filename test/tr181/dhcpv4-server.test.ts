@@ -33,6 +33,9 @@ const lease = (values: Partial<LeaseView> = {}): LeaseView => ({
   ...values,
 });
 
+const tell = (b: Bench, leases: readonly LeaseView[]): void =>
+  void b.observed.publish('dhcpLeases', { revision: b.observed.revision + 1, leases });
+
 const ranges = (b: Bench): string[] =>
   b.model
     .compileAll()
@@ -152,7 +155,7 @@ t.test('modes and rules', async (t) => {
 t.test('leases are clients of their pool, and their changes are told', async (t) => {
   const b = await router();
   const seen = record(b.model, POOL);
-  b.observed.publish('dhcpServer', observation({ leases: [lease()] }));
+  tell(b, [lease()]);
   await settled();
   t.ok(seen.includes(`added ${POOL}Client.1.`));
   t.equal(b.get(`${POOL}Client.1.Chaddr`), '02:00:5e:00:53:77');
@@ -164,18 +167,34 @@ t.test('leases are clients of their pool, and their changes are told', async (t)
   t.equal(b.get(`${POOL}Client.1.Option.*.Tag`), '12|60');
   t.equal(b.get(`${POOL}Client.1.Option.2.Value`), '4D53465420352E30');
 
-  b.observed.publish('dhcpServer', observation({ leases: [lease({ state: 'free' })] }));
+  tell(b, [lease({ state: 'free' })]);
   await settled();
   t.ok(seen.includes(`${POOL}Client.1.Active=false`));
-  b.observed.publish(
-    'dhcpServer',
-    observation({ leases: [lease({ expiresAtMs: Number.POSITIVE_INFINITY })] }),
-  );
+  tell(b, [lease({ expiresAtMs: Number.POSITIVE_INFINITY })]);
   t.equal(b.get(`${POOL}Client.1.IPv4Address.1.LeaseTimeRemaining`), '9999-12-31T23:59:59Z');
-  b.observed.publish('dhcpServer', observation());
+  tell(b, []);
   await settled();
   t.ok(seen.includes(`removed ${POOL}Client.1.`));
 });
+
+t.test(
+  'a lease that changes in place is shown anew, one that does not costs nothing',
+  async (t) => {
+    const b = await router();
+    const changing = { ...lease() };
+    const seen = record(b.model, POOL);
+    tell(b, [changing]);
+    await settled();
+    seen.length = 0;
+    tell(b, [changing]);
+    await settled();
+    t.same(seen, [], 'nothing is told twice');
+    changing.hostName = 'desk';
+    tell(b, [changing]);
+    await settled();
+    t.ok(seen.includes(`${POOL}Client.1.X_GATEHOUSE_HostName=desk`));
+  },
+);
 
 t.test('who waits, other servers, and counters from zero', async (t) => {
   const b = await router();

@@ -231,6 +231,12 @@ export interface PoolReport {
   readonly bound: number;
 }
 
+/** Every lease, published apart from the rest and at most once a second, however fast they change. */
+export interface DhcpLeasesObserved {
+  readonly revision: number;
+  readonly leases: readonly LeaseView[];
+}
+
 /** A snapshot of what is small; leases are looked at through `DhcpServerService.leases()`. */
 export interface DhcpServerObserved {
   readonly pools: readonly PoolReport[];

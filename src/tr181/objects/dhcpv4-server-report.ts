@@ -1,11 +1,5 @@
-/** `Device.DHCPv4.Server.`: what the server observed, as parameters and rows. Pure. */
-import { toHex } from '../../base/bytes.ts';
-import { formatIpv4, formatMac } from '../../base/ip.ts';
-import type {
-  DhcpServerObserved,
-  LeaseView,
-  ServerCounts,
-} from '../../services/dhcp-server/config.ts';
+import { formatIpv4 } from '../../base/ip.ts';
+import type { DhcpServerObserved, ServerCounts } from '../../services/dhcp-server/config.ts';
 import type { RowReader } from '../reader.ts';
 import type { Lookups, ReportContext, Reported, ReportSink } from '../table.ts';
 import { dateTimeOf } from '../types.ts';
@@ -44,7 +38,7 @@ export function reportDhcpServer(context: ReportContext, out: ReportSink): void 
     counters[name] = out.counter(stats, name, () => BigInt(server?.counts[field] ?? 0));
   }
   out.put(stats, counters);
-  reportPools(rows, server, lookups, out);
+  reportPools(rows, server, out);
   for (const rule of rows.rows(RULES)) {
     const over = untilMs(rule) <= lookups.wallMs();
     out.put(rule.path, {
@@ -57,12 +51,10 @@ export function reportDhcpServer(context: ReportContext, out: ReportSink): void 
 function reportPools(
   rows: RowReader,
   server: DhcpServerObserved | undefined,
-  lookups: Lookups,
   out: ReportSink,
 ): void {
   const config = compileDhcpServer(rows);
   const reports = new Map(server?.pools.map((pool) => [pool.id, pool]));
-  const leases = Map.groupBy(server?.leases ?? [], (lease) => lease.pool);
   for (const pool of config.pools) {
     const report = reports.get(pool.id);
     const enabled = pool.enable && config.enable;
@@ -81,51 +73,7 @@ function reportPools(
       X_GATEHOUSE_Size: String(report?.size ?? 0),
       X_GATEHOUSE_Bound: () => String(report?.bound ?? 0),
     });
-    const fixed = new Set(
-      pool.statics.filter(({ enable }) => enable).map(({ address }) => address),
-    );
-    for (const lease of leases.get(pool.id) ?? []) {
-      if (lease.state !== 'declined') {
-        reportClient(path, lease, fixed.has(lease.address), lookups, out);
-      }
-    }
   }
-}
-
-function reportClient(
-  pool: string,
-  lease: LeaseView,
-  fixed: boolean,
-  lookups: Lookups,
-  out: ReportSink,
-): void {
-  const mac = formatMac(lease.chaddr);
-  // A host may hold several leases by several client identifiers.
-  const key = `${mac} ${lease.clientId === undefined ? '' : toHex(lease.clientId)}`;
-  const client = out.row(`${pool}Client.`, key, {
-    Chaddr: mac,
-    Active: String(lease.state === 'bound'),
-    X_GATEHOUSE_HostName: lease.hostName ?? '',
-    X_GATEHOUSE_Static: String(fixed),
-  });
-  if (client === '') return;
-  out.row(`${client}IPv4Address.`, formatIpv4(lease.address), {
-    IPAddress: formatIpv4(lease.address),
-    LeaseTimeRemaining: () => timeOf(lease.expiresAtMs, lookups),
-  });
-  for (const [tag, value] of sentBy(lease)) {
-    out.row(`${client}Option.`, String(tag), {
-      Tag: String(tag),
-      Value: toHex(value.subarray(0, 255)).toUpperCase(),
-    });
-  }
-}
-
-function* sentBy(lease: LeaseView): Iterable<readonly [tag: number, value: Uint8Array]> {
-  const text = new TextEncoder();
-  if (lease.hostName !== undefined) yield [12, text.encode(lease.hostName)];
-  if (lease.vendorClass !== undefined) yield [60, text.encode(lease.vendorClass)];
-  if (lease.clientId !== undefined) yield [61, lease.clientId];
 }
 
 function reportStrangers(server: DhcpServerObserved, lookups: Lookups, out: ReportSink): void {
@@ -165,7 +113,7 @@ function reportStrangers(server: DhcpServerObserved, lookups: Lookups, out: Repo
 }
 
 /** A CLOCK_BOOTTIME moment as the wall clock has it now. */
-function timeOf(bootMs: number, lookups: Lookups): string {
+export function timeOf(bootMs: number, lookups: Lookups): string {
   if (bootMs === Number.POSITIVE_INFINITY) return INFINITE_TIME;
   return dateTimeOf(lookups.wallMs() + bootMs - lookups.boottimeMs());
 }

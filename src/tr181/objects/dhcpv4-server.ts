@@ -254,62 +254,6 @@ export const dhcpv4Server: ObjectGroup = {
       },
     },
     {
-      path: 'Device.DHCPv4.Server.Pool.{i}.Client.{i}.',
-      about: 'A host with an address of this pool.',
-      rows: 'system',
-      uniqueKeys: [['Alias'], ['Chaddr']],
-      params: {
-        Alias: ALIAS,
-        Chaddr: { type: 'MACAddress', size: [0, 17], about: 'Its MAC address.' },
-        Active: { type: 'boolean', about: 'Its lease is not over.' },
-        X_GATEHOUSE_HostName: {
-          type: 'string',
-          about: 'Name that it gave itself, where that is one; in lower case.',
-          reason: 'shows who it is without a look at Hosts',
-        },
-        X_GATEHOUSE_Static: {
-          type: 'boolean',
-          about: 'A StaticAddress gives it this address.',
-          reason: 'TR-181 leaves that to be found by comparing tables',
-        },
-      },
-      commands: {
-        X_GATEHOUSE_Release: {
-          about: 'Ends the lease; the host keeps using the address until it renews.',
-          run: async ({ object, rows, calls }) => {
-            const [entry] = rows.systemRows(`${object}IPv4Address.`);
-            const address = parseIpv4(entry?.key ?? '');
-            if (!address.ok) return err('the host has no address any more');
-            const released = await calls.dhcpServerRelease(address.value);
-            return released.ok ? ok({}) : released;
-          },
-        },
-      },
-    },
-    {
-      path: 'Device.DHCPv4.Server.Pool.{i}.Client.{i}.IPv4Address.{i}.',
-      about: 'Its address.',
-      rows: 'system',
-      uniqueKeys: [['IPAddress']],
-      params: {
-        IPAddress: { type: 'IPv4Address', size: [0, 45], about: 'The address on loan.' },
-        LeaseTimeRemaining: {
-          type: 'dateTime',
-          volatile: true,
-          about: 'When the lease is over; 9999-12-31T23:59:59Z for one without end.',
-        },
-      },
-    },
-    {
-      path: 'Device.DHCPv4.Server.Pool.{i}.Client.{i}.Option.{i}.',
-      about: 'What the host sent: host name (12), vendor class (60), client identifier (61).',
-      rows: 'system',
-      params: {
-        Tag: { type: 'unsignedInt', range: [[0, 255]], about: 'Option code (RFC 2132).' },
-        Value: { type: 'hexBinary', size: [0, 255], about: 'Its value as sent.' },
-      },
-    },
-    {
       path: 'Device.DHCPv4.Server.Stats.',
       about: 'Messages since the daemon started or since Reset().',
       params: {

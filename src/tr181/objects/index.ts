@@ -4,6 +4,7 @@ import { device } from './device.ts';
 import { deviceInfo } from './device-info.ts';
 import { dhcpv4Client } from './dhcpv4-client.ts';
 import { dhcpv4Server } from './dhcpv4-server.ts';
+import { dhcpv4ServerClients } from './dhcpv4-server-clients.ts';
 import { dhcpv6Server } from './dhcpv6-server.ts';
 import { dnsClient } from './dns-client.ts';
 import { ethernet } from './ethernet.ts';
@@ -27,9 +28,10 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   nat,
   dhcpv4Client,
   dhcpv4Server,
-  hosts,
+  dhcpv4ServerClients(),
   dhcpv6Server,
   routerAdvertisement,
+  hosts,
   time(),
   users,
 ];
