@@ -2,7 +2,7 @@
  * Who is on the LAN: leases and the kernel's neighbour tables put together, one host a MAC address.
  * Pure: what was heard is told with its time, and `settle` says what follows from all of it.
  */
-import { formatMac, type Mac } from '../../base/ip.ts';
+import { formatMac, type Mac, macNumber } from '../../base/ip.ts';
 import { type IpAddress, isLinkLocal } from '../../base/ip6.ts';
 import type { HostEvent, HostLease, HostView, NeighborsConfig } from './config.ts';
 import { Host, isAlive, isRandomised, type Place, type StoredHost } from './host.ts';
@@ -64,10 +64,12 @@ export class HostTable {
   readonly #options: HostTableOptions;
   #config = NO_CONFIG;
   readonly #hosts = new Map<Mac, Host>();
+  /** By MAC address as a number, which costs less than a text. */
+  readonly #byNumber = new Map<number, Host>();
   /** Whose MAC the kernel had for an entry, also after nobody answered. */
   readonly #macAt = new Map<string, Mac>();
-  /** By lease: its MAC and its latest ACK as seen here. */
-  readonly #seenLeases = new WeakMap<HostLease, { readonly mac: Mac; lastWallMs: number }>();
+  /** The latest ACK of a lease as seen here, Unix ms. */
+  readonly #seenLeases = new WeakMap<HostLease, number>();
   /** When leases were looked at first, Unix ms. */
   #leasesSinceMs: number | undefined;
   readonly #fresh = new Set<Host>();
@@ -101,7 +103,7 @@ export class HostTable {
     const newestFirst = [...all].sort((a, b) => b.lastSeenMs - a.lastSeenMs);
     for (const stored of newestFirst) {
       if (this.#hosts.size >= this.#options.maxHosts) this.#forgotten.add(stored.mac);
-      else this.#hosts.set(stored.mac, Host.restore(stored, this.#vendorOf(stored.mac)));
+      else this.#keep(Host.restore(stored, this.#vendorOf(stored.mac)));
     }
   }
 
@@ -127,7 +129,7 @@ export class HostTable {
     if (mac === undefined) return;
     if (was !== undefined && was !== mac) this.#moveAway(was, key, address);
     const alive = isAlive({ state });
-    const host = this.#hosts.get(mac) ?? (alive ? this.#admit(mac, now, true) : undefined);
+    const host = this.#hosts.get(mac) ?? (alive ? this.#admit(mac, now) : undefined);
     if (host === undefined) return;
     this.#macAt.set(key, mac);
     const before = host.places.get(key);
@@ -189,27 +191,32 @@ export class HostTable {
     }
   }
 
-  /** Every lease there is. */
-  leases(all: Iterable<HostLease>, now: Moment): void {
+  /**
+   * A look at every lease there is, which may be tens of thousands: `take` them as time allows,
+   * then `end`, from which on they count.
+   */
+  lookAtLeases(): { take(lease: HostLease, now: Moment): void; end(now: Moment): void } {
     const bound = new Map<Host, HostLease[]>();
-    for (const lease of all) {
-      if (lease.state !== 'bound' || lease.chaddr.length !== 6) continue;
-      const seen = this.#seenLeases.get(lease);
-      const mac = seen?.mac ?? formatMac(lease.chaddr);
-      const host = this.#hosts.get(mac) ?? this.#admit(mac, now, false, lease);
-      if (host === undefined) continue;
-      if (seen?.lastWallMs !== lease.lastWallMs) {
-        this.#seenLeases.set(lease, { mac, lastWallMs: lease.lastWallMs });
-        // What was acknowledged to an earlier daemon is no sign of life.
-        const since = this.#leasesSinceMs ?? Number.POSITIVE_INFINITY;
-        if (lease.lastWallMs >= since) this.#present(host, host.ifName, now);
-      }
-      const list = bound.get(host);
-      if (list === undefined) bound.set(host, [lease]);
-      else list.push(lease);
-    }
-    this.#leasesSinceMs ??= now.wallMs;
-    for (const host of this.#hosts.values()) this.#lend(host, bound.get(host) ?? [], now);
+    // What was acknowledged to an earlier daemon is no sign of life.
+    const since = this.#leasesSinceMs ?? Number.POSITIVE_INFINITY;
+    return {
+      take: (lease, now) => {
+        if (lease.state !== 'bound' || lease.chaddr.length !== 6) return;
+        const host = this.#byNumber.get(numberOf(lease.chaddr)) ?? this.#lendTo(lease, now);
+        if (host === undefined) return;
+        if (this.#seenLeases.get(lease) !== lease.lastWallMs) {
+          this.#seenLeases.set(lease, lease.lastWallMs);
+          if (lease.lastWallMs >= since) this.#present(host, host.ifName, now);
+        }
+        const list = bound.get(host);
+        if (list === undefined) bound.set(host, [lease]);
+        else list.push(lease);
+      },
+      end: (now) => {
+        this.#leasesSinceMs ??= now.wallMs;
+        for (const host of this.#hosts.values()) this.#lend(host, bound.get(host) ?? [], now);
+      },
+    };
   }
 
   settle(now: Moment): Settled {
@@ -269,21 +276,36 @@ export class HostTable {
   }
 
   /** Undefined when there is no room: whoever was heard is worth more than whoever has a mere lease. */
-  #admit(mac: Mac, now: Moment, confirmed: boolean, lease?: HostLease): Host | undefined {
+  #admit(mac: Mac, now: Moment): Host | undefined {
     if (this.#hosts.size >= this.#options.maxHosts) {
-      const victim = confirmed ? this.#leastWanted() : undefined;
-      if (victim === undefined) {
-        if (!this.#full) this.#changed = true;
-        this.#full = true;
-        return undefined;
-      }
+      const victim = this.#leastWanted();
+      if (victim === undefined) return this.#refuse();
       this.#forget(victim);
     }
+    return this.#welcome(new Host(mac, this.#vendorOf(mac), now.wallMs));
+  }
+
+  #lendTo(lease: HostLease, now: Moment): Host | undefined {
+    if (this.#hosts.size >= this.#options.maxHosts) return this.#refuse();
+    const mac = formatMac(lease.chaddr);
     const host = new Host(mac, this.#vendorOf(mac), now.wallMs);
-    if (lease !== undefined) host.lastSeenMs = Math.min(now.wallMs, lease.lastWallMs);
-    host.confirmed = confirmed;
-    this.#hosts.set(mac, host);
-    this.#forgotten.delete(mac);
+    host.lastSeenMs = Math.min(now.wallMs, lease.lastWallMs);
+    return this.#welcome(host);
+  }
+
+  #refuse(): undefined {
+    if (!this.#full) this.#changed = true;
+    this.#full = true;
+  }
+
+  #keep(host: Host): void {
+    this.#hosts.set(host.mac, host);
+    this.#byNumber.set(macNumber(host.mac), host);
+  }
+
+  #welcome(host: Host): Host {
+    this.#keep(host);
+    this.#forgotten.delete(host.mac);
     this.#fresh.add(host);
     this.#toStore.add(host);
     this.#changed = true;
@@ -308,6 +330,7 @@ export class HostTable {
 
   #forget(host: Host): void {
     this.#hosts.delete(host.mac);
+    this.#byNumber.delete(macNumber(host.mac));
     for (const key of host.places.keys()) this.#macAt.delete(key);
     for (const set of [this.#fresh, this.#renamed, this.#toStore]) set.delete(host);
     this.#forgotten.add(host.mac);
@@ -457,6 +480,12 @@ export class HostTable {
     this.#namesChanged = false;
     return settled;
   }
+}
+
+function numberOf(mac: Uint8Array): number {
+  let value = 0;
+  for (let i = 0; i < 6; i++) value = value * 256 + (mac[i] ?? 0);
+  return value;
 }
 
 /** A link-local address means nothing without its link. */

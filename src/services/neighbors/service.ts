@@ -33,8 +33,10 @@ export interface NeighborsDeps {
 const MAX_HOSTS = 2000;
 /** What changes in a burst is put together once. */
 const SETTLE_MS = 50;
-/** All leases are looked at no more often than this. */
+/** All leases are looked at no more often than this, so many at a time, so that requests are served between. */
 const LEASES_MS = 1000;
+const LEASES_AT_ONCE = 2000;
+const LEASES_PAUSE_MS = 2;
 /** New hosts and names are written together. */
 const WRITE_MS = 5000;
 /** When hosts were last seen is written so often. */
@@ -51,6 +53,8 @@ export class NeighborsService implements HostNames, AsyncDisposable {
   #settling: Timer | undefined;
   #next: Timer | undefined;
   #leasesWanted = true;
+  /** The look under way goes on at this. */
+  #looking: Timer | undefined;
   #leasesAtMs = Number.NEGATIVE_INFINITY;
   /** What the disk does not have yet; undefined for a host to be forgotten. */
   readonly #unwritten = new Map<Mac, Host | undefined>();
@@ -113,7 +117,13 @@ export class NeighborsService implements HostNames, AsyncDisposable {
     if (this.#closed) return;
     this.#closed = true;
     this.#subscription[Symbol.dispose]();
-    for (const timer of [this.#settling, this.#next, this.#writeSoon, this.#lastSeen]) {
+    for (const timer of [
+      this.#looking,
+      this.#settling,
+      this.#next,
+      this.#writeSoon,
+      this.#lastSeen,
+    ]) {
       timer?.cancel();
     }
     this.#nameListeners.clear();
@@ -215,12 +225,29 @@ export class NeighborsService implements HostNames, AsyncDisposable {
 
   /** Gives the time in ms after which it should be asked again. */
   #lookAtLeases(now: Moment): number {
-    if (!this.#leasesWanted) return Number.POSITIVE_INFINITY;
+    if (!this.#leasesWanted || this.#looking !== undefined) return Number.POSITIVE_INFINITY;
     const waitMs = this.#leasesAtMs + LEASES_MS - now.monoMs;
     if (waitMs > 0) return waitMs;
     this.#leasesWanted = false;
     this.#leasesAtMs = now.monoMs;
-    this.#table.leases(this.#deps.leases(), now);
+    const look = this.#table.lookAtLeases();
+    const all = this.#deps.leases()[Symbol.iterator]();
+    const goOn = (moment: Moment): boolean => {
+      for (let i = 0; i < LEASES_AT_ONCE; i++) {
+        const { done, value } = all.next();
+        if (done === true) {
+          look.end(moment);
+          return true;
+        }
+        look.take(value, moment);
+      }
+      this.#looking = this.#deps.clock.after(LEASES_PAUSE_MS, () => {
+        this.#looking = undefined;
+        if (goOn(this.#now)) this.#settle();
+      });
+      return false;
+    };
+    goOn(now);
     return Number.POSITIVE_INFINITY;
   }
 

@@ -61,7 +61,9 @@ class House {
   }
 
   settle(): Settled {
-    this.table.leases(this.leases, this.now);
+    const look = this.table.lookAtLeases();
+    for (const lease of this.leases) look.take(lease, this.now);
+    look.end(this.now);
     this.last = this.table.settle(this.now);
     return this.last;
   }
