@@ -2,6 +2,7 @@
 import { ByteReader } from '../base/bytes.ts';
 import { getIpv6, type Ipv6, putIpv6 } from '../base/ip6.ts';
 import { decodeError, ok, type Result } from '../base/result.ts';
+import { checksumOf, sumWords } from './checksum.ts';
 
 export const ETHERTYPE_IPV6 = 0x86dd;
 /** Ethernet and IPv6 together: where the payload starts. */
@@ -67,19 +68,13 @@ export function checksum6(
   nextHeader: number,
   payload: Uint8Array,
 ): number {
-  const pseudo = new DataView(new ArrayBuffer(40));
-  putIpv6(pseudo, 0, source);
-  putIpv6(pseudo, 16, destination);
-  pseudo.setUint32(32, payload.length);
-  pseudo.setUint32(36, nextHeader);
-  let sum = 0;
-  for (let i = 0; i < 40; i += 2) sum += pseudo.getUint16(i);
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-  const even = payload.length & ~1;
-  for (let i = 0; i < even; i += 2) sum += view.getUint16(i);
-  if (even < payload.length) sum += view.getUint8(even) << 8;
-  while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 65536);
-  return ~sum & 0xffff;
+  const pseudo = new Uint8Array(40);
+  const view = new DataView(pseudo.buffer);
+  putIpv6(view, 0, source);
+  putIpv6(view, 16, destination);
+  view.setUint32(32, payload.length);
+  view.setUint32(36, nextHeader);
+  return checksumOf(sumWords(pseudo, 0, 40) + sumWords(payload, 0, payload.length));
 }
 
 export function takeIpv6(r: ByteReader, field: string): Ipv6 {

@@ -25,6 +25,7 @@ function house(apply: (name: string, value: unknown) => Promise<readonly string[
       dhcpClient: (value) => apply('dhcpClient', value),
       network: (value) => apply('network', value),
       dhcpServer: (value) => apply('dhcpServer', value),
+      dhcp6Server: (value) => apply('dhcp6Server', value),
       neighbors: (value) => apply('neighbors', value),
       dhcp6Server: (value) => apply('dhcp6Server', value),
       system: (value) => apply('system', value),

@@ -50,7 +50,7 @@ const own = (reason: string, def: ParamDef): ParamDef => ({ ...def, reason });
 const seconds = (fallback: string, about: string): ParamDef => ({
   type: 'unsignedInt',
   access: 'readWrite',
-  range: [[120, 31_536_000]],
+  range: [[10, 31_536_000]],
   units: 'seconds',
   default: fallback,
   about,
