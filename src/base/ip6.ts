@@ -21,7 +21,7 @@ export const ipv6 = (value: bigint): Ipv6 => BigInt.asUintN(128, value) as Ipv6;
 
 export const ANY6 = ipv6(0n);
 /** `fe80::/10` (RFC 4291 §2.5.6). */
-export const LINK_LOCAL: Ipv6Prefix = { address: ipv6(0xfe80n << 112n), prefixLen: len6(10) };
+const LINK_LOCAL: Ipv6Prefix = { address: ipv6(0xfe80n << 112n), prefixLen: len6(10) };
 /** `fc00::/7`: unique local addresses (RFC 4193). */
 export const UNIQUE_LOCAL: Ipv6Prefix = { address: ipv6(0xfcn << 120n), prefixLen: len6(7) };
 const MULTICAST: Ipv6Prefix = { address: ipv6(0xffn << 120n), prefixLen: len6(8) };

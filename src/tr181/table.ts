@@ -22,7 +22,6 @@ export interface Observations {
   readonly network: NetworkObserved;
   readonly dhcpClient: DhcpClientObserved;
   readonly dhcpServer: DhcpServerObserved;
-  readonly dhcp6Server: Dhcp6ServerObserved;
   readonly dhcpLeases: DhcpLeasesObserved;
   readonly dhcp6Server: Dhcp6ServerObserved;
   readonly neighbors: NeighborsObserved;

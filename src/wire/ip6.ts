@@ -4,7 +4,7 @@ import { getIpv6, type Ipv6, putIpv6 } from '../base/ip6.ts';
 import { decodeError, ok, type Result } from '../base/result.ts';
 import { checksumOf, sumWords } from './checksum.ts';
 
-export const ETHERTYPE_IPV6 = 0x86dd;
+const ETHERTYPE_IPV6 = 0x86dd;
 /** Ethernet and IPv6 together: where the payload starts. */
 export const HEADERS_BYTES = 54;
 const IP_AT = 14;

@@ -27,7 +27,6 @@ function house(apply: (name: string, value: unknown) => Promise<readonly string[
       dhcpServer: (value) => apply('dhcpServer', value),
       dhcp6Server: (value) => apply('dhcp6Server', value),
       neighbors: (value) => apply('neighbors', value),
-      dhcp6Server: (value) => apply('dhcp6Server', value),
       system: (value) => apply('system', value),
     },
     clock,

@@ -37,7 +37,7 @@ export interface AdvertiserDeps {
   changed(): void;
 }
 
-export const ADVERTISED_PREFIX = 'dhcp6-server/advertised/';
+const ADVERTISED_PREFIX = 'dhcp6-server/advertised/';
 const ALL_NODES_MAC = Uint8Array.of(0x33, 0x33, 0, 0, 0, 1);
 const MAX_ROGUES = 32;
 

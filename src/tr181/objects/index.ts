@@ -28,8 +28,6 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   nat,
   dhcpv4Client,
   dhcpv4Server,
-  dhcpv6Server,
-  routerAdvertisement,
   dhcpv4ServerClients(),
   dhcpv6Server,
   routerAdvertisement,
