@@ -6,6 +6,7 @@ import type { LinuxClock } from '../os/linux/clock.ts';
 import { LinuxFramePorts } from '../os/linux/frames.ts';
 import type { Reactor } from '../os/linux/native.ts';
 import type { Net, Store } from '../os/ports.ts';
+import type { ServerMode } from '../services/dhcp-server/config.ts';
 import { Policy, verdict } from '../services/dhcp-server/policy.ts';
 import { Dhcp6ServerService } from '../services/dhcp6-server/service.ts';
 import type { NetworkService } from '../services/network/service.ts';
@@ -33,14 +34,22 @@ export interface BuiltDhcp6Server extends AsyncDisposable {
 /** Bindings of an earlier daemon are taken up at once. */
 export async function buildDhcp6Server(parts: Dhcp6ServerParts): Promise<BuiltDhcp6Server> {
   const { reactor, net, network, store, clock, log, bootId, observed } = parts;
+  let known: { readonly revision: number; readonly rules: OwnersRules } | undefined;
+  const rules = (): OwnersRules => {
+    const { revision } = parts.model();
+    // Asked for each message: the rows are compiled once for each change of them.
+    if (known?.revision !== revision) {
+      known = { revision, rules: new OwnersRules(parts.model().compileAll().dhcpServer) };
+    }
+    return known.rules;
+  };
   const service = new Dhcp6ServerService({
     framePorts: new LinuxFramePorts(reactor),
     ...{ store, clock, log, bootId },
     randomBytes: (count) => randomBytes(count),
     linkOf: (ifName) => net.links().find(({ name }) => name === ifName),
     linkLocalOf: (ifName) => network.linkLocalOf(ifName),
-    allowed: (segment, macs) =>
-      isServed(parts.model().compileAll().dhcpServer, segment, macs, clock),
+    allowed: (segment, macs) => rules().serves(segment, macs, clock.wallMs()),
     setRoutes: (routes) => {
       network.setRoutes6(
         'dhcp6-server',
@@ -69,26 +78,30 @@ export async function buildDhcp6Server(parts: Dhcp6ServerParts): Promise<BuiltDh
 }
 
 /** The owner's rules are one list for both protocols. They know devices by their MAC alone here. */
-function isServed(
-  { segments, rules, pools }: CompiledConfig['dhcpServer'],
-  segmentId: string,
-  macs: readonly Mac[],
-  clock: LinuxClock,
-): boolean {
-  const mode = segments.find(({ id }) => id === segmentId)?.mode ?? 'open';
-  if (macs.length === 0) return verdict(mode, 'none', false) === 'serve';
-  const policy = new Policy(rules);
-  const nobody = (): undefined => undefined;
-  const verdicts = macs.map((mac) => {
-    const bits = macNumber(mac);
-    // The second lowest bit of the first byte: locally administered (IEEE 802).
-    const randomised = (Number.parseInt(mac.slice(0, 2), 16) & 2) !== 0;
-    const who = { mac: bits, randomised, vendorClass: nobody, hostName: nobody };
-    const { action } = policy.judge(who, segmentId, clock.wallMs());
-    const fixed = pools.some(({ statics }) =>
-      statics.some(({ enable, chaddr }) => enable && chaddr === mac),
-    );
-    return verdict(mode, action, fixed);
-  });
-  return !verdicts.includes('refuse') && verdicts.includes('serve');
+class OwnersRules {
+  readonly #modes: ReadonlyMap<string, ServerMode>;
+  readonly #policy: Policy;
+  readonly #fixed: ReadonlySet<Mac>;
+
+  constructor({ segments, rules, pools }: CompiledConfig['dhcpServer']) {
+    this.#modes = new Map(segments.map(({ id, mode }) => [id, mode]));
+    this.#policy = new Policy(rules);
+    const statics = pools.flatMap((pool) => pool.statics.filter(({ enable }) => enable));
+    this.#fixed = new Set(statics.flatMap(({ chaddr }) => (chaddr === undefined ? [] : [chaddr])));
+  }
+
+  /** Whether one of the MACs is served and none is refused. */
+  serves(segment: string, macs: readonly Mac[], wallMs: number): boolean {
+    const mode = this.#modes.get(segment) ?? 'open';
+    if (macs.length === 0) return verdict(mode, 'none', false) === 'serve';
+    const verdicts = macs.map((mac) => {
+      // The second lowest bit of the first byte: locally administered (IEEE 802).
+      const randomised = (Number.parseInt(mac.slice(0, 2), 16) & 2) !== 0;
+      const nobody = (): undefined => undefined;
+      const who = { mac: macNumber(mac), randomised, vendorClass: nobody, hostName: nobody };
+      const { action } = this.#policy.judge(who, segment, wallMs);
+      return verdict(mode, action, this.#fixed.has(mac));
+    });
+    return !verdicts.includes('refuse') && verdicts.includes('serve');
+  }
 }
