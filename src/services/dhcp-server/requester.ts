@@ -7,7 +7,7 @@ import { hardwareKey, identifierKey } from './lease.ts';
 const [HOST_NAME, VENDOR_CLASS, CLIENT_ID, CLIENT_FQDN] = [12, 60, 61, 81];
 const ETHERNET = 1;
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-const PRINTABLE = /^[\x20-\x7e]{1,255}$/;
+export const PRINTABLE = /^[\x20-\x7e]{1,255}$/;
 
 export class Requester {
   readonly view: Dhcp4View;
@@ -84,7 +84,7 @@ export class Requester {
   }
 }
 
-function hostLabel(text: string | undefined): string | undefined {
+export function hostLabel(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   const dot = text.indexOf('.');
   const label = (dot < 0 ? text : text.slice(0, dot)).toLowerCase();
