@@ -4,13 +4,19 @@ import type { Result } from '../base/result.ts';
 import type { DhcpDevices } from '../control/dhcp-devices.ts';
 import { type CommandAnswer, type CommandService, done, failed } from '../edge/ubus/gatehouse.ts';
 import type { DhcpServerObserved, LeaseView } from '../services/dhcp-server/config.ts';
+import type { ExportFormat } from '../services/dhcp-server/export-leases.ts';
+import type { ImportDone } from '../services/dhcp-server/service.ts';
 import type { Fault } from '../tr181/model.ts';
 
 export interface DhcpServerFace {
   readonly observed: DhcpServerObserved;
   /** Ends the lease of an address; why not, for people. */
   release(address: Ipv4): Result<void, string>;
+  exported(format: ExportFormat): string;
+  importLeases(text: string, dry: boolean): Result<ImportDone, string>;
 }
+
+const FORMATS: readonly ExportFormat[] = ['dnsmasq', 'isc', 'json'];
 
 /** Leases in one answer: a message on the bus has a limit. */
 const PAGE = 500;
@@ -96,6 +102,25 @@ export function dhcpServerCommands(
           if (wanted?.ok === false) return failed(wanted.error.message);
           const hostName = name === undefined ? undefined : String(name);
           return written(await devices.fix(device, wanted?.value, hostName, origin));
+        },
+      },
+      import: {
+        about: 'takes over the leases of another server’s file: dnsmasq, ISC dhcpd or Kea (CSV)',
+        args: { text: 'string', dry: 'int8' },
+        run: async ({ text, dry = false }) => {
+          if (typeof text !== 'string' || text === '') return failed('text is missing');
+          const imported = server.importLeases(text, Boolean(dry));
+          return imported.ok ? done(imported.value) : failed(imported.error);
+        },
+      },
+      export: {
+        about: `every lease as a text: ${FORMATS.join(', ')}`,
+        args: { format: 'string' },
+        run: async ({ format = 'dnsmasq' }) => {
+          const known = FORMATS.find((name) => name === format);
+          return known === undefined
+            ? failed(`format is one of ${FORMATS.join(', ')}`)
+            : done({ text: server.exported(known) });
         },
       },
       release: {

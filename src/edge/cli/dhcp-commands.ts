@@ -1,5 +1,6 @@
 /** dhcp: the LAN's leases, and the owner's word about single devices. */
 import { InvalidArgumentError } from 'commander';
+import { ok } from '../../base/result.ts';
 import { parseDuration } from './arguments.ts';
 import { isObject, type JsonObject, list, text } from './bus.ts';
 import { LENT_COLUMNS, lentLeases } from './lease-commands.ts';
@@ -69,6 +70,38 @@ export async function dhcpWord(
   if (data === undefined) return;
   if (session.json) session.printJson(data);
   else session.note(said);
+}
+
+/** A message on the bus has a limit; a lease takes some seventy bytes. */
+const MAX_IMPORT_BYTES = 512 * 1024;
+
+/** Leases of another server's file; `-` is standard input. */
+export async function dhcpImport(
+  session: Session,
+  path: string,
+  options: { dryRun?: boolean },
+): Promise<void> {
+  const { environment } = session;
+  const file =
+    path === '-'
+      ? ok(new TextEncoder().encode(await environment.readStdin()))
+      : environment.readFile(path, MAX_IMPORT_BYTES);
+  if (!file.ok) return session.fail(file.error.message);
+  const args = { text: new TextDecoder().decode(file.value), dry: options.dryRun === true };
+  const data = await session.ask(SERVICE, 'import', args);
+  if (data === undefined) return;
+  if (session.json) return session.printJson(data);
+  for (const fault of list(data['faults']).filter(isObject)) {
+    session.note(`line ${text(fault['line'])}: ${text(fault['reason'])}`);
+  }
+  const verb = options.dryRun === true ? 'would be taken over' : 'taken over';
+  session.note(`${text(data['taken'])} leases ${verb}, read as ${text(data['format'])}`);
+}
+
+export async function dhcpExport(session: Session, options: { format: string }): Promise<void> {
+  const data = await session.ask(SERVICE, 'export', { format: options.format });
+  // Names were checked when they came in: the text is data for other programs, as it is.
+  if (data !== undefined) session.data(text(data['text']));
 }
 
 export function duration(argument: string): number {

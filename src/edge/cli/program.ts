@@ -14,7 +14,15 @@ import {
   settle,
 } from './config-commands.ts';
 import { DAEMON_FLAGS, DEFAULT_STATE_DIR, DEFAULT_UBUS_SOCKET } from './daemon-options.ts';
-import { dhcpLeases, dhcpPending, dhcpStatus, dhcpWord, duration } from './dhcp-commands.ts';
+import {
+  dhcpExport,
+  dhcpImport,
+  dhcpLeases,
+  dhcpPending,
+  dhcpStatus,
+  dhcpWord,
+  duration,
+} from './dhcp-commands.ts';
 import { type CliEnvironment, EXIT } from './environment.ts';
 import { hosts } from './host-commands.ts';
 import { leases } from './lease-commands.ts';
@@ -290,6 +298,21 @@ function defineDhcp(dhcp: Command, session: Session): void {
         `${mac}: always the same address from now on`,
       ),
     );
+  dhcp
+    .command('import')
+    .argument('<file>', 'lease file of dnsmasq, ISC dhcpd or Kea; - for standard input')
+    .option('--dry-run', 'say what would be taken over, and change nothing')
+    .description("take over another server's leases")
+    .action((file: string, options: { dryRun?: boolean }) => dhcpImport(session, file, options));
+  dhcp
+    .command('export')
+    .addOption(
+      new Option('--format <format>', 'as which server has them')
+        .choices(['dnsmasq', 'isc', 'json'])
+        .default('dnsmasq'),
+    )
+    .description('print every lease as another server has them')
+    .action((options: { format: string }) => dhcpExport(session, options));
   dhcp
     .command('release')
     .argument('<address>', 'IPv4 address')

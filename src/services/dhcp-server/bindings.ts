@@ -151,6 +151,16 @@ export class Bindings {
     return this.#log.append(lease);
   }
 
+  /** Takes in leases that were given elsewhere; `use` must follow. Gives how many the disk took. */
+  takeIn(leases: readonly Lease[]): number {
+    let taken = 0;
+    for (const lease of leases) {
+      this.leases.add(lease);
+      if (this.record(lease) !== 0) taken++;
+    }
+    return taken;
+  }
+
   /** Its client, or the owner, gives it back. */
   release(lease: Lease, nowMs: number): void {
     this.#free(lease, nowMs);

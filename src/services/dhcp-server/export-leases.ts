@@ -91,6 +91,12 @@ export function exportJson(leases: Iterable<Lease>, now: ExportNow): string {
   return `${JSON.stringify(rows, null, 2)}\n`;
 }
 
+export type ExportFormat = 'dnsmasq' | 'isc' | 'json';
+
+export const EXPORTERS: Readonly<
+  Record<ExportFormat, (leases: Iterable<Lease>, now: ExportNow) => string>
+> = { dnsmasq: exportDnsmasq, isc: exportIsc, json: exportJson };
+
 const inOrder = (leases: Iterable<Lease>): Lease[] =>
   [...leases].sort((a, b) => a.address - b.address || (a.segment < b.segment ? -1 : 1));
 

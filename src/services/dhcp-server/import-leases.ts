@@ -148,7 +148,7 @@ export function importLeases(text: string, nowWallMs: number): LeaseImport {
 }
 
 /** A lease of the table for an imported one, on this boot's clock; not in the table yet. */
-export function adopt(row: ImportedLease, segment: string, now: Now): Lease {
+export function adopt(row: ImportedLease, segment: string, now: Omit<Now, 'bootId'>): Lease {
   const { address, chaddr, clientId, htype, endsWallMs, startsWallMs = now.wallMs } = row;
   const lease = newLease(segment, clientKey(htype, chaddr, clientId), address);
   const over = row.free || endsWallMs <= now.wallMs;

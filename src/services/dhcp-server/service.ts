@@ -10,6 +10,8 @@ import { SERVER_PORT } from '../../wire/dhcp4.ts';
 import type { Dhcp4View } from '../../wire/dhcp4-view.ts';
 import { Bindings } from './bindings.ts';
 import type { DhcpServerConfig, DhcpServerObserved, LeaseView, PoolReport } from './config.ts';
+import { EXPORTERS, type ExportFormat } from './export-leases.ts';
+import { type ImportFault, importLeases, type LeaseImport } from './import-leases.ts';
 import { LeaseTable } from './lease.ts';
 import { Policy, subjectOf } from './policy.ts';
 import { SegmentPorts } from './ports.ts';
@@ -17,6 +19,7 @@ import { Relay } from './relay.ts';
 import { rogueProbe } from './rogue-probe.ts';
 import { Segment } from './segment.ts';
 import type { LeaseStore } from './store.ts';
+import { takeOver } from './take-over.ts';
 import { Traffic } from './traffic.ts';
 
 export interface DhcpServerDeps {
@@ -29,6 +32,13 @@ export interface DhcpServerDeps {
   /** Reads the leases of the disk into `leases`, for at most `capacity` of them. */
   openStore(leases: LeaseTable, capacity: number): Promise<Result<LeaseStore, SystemError>>;
   report(observed: DhcpServerObserved): void;
+}
+
+export interface ImportDone {
+  readonly format: LeaseImport['format'];
+  /** Leases that are taken over. */
+  readonly taken: number;
+  readonly faults: readonly ImportFault[];
 }
 
 const REPORT_MS = 250;
@@ -150,6 +160,32 @@ export class DhcpServerService implements AsyncDisposable {
       return ok(undefined);
     }
     return err(`nothing is known of ${formatIpv4(address)}`);
+  }
+
+  /** Every lease as a text that other servers read. */
+  exported(format: ExportFormat): string {
+    const { clock } = this.#deps;
+    const now = { bootMs: clock.boottimeMs(), wallMs: clock.wallMs() };
+    return EXPORTERS[format](this.#leases, now);
+  }
+
+  /**
+   * Takes over the leases of another server's file: dnsmasq's, dhcpd's or Kea's. What cannot be taken
+   * over is told by line; `dry` changes nothing.
+   */
+  importLeases(text: string, dry: boolean): Result<ImportDone, string> {
+    const { clock } = this.#deps;
+    if (this.#store === undefined || this.#store.fault !== undefined) {
+      return err(this.#store?.fault ?? this.#storeProblem ?? 'the leases are not read yet');
+    }
+    const now = { bootMs: clock.boottimeMs(), wallMs: clock.wallMs() };
+    const imported = importLeases(text, now.wallMs);
+    const { leases, faults } = takeOver(imported, this.#config.segments, this.#leases, now);
+    if (!dry && leases.length > 0) {
+      this.#bindings.takeIn(leases);
+      this.apply(this.#config);
+    }
+    return ok({ format: imported.format, taken: leases.length, faults });
   }
 
   get observed(): DhcpServerObserved {
