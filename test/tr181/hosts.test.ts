@@ -2,7 +2,7 @@
 import t from 'tap';
 import { type Mac, macBytes, macOf } from '../../src/base/ip.ts';
 import { ipv6 } from '../../src/base/ip6.ts';
-import type { DhcpServerObserved, LeaseView } from '../../src/services/dhcp-server/config.ts';
+import type { LeaseView } from '../../src/services/dhcp-server/config.ts';
 import type { HostView, NeighborsObserved } from '../../src/services/neighbors/config.ts';
 import { address, network, ORIGIN, record, router, settled } from './fixture.ts';
 
@@ -31,16 +31,6 @@ const lease = (mac: Mac, clientId?: Uint8Array): LeaseView => ({
   ...{ hostName: 'laptop', vendorClass: undefined, pool: POOL, expiresAtMs: 9e9 },
   ...{ firstWallMs: 0, lastWallMs: 0 },
 });
-const server = (leases: readonly LeaseView[]): DhcpServerObserved => ({
-  ...{ pools: [], leaseRevision: 0, leases, foreign: [], pending: [], rogues: [] },
-  counts: {
-    ...{ discover: 0, offer: 0, request: 0, ack: 0, nack: 0, decline: 0, release: 0, inform: 0 },
-    ...{ discarded: 0, transmitFailure: 0, relayOptionDropped: 0, secondServer: 0, refused: 0 },
-    ...{ limited: 0, exhausted: 0, notDurable: 0 },
-  },
-  storeFault: undefined,
-});
-
 t.test('whose hosts are watched, and what the owner calls them', async (t) => {
   const b = await router({ lan: ['eth1', 'eth2'] });
   t.same(b.model.compileAll().neighbors, {
@@ -77,7 +67,7 @@ t.test('a host, where it is, and what was lent to it', async (t) => {
   const b = await router();
   b.observed.publish('network', network());
   const leases = [lease(MAC, Uint8Array.of(1, 0xab)), lease(MAC), lease(macOf(7))];
-  b.observed.publish('dhcpServer', server(leases));
+  b.observed.publish('dhcpLeases', { revision: 1, leases });
   b.observed.publish('neighbors', observation([host({ leases: leases.slice(0, 2) })]));
   await settled();
   const row = `${HOSTS}Host.1.`;

@@ -83,6 +83,7 @@ export const hosts: ObjectGroup = {
           type: 'string',
           list: { maxItems: MAX_CLIENTS },
           ref: { targets: [CLIENT], strong: true },
+          volatile: true,
           about: 'What the DHCP server knows of it.',
         },
         Layer1Interface: {
@@ -181,7 +182,8 @@ function report({ observed, rows }: ReportContext, out: ReportSink): void {
     const path = out.row(`${HOSTS}Host.`, host.mac, {
       PhysAddress: host.mac,
       IPAddress: host.mainAddress === undefined ? '' : formatIp(host.mainAddress),
-      DHCPClient: clientsOf(rows, host).join(','),
+      // The server tells of its clients in its own time.
+      DHCPClient: () => clientsOf(rows, host).join(','),
       Layer1Interface: port,
       Layer3Interface:
         host.ifName === undefined ? '' : (ipInterfaceOf(rows, host.ifName)?.id ?? ''),
