@@ -29,7 +29,7 @@ import type { CheckSink } from '../table.ts';
 import { ifNameOf, isBridge, portsOf } from './interfaces.ts';
 
 export const SERVER = 'Device.DHCPv4.Server.';
-export const POOLS = `${SERVER}Pool.`;
+const POOLS = `${SERVER}Pool.`;
 export const RULES = `${SERVER}X_GATEHOUSE_Rule.`;
 const SEGMENTS = `${SERVER}X_GATEHOUSE_Segment.`;
 

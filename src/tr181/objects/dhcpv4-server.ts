@@ -1,6 +1,4 @@
-/** `Device.DHCPv4.Server.` (TR-181): pools, and what was given to whom. Tables only. */
-import { parseIpv4 } from '../../base/ip.ts';
-import { err, ok } from '../../base/result.ts';
+import { ok } from '../../base/result.ts';
 import { ALIAS, ENABLE, type ObjectGroup, type ParamDef } from '../table.ts';
 import { checkDhcpServer } from './dhcpv4-server-config.ts';
 import { address, mac, matchMode, own, segmentOf } from './dhcpv4-server-params.ts';
