@@ -1,5 +1,6 @@
 /** Which page is shown: the door (wizard, log-in) or a place behind it. */
 
+import { Devices } from './pages/devices.tsx';
 import { Later } from './pages/later.tsx';
 import { Login } from './pages/login.tsx';
 import { ModelPage } from './pages/model.tsx';
@@ -30,6 +31,7 @@ function PlacePage() {
     case 'overview':
       return <Overview />;
     case 'devices':
+      return <Devices />;
     case 'dns':
     case 'capture':
       return <Later place={place} />;

@@ -1,5 +1,6 @@
 /** A whole home for the browser tests: provider, router, and Chromium on a machine of the LAN. */
 
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,7 +32,8 @@ export interface House extends AsyncDisposable {
   person(options?: Parameters<Browser['newContext']>[0]): Promise<BrowserContext>;
 }
 
-export async function house(name: string): Promise<House> {
+/** `devices`: further machines of the LAN, each with `eth0` on a port of its own and no address yet. */
+export async function house(name: string, devices: readonly string[] = []): Promise<House> {
   const stack = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'gh-page-'));
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
@@ -43,7 +45,12 @@ export async function house(name: string): Promise<House> {
   spaces.exec('lan', 'ip', 'address', 'add', '192.168.5.100/24', 'dev', 'eth0');
   spaces.exec('lan', 'ip', 'route', 'add', 'default', 'via', '192.168.1.1');
   stack.use(await dnsmasq(spaces, 'isp', ...ISP_RANGE));
-  const router = stack.use(new Router(spaces, 'r'));
+  const ports = devices.map((device, at) => {
+    spaces.link(['r', `lan${at + 1}`], [device, 'eth0']);
+    spaces.exec(device, 'ip', 'link', 'set', 'eth0', 'address', macOf(at));
+    return `lan${at + 1}`;
+  });
+  const router = stack.use(new Router(spaces, 'r', { lan: ['lan0', ...ports] }));
   await router.start();
   await router.waitFor('Device.DHCPv4.Client.1.DHCPStatus', 'Bound');
   await router.until('the page is served', () =>
@@ -74,6 +81,37 @@ export async function house(name: string): Promise<House> {
       }),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
+}
+
+/** MAC address of the further machine at this place of their list; its maker is Raspberry Pi. */
+export const macOf = (at: number): string => `dc:a6:32:00:00:0${at + 1}`;
+
+/** As /usr/share/udhcpc/default.script, without a resolver. */
+const SCRIPT = `#!/bin/sh
+ip address flush dev "$interface"
+[ "$1" = bound ] && ip address add "$ip/$mask" dev "$interface"
+exit 0
+`;
+
+/** Has udhcpc ask on a machine of the LAN until it gets an address; gives that, or `` where it gave up. */
+export async function askForAddress(
+  { spaces, folder }: House,
+  device: string,
+  hostName: string,
+  ...options: string[]
+): Promise<string> {
+  const script = join(folder, 'udhcpc.sh');
+  writeFileSync(script, SCRIPT, { mode: 0o755 });
+  const argv = spaces.argv(
+    device,
+    'udhcpc',
+    ...['-i', 'eth0', '-f', '-n', '-q', '-t', '30', '-T', '1', '-s', script],
+    ...['-x', `hostname:${hostName}`, ...options],
+  );
+  const client = spawn('ip', argv, { stdio: 'ignore' });
+  await new Promise((resolve) => client.once('exit', resolve));
+  const shown = spaces.exec(device, 'ip', '-4', '-br', 'address', 'show', 'dev', 'eth0');
+  return /(\d+(?:\.\d+){3})\//.exec(shown)?.[1] ?? '';
 }
 
 /** What a page must never do: failures of scripts and breaches of its content policy, as text. */

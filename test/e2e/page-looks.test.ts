@@ -5,7 +5,17 @@ import type { Page } from 'playwright-core';
 import t from 'tap';
 import { type Translate, translator } from '../../src/web/i18n/catalogue.ts';
 import { badText, dress, LOOKS, sticksOut, violations } from './page-axe.ts';
-import { complaints, HOME, house, noBrowser, PASSWORD, setUp } from './page-house.ts';
+import {
+  askForAddress,
+  complaints,
+  HOME,
+  type House,
+  house,
+  macOf,
+  noBrowser,
+  PASSWORD,
+  setUp,
+} from './page-house.ts';
 
 t.setTimeout(280_000);
 
@@ -17,7 +27,12 @@ const placesOf = (
   say: Translate,
 ): Readonly<Record<string, readonly [hash: string, text: string]>> => ({
   overview: ['overview', say('needs.title')],
-  devices: ['devices', say('later.devices')],
+  devices: ['devices', 'pixel-9'],
+  waiting: ['devices/waiting', 'guest-phone'],
+  rules: ['devices/rules', say('rule.HostName', { how: say('choice.Prefix'), text: 'work-' })],
+  pools: ['devices/pools', say('pools.lent')],
+  pool: ['devices/pools/1', say('about.X_GATEHOUSE_FollowInterface')],
+  'other-servers': ['devices/others', say('choice.Selective')],
   dns: ['dns', say('later.dns')],
   interfaces: ['network/interfaces', say('column.mac')],
   interface: ['network/interfaces/2', say('param.MaxMTUSize')],
@@ -46,7 +61,7 @@ const SHOWN = [
 
 t.test('every place, every look', { skip: noBrowser() }, async (t) => {
   mkdirSync(PICTURES, { recursive: true });
-  await using there = await house('looks');
+  await using there = await house('looks', ['phone', 'guest']);
   const first = await (await there.person()).newPage();
   const heard = complaints(first);
   await first.goto(`${HOME}/`);
@@ -58,6 +73,7 @@ t.test('every place, every look', { skip: noBrowser() }, async (t) => {
   await dress(first, LIGHT);
   await setUp(first);
   await first.context().close();
+  const [asking] = await peopled(there);
 
   const places: string[] = [];
   const walk = async (look: (typeof SHOWN)[number]): Promise<void> => {
@@ -106,9 +122,31 @@ t.test('every place, every look', { skip: noBrowser() }, async (t) => {
     for (let look = queue.shift(); look !== undefined; look = queue.shift()) await walk(look);
   };
   await Promise.all([lane(), lane()]);
+  t.equal(await asking, '', 'who waits gets nothing');
   t.same(heard, []);
   t.comment(`0 violations wanted in ${places.length} looks: ${places.join(', ')}`);
 });
+
+/** Devices of every kind: one with an address, one that waits, and rules. Gives what the last one gets. */
+async function peopled(there: House): Promise<Promise<string>[]> {
+  const { router } = there;
+  await askForAddress(there, 'phone', 'pixel-9');
+  const add = (path: string, obj_path: Readonly<Record<string, string>>) =>
+    router.rows('add', { path: `Device.DHCPv4.Server.${path}.`, obj_path });
+  const lan = { Interface: 'Device.IP.Interface.2' };
+  await add('X_GATEHOUSE_Segment', { ...lan, Mode: 'Selective' });
+  await add('X_GATEHOUSE_Rule', { Enable: '1', HostName: 'work-', HostNameMode: 'Prefix' });
+  const until = `${new Date(Date.now() + 9_000_000).toISOString().slice(0, 19)}Z`;
+  await add('X_GATEHOUSE_Rule', { Enable: '1', ...lan, RandomisedMAC: 'Only', Until: until });
+  await add('X_GATEHOUSE_Rule', { Enable: '1', Action: 'Deny', Chaddr: macOf(0) });
+  const asking = askForAddress(there, 'guest', 'guest-phone', '-V', 'android-dhcp-15');
+  await router.until('one waits', async () =>
+    Object.values(await router.get('Device.DHCPv4.Server.X_GATEHOUSE_Pending.')).includes(
+      'guest-phone',
+    ),
+  );
+  return [asking];
+}
 
 /** What follows the size of the window has done so. */
 const settled = (page: Page): Promise<unknown> =>

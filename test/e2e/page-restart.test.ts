@@ -29,10 +29,10 @@ t.test('the name of the box, and its restart', { skip: noBrowser() }, async (t) 
     async (t) => {
       await page.getByText(/cannot be restarted from here: no root helper runs here/).waitFor();
       t.ok(await button.isDisabled());
-      await page.getByLabel('Name of the router').fill('-gate');
+      await page.getByLabel('Host name').fill('-gate');
       await page.getByRole('button', { name: 'Save 1 change' }).click();
       await page.getByText(/1 to 63 letters and digits/).waitFor();
-      await page.getByLabel('Name of the router').fill('gate-9');
+      await page.getByLabel('Host name').fill('gate-9');
       await page.getByRole('button', { name: 'Save 1 change' }).click();
       await page.getByText(/the rest of the system does not/).waitFor();
       t.equal(await router.value('Device.DeviceInfo.HostName'), 'gate-9');

@@ -103,3 +103,27 @@ t.test('live values change what was read, and nothing else', async (t) => {
   t.equal(applyLive(values, [['Device.Unknown', '1']], 5), values, 'what was never read stays so');
   t.same(applyLive(values, [[path, '2']], 5).get(path), { ...known, value: '2', atMs: 5 });
 });
+
+t.test('one parameter of every row is followed, without the rest of them', async (t) => {
+  const size = (n: number) => `Device.DHCPv4.Server.Pool.${n}.X_GATEHOUSE_Size`;
+  const prefix = 'Device.DHCPv4.Server.Pool.*.X_GATEHOUSE_Size';
+  const value = (path: string, text: string) => ({
+    ...{ path, value: text, type: 'string', writable: false, atMs: 0 },
+  });
+  const known: Values = new Map([[size(1), value(size(1), '100')]]);
+  const patched = (patch: object) =>
+    applyPatch(
+      known,
+      { revision: 2, values: [], added: [], removed: [], ...patch },
+      new Set([prefix]),
+      5,
+    );
+  t.equal(patched({ values: [[size(1), '101']] }).values.get(size(1))?.value, '101');
+  const other = 'Device.DHCPv4.Server.Pool.1.Alias';
+  t.same(patched({ values: [[other, 'x']] }), { values: known, read: [] });
+  t.same(patched({ added: ['Device.DHCPv4.Server.Pool.2.'] }).read, [prefix], 'a new row is read');
+  t.same(patched({ added: ['Device.DHCPv4.Server.Pool.1.Client.7.'] }).read, []);
+  t.same(patched({ removed: ['Device.DHCPv4.Server.Pool.1.'] }).values.size, 0);
+  const anew = laidOver(known, [prefix], [value(size(2), '7')]);
+  t.same([...anew.keys()], [size(2)], 'a row that went meanwhile is gone');
+});

@@ -98,6 +98,14 @@ export function timeMs(value: unknown): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
+/** What a field for date and time shows, in the reader's time zone: `2026-03-01T18:30`. */
+export const localTime = (ms: number): string =>
+  new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+
+/** TR-181's time from such a field; TR-106's for none when it is empty. */
+export const modelTime = (local: string): string =>
+  local === '' ? '0001-01-01T00:00:00Z' : new Date(local).toISOString().replace(/\.\d+/, '');
+
 /** Length of a prefix from its mask in dotted text; undefined when it is none. */
 export function prefixLength(mask: string): number | undefined {
   const address = ipv4(mask);

@@ -3,9 +3,17 @@ import type { LiveValues, ModelValue, Patch } from './shapes.ts';
 
 export type Values = ReadonlyMap<string, ModelValue>;
 
+/** An object (final dot) covers all below it, a parameter itself; `*` stands for every row. */
+const covers = (prefix: string, path: string): boolean => {
+  const full = prefix.includes('*') ? starred(path) : path;
+  return prefix.endsWith('.') ? full.startsWith(prefix) : full === prefix;
+};
+
+const starred = (path: string): string => path.replace(/\.\d+(?=\.)/g, '.*');
+
 /** Whether one of the prefixes that somebody looks at covers `path`. */
 const covered = (prefixes: Iterable<string>, path: string): boolean => {
-  for (const prefix of prefixes) if (path.startsWith(prefix)) return true;
+  for (const prefix of prefixes) if (covers(prefix, path)) return true;
   return false;
 };
 
@@ -40,7 +48,13 @@ export function applyPatch(
   for (const object of patch.removed) {
     for (const path of values.keys()) if (path.startsWith(object)) draft().delete(path);
   }
-  for (const object of patch.added) if (covered(prefixes, object)) read.add(object);
+  for (const object of patch.added) {
+    if (covered(prefixes, object)) read.add(object);
+    // A new row, of which some parameters are looked at.
+    const rows = starred(object);
+    for (const prefix of prefixes)
+      if (prefix !== rows && prefix.includes('*') && prefix.startsWith(rows)) read.add(prefix);
+  }
   for (const [path, value] of patch.values) {
     if (!covered(prefixes, path)) continue;
     const known = (next ?? values).get(path);
@@ -77,8 +91,7 @@ export function laidOver(
 ): Values {
   const next = new Map<string, ModelValue>();
   for (const [path, value] of values) {
-    if (!asked.some((prefix) => (prefix.endsWith('.') ? path.startsWith(prefix) : path === prefix)))
-      next.set(path, value);
+    if (!covered(asked, path)) next.set(path, value);
   }
   for (const value of answer) next.set(value.path, value);
   return next;

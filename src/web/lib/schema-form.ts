@@ -10,6 +10,7 @@ export type Control =
   | 'reference'
   | 'references'
   | 'hex'
+  | 'time'
   | 'text'
   | 'secret';
 
@@ -67,6 +68,7 @@ function controlOf(
   if (row.type === 'boolean') return 'switch';
   if ((row.enum ?? []).length > 0) return 'choice';
   if (NUMBERS.has(row.type)) return 'number';
+  if (row.type === 'dateTime') return 'time';
   return row.type === 'hexBinary' ? 'hex' : 'text';
 }
 

@@ -182,7 +182,11 @@ export function needs(values: Values): readonly Need[] {
       args: { n: String(refused) },
       href: '#/monitor/logs',
     });
-  return found.sort((a, b) => RANK[b.state] - RANK[a.state]);
+  return byWeight(found);
 }
+
+/** Worst first. */
+export const byWeight = (needs: readonly Need[]): readonly Need[] =>
+  needs.toSorted((a, b) => RANK[b.state] - RANK[a.state]);
 
 export const numberOf = (row: string): string => /(\d+)\.$/.exec(row)?.[1] ?? '';

@@ -1,17 +1,14 @@
 /** One DHCPv4 client: its lease, its settings, what it sends and what it asks for. */
-import { useSignal } from '@preact/signals';
 import type { Key } from '../i18n/en.ts';
 import { clock, hexText, number } from '../lib/format.ts';
 import { optionName } from '../lib/option-names.ts';
 import type { Values } from '../lib/patch.ts';
-import { rowsOf } from '../lib/paths.ts';
 import { clientState, countdownSec, textAt } from '../lib/status.ts';
 import { useApp, useT } from '../state/app.ts';
 import { useLive } from '../ui/hooks.ts';
 import { ObjectForm } from '../ui/object-form.tsx';
-import { Card, Copy, Empty, Fact, Facts, Note, StateWord } from '../ui/parts.tsx';
-import { AddRow, DeleteRow } from '../ui/rows.tsx';
-import { Table } from '../ui/table.tsx';
+import { Card, Copy, Fact, Facts, Note, StateWord } from '../ui/parts.tsx';
+import { RowsCard, useEnabledColumn } from '../ui/rows-card.tsx';
 import { Remaining, Renew } from './overview.tsx';
 
 const SETTINGS = [
@@ -131,106 +128,60 @@ function Options({
   values: Values;
   kind: 'SentOption' | 'ReqOption';
 }) {
+  const t = useT();
+  const isSent = kind === 'SentOption';
+  return (
+    <OptionRows
+      values={values}
+      table={`${row}${kind}.`}
+      title={t(isSent ? 'client.sends' : 'client.asks')}
+      empty={t(isSent ? 'client.sendsNone' : 'client.asksNone')}
+      value={t(isSent ? 'column.valueHex' : 'column.answer')}
+      edit={isSent ? ['Enable', 'Tag', 'Value'] : ['Enable', 'Order', 'Tag']}
+      add={isSent ? ['Tag', 'Value'] : ['Tag']}
+    />
+  );
+}
+
+/** DHCP options by number: what a client sends and asks for, what a pool hands out. */
+export function OptionRows(props: {
+  values: Values;
+  table: string;
+  title: string;
+  empty: string;
+  /** Title of the column of values. */
+  value: string;
+  edit: readonly string[];
+  add: readonly string[];
+}) {
   const app = useApp();
   const t = useT();
-  const adding = useSignal(false);
-  const editing = useSignal<string | undefined>(undefined);
-  const rows = rowsOf(values.keys(), `${row}${kind}.`);
+  const { values } = props;
+  const used = useEnabledColumn(values);
   const at = (option: string, name: string): string => textAt(values, `${option}${name}`);
-  const title = t(kind === 'SentOption' ? 'client.sends' : 'client.asks');
   const name = (option: string): string => optionName(Number(at(option, 'Tag')), app.locale);
   return (
-    <Card
-      title={title}
-      wide
-      note={
-        app.mayChange && (
-          <button type="button" class="quiet" onClick={() => (adding.value = true)}>
-            {t('client.addOption')}
-          </button>
-        )
-      }
-    >
-      <Table
-        label={title}
-        rows={rows}
-        keyOf={(option) => option}
-        filter={rows.length > 8}
-        empty={<Empty title={t(kind === 'SentOption' ? 'client.sendsNone' : 'client.asksNone')} />}
-        columns={[
-          {
-            key: 'tag',
-            title: t('column.option'),
-            text: name,
-            sort: (option) => Number(at(option, 'Tag')),
-          },
-          {
-            key: 'value',
-            title: t(kind === 'SentOption' ? 'column.valueHex' : 'column.answer'),
-            text: (option) => at(option, 'Value'),
-            cell: (option) => <OptionValue hex={at(option, 'Value')} />,
-          },
-          {
-            key: 'enabled',
-            title: t('column.used'),
-            text: (option) => at(option, 'Enable'),
-            cell: (option) => (
-              <StateWord
-                state={at(option, 'Enable') === 'true' ? 'up' : 'off'}
-                word={t(at(option, 'Enable') === 'true' ? 'yes' : 'no')}
-              />
-            ),
-          },
-          {
-            key: 'do',
-            title: t('column.actions'),
-            text: () => '',
-            cell: (option) =>
-              app.mayChange ? (
-                <span class="actions">
-                  <button
-                    type="button"
-                    class="quiet"
-                    aria-expanded={editing.value === option}
-                    onClick={() => (editing.value = editing.value === option ? undefined : option)}
-                  >
-                    {t('edit')}
-                    <span class="sr"> {name(option)}</span>
-                  </button>
-                  <DeleteRow row={option} name={name(option)} values={values} />
-                </span>
-              ) : null,
-          },
-        ]}
-      />
-      {editing.value !== undefined && values.has(`${editing.value}Tag`) && (
-        <section
-          class="inline-form"
-          aria-label={t('client.editOption', { name: name(editing.value) })}
-        >
-          <h3>{t('client.editOption', { name: name(editing.value) })}</h3>
-          <ObjectForm
-            values={values}
-            paths={(kind === 'SentOption'
-              ? ['Enable', 'Tag', 'Value']
-              : ['Enable', 'Order', 'Tag']
-            ).map((field) => `${editing.value}${field}`)}
-            onSaved={() => (editing.value = undefined)}
-          />
-        </section>
-      )}
-      {adding.value && (
-        <AddRow
-          title={t('client.addOption')}
-          table={`${row}${kind}.`}
-          names={kind === 'SentOption' ? ['Tag', 'Value'] : ['Tag']}
-          needed={['Tag']}
-          values={values}
-          extra={{ Enable: 'true' }}
-          onClose={() => (adding.value = false)}
-        />
-      )}
-    </Card>
+    <RowsCard
+      {...props}
+      addTitle={t('client.addOption')}
+      needed={['Tag']}
+      nameOf={name}
+      columns={[
+        {
+          key: 'tag',
+          title: t('column.option'),
+          text: name,
+          sort: (option) => Number(at(option, 'Tag')),
+        },
+        {
+          key: 'value',
+          title: props.value,
+          text: (option) => at(option, 'Value'),
+          cell: (option) => <OptionValue hex={at(option, 'Value')} />,
+        },
+        used,
+      ]}
+    />
   );
 }
 

@@ -1,11 +1,13 @@
 /** Is it up, what is happening now, what needs you: in this order. */
 import { useSignal } from '@preact/signals';
+import { addressNeeds, hostCounts, POOLS, SUMMARY } from '../lib/devices.ts';
 import { duration } from '../lib/format.ts';
 import type { Values } from '../lib/patch.ts';
 import { rowsOf } from '../lib/paths.ts';
 import { href } from '../lib/router.ts';
 import {
   addressesOf,
+  byWeight,
   clientOn,
   clientState,
   countdownSec,
@@ -25,8 +27,14 @@ import { Shape } from '../ui/icons.tsx';
 import { Card, Copy, Fact, Facts, PageHead, Skeleton, StateWord } from '../ui/parts.tsx';
 import { GLANCE } from '../ui/shell.tsx';
 
-const PATHS = [...GLANCE, 'Device.DeviceInfo.', 'Device.Ethernet.Interface.', 'Device.DNS.'];
-const LIVE = ['Device.DeviceInfo.MemoryStatus.'];
+const PATHS = [
+  ...GLANCE,
+  ...SUMMARY,
+  'Device.DeviceInfo.',
+  'Device.Ethernet.Interface.',
+  'Device.DNS.',
+];
+const LIVE = ['Device.DeviceInfo.MemoryStatus.', `${POOLS}*.X_GATEHOUSE_Bound`];
 
 export function Overview() {
   const app = useApp();
@@ -70,6 +78,7 @@ export function Overview() {
         {zoneRows(values, 'Wan').map((row) => (
           <WanCard key={row} row={row} values={values} />
         ))}
+        <WhoCard values={values} />
         <LanCard values={values} />
         <BoxCard values={values} />
       </div>
@@ -114,7 +123,7 @@ function TrafficCard({ values }: { values: Values }) {
 
 function NeedsCard({ values }: { values: Values }) {
   const t = useT();
-  const found = needs(values);
+  const found = byWeight([...needs(values), ...addressNeeds(values)]);
   return (
     <Card title={t('needs.title')} wide>
       {found.length === 0 ? (
@@ -220,6 +229,23 @@ export function Renew({ client }: { client: string }) {
         {t('renew')}
       </button>
     </div>
+  );
+}
+
+function WhoCard({ values }: { values: Values }) {
+  const app = useApp();
+  const t = useT();
+  app.nowMs.value;
+  const { here, fresh } = hostCounts(values, Date.now() + app.events.skewMs.value);
+  return (
+    <Card title={t('overview.who')} note={<a href={href('devices')}>{t('details')}</a>}>
+      <p class="figure tabular">{t('overview.here', { n: here })}</p>
+      <Facts>
+        <Fact name={t('overview.fresh')}>
+          <span class="tabular">{fresh}</span>
+        </Fact>
+      </Facts>
+    </Card>
   );
 }
 

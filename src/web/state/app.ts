@@ -3,6 +3,7 @@ import { computed, type ReadonlySignal, type Signal, signal } from '@preact/sign
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import { type Language, type Translate, translator } from '../i18n/catalogue.ts';
+import { SERVER } from '../lib/devices.ts';
 import { href, parseRoute, type Route } from '../lib/router.ts';
 import type {
   Change,
@@ -30,6 +31,8 @@ export interface Toast {
   readonly text: string;
   readonly kind: 'done' | 'failed';
   readonly undo?: () => void;
+  /** Where it leads. */
+  readonly href?: string;
 }
 
 export class App {
@@ -98,6 +101,7 @@ export class App {
         this.pending.value = pending === null ? null : { ...this.pending.peek(), ...pending };
         if (pending === null) this.movedTo.value = undefined;
       },
+      event: (path, args) => this.#news(path, args),
       broken: () => void this.checkSession(),
     });
   }
@@ -258,6 +262,21 @@ export class App {
     this.#toast({ text, kind: 'done', ...(undo === undefined ? {} : { undo }) });
   }
 
+  /** What happens on the LAN and wants the reader, wherever he is. */
+  #news(
+    path: string,
+    { Chaddr = '', HostName = '', IPAddress = '' }: Readonly<Record<string, string>>,
+  ): void {
+    const t = this.translate.peek();
+    if (path === `${SERVER}X_GATEHOUSE_NewDevice!`) {
+      const text = t('waiting.asks', { name: HostName || Chaddr });
+      this.#toast({ text, kind: 'done', href: href('devices', ['waiting']) });
+    } else if (path === `${SERVER}X_GATEHOUSE_OtherServer!`) {
+      const text = t('need.other', { address: IPAddress });
+      this.#toast({ text, kind: 'failed', href: href('devices', ['others']) });
+    }
+  }
+
   failed(error: Failure): void {
     this.#toast({ text: this.words(error), kind: 'failed' });
   }
@@ -279,7 +298,10 @@ export class App {
     const id = ++this.#toastId;
     this.toasts.value = [...this.toasts.peek().slice(-2), { ...toast, id }];
     // What can be undone, and what went wrong, stays long enough to be read and reached.
-    setTimeout(() => this.dismiss(id), toast.kind === 'failed' || toast.undo ? 20_000 : 6000);
+    setTimeout(
+      () => this.dismiss(id),
+      toast.kind === 'failed' || toast.undo || toast.href ? 20_000 : 6000,
+    );
   }
 
   setDraft(path: string, text: string | undefined): void {

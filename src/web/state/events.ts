@@ -20,6 +20,8 @@ export interface Listeners {
   log(line: LogLine): void;
   audit(line: LogLine): void;
   pending(pending: Pending | null): void;
+  /** An event of the model, such as `Device.DHCPv4.Server.X_GATEHOUSE_NewDevice!`. */
+  event(path: string, args: Readonly<Record<string, string>>): void;
   /** The stream broke: perhaps the session is over. */
   broken(): void;
 }
@@ -61,6 +63,9 @@ export class Events {
     on<LogLine>('audit', (line) => this.#listeners.audit(line));
     on<Pending | { deadlineMs: null }>('pending', (pending) =>
       this.#listeners.pending(pending.deadlineMs === null ? null : (pending as Pending)),
+    );
+    on<{ path: string; args: Readonly<Record<string, string>> }>('event', ({ path, args }) =>
+      this.#listeners.event(path, args),
     );
     source.onopen = () => this.#heard();
     source.onerror = () => this.#broken();

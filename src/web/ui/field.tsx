@@ -1,7 +1,7 @@
 /** One field of a form, made from what the model says of its parameter. */
 import { useId } from 'preact/hooks';
 import { isKey } from '../i18n/catalogue.ts';
-import { hexText } from '../lib/format.ts';
+import { hexText, localTime, modelTime, timeMs } from '../lib/format.ts';
 import { type Field as FieldSpec, problemOf } from '../lib/schema-form.ts';
 import { useApp, useT } from '../state/app.ts';
 
@@ -125,6 +125,18 @@ function Input(
           ))}
         </select>
       );
+    case 'time': {
+      if (props.raw === true) break;
+      const ms = timeMs(value);
+      return (
+        <input
+          {...common}
+          type="datetime-local"
+          value={ms === undefined ? '' : localTime(ms)}
+          onInput={(event) => props.onInput(modelTime(event.currentTarget.value))}
+        />
+      );
+    }
     case 'reference':
       if (props.rows === undefined) break;
       return (

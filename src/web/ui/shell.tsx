@@ -2,7 +2,9 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Key } from '../i18n/en.ts';
+import { PENDING } from '../lib/devices.ts';
 import { clock, duration } from '../lib/format.ts';
+import { rowsOf } from '../lib/paths.ts';
 import { href, PLACES } from '../lib/router.ts';
 import { verdict } from '../lib/status.ts';
 import { useApp, useT } from '../state/app.ts';
@@ -16,6 +18,7 @@ export const GLANCE = [
   'Device.DHCPv4.Client.',
   'Device.X_GATEHOUSE_Firewall.',
   'Device.X_GATEHOUSE_LeaseMonitor.',
+  PENDING,
 ];
 
 export function Shell({ children }: { children: ComponentChildren }) {
@@ -54,12 +57,13 @@ export function Shell({ children }: { children: ComponentChildren }) {
   );
 }
 
-const LATER = new Set<string>(['devices', 'dns', 'capture']);
+const LATER = new Set<string>(['dns', 'capture']);
 
 function Rail() {
   const app = useApp();
   const t = useT();
   const { place } = app.route.value;
+  const waiting = rowsOf(app.model.values.value.keys(), PENDING).length;
   return (
     <nav class="rail" aria-label={t('rail')}>
       <p class="brand">
@@ -72,6 +76,12 @@ function Rail() {
             <a href={href(name)} aria-current={name === place ? 'page' : undefined}>
               <Icon name={name} />
               <span>{t(`place.${name}` as Key)}</span>
+              {name === 'devices' && waiting > 0 && (
+                <span class="badge">
+                  {waiting}
+                  <span class="sr"> {t('waiting.short')}</span>
+                </span>
+              )}
             </a>
           </li>
         ))}
@@ -202,6 +212,11 @@ function Toasts() {
       {app.toasts.value.map((toast) => (
         <div key={toast.id} class={`toast toast-${toast.kind}`}>
           <span>{toast.text}</span>
+          {toast.href !== undefined && (
+            <a href={toast.href} onClick={() => app.dismiss(toast.id)}>
+              {t('look')}
+            </a>
+          )}
           {toast.undo !== undefined && (
             <button
               type="button"
