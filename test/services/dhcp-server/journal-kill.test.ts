@@ -11,6 +11,8 @@ import { recover } from '../../../src/services/dhcp-server/recover.ts';
 import { randomFrom } from '../../fuzz/run.ts';
 import { BOOT, say, wordOf } from './journal-words.ts';
 
+t.setTimeout(180_000);
+
 const KILLS = 100;
 const CHILD = join(import.meta.dirname, 'journal-child.ts');
 
