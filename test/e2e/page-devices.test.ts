@@ -208,11 +208,11 @@ t.test('devices', { skip: noBrowser() }, async (t) => {
 
   await t.test('the overview counts who is here', async (t) => {
     await page.goto(`${HOME}/#/overview`);
-    const card = page.getByRole('region', { name: 'Who is here' });
-    await router.until('all are new', async () =>
-      /New since yesterday\s*[34]/.test(await said(card)),
-    );
-    t.match(await said(card), /\d devices?/);
+    const card = page.getByRole('region', { name: 'Home network' });
+    await card.getByText(/^[34] new since yesterday$/).waitFor();
+    await card.getByRole('link', { name: /^\d devices?$/ }).click();
+    await row('living-room').waitFor();
+    t.match(page.url(), /#\/devices$/);
   });
 
   await t.test('nothing is asked again and again', async (t) => {

@@ -4,7 +4,15 @@ import type { Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { type Language, type Translate, translator } from '../../src/web/i18n/catalogue.ts';
 import { badText, dress, LOOKS, sticksOut, violations } from './page-axe.ts';
-import { complaints, HOME, type House, house, noBrowser, PASSWORD } from './page-house.ts';
+import {
+  askForAddress,
+  complaints,
+  HOME,
+  type House,
+  house,
+  noBrowser,
+  PASSWORD,
+} from './page-house.ts';
 
 t.setTimeout(200_000);
 
@@ -23,7 +31,7 @@ interface Reader {
 }
 
 t.test('every state, every look, both languages', { skip: noBrowser() }, async (t) => {
-  await using there = await house('states');
+  await using there = await house('states', ['phone']);
   const places: string[] = [];
   const heard: string[][] = [];
   const readers: Reader[] = [];
@@ -42,8 +50,10 @@ t.test('every state, every look, both languages', { skip: noBrowser() }, async (
   await english.press(english.say('wizard.finish'));
   await english.page.getByText('Online through wan').waitFor();
   await door(german);
+  await askForAddress(there, 'phone', 'pixel-9');
   const tour = async (one: Reader, option: string): Promise<void> => {
     await forms(one);
+    await devices(one);
     await dialogs(one, option);
   };
   await Promise.all([tour(english, '60'), tour(german, '61')]);
@@ -175,6 +185,27 @@ async function forms({ page, say, at, press, look, there }: Reader): Promise<voi
   await page.getByText(say('logs.none')).waitFor();
   await look('log: nothing fits');
   t.ok(there.router.alive);
+}
+
+async function devices({ page, say, at, press, look }: Reader): Promise<void> {
+  const dialog = page.getByRole('dialog');
+  await at('devices/list');
+  await press(`${say('devices.more')} pixel-9`);
+  await dialog.waitFor();
+  await look('dialog: one device');
+  await page.keyboard.press('Escape');
+  await at('devices/rules');
+  await press(say('rules.add'));
+  await dialog.getByLabel(say('param.Chaddr'), { exact: true }).fill('no MAC');
+  await dialog.getByRole('button', { name: say('add'), exact: true }).click();
+  await dialog.locator('.fault, .note-bad').first().waitFor();
+  await look('dialog: add a rule, refused');
+  await page.keyboard.press('Escape');
+  await at('devices/others');
+  await press(say('others.add'));
+  await dialog.waitFor();
+  await look('dialog: choose a mode');
+  await page.keyboard.press('Escape');
 }
 
 /** `option`: number of the DHCP option that comes and goes. */

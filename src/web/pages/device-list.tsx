@@ -86,8 +86,13 @@ export function DeviceList({ values }: { values: Values }) {
           {
             key: 'name',
             title: t('column.name'),
-            text: ({ name }) => name,
-            cell: ({ name }) => <strong class="device-name">{name}</strong>,
+            text: ({ name, mac }) => (name === mac ? '—' : name),
+            cell: ({ name, mac, vendor }) => (
+              <>
+                <strong class="device-name">{name === mac ? '—' : name}</strong>
+                <span class="hint">{vendor}</span>
+              </>
+            ),
           },
           {
             key: 'address',
@@ -105,7 +110,8 @@ export function DeviceList({ values }: { values: Values }) {
           {
             key: 'vendor',
             title: t('devices.vendor'),
-            text: ({ vendor }) => vendor || '—',
+            text: ({ vendor }) => vendor,
+            aside: true,
           },
           {
             key: 'state',

@@ -78,7 +78,6 @@ export function Overview() {
         {zoneRows(values, 'Wan').map((row) => (
           <WanCard key={row} row={row} values={values} />
         ))}
-        <WhoCard values={values} />
         <LanCard values={values} />
         <BoxCard values={values} />
       </div>
@@ -232,31 +231,23 @@ export function Renew({ client }: { client: string }) {
   );
 }
 
-function WhoCard({ values }: { values: Values }) {
+function LanCard({ values }: { values: Values }) {
   const app = useApp();
   const t = useT();
+  const rows = zoneRows(values, 'Lan');
   app.nowMs.value;
   const { here, fresh } = hostCounts(values, Date.now() + app.events.skewMs.value);
-  return (
-    <Card title={t('overview.who')} note={<a href={href('devices')}>{t('details')}</a>}>
-      <p class="figure tabular">{t('overview.here', { n: here })}</p>
-      <Facts>
-        <Fact name={t('overview.fresh')}>
-          <span class="tabular">{fresh}</span>
-        </Fact>
-      </Facts>
-    </Card>
-  );
-}
-
-function LanCard({ values }: { values: Values }) {
-  const t = useT();
-  const rows = zoneRows(values, 'Lan');
   return (
     <Card
       title={t('overview.lan')}
       note={<a href={href('network', ['interfaces'])}>{t('details')}</a>}
     >
+      <Facts>
+        <Fact name={t('overview.who')}>
+          <a href={href('devices')}>{t('overview.here', { n: here })}</a>
+          {fresh > 0 && <span class="hint">{t('overview.fresh', { n: fresh })}</span>}
+        </Fact>
+      </Facts>
       {rows.length === 0 && <p class="muted">{t('overview.noLan')}</p>}
       {rows.map((row) => (
         <Facts key={row}>

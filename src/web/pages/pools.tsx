@@ -14,7 +14,6 @@ import { OptionRows } from './dhcp-client.tsx';
 const RANGE = ['Interface', 'MinAddress', 'MaxAddress'];
 const SETTINGS = [
   'Enable',
-  'Alias',
   ...RANGE,
   'LeaseTime',
   'ReservedAddresses',

@@ -60,7 +60,7 @@ export function Rules({ values }: { values: Values }) {
         { key: 'whom', title: t('rules.whom'), text: name },
         {
           key: 'what',
-          title: t('column.action'),
+          title: t('param.Action'),
           text: (row) => t(at(row, 'Action') === 'Deny' ? 'choice.Deny' : 'choice.Allow'),
           cell: (row) => (
             <StateWord

@@ -55,6 +55,7 @@ export function AddRow(props: {
     const local = answer.error.faults.map((fault) => ({
       ...fault,
       path: fault.path.slice(fault.path.lastIndexOf('.') + 1) || fault.path,
+      message: fault.message.replace(`${fault.path}: `, ''),
     }));
     if (local.length > 0) faults.value = faultsByPath(local, names);
     else app.failed(answer.error);

@@ -15,6 +15,8 @@ export interface Column<T> {
   readonly sort?: (row: T) => number | string;
   readonly cell?: (row: T) => ComponentChildren;
   readonly numeric?: boolean;
+  /** Shown in the cell of another: here to be filtered and written to CSV alone. */
+  readonly aside?: boolean;
 }
 
 export interface TableProps<T> {
@@ -36,6 +38,7 @@ export function Table<T>(props: TableProps<T>) {
   const order = useSignal<{ key: string; down: boolean } | undefined>(undefined);
   const words = useSignal('');
   const { columns } = props;
+  const shown = columns.filter((column) => column.aside !== true);
   const wanted = words.value.toLowerCase();
   let rows = props.rows.filter(
     (row) =>
@@ -90,7 +93,7 @@ export function Table<T>(props: TableProps<T>) {
         <table>
           <thead>
             <tr>
-              {columns.map((column) => {
+              {shown.map((column) => {
                 const down = order.value?.key === column.key ? order.value.down : undefined;
                 return (
                   <th
@@ -117,7 +120,7 @@ export function Table<T>(props: TableProps<T>) {
           <tbody onKeyDown={walk}>
             {rows.map((row) => (
               <tr key={props.keyOf(row)}>
-                {columns.map((column, at) => {
+                {shown.map((column, at) => {
                   const content = column.cell === undefined ? column.text(row) : column.cell(row);
                   return (
                     <td
