@@ -34,10 +34,13 @@ export interface DhcpNews {
 
 type Strangers = Pick<DhcpServerObserved, 'pending' | 'rogues'>;
 
+const rogueKey = ({ segment, mac, server }: Strangers['rogues'][number]): string =>
+  `${segment} ${mac} ${server}`;
+
 /** Devices and servers that `after` has and `before` has not. */
 export function newsOf(before: Strangers | undefined, after: Strangers): readonly DhcpNews[] {
   const known = new Set(before?.pending.map(({ segment, mac }) => `${segment} ${mac}`));
-  const servers = new Set(before?.rogues.map(({ segment, mac }) => `${segment} ${mac}`));
+  const servers = new Set(before?.rogues.map(rogueKey));
   return [
     ...after.pending
       .filter(({ segment, mac }) => !known.has(`${segment} ${mac}`))
@@ -48,7 +51,7 @@ export function newsOf(before: Strangers | undefined, after: Strangers): readonl
         }),
       ),
     ...after.rogues
-      .filter(({ segment, mac }) => !servers.has(`${segment} ${mac}`))
+      .filter((rogue) => !servers.has(rogueKey(rogue)))
       .map(
         ({ mac, server }): DhcpNews => ({
           event: 'X_GATEHOUSE_OtherServer',

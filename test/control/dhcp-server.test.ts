@@ -48,5 +48,7 @@ t.test('a device and a server are news once', (t) => {
     ['X_GATEHOUSE_NewDevice', 'X_GATEHOUSE_OtherServer'],
   );
   t.same(newsOf(second, second), []);
+  const moved = { ...second, rogues: [rogue, { ...rogue, server: address('192.168.1.67') }] };
+  t.equal(newsOf(second, moved).length, 1, 'the same box as another server');
   t.end();
 });

@@ -61,6 +61,18 @@ export class Observer {
     return true;
   }
 
+  /** The client chose a server that should not be there and was not heard yet: a switch keeps its offers from us. */
+  suspects(segment: Segment, view: Dhcp4View): boolean {
+    if (view.type !== DHCP.REQUEST || !view.has(SERVER_ID)) return false;
+    if (!ALONE.has(segment.config.mode)) return false;
+    const server = view.ipOf(SERVER_ID);
+    if (segment.isOwn(server)) return false;
+    for (const rogue of this.#rogues.values()) {
+      if (rogue.segment === segment.config.id && rogue.server === server) return false;
+    }
+    return true;
+  }
+
   foreign(nowMs: number): readonly ForeignLease[] {
     for (const [key, { forgetAtMs }] of this.#foreign) {
       if (forgetAtMs <= nowMs) this.#foreign.delete(key);

@@ -45,6 +45,7 @@ const REPORT_MS = 250;
 const TICK_MS = 1000;
 const RETRY_MS = 10_000;
 const ROGUE_PROBE_MS = 10 * 60_000;
+const SUSPECT_REST_MS = 2000;
 const NOTHING: DhcpServerConfig = {
   enable: false,
   segments: [],
@@ -70,8 +71,10 @@ export class DhcpServerService implements AsyncDisposable {
   #portProblem: string | undefined;
   #lastFault: string | undefined;
   #tick: Timer | undefined;
+  #tickAtMs = 0;
   #reporting: Timer | undefined;
   #rogueTimer: Timer | undefined;
+  #searchedAtMs = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(deps: DhcpServerDeps) {
@@ -87,6 +90,7 @@ export class DhcpServerService implements AsyncDisposable {
       storeFaulty: () => this.#store?.fault !== undefined,
       proberOf: ({ name }) => this.#ports.get(name)?.prober,
       relay: ({ name }, view) => this.#relays.get(name)?.request(view),
+      suspect: () => this.#suspect(),
       changed: () => this.#changed(),
     });
   }
@@ -376,6 +380,14 @@ export class DhcpServerService implements AsyncDisposable {
     }
   }
 
+  /** Whoever a client spoke of answers a search; what it says itself proves nothing. */
+  #suspect(): void {
+    if (this.#deps.clock.monoMs() - this.#searchedAtMs < SUSPECT_REST_MS) return;
+    this.#rogueTimer?.cancel();
+    this.#rogueTimer = undefined;
+    this.#probeForRogues();
+  }
+
   /** At the start and every ten minutes, where nobody else is to serve. */
   #probeForRogues(): void {
     if (this.#rogueTimer !== undefined || this.#closed) return;
@@ -389,6 +401,7 @@ export class DhcpServerService implements AsyncDisposable {
       }
     }
     if (!sent) return;
+    this.#searchedAtMs = this.#deps.clock.monoMs();
     this.#rogueTimer = this.#deps.clock.after(ROGUE_PROBE_MS, () => {
       this.#rogueTimer = undefined;
       this.#probeForRogues();
@@ -397,8 +410,12 @@ export class DhcpServerService implements AsyncDisposable {
 
   // ---- time and reports ----------------------------------------------------------------------
 
+  /** Looks again after `delayMs`, or sooner where that was said before. */
   #arm(delayMs: number): void {
-    if (this.#tick !== undefined || this.#closed) return;
+    const atMs = this.#deps.clock.monoMs() + delayMs;
+    if (this.#closed || (this.#tick !== undefined && this.#tickAtMs <= atMs)) return;
+    this.#tick?.cancel();
+    this.#tickAtMs = atMs;
     this.#tick = this.#deps.clock.after(delayMs, () => {
       this.#tick = undefined;
       this.#ticked();

@@ -32,6 +32,8 @@ export interface TrafficDeps {
   proberOf(segment: Segment): Prober | undefined;
   /** A relay passes on what clients of the segment say. */
   relay(segment: Segment, view: Dhcp4View): void;
+  /** A client speaks of a server that was never heard, where there should be no other. */
+  suspect(): void;
   /** Something that is reported may have changed. */
   changed(): void;
 }
@@ -132,6 +134,7 @@ export class Traffic {
       return;
     }
     if (this.observer.request(segment, who, this.#nowMs)) this.#deps.changed();
+    if (this.observer.suspects(segment, this.#view)) this.#deps.suspect();
     if (!segment.concerns(this.#view)) return;
     this.#deps.relay(segment, this.#view);
     if (this.#view.type === DHCP.REQUEST && !this.#held.hasRoom(MAX_ANSWER_BYTES)) {

@@ -114,6 +114,28 @@ t.test(
   },
 );
 
+t.test('who a client speaks of is looked for at once, but not again and again', async (t) => {
+  await using lan = new Lan();
+  await lan.apply({});
+  const searches = () => lan.port().sent.splice(0).length;
+  lan.clock.advance(5000);
+  searches();
+  const client = new Client(mac(5));
+  const chosen = { options: { 50: address(ip('192.168.1.66')), 54: address(OTHER) } };
+  const choose = () => lan.hear(client.message(DHCP.REQUEST, chosen));
+  choose();
+  choose();
+  t.equal(searches(), 1);
+  lan.clock.advance(2000);
+  choose();
+  t.equal(searches(), 1);
+  lan.hear(reply(DHCP.OFFER, ip('192.168.1.66')));
+  lan.clock.advance(2000);
+  choose();
+  t.equal(searches(), 0, 'it is known now');
+  t.equal(lan.service.observed.rogues.length, 1);
+});
+
 t.test('pass-through relays to the server it is told, and back (RFC 1542 §4)', async (t) => {
   await using lan = new Lan();
   const wanMac = '02:00:00:00:00:aa' as Mac;

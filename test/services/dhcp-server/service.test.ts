@@ -171,6 +171,22 @@ t.test('selective: strangers wait, the allowed are served, exceptions end', asyn
   t.equal(lan.lease(guest), undefined);
 });
 
+t.test('a lease that ends before others are looked at is told of in time', async (t) => {
+  await using lan = new Lan();
+  const soon = { id: 'short', min: ip('192.168.1.50'), max: ip('192.168.1.59'), leaseSec: 60 };
+  const chaddr = { value: mac(2), mask: mac(0xffff), exclude: false };
+  await lan.apply({ pools: [{ ...soon, chaddr }, {}] });
+  for (const client of [new Client(mac(1)), new Client(mac(2))]) {
+    const [offer] = lan.send(client.discover());
+    if (offer !== undefined) lan.send(client.select(offer.message));
+    lan.clock.advance(5000);
+  }
+  const bound = () => lan.reports.at(-1)?.pools.map((pool) => pool.bound);
+  t.same(bound(), [1, 1]);
+  lan.clock.advance(62_000);
+  t.same(bound(), [0, 1]);
+});
+
 t.test('a rule that denies ends the lease at its next word', async (t) => {
   await using lan = new Lan();
   await lan.apply({});
