@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import t from 'tap';
+import type { Mac } from '../../src/base/ip.ts';
 import { ok } from '../../src/base/result.ts';
 import { parseAccounts } from '../../src/edge/ubus/accounts.ts';
 import { bbfdmObject } from '../../src/edge/ubus/bbfdm.ts';
@@ -11,14 +12,15 @@ import { UbusClient } from '../../src/edge/ubus/client.ts';
 import { gatehouseObjects } from '../../src/edge/ubus/gatehouse.ts';
 import { LinuxClock } from '../../src/os/linux/clock.ts';
 import { loadNative } from '../../src/os/linux/native.ts';
+import type { DhcpServerObserved, LeaseView } from '../../src/services/dhcp-server/config.ts';
 import { tableFromPlain, tableToPlain } from '../../src/wire/blobmsg-json.ts';
 import { MemoryLog } from '../lib/log.ts';
-import { type Bench, client, network, router } from '../tr181/fixture.ts';
+import { address, type Bench, client, network, router } from '../tr181/fixture.ts';
 
 const APP = join(import.meta.dirname, '../../openwrt/luci-app-gatehouse');
 const RESOURCES = join(APP, 'htdocs/luci-static/resources');
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync);
-const VIEWS = ['overview', 'dhcp', 'model'];
+const VIEWS = ['overview', 'leases', 'dhcp', 'model'];
 const ROOT = { pid: 1, uid: 0, gid: 0 };
 const MARKUP = '<img src=x onerror="window.hacked=1"><b>bold</b>';
 
@@ -88,6 +90,38 @@ t.test('the Makefile is one of the LuCI feed', async (t) => {
   );
 });
 
+const LEASE: LeaseView = {
+  address: address('192.168.1.120'),
+  state: 'bound',
+  chaddr: Uint8Array.of(2, 0, 0x5e, 0, 0x53, 0x77),
+  clientId: undefined,
+  hostName: 'laptop',
+  vendorClass: 'MSFT 5.0',
+  pool: 'Device.DHCPv4.Server.Pool.1',
+  expiresAtMs: 3_600_000,
+  firstWallMs: 0,
+  lastWallMs: 0,
+};
+const WAITING: DhcpServerObserved = {
+  ...{ pools: [], leaseRevision: 1, leases: [LEASE], foreign: [], rogues: [] },
+  pending: [
+    {
+      mac: '02:00:5e:00:53:99' as Mac,
+      segment: 'Device.IP.Interface.2',
+      hostName: 'tv',
+      vendorClass: 'tv/1',
+      randomised: true,
+      ...{ firstWallMs: 1_700_000_000_000, lastWallMs: 1_700_000_001_000, requests: 4 },
+    },
+  ],
+  counts: {
+    ...{ discover: 0, offer: 0, request: 0, ack: 0, nack: 0, decline: 0, release: 0, inform: 0 },
+    ...{ discarded: 0, transmitFailure: 0, relayOptionDropped: 0, secondServer: 0, refused: 0 },
+    ...{ limited: 0, exhausted: 0, notDurable: 0 },
+  },
+  storeFault: undefined,
+};
+
 type Answer = { status: number; data?: unknown };
 
 interface Bus {
@@ -106,6 +140,8 @@ async function started(): Promise<Bus> {
     clients: [client({ id: 'dhcp4.1' })],
     refusedMessages: 0,
   });
+  bench.observed.publish('dhcpLeases', { revision: 1, leases: [LEASE] });
+  bench.observed.publish('dhcpServer', WAITING);
   let id = 1024;
   const broker = new Broker({
     randomU32: () => ++id,
@@ -250,6 +286,32 @@ t.test('the views, in a browser', { skip: CHROMIUM === undefined && 'no chromium
     t.match(bus.bench.audit.at(-1), { op: 'set', origin: { via: 'ubus', user: 'root' } });
     await page.getByRole('button', { name: 'Enable', exact: true }).click();
     await page.getByRole('button', { name: 'Disable' }).waitFor();
+    await page.close();
+  });
+
+  t.test('devices: leases and who waits, and buttons that do something', async (t) => {
+    const page = await browser.newPage();
+    await opened(page, bus, (data) => data);
+    await show(page, 'leases');
+    const text = await said(page, '#view');
+    t.match(text, /laptop\s+192\.168\.1\.120\s+02:00:5e:00:53:77\s+\S*\d{4}/);
+    t.match(text, /tv\s+02:00:5e:00:53:99\s+tv\/1/);
+    const idle = () => page.waitForFunction("!document.querySelector('#view button:disabled')");
+    await page.getByRole('button', { name: 'Always this address' }).click();
+    await idle();
+    const fixed = 'Device.DHCPv4.Server.Pool.1.StaticAddress.1.';
+    t.equal(bus.bench.get(`${fixed}Yiaddr`), '192.168.1.120');
+    t.equal(bus.bench.get(`${fixed}Chaddr`), '02:00:5e:00:53:77');
+    t.match(bus.bench.audit.at(-1), { origin: { via: 'ubus', user: 'root' } });
+    await page.getByRole('button', { name: 'Approve' }).click();
+    await idle();
+    await page.getByRole('button', { name: 'Refuse' }).click();
+    await idle();
+    t.same(bus.bench.decided, ['Allow 02:00:5e:00:53:99 0', 'Deny 02:00:5e:00:53:99 0']);
+    bus.bench.observed.publish('dhcpServer', { ...WAITING, pending: [] });
+    await page.evaluate('Promise.all(luci.polled.map(({ run }) => run()))');
+    t.match(await said(page, '#view'), /Nobody waits\./);
+    bus.bench.observed.publish('dhcpServer', WAITING);
     await page.close();
   });
 

@@ -19,6 +19,9 @@ const callSchema = rpc.declare({
 const callSet = rpc.declare({
 	object: 'bbfdm', method: 'set', params: [ 'path', 'value', 'optional' ], reject: true
 });
+const callAdd = rpc.declare({
+	object: 'bbfdm', method: 'add', params: [ 'path', 'obj_path', 'optional' ], reject: true
+});
 const callOperate = rpc.declare({
 	object: 'bbfdm', method: 'operate', params: [ 'command', 'optional' ], reject: true
 });
@@ -49,6 +52,11 @@ return baseclass.extend({
 
 	set(path, value) {
 		return callSet(path, value, RAW).then(rows);
+	},
+
+	/* `values` by the names of the parameters. */
+	add(table, values) {
+		return callAdd(table, values, RAW).then(rows);
 	},
 
 	operate(command) {
