@@ -134,7 +134,7 @@ t.test('devices', { skip: noBrowser() }, async (t) => {
     await press('More … living-room');
     const dialog = page.getByRole('dialog', { name: 'living-room' });
     await dialog.getByLabel('Allow for').fill('2,5');
-    await dialog.getByRole('button', { name: 'Allow', exact: true }).first().click();
+    await dialog.getByRole('button', { name: 'Allow', exact: true }).click();
     await toast('living-room is allowed for 2 hours 30 minutes.').waitFor();
     await row('living-room')
       .getByText(/allowed: 2 hrs? \d+ mins? left/)

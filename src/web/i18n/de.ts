@@ -165,6 +165,7 @@ export const de: Readonly<Record<Key, string>> = {
   'devices.unfix': 'Wieder jede Adresse',
   'devices.more': 'Mehr …',
   'devices.allow': 'Erlauben',
+  'devices.always': 'Immer erlauben',
   'devices.deny': 'Ablehnen',
   'devices.denyHint': 'Ein abgelehntes Gerät behält seine Adresse, bis die Leihe endet.',
   'devices.forget': 'Gesagtes vergessen',

@@ -161,6 +161,7 @@ export const en = {
   'devices.unfix': 'Any address again',
   'devices.more': 'More …',
   'devices.allow': 'Allow',
+  'devices.always': 'Always allow',
   'devices.deny': 'Deny',
   'devices.denyHint': 'A denied device keeps its address until its lease is over.',
   'devices.forget': 'Forget what was said',

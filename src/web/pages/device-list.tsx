@@ -211,7 +211,7 @@ function Words(props: { device: Device; values: Values; onClose: () => void }) {
         <p class="hint">{[device.mac, device.vendor].filter((text) => text !== '').join(' · ')}</p>
         <ForAWhile who={device} done={onClose} />
         <div class="actions">
-          {button('devices.allow', () => say(app, device, 'allow'))}
+          {button('devices.always', () => say(app, device, 'allow'))}
           {button('devices.deny', () => say(app, device, 'deny'), 'danger')}
           {device.word !== undefined && button('devices.forget', () => say(app, device, 'forget'))}
         </div>
@@ -258,7 +258,6 @@ function ForAWhile({ who, done }: { who: Who; done: () => void }) {
           class="short hours"
           inputMode="decimal"
           autocomplete="off"
-          placeholder={t('devices.hours')}
           aria-describedby="hours-unit"
           value={own.value}
           onInput={(event) => (own.value = event.currentTarget.value)}

@@ -54,7 +54,10 @@ export function Field(props: FieldProps) {
   const hints = [
     spec.example === undefined ? '' : t('field.takes', { what: spec.example }),
     spec.units === undefined ? '' : known(`unit.${spec.units}`, spec.units),
-    spec.default === undefined || spec.default === '' || spec.control === 'switch'
+    spec.default === undefined ||
+    spec.default === '' ||
+    spec.control === 'switch' ||
+    spec.control === 'time'
       ? ''
       : t('field.default', { value: shown(spec.default) }),
   ].filter((hint) => hint !== '');
