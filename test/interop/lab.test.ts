@@ -50,7 +50,7 @@ for (const isp of ['dnsmasq', 'kea'])
     t.match(lab('up', '--isp', isp), { code: 0, stderr: `ISP by ${isp}` });
     t.equal(namespaces().length, 4);
     const processes = readFileSync(join(STATE, 'processes'), 'utf8');
-    t.equal(running(processes).length, isp === 'kea' ? 3 : 2);
+    t.equal(running(processes).length, isp === 'kea' ? 4 : 3);
     t.match(lab('status').stdout, /web: running/);
 
     t.equal(lab('exec', 'router', 'ip', 'link', 'set', 'wan0', 'up').code, 0);
