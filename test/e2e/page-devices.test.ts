@@ -1,6 +1,7 @@
 /** Who is on the LAN, by real clients: a lease that appears, words about devices, rules, pools. */
 import type { Locator } from 'playwright-core';
 import t from 'tap';
+import { dnsmasq } from '../lib/isp.ts';
 import {
   askForAddress,
   complaints,
@@ -204,6 +205,37 @@ t.test('devices', { skip: noBrowser() }, async (t) => {
     await dialog.getByLabel('Value').fill('c0a80101');
     await dialog.getByRole('button', { name: 'Add', exact: true }).click();
     await row('42 NTP servers').waitFor();
+  });
+
+  await t.test('a renewal, which tells nobody, is seen all the same', async (t) => {
+    await at('list');
+    await row('living-room')
+      .getByText(/^23 hrs .* left$/)
+      .waitFor();
+    t.match(await askForAddress(there, 'tv', 'living-room'), /^192/);
+    await row('living-room')
+      .getByText(/^(?:1 hr 59 mins|2 hrs) left$/)
+      .waitFor();
+  });
+
+  await t.test('another server is told of wherever the reader is', async (t) => {
+    await page.goto(`${HOME}/#/overview`);
+    const rogue = '192.168.1.66';
+    there.spaces.exec('odd', 'ip', 'address', 'flush', 'dev', 'eth0');
+    there.spaces.exec('odd', 'ip', 'address', 'add', `${rogue}/24`, 'dev', 'eth0');
+    await using _server = await dnsmasq(
+      there.spaces,
+      'odd',
+      '--interface=eth0',
+      '--dhcp-range=192.168.1.200,192.168.1.210,1h',
+    );
+    await askForAddress(there, 'phone', 'pixel-9', '-B');
+    await toast(`Another DHCP server answers in your network: ${rogue}`).waitFor();
+    const need = page.getByRole('region', { name: 'What needs you' }).getByRole('link');
+    await need.filter({ hasText: rogue }).click();
+    await page.getByRole('alert').filter({ hasText: 'wrong addresses' }).waitFor();
+    t.match(await said(row(macOf(2))), rogue);
+    t.match(await said(row('pixel-9')), /192\.168\.1\.2\d\d/, 'and what it lent');
   });
 
   await t.test('the overview counts who is here', async (t) => {
