@@ -48,6 +48,10 @@ export class Server implements AsyncDisposable {
     }
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   write(line: string): void {
     this.#child.stdin?.write(`${line}\n`);
   }
