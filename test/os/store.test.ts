@@ -168,7 +168,7 @@ t.test('a full disk: clear error, old state whole, works again with space', asyn
       if (answer.ok) continue;
       failures += 1;
       t.equal(answer.error.code, 'ENOSPC');
-      t.match(answer.error.message, /No space left on device/);
+      t.match(answer.error.message, /no space left on the disk/);
       t.match(answer.error.remedy, /free some disk space/);
     }
     t.equal(text(store.get('a')), 'old', 'the old value stays');

@@ -54,6 +54,9 @@ const LMDB_CODES: Readonly<Record<number, string>> = {
 };
 /** A transaction of a few changes writes some dozens of pages. */
 const FULL_BYTES = 1024 * 1024;
+/** So much must be free beside twice what is written: the pages above it in the tree, each copied. */
+const LEAST_ROOM_BYTES = 128 * 1024;
+const CANNOT_STORE = 'cannot store the change';
 
 const REMEDIES: Readonly<Record<string, string>> = {
   ENOSPC: 'free some disk space (old logs and captures first), then try again',
@@ -179,6 +182,9 @@ class LmdbStore implements OpenedStore {
   }
 
   async #write(group: readonly Waiting[]): Promise<Outcome> {
+    // A transaction that the disk cuts short now and then corrupts the heap of lmdb-js, so none is
+    // begun that may not fit.
+    if (roomFor(this.#path) < LEAST_ROOM_BYTES + 2 * sizeOf(group)) return err(noSpace());
     try {
       const sealed = group.flatMap(({ changes }) => changes.map(seal));
       // `batch` makes one block of instructions that the write thread never splits over transactions.
@@ -227,6 +233,13 @@ class LmdbStore implements OpenedStore {
   }
 }
 
+const sizeOf = (group: readonly Waiting[]): number =>
+  group.reduce(
+    (sum, { changes }) =>
+      changes.reduce((size, { key, value }) => size + key.length + (value?.byteLength ?? 0), sum),
+    0,
+  );
+
 /** Over the key too, so that a value that strayed to another key is found out. */
 const checksum = (key: Uint8Array, value: Uint8Array): number => crc32(value, crc32(key));
 
@@ -272,11 +285,16 @@ async function rootCause(thrown: unknown): Promise<unknown> {
 
 /** LMDB tells of a write that was cut short, as on a full disk, as EIO. */
 function writeError(thrown: unknown, path: string): SystemError {
-  const what = 'cannot store the change';
-  if (codeOf(thrown) !== 'EIO' || roomFor(path) > FULL_BYTES) return systemError(what, thrown);
-  const options = { cause: thrown, remedy: REMEDIES['ENOSPC'] ?? '' };
-  return new SystemError(`${what}: no space left on the disk`, 'ENOSPC', options);
+  return codeOf(thrown) !== 'EIO' || roomFor(path) > FULL_BYTES
+    ? systemError(CANNOT_STORE, thrown)
+    : noSpace(thrown);
 }
+
+const noSpace = (cause?: unknown): SystemError =>
+  new SystemError(`${CANNOT_STORE}: no space left on the disk`, 'ENOSPC', {
+    ...(cause === undefined ? {} : { cause }),
+    remedy: REMEDIES['ENOSPC'] ?? '',
+  });
 
 function roomFor(path: string): number {
   try {
