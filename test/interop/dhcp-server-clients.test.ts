@@ -216,11 +216,7 @@ async function life(t: Test, lan: DhcpLan, guest: Guest): Promise<void> {
   else client.start();
   if (kind !== 'networkd') await guest.seen('NAK');
   const there = await guest.seen('ACK');
-  t.match(
-    there,
-    /^192\.168\.2\.\d+$/,
-    `${node} gets an address there after a move`,
-  );
+  t.match(there, /^192\.168\.2\.\d+$/, `${node} gets an address there after a move`);
   await guest.hasAddress(there);
   t.comment(`${node} after the move: ${guest.talk.join(', ')}`);
 }

@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import {
   chownSync,
   existsSync,
@@ -26,6 +28,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const ENTRY = sh(join(ROOT, 'scripts/entry')).trim();
 /** As in the lab: a number that no account has. */
 const UID = 6767;
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 const CAPS = '-all,+net_admin,+net_raw,+net_bind_service';
 
 export interface RouterOptions {
@@ -62,6 +65,9 @@ export class Router implements AsyncDisposable {
   readonly #reactor = new Reactor(loadNative());
   readonly bus: UbusClient;
   #daemon: ChildProcess | undefined;
+  #boots = 0;
+  /** Files: the boot id, and the time namespace. */
+  #boot: { readonly id: string; readonly time: string } | undefined;
 
   constructor(spaces: Namespaces, node: string, options: RouterOptions = {}) {
     this.#spaces = spaces;
@@ -114,11 +120,14 @@ export class Router implements AsyncDisposable {
     // The checkout may lie where only its user may enter; the bind mounts are the daemon's alone.
     const script = `mount --bind "$1" "$2" && ${
       asRoot ? `mount --bind ${passwd} /etc/passwd && ` : ''
-    }${broken === undefined ? '' : `mount --bind /bin/false ${broken} && `}shift 2 && cd / && exec env -i "$@"`;
+    }${broken === undefined ? '' : `mount --bind /bin/false ${broken} && `}${
+      this.#boot === undefined ? '' : `mount --bind ${this.#boot.id} ${BOOT_ID} && `
+    }shift 2 && cd / && exec env -i "$@"`;
     const ids = ['--reuid', `${UID}`, '--regid', `${UID}`, '--clear-groups', '--no-new-privs'];
     const caps = ['--inh-caps', CAPS, '--ambient-caps', CAPS, '--bounding-set', CAPS];
     const program = [
       'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
+      ...(this.#boot === undefined ? [] : ['nsenter', `--time=${this.#boot.time}`]),
       ...(asRoot ? [] : ['setpriv', ...ids, ...caps]),
       ...['env', ...Object.entries(env).map(([key, value]) => `${key}=${value}`)],
       ...[node.startsWith(ROOT) ? join(app, node.slice(ROOT.length)) : node],
@@ -137,6 +146,32 @@ export class Router implements AsyncDisposable {
       const answer = await this.bus.call('gatehouse', 'status', [], { timeoutMs: 500 });
       return answer.ok;
     });
+  }
+
+  /**
+   * To daemons that are started from now on the machine has another boot id, and CLOCK_BOOTTIME says
+   * that it started `uptimeSec` ago.
+   */
+  async reboot(uptimeSec: number): Promise<void> {
+    await this.stop('SIGKILL');
+    const id = join(this.folder, `boot-id-${++this.#boots}`);
+    writeFileSync(id, `${randomUUID()}\n`);
+    const [now = '0'] = readFileSync('/proc/uptime', 'utf8').split(' ');
+    const offset = `${uptimeSec - Math.round(Number(now))}`;
+    const hold = [
+      '--time',
+      '--boottime',
+      offset,
+      '--fork',
+      'sh',
+      '-c',
+      'echo $$; exec sleep infinity',
+    ];
+    const holder = spawn('ip', this.#spaces.argv(this.#node, 'unshare', ...hold), {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [pid] = (await once(holder.stdout, 'data')) as [Buffer];
+    this.#boot = { id, time: `/proc/${String(pid).trim()}/ns/time` };
   }
 
   /** Ends the daemon by a signal and waits until it is gone; its clients live on. */
