@@ -31,7 +31,8 @@ t.test(
     const from = performance.now();
     const left = Number(await router.value(`${CLIENT}LeaseTimeRemaining`));
     server.signal('SIGSTOP');
-    await router.waitFor(`${CLIENT}DHCPStatus`, 'Renewing', 8000);
+    // udhcpc misses an ACK now and then, when the machine is busy, and broadcasts at once.
+    await router.waitFor(`${CLIENT}DHCPStatus`, /Renewing|Rebinding/, 8000);
     await router.waitFor(`${CLIENT}DHCPStatus`, /Rebinding|Selecting/, 8000);
     t.match(shown(), /198\.51\.100/, 'the address stays until the lease ends');
     await router.until('the address is gone', () => !shown().includes('198.51.100'), 14_000);
