@@ -80,7 +80,7 @@ function heard(net: LinuxNet, want: (event: NetEvent) => boolean): Promise<NetEv
   return promise;
 }
 
-/** The copy says what `ip` says. The kernel sets operational states in its own time, so they are looked at elsewhere. */
+/** The copy says what `ip` says. The kernel sets operational states in its own time: the tests of the codec look at them. */
 function agrees(t: Test, net: LinuxNet): void {
   const links = ipJson('link').map(
     (l) => `${l['ifname']} ${l['mtu']} ${(l['flags'] as string[]).includes('UP')}`,
