@@ -9,6 +9,7 @@ unexport MAKEFLAGS MFLAGS NODE_OPTIONS
 
 NODE = export PATH="$$(scripts/node-dir):$$PWD/node_modules/.bin:$$PATH";
 ISP ?= dnsmasq
+BINARIES = build/binary/x86_64/manifest.json build/binary/arm64/manifest.json
 
 .PHONY: help
 help: ## Say what there is
@@ -23,7 +24,7 @@ run: setup build/gatehouse.cjs build/web/index.html ## Build the lab, start the 
 	@scripts/run --isp $(ISP)
 
 .PHONY: test
-test: setup build/gatehouse.cjs build/web/index.html ## Run all tests; the last line counts them [T='test/wire/*.test.ts' runs just those]
+test: setup build/gatehouse.cjs build/web/index.html $(BINARIES) ## Run all tests; the last line counts them [T='test/wire/*.test.ts' runs just those]
 	@$(NODE) node scripts/test.ts $(T)
 
 .PHONY: check
@@ -46,6 +47,14 @@ build: setup build/gatehouse.cjs build/web/index.html ## Bundle the daemon into 
 
 build/gatehouse.cjs: $(shell find src -name '*.ts' -not -path 'src/web/*') scripts/bundle.ts scripts/node-flags package-lock.json
 	@$(NODE) node scripts/bundle.ts $@
+
+# The executable of each kind of machine; `binary` makes it anew, since the commit is in it.
+.PHONY: binary
+binary: setup build/web/index.html ## Build the single executable and what lies beside it [ARCH=x86_64|arm64]
+	@$(NODE) node scripts/build-binary.ts $(or $(ARCH),x86_64)
+
+$(BINARIES): build/binary/%/manifest.json: build/gatehouse.cjs build/web/index.html $(wildcard native/* scripts/binary/*) scripts/build-binary.ts scripts/build-native src/main/executable.ts
+	@$(NODE) node scripts/build-binary.ts $*
 
 build/web/index.html: $(shell find src/web -type f) scripts/build-web.ts scripts/vite.config.ts package-lock.json
 	@$(NODE) node scripts/build-web.ts >&2

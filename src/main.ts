@@ -1,18 +1,7 @@
 /** Where the program starts: the command line with its real adapters; the daemon is loaded only when it is asked for. */
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { parseDaemonOptions } from './edge/cli/daemon-options.ts';
 import type { CliEnvironment, Output } from './edge/cli/environment.ts';
-
-/** In the checkout and in the bundle the root is one folder up. */
-const ROOT = new URL('..', import.meta.url);
-const beside = (path: string): string => fileURLToPath(new URL(path, ROOT));
-const NATIVE = 'build/native/gatehouse.node';
-const PLUGIN = 'build/native/lease-plugin';
-const WEB = 'build/web';
-
-const version = (): string =>
-  (JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as { version: string }).version;
+import { thisProgram } from './os/linux/program.ts';
 
 function onSignals(): AbortSignal {
   const ending = new AbortController();
@@ -30,13 +19,11 @@ async function daemon(args: readonly string[]): Promise<number> {
     say("(try 'gatehouse daemon --help')\n");
     return 2;
   }
+  const program = thisProgram(import.meta.url);
   const { becomeUnprivileged, runDaemon } = await import('./main/daemon.ts');
-  if (process.geteuid?.() === 0) return becomeUnprivileged(options.value, beside(NATIVE), say);
+  if (process.geteuid?.() === 0) return becomeUnprivileged(options.value, program, say);
   return runDaemon(options.value, {
-    version: version(),
-    nativePath: beside(NATIVE),
-    pluginPath: beside(PLUGIN),
-    webPath: beside(WEB),
+    program,
     signal: onSignals(),
     onReload: (run) => void process.on('SIGHUP', run),
     say,
@@ -49,15 +36,17 @@ const output = (stream: NodeJS.WriteStream): Output => ({
 });
 
 async function environment(): Promise<CliEnvironment> {
+  const { version, commit, nativePath } = thisProgram(import.meta.url);
   const { commandLine } = await import('./main/command-line.ts');
   return {
-    version: version(),
+    version,
+    commit,
     stdout: output(process.stdout),
     stderr: output(process.stderr),
     env: process.env,
     signal: onSignals(),
     daemon,
-    ...commandLine(beside(NATIVE)),
+    ...commandLine(nativePath),
   };
 }
 

@@ -26,6 +26,7 @@ import { loadNative, Reactor } from '../os/linux/native.ts';
 import { LinuxNet } from '../os/linux/net.ts';
 import { dropTo, findUser, ownedDirectory } from '../os/linux/privileges.ts';
 import { LinuxProcesses } from '../os/linux/process.ts';
+import type { Program } from '../os/linux/program.ts';
 import { LinuxRootHelper } from '../os/linux/root-helper.ts';
 import { watchRuleset } from '../os/linux/ruleset.ts';
 import { LinuxSecrets } from '../os/linux/secrets.ts';
@@ -49,12 +50,7 @@ import { configCommands } from './config-commands.ts';
 import type { ServedHttp } from './http.ts';
 
 export interface Surroundings {
-  readonly version: string;
-  /** Of what is built beside the program. */
-  readonly nativePath: string;
-  readonly pluginPath: string;
-  /** The built page. */
-  readonly webPath: string;
+  readonly program: Program;
   /** Fires when the daemon shall end. */
   readonly signal: AbortSignal;
   /** Has `run` called at SIGHUP. */
@@ -77,13 +73,14 @@ export async function runDaemon(options: DaemonOptions, around: Surroundings): P
     return 1;
   }
   await using stack = new AsyncDisposableStack();
-  const clock = new LinuxClock(loadNative(around.nativePath));
+  const { nativePath, version } = around.program;
+  const clock = new LinuxClock(loadNative(nativePath));
   const level = config.value.logLevel;
   const logs = stack.use(openLog({ directory: `${options.stateDir}/log`, level, clock }));
   const { log } = logs;
   try {
     await build(stack, options, around, config.value, clock, logs);
-    log.info({ pid: process.pid, version: around.version }, 'ready');
+    log.info({ pid: process.pid, version }, 'ready');
     await ended(around.signal);
     log.info({}, 'ending; clients, addresses and firewall stay');
     return 0;
@@ -104,13 +101,14 @@ async function build(
   logs: LogSink,
 ): Promise<void> {
   const { stateDir, runDir } = options;
+  const { version, nativePath, pluginPath, webPath, command } = around.program;
   const { log } = logs;
   const files = new LinuxFiles();
   const directories = new LinuxDirectories();
   must(directories.make(`${runDir}/hook`, 0o700));
   must(directories.make(`${runDir}/spool`, 0o700));
 
-  const reactor = stack.use(new Reactor(loadNative(around.nativePath), { leads: true }));
+  const reactor = stack.use(new Reactor(loadNative(nativePath), { leads: true }));
   const sockets = new LinuxUnixSockets(reactor);
   const processes = new LinuxProcesses(reactor);
   const taps = new LinuxPacketTaps(reactor);
@@ -187,7 +185,7 @@ async function build(
     udhcpc: UDHCPC,
     hookDir: `${runDir}/hook`,
     bootId: boot,
-    linkHook: (id) => directories.link(around.pluginPath, `${runDir}/hook/${id}`),
+    linkHook: (id) => directories.link(pluginPath, `${runDir}/hook/${id}`),
     linkOf,
     surroundings: (ifName) => ({
       foreign: network.prefixesBeside(ifName),
@@ -227,7 +225,7 @@ async function build(
       rows,
       observed,
       log: log.child({ room: 'tr181' }),
-      product: { name: 'Gatehouse', version: around.version },
+      product: { name: 'Gatehouse', version },
       lookups: {
         linkStats: (ifName) => {
           net.refreshStats();
@@ -266,7 +264,7 @@ async function build(
       clock,
       secrets,
       log: log.child({ room: 'control' }),
-      version: around.version,
+      version,
       audit: (what, origin) =>
         recordAll([{ action: 'operate', ...origin, path: `config ${what}` }]),
     }),
@@ -311,7 +309,7 @@ async function build(
   bus.client.serve(bbfdmObject(model));
   const startedAtMs = clock.monoMs();
   const status = () => ({
-    version: around.version,
+    version,
     pid: process.pid,
     uptimeSec: Math.floor((clock.monoMs() - startedAtMs) / 1000),
     revision: model.revision,
@@ -367,8 +365,7 @@ async function build(
   http = stack.use(
     await startHttp({
       ...{ stateDir, clock, logs, secrets, net, rows, model, configuration },
-      webPath: around.webPath,
-      version: around.version,
+      ...{ webPath, version, command },
       https: options.https,
       http: options.http,
       names: config.http.names,
@@ -417,7 +414,7 @@ const ended = (signal: AbortSignal): Promise<void> =>
  */
 export function becomeUnprivileged(
   { stateDir, runDir, ubusSocket }: DaemonOptions,
-  nativePath: string,
+  { nativePath, command }: Program,
   say: (text: string) => void,
 ): number {
   const user = findUser(new LinuxFiles(), 'gatehouse');
@@ -430,5 +427,5 @@ export function becomeUnprivileged(
     const made = ownedDirectory(path, user.value);
     if (!made.ok) return failed(made.error);
   }
-  return failed(dropTo(loadNative(nativePath), user.value));
+  return failed(dropTo(loadNative(nativePath), user.value, command));
 }

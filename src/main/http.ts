@@ -14,6 +14,7 @@ import { LinuxDirectories, LinuxFiles } from '../os/linux/files.ts';
 import { NodeHttpListeners } from '../os/linux/http-listen.ts';
 import { newestLines } from '../os/linux/line-files.ts';
 import { LOG_FILE, type LogSink } from '../os/linux/log.ts';
+import type { Command } from '../os/linux/program.ts';
 import { NodeCertificates } from '../os/linux/tls-x509.ts';
 import { BuiltWebFiles } from '../os/linux/web-files.ts';
 import type { Net, Secrets } from '../os/ports.ts';
@@ -23,6 +24,8 @@ import type { Model } from '../tr181/model.ts';
 export interface HttpSurroundings {
   readonly stateDir: string;
   readonly webPath: string;
+  /** How this program is started. */
+  readonly command: Command;
   readonly version: string;
   readonly https: readonly ListenOn[];
   readonly http: readonly ListenOn[];
@@ -67,7 +70,7 @@ export async function startHttp(around: HttpSurroundings): Promise<ServedHttp> {
     directories: new LinuxDirectories(),
     directory: `${stateDir}/tls`,
     accounts: new RowAccounts({ rows, model, secrets }),
-    makeCertificates: new ChildCertificates(new NodeCertificates()),
+    makeCertificates: new ChildCertificates(new NodeCertificates(), around.command),
     web: new BuiltWebFiles(around.webPath),
     lanAddresses: () => lan.addresses,
     links: () => {

@@ -36,6 +36,8 @@ export interface RouterOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Start it as root, on a machine that has a user `gatehouse`: it is to drop by itself. */
   readonly asRoot?: boolean;
+  /** What starts it instead of Node and the bundle; paths in the checkout are found wherever it is seen. */
+  readonly program?: readonly string[];
   /** A program that is there, but fails, for this daemon alone. */
   readonly broken?: string;
 }
@@ -108,6 +110,9 @@ export class Router implements AsyncDisposable {
     const app = join(this.folder, 'app');
     mkdirSync(app, { recursive: true });
     const { asRoot = false, env = {}, broken } = this.#options;
+    const { program: start = [node, ...NODE_FLAGS, join(ROOT, ENTRY)] } = this.#options;
+    const seen = (word: string): string =>
+      word.startsWith(ROOT) ? join(app, word.slice(ROOT.length)) : word;
     const passwd = join(this.folder, 'passwd');
     const users = readFileSync('/etc/passwd', 'utf8');
     writeFileSync(passwd, `${users}gatehouse:x:${UID}:${UID}::/:/bin/false\n`);
@@ -121,8 +126,7 @@ export class Router implements AsyncDisposable {
       'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
       ...(asRoot ? [] : ['setpriv', ...ids, ...caps]),
       ...['env', ...Object.entries(env).map(([key, value]) => `${key}=${value}`)],
-      ...[node.startsWith(ROOT) ? join(app, node.slice(ROOT.length)) : node],
-      ...[...NODE_FLAGS, join(app, ENTRY)],
+      ...start.map(seen),
       ...['daemon', '--config', join(this.folder, 'config.json'), '--state-dir', this.stateDir],
       ...['--run-dir', this.runDir, '--ubus-socket', this.socket, ...extra],
     ];

@@ -11,6 +11,8 @@ export interface Output {
 
 export interface CliEnvironment {
   readonly version: string;
+  /** Of the source; undefined in a checkout. */
+  readonly commit: string | undefined;
   /** Data. */
   readonly stdout: Output;
   /** Messages. */

@@ -42,7 +42,7 @@ export async function runCli(
     return environment.daemon(args.slice(1));
   const program = new Command('gatehouse');
   const session = new Session(environment, () => program.opts<GlobalOptions>());
-  define(program, session);
+  define(program, session, args.includes('--json'));
   try {
     await program.parseAsync([...args], { from: 'user' });
     return session.exitCode;
@@ -53,12 +53,17 @@ export async function runCli(
   }
 }
 
+function versionText({ version, commit }: CliEnvironment, json: boolean): string {
+  if (json) return JSON.stringify({ version, ...(commit === undefined ? {} : { commit }) });
+  return commit === undefined ? version : `${version} (${commit.slice(0, 12)})`;
+}
+
 /** All commands; separate from running them so that help and completion see the same list. */
-function define(program: Command, session: Session): void {
+function define(program: Command, session: Session, json: boolean): void {
   const { environment } = session;
   program
     .description('Gatehouse: a router configured by the TR-181 data model')
-    .version(environment.version, '-V, --version', 'print the version')
+    .version(versionText(environment, json), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help of a command')
     .option('--json', 'print data as JSON')
