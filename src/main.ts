@@ -38,7 +38,7 @@ const output = (stream: NodeJS.WriteStream): Output => ({
 async function environment(): Promise<CliEnvironment> {
   const { version, commit, nativePath } = thisProgram(import.meta.url);
   const { commandLine } = await import('./main/command-line.ts');
-  return {
+  const built: CliEnvironment = {
     version,
     commit,
     stdout: output(process.stdout),
@@ -46,8 +46,13 @@ async function environment(): Promise<CliEnvironment> {
     env: process.env,
     signal: onSignals(),
     daemon,
+    diag: async (options, stateDir) => {
+      const { diag } = await import('./main/diag.ts');
+      await diag(built, options, stateDir, nativePath);
+    },
     ...commandLine(nativePath),
   };
+  return built;
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -62,7 +67,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   // `gatehouse get … | head` closes the pipe early: that ends the output, it is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
     process.exit(0);
   });
   const [{ runCli }, built] = await Promise.all([import('./edge/cli/program.ts'), environment()]);

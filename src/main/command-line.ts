@@ -1,6 +1,8 @@
 /** The real adapters of the command line, apart from the streams. */
 import { text } from 'node:stream/consumers';
 import type { Log } from '../base/log.ts';
+import { ok } from '../base/result.ts';
+import type { Bus } from '../edge/cli/bus.ts';
 import type { CliEnvironment } from '../edge/cli/environment.ts';
 import { connectBus } from '../edge/cli/ubus-bus.ts';
 import { auditFiles, sha256 } from '../os/linux/audit.ts';
@@ -20,6 +22,16 @@ const silent: Log = {
   fatal: () => {},
   child: () => silent,
 };
+
+/** The console connects again and again: what it needed for that ends with the connection. */
+const withReactor = (bus: Bus, reactor: Reactor): Bus => ({
+  call: (object, method, args) => bus.call(object, method, args),
+  listen: (events, heard) => bus.listen(events, heard),
+  async [Symbol.asyncDispose]() {
+    await bus[Symbol.asyncDispose]();
+    await reactor[Symbol.asyncDispose]();
+  },
+});
 
 export function commandLine(
   nativePath: string,
@@ -46,7 +58,10 @@ export function commandLine(
       const native = loadNative(nativePath);
       const reactor = new Reactor(native);
       const sockets = new LinuxUnixSockets(reactor);
-      return connectBus({ sockets, path, clock: new LinuxClock(native), log: silent });
+      const bus = await connectBus({ sockets, path, clock: new LinuxClock(native), log: silent });
+      if (bus.ok) return ok(withReactor(bus.value, reactor));
+      await reactor[Symbol.asyncDispose]();
+      return bus;
     },
     auditFiles: (stateDir) => auditFiles(`${stateDir}/audit`),
     sha256,

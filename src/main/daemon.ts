@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { AuditChange } from '../base/audit.ts';
 import { errorMessage, SystemError } from '../base/errors.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import { hashPassword } from '../control/accounts.ts';
+import { hashPassword, RowAccounts } from '../control/accounts.ts';
 import { ConfigurationService } from '../control/configuration.ts';
 import { History } from '../control/history.ts';
 import { Control, type Steps } from '../control/loop.ts';
@@ -14,6 +14,7 @@ import {
   parseProcessConfig,
 } from '../control/process-config.ts';
 import { DAEMON_FLAGS, type DaemonOptions, type ServiceName } from '../edge/cli/daemon-options.ts';
+import { Logins } from '../edge/http/logins.ts';
 import { bbfdmObject } from '../edge/ubus/bbfdm.ts';
 import { openBus } from '../edge/ubus/bus.ts';
 import { announceChanges, gatehouseObjects } from '../edge/ubus/gatehouse.ts';
@@ -24,6 +25,7 @@ import { LinuxDirectories, LinuxFiles } from '../os/linux/files.ts';
 import { type LogSink, openLog } from '../os/linux/log.ts';
 import { loadNative, Reactor } from '../os/linux/native.ts';
 import { LinuxNet } from '../os/linux/net.ts';
+import { lineOf } from '../os/linux/physical-line.ts';
 import { dropTo, findUser, ownedDirectory } from '../os/linux/privileges.ts';
 import { LinuxProcesses } from '../os/linux/process.ts';
 import type { Program } from '../os/linux/program.ts';
@@ -47,7 +49,9 @@ import type { Observations } from '../tr181/table.ts';
 import type { AuditEntry } from '../tr181/writer.ts';
 import { commandsOf, httpCommands } from './commands.ts';
 import { configCommands } from './config-commands.ts';
+import { consoleCommands } from './console-commands.ts';
 import type { ServedHttp } from './http.ts';
+import { loginChange } from './login-record.ts';
 
 export interface Surroundings {
   readonly program: Program;
@@ -320,9 +324,20 @@ async function build(
     lostAuditRecords,
   });
   let http: ServedHttp | undefined;
+  const accounts = new RowAccounts({ rows, model, secrets });
   const services = [
     ...commandsOf({ dhcpClient, network, firewall }),
     configCommands(configuration, model),
+    consoleCommands({
+      accounts,
+      logins: new Logins({
+        accounts,
+        clock,
+        log: log.child({ room: 'console' }),
+        audit: (login) => recordAll([loginChange('console', login)]),
+      }),
+      lineOf: (pid) => lineOf(files, pid),
+    }),
     httpCommands(() => http?.status),
   ];
   for (const object of gatehouseObjects({ services, status })) bus.client.serve(object);

@@ -20,6 +20,7 @@ import { BuiltWebFiles } from '../os/linux/web-files.ts';
 import type { Net, Secrets } from '../os/ports.ts';
 import type { Rows } from '../state/rows.ts';
 import type { Model } from '../tr181/model.ts';
+import { loginChange } from './login-record.ts';
 
 export interface HttpSurroundings {
   readonly stateDir: string;
@@ -86,13 +87,7 @@ export async function startHttp(around: HttpSurroundings): Promise<ServedHttp> {
     equal: (a, b) => secrets.equal(Buffer.from(a), Buffer.from(b)),
     token: () => Buffer.from(secrets.randomBytes(32)).toString('hex'),
     recordCall: (call) => around.record([{ action: 'operate', via: 'http', ...call }]),
-    recordLogin: ({ user, address, path, outcome }) =>
-      around.record([
-        {
-          ...{ action: 'login', user, via: 'http', address, path },
-          ...(outcome === 'failed' ? { outcome } : {}),
-        },
-      ]),
+    recordLogin: (login) => around.record([loginChange('http', login)]),
   });
   const watching = logs.watch((line) => {
     if (service.events.listeners > 0) service.events.log(JSON.parse(line) as Line);

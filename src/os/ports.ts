@@ -230,12 +230,12 @@ export interface PacketTap extends AsyncDisposable {
 
 export interface PacketTaps {
   /**
-   * Watches an interface through AF_PACKET with a kernel filter, both directions.
-   * `frame` starts at the Ethernet header and is valid only during the call.
+   * Watches an interface through AF_PACKET with a kernel filter (`all` takes every frame), both
+   * directions. `frame` starts at the Ethernet header and is valid only during the call.
    */
   open(
     ifIndex: number,
-    filter: 'dhcp4',
+    filter: 'dhcp4' | 'all',
     received: (frame: Uint8Array, outgoing: boolean) => void,
   ): Result<PacketTap, SystemError>;
 }

@@ -3,6 +3,7 @@ import type { AuditFile, Sha256 } from '../../base/audit.ts';
 import type { SystemError } from '../../base/errors.ts';
 import type { Result } from '../../base/result.ts';
 import type { Bus, BusError } from './bus.ts';
+import type { GlobalOptions } from './session.ts';
 
 export interface Output {
   write(text: string): unknown;
@@ -37,6 +38,8 @@ export interface CliEnvironment {
   readonly sha256: Sha256;
   /** Runs until told to end; gives the exit code. */
   daemon(args: readonly string[]): Promise<number>;
+  /** The menu of the console, until somebody leaves. The daemon's state is in `stateDir`. */
+  diag(options: GlobalOptions, stateDir: string): Promise<void>;
 }
 
 export const EXIT = { done: 0, failed: 1, usage: 2 } as const;

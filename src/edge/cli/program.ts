@@ -198,6 +198,11 @@ function define(program: Command, session: Session, json: boolean): void {
       auditShow(session, options.stateDir, { last: options.last }),
     );
 
+  command('diag', 'the menu of the serial console')
+    .addOption(stateDir())
+    .action((options: { stateDir: string }) =>
+      environment.diag(program.opts<GlobalOptions>(), options.stateDir),
+    );
   const daemon = command('daemon', 'run the router');
   for (const [name, { argument, fallback, about }] of Object.entries(DAEMON_FLAGS))
     daemon.option(`${name} <${argument}>`, about, fallback === '' ? undefined : fallback);

@@ -55,7 +55,7 @@ export class LinuxPacketTaps implements PacketTaps {
 
   open(
     ifIndex: number,
-    filter: 'dhcp4',
+    filter: keyof typeof FILTERS,
     received: (frame: Uint8Array, outgoing: boolean) => void,
   ): Result<PacketTap, SystemError> {
     const id = this.#reactor.raw.tap(ifIndex, FILTERS[filter](), RECEIVE_BYTES);
@@ -64,7 +64,10 @@ export class LinuxPacketTaps implements PacketTaps {
   }
 }
 
-const FILTERS = { dhcp4: dhcp4Filter } as const;
+const FILTERS = {
+  dhcp4: dhcp4Filter,
+  all: () => Uint32Array.of(RETURN << 16, WHOLE_FRAME),
+} as const;
 
 // Classic BPF (linux/filter.h): code << 16 | jump if true << 8 | jump if false, then the operand.
 const LD_HALF = 0x28;

@@ -130,6 +130,7 @@ export const fakeEnvironment = (
   auditFiles: () => [],
   sha256,
   daemon: async () => 0,
+  diag: async () => undefined,
 });
 
 /** Runs a command line to its end against a bus, or against none. */
