@@ -1,6 +1,7 @@
 /** Where the program starts: the command line with its real adapters; the daemon is loaded only when it is asked for. */
 import { parseDaemonOptions } from './edge/cli/daemon-options.ts';
 import type { CliEnvironment, Output } from './edge/cli/environment.ts';
+import { LinuxFiles } from './os/linux/files.ts';
 import { thisProgram } from './os/linux/program.ts';
 
 function onSignals(): AbortSignal {
@@ -12,7 +13,7 @@ function onSignals(): AbortSignal {
 }
 
 async function daemon(args: readonly string[]): Promise<number> {
-  const options = parseDaemonOptions(args);
+  const options = parseDaemonOptions(args, (path) => new LinuxFiles().readText(path));
   const say = (text: string) => void process.stderr.write(text);
   if (!options.ok) {
     for (const fault of options.error) say(`gatehouse daemon: ${fault}\n`);
@@ -65,7 +66,7 @@ async function main(args: readonly string[]): Promise<number> {
     const { makeCertificate } = await import('./main/make-certificate.ts');
     return makeCertificate();
   }
-  // `gatehouse get … | head` closes the pipe early: that ends the output, it is no failure.
+  // `gatehouse get … | head` closes the pipe early, a terminal goes away: that ends the output, it is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
     process.exit(0);

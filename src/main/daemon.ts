@@ -1,11 +1,14 @@
 /** The composition root of the daemon: the one place that builds its real adapters and joins the rooms. */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { AuditChange } from '../base/audit.ts';
 import { errorMessage, SystemError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import { hashPassword, RowAccounts } from '../control/accounts.ts';
 import { ConfigurationService } from '../control/configuration.ts';
+import { followRows, noteFollowed } from '../control/followed-rows.ts';
 import { History } from '../control/history.ts';
 import { Control, type Steps } from '../control/loop.ts';
 import {
@@ -71,7 +74,7 @@ const STANDS = 'firewall and network stand';
 
 /** Runs until the signal fires; gives the exit code. What it set in the kernel stays, for the next daemon. */
 export async function runDaemon(options: DaemonOptions, around: Surroundings): Promise<number> {
-  const config = readConfig(options.config);
+  const config = readConfig(options);
   if (!config.ok) {
     for (const fault of config.error) around.say(`gatehouse: ${options.config}: ${fault}\n`);
     return 1;
@@ -273,17 +276,22 @@ async function build(
         recordAll([{ action: 'operate', ...origin, path: `config ${what}` }]),
     }),
   );
-  if (rows.empty) {
+  const first = rows.empty;
+  if (first) {
     const { interfaces, rows: overrides } = config;
     const laid = await layDownInitial(model, { ...interfaces, overrides });
     if (!laid.ok) {
       const faults = laid.error.map((fault) => fault.message).join('; ');
       throw new SystemError(`the rows of ${options.config} were refused: ${faults}`, 'EINVAL');
     }
+    if (options.uci !== undefined) must(await noteFollowed(store, config.rows));
   }
 
   // What was not confirmed is undone before anything of it is put into effect.
   await configuration.recover();
+  if (!first && options.uci !== undefined) {
+    await follow(options.config, followRows({ store, model }, config.rows), log);
+  }
   answering = true;
   const runs = (name: ServiceName) => options.only?.includes(name) ?? true;
   if (runs('dhcp-client')) {
@@ -410,11 +418,30 @@ const auditChange = ({ origin, op, path, old, new: now, outcome }: AuditEntry): 
   ...(outcome === 'failed' ? { outcome } : {}),
 });
 
-function readConfig(path: string): Result<ProcessConfig, readonly string[]> {
+function readConfig({
+  config: path,
+  uci,
+}: DaemonOptions): Result<ProcessConfig, readonly string[]> {
+  if (uci !== undefined) return parseProcessConfig(JSON.stringify(uci));
   const text = new LinuxFiles().readText(path);
   if (text.ok) return parseProcessConfig(text.value);
   const optional = path === DAEMON_FLAGS['--config']?.fallback && text.error.code === 'ENOENT';
   return optional ? ok(DEFAULT_CONFIG) : err([text.error.message]);
+}
+
+/** A router that runs is not stopped by what was written into a file since. */
+async function follow(
+  path: string,
+  followed: ReturnType<typeof followRows>,
+  log: Log,
+): Promise<void> {
+  const set = await followed;
+  if (set.ok) {
+    if (set.value.length > 0) log.info({ paths: set.value }, `set what ${path} has changed`);
+    return;
+  }
+  const faults = set.error instanceof SystemError ? [set.error] : set.error;
+  for (const { message } of faults) log.error({}, `${path}: ${message}`);
 }
 
 const ended = (signal: AbortSignal): Promise<void> =>
@@ -438,7 +465,10 @@ export function becomeUnprivileged(
     return 1;
   };
   if (!user.ok) return failed(user.error);
-  for (const path of [stateDir, runDir, dirname(ubusSocket)]) {
+  const folders = [stateDir, runDir];
+  // Of an ubusd that is there the folder is its own.
+  if (!existsSync(ubusSocket)) folders.push(dirname(ubusSocket));
+  for (const path of folders) {
     const made = ownedDirectory(path, user.value);
     if (!made.ok) return failed(made.error);
   }
