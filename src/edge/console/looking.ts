@@ -39,7 +39,7 @@ export async function ping({ parts, screen }: Desk): Promise<void> {
 export async function followLog({ parts, screen }: Desk): Promise<void> {
   screen.say('Any key goes back.');
   await screen.during(async (signal) => {
-    const done = await parts.followLog((line) => screen.write(line), signal);
+    const done = await parts.followLog((line) => screen.lines(line), signal);
     if (!done.ok) screen.say(done.error.message);
   }, 'any key');
 }

@@ -50,7 +50,7 @@ export class RouterTalk {
         answer = await question(router);
       }),
     );
-    this.#screen.write(text);
+    this.#screen.lines(text);
     return answer;
   }
 

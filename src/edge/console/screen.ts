@@ -23,9 +23,14 @@ export class Screen {
     this.terminal.write(text);
   }
 
+  /** Whole lines, broken where they are wider than the screen; as for `write`. */
+  lines(text: string): void {
+    if (text !== '') this.write(`${fold(text, this.terminal.columns).join('\n')}\n`);
+  }
+
   /** One line, whatever it holds. */
   say(text: string): void {
-    this.write(`${escapeControls(text)}\n`);
+    this.lines(escapeControls(text));
   }
 
   /** What was typed, without the blanks around it. Throws `Interrupted` and `Left`. */
