@@ -291,6 +291,13 @@ export interface RootHelper extends AsyncDisposable {
   powerOff(): Promise<Result<void, SystemError>>;
   /** `name` is one label (RFC 1123 §2.1). It holds until the kernel ends. */
   setHostName(name: string): Promise<Result<void, SystemError>>;
+  /**
+   * What is done to the slots of the firmware (native/slot-writer.c says what each verb does). An
+   * install goes on after the answer; ENOTSUP on a box without slots, EBUSY while one is under way.
+   */
+  slots(
+    verb: 'install' | 'activate' | 'confirm' | 'rollback' | 'factory-reset' | 'status',
+  ): Promise<Result<void, SystemError>>;
   /** Called after `missing` changed. */
   subscribe(listener: () => void): Disposable;
 }

@@ -28,6 +28,7 @@ class Helper implements RootHelper {
 
   reboot = () => this.#do('reboot');
   powerOff = () => this.#do('power off');
+  slots = (verb: string) => this.#do(verb);
 
   async setHostName(name: string): Promise<Result<void, SystemError>> {
     const done = await this.#do(name);
