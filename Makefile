@@ -8,12 +8,14 @@ MAKEFLAGS += --no-print-directory
 unexport MAKEFLAGS MFLAGS NODE_OPTIONS
 
 NODE = export PATH="$$(scripts/node-dir):$$PWD/node_modules/.bin:$$PATH";
+# The programs that make file systems are root's, by name; none is run as root here.
+IMAGE = $(NODE) PATH="$$PATH:/usr/sbin:/sbin" node
 ISP ?= dnsmasq
 BINARIES = build/binary/x86_64/manifest.json build/binary/arm64/manifest.json
 
 .PHONY: help
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: setup
 setup: ## Install and build what is missing (done by run and test, too)
@@ -58,6 +60,23 @@ $(BINARIES): build/binary/%/manifest.json: build/gatehouse.cjs build/web/index.h
 
 build/web/index.html: $(shell find src/web -type f) scripts/build-web.ts scripts/vite.config.ts package-lock.json
 	@$(NODE) node scripts/build-web.ts >&2
+
+.PHONY: image
+image: setup ## Build the bootable image [ARCH=arm64|x86_64]; no root rights are needed
+	@$(MAKE) build/binary/$(or $(ARCH),arm64)/manifest.json
+	@$(IMAGE) scripts/image/build.ts $(or $(ARCH),arm64)
+
+.PHONY: image-run
+image-run: ## Boot the image in QEMU: serial console here, the page at https://127.0.0.1:8443 [ARCH=arm64|x86_64]
+	@$(IMAGE) scripts/image/run.ts $(or $(ARCH),arm64)
+
+.PHONY: image-lock
+image-lock: setup ## Take the newest Debian packages into the image's lock list [ARCH=arm64|x86_64]
+	@$(IMAGE) scripts/image/lock.ts $(or $(ARCH),arm64)
+
+.PHONY: test-image
+test-image: setup ## Boot both images in QEMU and try them [ARCH=arm64|x86_64 for one of them]
+	@$(NODE) node scripts/test.ts test/e2e/image.test.ts
 
 .PHONY: clean
 clean: ## Remove what was built (node_modules stays)

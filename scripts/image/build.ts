@@ -1,0 +1,51 @@
+/**
+ * Builds the bootable image: `node scripts/image/build.ts ARCH`. In build/image/ARCH/ it leaves what
+ * a slot is made of, `kernel`, `initramfs` and `rootfs`, and in build/image/ the disk, plain and
+ * compressed.
+ */
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { buildBoot } from './boot.ts';
+import { buildDisk } from './disk.ts';
+import { buildInitramfs } from './initramfs.ts';
+import { type Arch, BUILD, parseArch, say } from './layout.ts';
+import { type Kernel, kernelOf } from './modules.ts';
+import { fetchPackages } from './packages.ts';
+import { buildRoot, packRoot } from './rootfs.ts';
+
+const megabytes = (path: string): string => `${(statSync(path).size / 1e6).toFixed(1)} MB`;
+
+function kernelFile(arch: Arch, kernel: Kernel, out: string): void {
+  // Debian's arm64 kernel is not compressed; U-Boot unpacks gzip.
+  if (arch === 'arm64') writeFileSync(out, gzipSync(readFileSync(kernel.image), { level: 9 }));
+  else copyFileSync(kernel.image, out);
+}
+
+function build(arch: Arch, compress: boolean): void {
+  const work = join(BUILD, arch);
+  mkdirSync(work, { recursive: true });
+  const at = (name: string): string => join(work, name);
+  fetchPackages(arch);
+  const kernel = kernelOf(arch);
+  kernelFile(arch, kernel, at('kernel'));
+  buildInitramfs(arch, kernel, at('initramfs.tree'), at('initramfs'));
+  buildRoot(arch, kernel, at('rootfs.tree'));
+  packRoot(at('rootfs.tree'), at('rootfs'));
+  const head = buildBoot(arch, kernel, at('boot'));
+  mkdirSync(at('boot/a'));
+  mkdirSync(at('boot/b'));
+  for (const name of ['kernel', 'initramfs']) copyFileSync(at(name), at(`boot/a/${name}`));
+  const image = join(BUILD, `gatehouse-${arch}.img`);
+  buildDisk(arch, { head, boot: at('boot'), rootA: at('rootfs') }, image);
+  for (const name of ['kernel', 'initramfs', 'rootfs'])
+    say(`${arch} ${name}: ${megabytes(at(name))}`);
+  say(`${arch} disk: ${image}, ${megabytes(image)}`);
+  if (!compress) return;
+  execFileSync('xz', ['-k', '-f', '-6', '-T0', image]);
+  say(`${arch} compressed: ${image}.xz, ${megabytes(`${image}.xz`)}`);
+}
+
+const [word, option] = process.argv.slice(2);
+build(parseArch(word), option !== '--no-xz');
