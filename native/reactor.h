@@ -158,6 +158,7 @@ bool defineNetlink(napi_env env, napi_value target, Reactor* r);
 bool definePacket(napi_env env, napi_value target, Reactor* r);
 bool defineProcess(napi_env env, napi_value target, Reactor* r);
 bool definePrivileges(napi_env env, napi_value target);
+bool defineCrypt(napi_env env, napi_value target);
 napi_value createReactor(napi_env env, napi_callback_info info);
 
 }  // namespace gatehouse

@@ -213,7 +213,7 @@ async function build(
   );
 
   const rows = new Rows(store);
-  const secrets = new LinuxSecrets();
+  const secrets = new LinuxSecrets(loadNative(around.program.nativePath));
   const history = new History({ store, clock, secrets, bootId: boot });
   let lostAuditRecords = 0;
   let heardRecords: (changes: readonly AuditChange[]) => void = () => {};
@@ -278,8 +278,8 @@ async function build(
   );
   const first = rows.empty;
   if (first) {
-    const { interfaces, rows: overrides } = config;
-    const laid = await layDownInitial(model, { ...interfaces, overrides });
+    const { interfaces, rows: overrides, account } = config;
+    const laid = await layDownInitial(model, { ...interfaces, overrides, account });
     if (!laid.ok) {
       const faults = laid.error.map((fault) => fault.message).join('; ');
       throw new SystemError(`the rows of ${options.config} were refused: ${faults}`, 'EINVAL');

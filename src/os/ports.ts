@@ -324,6 +324,11 @@ export interface Secrets {
     cost: Argon2Cost,
     lengthBytes: number,
   ): Promise<Result<Uint8Array, SystemError>>;
+  /**
+   * Whether the password is the one of a crypt(5) hash that `cryptFault` finds nothing wrong with,
+   * off the event loop as `argon2id` is. ENOSYS where the system cannot check such a hash, EBUSY.
+   */
+  cryptMatches(password: string, hash: string): Promise<Result<boolean, SystemError>>;
   /** In a time that does not tell where they differ; different lengths are not equal. */
   equal(a: Uint8Array, b: Uint8Array): boolean;
   /** AES-256-GCM (NIST SP 800-38D): 32-byte key, 12-byte nonce; the 16-byte tag follows the text. */
