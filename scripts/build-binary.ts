@@ -165,6 +165,7 @@ async function build(arch: Arch, out: string): Promise<void> {
   put(join(built, 'gatehouse.node'), 'gatehouse.node', 0o644);
   put(join(built, 'lease-plugin'), 'lease-plugin', 0o755);
   put(join(built, 'root-helper'), 'root-helper', 0o755);
+  put(join(built, 'watchdog'), 'watchdog', 0o755);
   put(lmdb(arch, work), 'lmdb.node', 0o644);
   put(await executable(arch, work), 'gatehouse', 0o755);
   cpSync(join(ROOT, 'build/web'), join(next, 'web'), { recursive: true });

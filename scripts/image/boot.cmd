@@ -32,14 +32,15 @@ else
   setenv slots "${first} ${second}"
   if test "${left}" != 9; then
     setexpr left ${left} - 1
-    # As long as before, so that it is written where it lies.
-    mw.b ${packed_at} 0x23 0x400
+    # A block as before, and as long, so that it is written where it lies: the first line of the old
+    # one (25 bytes), both variables, and # up to the end. Numbers are hexadecimal.
+    mw.b ${kernel_at} 23 400
+    cp.b ${packed_at} ${kernel_at} 19
     env export -t ${initramfs_at} order left
     setexpr size ${filesize} - 1
-    mw.l ${packed_at} 0x52472023
-    mw.l ${packed_at} 0x52472023
-    cp.b ${initramfs_at} ${packed_at} ${size}
-    fatwrite ${devtype} ${devnum}:1 ${packed_at} boot.env 0x400
+    setexpr at ${kernel_at} + 19
+    cp.b ${initramfs_at} ${at} ${size}
+    fatwrite ${devtype} ${devnum}:1 ${kernel_at} boot.env 400
   fi
 fi
 
