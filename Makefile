@@ -26,7 +26,7 @@ run: setup build/gatehouse.cjs build/web/index.html ## Build the lab, start the 
 	@scripts/run --isp $(ISP)
 
 .PHONY: test
-test: setup build/gatehouse.cjs build/web/index.html $(BINARIES) ## Run all tests; the last line counts them [T='test/wire/*.test.ts' runs just those]
+test: setup build/gatehouse.cjs build/web/index.html $(BINARIES) build/openwrt/x86_64/version ## Run all tests; the last line counts them [T='test/wire/*.test.ts' runs just those]
 	@$(NODE) node scripts/test.ts $(T)
 
 .PHONY: check
@@ -54,6 +54,14 @@ build/gatehouse.cjs: $(shell find src -name '*.ts' -not -path 'src/web/*') scrip
 .PHONY: binary
 binary: setup build/web/index.html ## Build the single executable and what lies beside it [ARCH=x86_64|arm64]
 	@$(NODE) node scripts/build-binary.ts $(or $(ARCH),x86_64)
+
+.PHONY: openwrt
+openwrt: setup ## Build the packages for OpenWrt [ARCH=x86_64|arm64] [OPENWRT_ARCH=name, such as aarch64_cortex-a72]
+	@$(MAKE) --no-print-directory binary ARCH=$(or $(ARCH),x86_64)
+	@$(NODE) node scripts/build-openwrt.ts $(or $(ARCH),x86_64) $(OPENWRT_ARCH)
+
+build/openwrt/x86_64/version: build/binary/x86_64/manifest.json $(shell find openwrt -type f) $(wildcard scripts/openwrt/*) scripts/build-openwrt.ts
+	@$(NODE) node scripts/build-openwrt.ts x86_64 >&2
 
 $(BINARIES): build/binary/%/manifest.json: build/gatehouse.cjs build/web/index.html $(wildcard native/* scripts/binary/*) scripts/build-binary.ts scripts/build-native src/main/executable.ts
 	@$(NODE) node scripts/build-binary.ts $*
