@@ -66,6 +66,12 @@ async function main(args: readonly string[]): Promise<number> {
     const { makeCertificate } = await import('./main/make-certificate.ts');
     return makeCertificate();
   }
+  // Of the box's own init: see main/first-boot.ts.
+  if (args[0] === 'first-boot') {
+    const { runFirstBoot } = await import('./main/first-boot.ts');
+    const say = (text: string) => void process.stdout.write(`${text}\n`);
+    return runFirstBoot(args.slice(1), thisProgram(import.meta.url).nativePath, say);
+  }
   // `gatehouse get … | head` closes the pipe early, a terminal goes away: that ends the output, it is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
