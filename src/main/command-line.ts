@@ -1,5 +1,6 @@
 /** The real adapters of the command line, apart from the streams. */
 import { text } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '../base/log.ts';
 import { ok } from '../base/result.ts';
 import type { Bus } from '../edge/cli/bus.ts';
@@ -7,7 +8,7 @@ import type { CliEnvironment } from '../edge/cli/environment.ts';
 import { connectBus } from '../edge/cli/ubus-bus.ts';
 import { auditFiles, sha256 } from '../os/linux/audit.ts';
 import { LinuxClock } from '../os/linux/clock.ts';
-import { LinuxDirectories, writePrivate } from '../os/linux/files.ts';
+import { LinuxDirectories, readPiece, writePrivate } from '../os/linux/files.ts';
 import { loadNative, Reactor } from '../os/linux/native.ts';
 import { readLine, readSecret } from '../os/linux/terminal.ts';
 import { LinuxUnixSockets } from '../os/linux/unix.ts';
@@ -41,8 +42,10 @@ export function commandLine(
   | 'readSecret'
   | 'readLine'
   | 'readFile'
+  | 'readPiece'
   | 'writeFile'
   | 'wallMs'
+  | 'pause'
   | 'connect'
   | 'auditFiles'
   | 'sha256'
@@ -52,8 +55,10 @@ export function commandLine(
     readSecret,
     readLine,
     readFile: (path, maxBytes) => new LinuxDirectories().read(path, maxBytes),
+    readPiece,
     writeFile: writePrivate,
     wallMs: () => Date.now(),
+    pause: (ms) => pause(ms),
     connect: async (path) => {
       const native = loadNative(nativePath);
       const reactor = new Reactor(native);

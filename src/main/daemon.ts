@@ -44,6 +44,7 @@ import { DhcpClientService } from '../services/dhcp-client/service.ts';
 import { FirewallService } from '../services/firewall/service.ts';
 import { NetworkService } from '../services/network/service.ts';
 import { SystemService } from '../services/system/service.ts';
+import type { UpdateService } from '../services/update/service.ts';
 import { Observed } from '../state/observed.ts';
 import { Rows } from '../state/rows.ts';
 import { createModel } from '../tr181/engine.ts';
@@ -55,6 +56,7 @@ import { configCommands } from './config-commands.ts';
 import { consoleCommands } from './console-commands.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
+import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
 
 export interface Surroundings {
   readonly program: Program;
@@ -166,6 +168,14 @@ async function build(
     }),
   );
   observed.publish('system', system.observed);
+  const updates: UpdateService = stack.use(
+    buildUpdates({
+      ...{ helper, clock, files },
+      log: log.child({ service: 'update' }),
+      isWell: () => Object.keys(control.convergence.failing).length === 0,
+      report: (value) => observed.publish('update', value),
+    }),
+  );
   stack.use(must(watchRuleset(reactor, () => firewall.rulesetChanged())));
   const boot = must(bootId(files));
   const monitor: LeaseMonitor = new LeaseMonitor({
@@ -252,6 +262,7 @@ async function build(
         },
         reboot: () => system.reboot(),
         powerOff: () => system.powerOff(),
+        ...firmwareCalls(updates, helper),
       },
       hashPassword: (password) => hashPassword(secrets, password),
       journal: history,
@@ -336,6 +347,9 @@ async function build(
   const services = [
     ...commandsOf({ dhcpClient, network, firewall }),
     configCommands(configuration, model),
+    updateCommands(updates, (what, origin) =>
+      recordAll([{ action: 'operate', ...origin, path: `update ${what}` }]),
+    ),
     consoleCommands({
       accounts,
       logins: new Logins({
@@ -383,11 +397,12 @@ async function build(
   if (Object.keys(failing).length === 0) log.info({}, STANDS);
   await laidDown;
   await monitor.readSpool();
+  await updates.start();
   if (!runs('http')) return;
   const { startHttp } = await import('./http.ts');
   http = stack.use(
     await startHttp({
-      ...{ stateDir, clock, logs, secrets, net, rows, model, configuration },
+      ...{ stateDir, clock, logs, secrets, net, rows, model, configuration, updates },
       ...{ webPath, version, command },
       https: options.https,
       http: options.http,

@@ -18,6 +18,7 @@ import type { Command } from '../os/linux/program.ts';
 import { NodeCertificates } from '../os/linux/tls-x509.ts';
 import { BuiltWebFiles } from '../os/linux/web-files.ts';
 import type { Net, Secrets } from '../os/ports.ts';
+import type { UpdateService } from '../services/update/service.ts';
 import type { Rows } from '../state/rows.ts';
 import type { Model } from '../tr181/model.ts';
 import { loginChange } from './login-record.ts';
@@ -39,6 +40,7 @@ export interface HttpSurroundings {
   readonly rows: Rows;
   readonly model: Model;
   readonly configuration: Configuration;
+  readonly updates: UpdateService;
   readonly bus: UbusClient;
   holdEffects(answered: Promise<void>): void;
   record(changes: readonly AuditChange[]): Promise<void>;

@@ -280,6 +280,35 @@ export interface Directories {
   link(target: string, path: string): Result<void, SystemError>;
 }
 
+/** A file that grows piece by piece, such as an upload. */
+export interface SpoolFile {
+  append(bytes: Uint8Array): Promise<Result<void, SystemError>>;
+  /** On disk when it resolves; nothing can be appended after. */
+  finish(): Promise<Result<void, SystemError>>;
+}
+
+export interface Spools {
+  /**
+   * Makes it anew, its folder too. ENOSPC when fewer than `sizeBytes` and a reserve for everything
+   * else are free on its file system.
+   */
+  create(path: string, sizeBytes: number): Promise<Result<SpoolFile, SystemError>>;
+  /** One that is not there counts as removed. */
+  remove(path: string): Promise<void>;
+}
+
+export interface Download {
+  /** As announced; undefined when it was not. */
+  readonly sizeBytes: number | undefined;
+  /** Ends early or throws a SystemError when the sender does. */
+  readonly pieces: AsyncIterable<Uint8Array>;
+}
+
+export interface Downloads {
+  /** From `https://…`, which a redirect may not leave, or `file:///…`. */
+  open(url: string, signal: AbortSignal): Promise<Result<Download, SystemError>>;
+}
+
 // ---- what needs root ------------------------------------------------------------------------
 
 /** The helper that runs as root (native/root-helper.c) does what the daemon may not. */

@@ -5,7 +5,6 @@
 import { decodeError, ok, type Result } from '../base/result.ts';
 
 export type Slot = 'a' | 'b';
-export const SLOTS: readonly Slot[] = ['a', 'b'];
 
 /** What it does, or how it ended. */
 const PHASES = ['idle', 'verifying', 'writing', 'checking', 'installed', 'failed'] as const;

@@ -52,7 +52,13 @@ function model(): Model {
       monoMs: () => 0,
       wallMs: () => 0,
     },
-    calls: { dhcpRenew: nothing, reboot: nothing, powerOff: nothing },
+    calls: {
+      dhcpRenew: nothing,
+      reboot: nothing,
+      powerOff: nothing,
+      firmwareDownload: nothing,
+      firmwareActivate: nothing,
+    },
     product: { name: 'Gatehouse', version: '0' },
     audit: async () => {
       throw new RangeError('nothing is written here');

@@ -54,6 +54,8 @@ export function start(store = new MemoryStore(), clock = new FakeClock(), bootId
       dhcpRenew: async () => ok(undefined),
       reboot: async () => ok(undefined),
       powerOff: async () => ok(undefined),
+      firmwareDownload: async () => ok(undefined),
+      firmwareActivate: async () => ok(undefined),
     },
     product: { name: 'Gatehouse', version: '0.1.0' },
     audit: async (entries) => void audit.push(...entries),

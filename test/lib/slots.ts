@@ -1,18 +1,13 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import {
-  chownSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { publicKeyBytes, writeBundle } from '../../scripts/image/build-bundle.ts';
+import { SystemError } from '../../src/base/errors.ts';
+import { err, ok, type Result } from '../../src/base/result.ts';
+import type { RootHelper } from '../../src/os/ports.ts';
 import { decodeUpdateStatus, type Slot, type UpdateStatus } from '../../src/wire/update-status.ts';
 
 const NATIVE = fileURLToPath(new URL('../../native', import.meta.url));
@@ -189,11 +184,53 @@ export class SlotBox implements Disposable {
     );
   }
 
-  give(uid: number): void {
-    chownSync(this.at('update'), uid, uid);
-  }
-
   [Symbol.dispose](): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** Runs the slot writer as the root helper does. */
+export class SlotHelper implements RootHelper {
+  missing: string | undefined;
+  reboots = 0;
+  installing: ChildProcess | undefined;
+  #listener: () => void = () => {};
+  readonly #box: SlotBox;
+
+  constructor(box: SlotBox) {
+    this.#box = box;
+  }
+
+  async slots(verb: string): Promise<Result<void, SystemError>> {
+    if (this.missing !== undefined) return err(new SystemError(this.missing, 'ENOENT'));
+    if (this.installing?.exitCode === null && this.installing.signalCode === null) {
+      return err(new SystemError('an update is being installed', 'EBUSY'));
+    }
+    if (verb === 'install') {
+      this.installing = this.#box.start(verb);
+      return ok(undefined);
+    }
+    const { code } = this.#box.run(verb);
+    return code === 0 ? ok(undefined) : err(new SystemError(`the root helper: ${code}`, 'EPERM'));
+  }
+
+  async reboot(): Promise<Result<void, SystemError>> {
+    this.reboots++;
+    return ok(undefined);
+  }
+
+  powerOff = async () => ok(undefined);
+  setHostName = async () => ok(undefined);
+
+  subscribe(listener: () => void): Disposable {
+    this.#listener = listener;
+    return { [Symbol.dispose]: () => (this.#listener = () => {}) };
+  }
+
+  appear(): void {
+    this.missing = undefined;
+    this.#listener();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
 }

@@ -66,6 +66,9 @@ export function bench(
     },
     reboot: () => Promise.resolve(goesDown('reboot')),
     powerOff: () => Promise.resolve(goesDown('power off')),
+    firmwareDownload: (slot, url, activate) =>
+      Promise.resolve(goesDown(`download ${slot} ${url} ${activate}`)),
+    firmwareActivate: (slot) => Promise.resolve(goesDown(`activate ${slot}`)),
   };
   const lookups: Lookups = {
     linkStats: (ifName) => {

@@ -26,10 +26,17 @@ export interface CliEnvironment {
   readLine(question: string): Promise<string | undefined>;
   /** A whole file of at most `maxBytes`. */
   readFile(path: string, maxBytes: number): Result<Uint8Array, SystemError>;
+  /** At most `maxBytes` of a file from `offset` on, none behind its end; and how long it is in all. */
+  readPiece(
+    path: string,
+    offset: number,
+    maxBytes: number,
+  ): Result<{ readonly bytes: Uint8Array; readonly sizeBytes: number }, SystemError>;
   /** A file that only its owner may read; EEXIST for one that is there, unless it may be replaced. */
   writeFile(path: string, bytes: Uint8Array, replace: boolean): Result<void, SystemError>;
   /** Unix time in ms. */
   wallMs(): number;
+  pause(ms: number): Promise<void>;
   /** Fires on Ctrl-C and SIGTERM: `watch` ends in order. */
   readonly signal: AbortSignal;
   connect(socketPath: string): Promise<Result<Bus, BusError>>;

@@ -19,6 +19,7 @@ import { add, del, get, instances, operate, schema, set } from './model-commands
 import { type PowerOptions, powerOff, reboot } from './power-commands.ts';
 import { call, leases, overview } from './service-commands.ts';
 import { type GlobalOptions, Session } from './session.ts';
+import { type UpgradeOptions, upgrade } from './upgrade-commands.ts';
 import { watch } from './watch.ts';
 
 const EXAMPLES = `
@@ -143,6 +144,15 @@ function define(program: Command, session: Session, json: boolean): void {
     .option('--yes', 'do not ask')
     .option('--reason <text>', 'why, for the audit trail')
     .action((options: PowerOptions) => powerOff(session, options));
+
+  command(
+    'upgrade [file]',
+    'install an update, go back to the version before, or say how it stands',
+  )
+    .option('--rollback', 'boot the version before, or take back what is booted next')
+    .option('--status', 'what each slot holds, and how far an update is')
+    .option('--yes', 'do not ask before the box starts again')
+    .action((file: string | undefined, options: UpgradeOptions) => upgrade(session, file, options));
 
   const config = command('config', 'the configuration over time');
   config

@@ -123,6 +123,8 @@ export const fakeEnvironment = (
   readSecret: async () => undefined,
   readLine: async () => undefined,
   readFile: (path) => failed(new SystemError(`${path}: no such file`, 'ENOENT')),
+  readPiece: (path) => failed(new SystemError(`${path}: no such file`, 'ENOENT')),
+  pause: async () => undefined,
   writeFile: () => ok(undefined),
   wallMs: () => Date.UTC(2026, 0, 2, 3, 4, 5),
   signal: new AbortController().signal,
