@@ -1,7 +1,7 @@
 /**
  * Builds the bootable image: `node scripts/image/build.ts ARCH`. In build/image/ARCH/ it leaves what
- * a slot is made of, `kernel`, `initramfs` and `rootfs`, and in build/image/ the disk, plain and
- * compressed.
+ * a slot is made of, `kernel`, `initramfs` and `rootfs`, and in build/image/ the update bundle and the
+ * disk, plain and compressed.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -13,7 +13,8 @@ import { buildInitramfs } from './initramfs.ts';
 import { type Arch, BUILD, parseArch, say } from './layout.ts';
 import { type Kernel, kernelOf } from './modules.ts';
 import { fetchPackages } from './packages.ts';
-import { buildRoot, packRoot } from './rootfs.ts';
+import { buildRoot, packRoot, productVersion } from './rootfs.ts';
+import { buildBundle } from './update.ts';
 
 const megabytes = (path: string): string => `${(statSync(path).size / 1e6).toFixed(1)} MB`;
 
@@ -23,7 +24,7 @@ function kernelFile(arch: Arch, kernel: Kernel, out: string): void {
   else copyFileSync(kernel.image, out);
 }
 
-function build(arch: Arch, compress: boolean): void {
+async function build(arch: Arch, compress: boolean): Promise<void> {
   const work = join(BUILD, arch);
   mkdirSync(work, { recursive: true });
   const at = (name: string): string => join(work, name);
@@ -37,6 +38,8 @@ function build(arch: Arch, compress: boolean): void {
   mkdirSync(at('boot/a'));
   mkdirSync(at('boot/b'));
   for (const name of ['kernel', 'initramfs']) copyFileSync(at(name), at(`boot/a/${name}`));
+  const bundle = await buildBundle(arch, productVersion(), work, at('boot/a/head'));
+  say(`${arch} update: ${bundle}, ${megabytes(bundle)}`);
   const image = join(BUILD, `gatehouse-${arch}.img`);
   buildDisk(arch, { head, boot: at('boot'), rootA: at('rootfs') }, image);
   for (const name of ['kernel', 'initramfs', 'rootfs'])
@@ -48,4 +51,4 @@ function build(arch: Arch, compress: boolean): void {
 }
 
 const [word, option] = process.argv.slice(2);
-build(parseArch(word), option !== '--no-xz');
+await build(parseArch(word), option !== '--no-xz');

@@ -2,6 +2,7 @@
 import { cpSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Arch, fail, ROOT } from './layout.ts';
+import { installUpdates } from './update.ts';
 
 export function installGatehouse(arch: Arch, root: string): void {
   const built = join(ROOT, 'build/binary', arch);
@@ -10,4 +11,5 @@ export function installGatehouse(arch: Arch, root: string): void {
   cpSync(built, join(root, 'usr/lib/gatehouse'), { recursive: true, verbatimSymlinks: true });
   symlinkSync('../lib/gatehouse/gatehouse', join(root, 'usr/bin/gatehouse'));
   mkdirSync(join(root, 'usr/share/acl.d'), { recursive: true });
+  installUpdates(arch, root);
 }

@@ -102,7 +102,7 @@ function installCertificates(root: string): void {
   rmSync(join(root, 'usr/share/ca-certificates'), { recursive: true });
 }
 
-function productVersion(): string {
+export function productVersion(): string {
   return (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string })
     .version;
 }
