@@ -243,9 +243,10 @@ t.test(
       const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
       t.equal(basename(words[0] ?? ''), 'ld-linux-x86-64.so.2');
       const mapped = readFileSync(`/proc/${pid}/maps`, 'utf8').match(/\/\S+\.so\.\d+/g) ?? [];
-      t.same([...new Set(mapped.map((path) => dirname(path)))], [
-      join(box.root, 'usr/lib/gatehouse/glibc'),
-    ]);
+      t.same(
+        [...new Set(mapped.map((path) => dirname(path)))],
+        [join(box.root, 'usr/lib/gatehouse/glibc')],
+      );
     });
 
     await t.test('the page is served to the LAN', async (t) => {
