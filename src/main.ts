@@ -47,6 +47,10 @@ async function environment(): Promise<CliEnvironment> {
     env: process.env,
     signal: onSignals(),
     daemon,
+    resetPassword: async (stateDir, name, password) => {
+      const { resetPassword } = await import('./main/reset-password.ts');
+      return resetPassword(stateDir, nativePath, name, password);
+    },
     diag: async (options, stateDir) => {
       const { diag } = await import('./main/diag.ts');
       await diag(built, options, stateDir, nativePath);

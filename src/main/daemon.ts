@@ -50,7 +50,7 @@ import { Rows } from '../state/rows.ts';
 import { createModel } from '../tr181/engine.ts';
 import { layDownInitial } from '../tr181/initial.ts';
 import type { Observations } from '../tr181/table.ts';
-import type { AuditEntry } from '../tr181/writer.ts';
+import { auditChange } from './audit-change.ts';
 import { commandsOf, httpCommands } from './commands.ts';
 import { configCommands } from './config-commands.ts';
 import { consoleCommands } from './console-commands.ts';
@@ -423,15 +423,6 @@ function must<T>(result: Result<T, SystemError>): T {
   if (!result.ok) throw result.error;
   return result.value;
 }
-
-const auditChange = ({ origin, op, path, old, new: now, outcome }: AuditEntry): AuditChange => ({
-  action: op,
-  ...origin,
-  path,
-  ...(old === undefined ? {} : { old }),
-  ...(now === undefined ? {} : { new: now }),
-  ...(outcome === 'failed' ? { outcome } : {}),
-});
 
 function readConfig({
   config: path,

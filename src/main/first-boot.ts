@@ -7,9 +7,7 @@ import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { errorMessage, SystemError } from '../base/errors.ts';
-import type { Log } from '../base/log.ts';
-import { err } from '../base/result.ts';
+import { errorMessage, type SystemError } from '../base/errors.ts';
 import { escapeControls } from '../base/text.ts';
 import { hashPassword } from '../control/accounts.ts';
 import {
@@ -28,11 +26,8 @@ import { loadNative } from '../os/linux/native.ts';
 import { findUser } from '../os/linux/privileges.ts';
 import { LinuxSecrets } from '../os/linux/secrets.ts';
 import { openStore } from '../os/linux/store.ts';
-import { Observed } from '../state/observed.ts';
-import { Rows } from '../state/rows.ts';
-import { createModel } from '../tr181/engine.ts';
 import { layDownInitial } from '../tr181/initial.ts';
-import type { ServiceCalls } from '../tr181/table.ts';
+import { offlineModel } from './offline-model.ts';
 
 const MAX_FILE_BYTES = 256 * 1024;
 const ERRORS_FILE = 'gatehouse-errors.txt';
@@ -109,6 +104,9 @@ async function prepare(
   }
   faults.push(...boot.faults);
   const account = await accountOf(boot, secrets, faults);
+  // What is to take its place once the rows are laid down: nothing in it is a secret.
+  const later = { ...boot.config, rows: {}, account: undefined };
+  writeConfig(`${configPath}.later`, configText(later), user);
   writeConfig(configPath, configText({ ...boot.config, account }), user);
   keepForLater(keep, boot, say);
   tidyCard(card, boot.kept, faults);
@@ -146,16 +144,6 @@ async function accountOf(
   return undefined;
 }
 
-const silent: Log = {
-  trace: () => {},
-  debug: () => {},
-  info: () => {},
-  warn: () => {},
-  error: () => {},
-  fatal: () => {},
-  child: () => silent,
-};
-
 /** What the model has against the configuration, found out in a store that is thrown away: the daemon would not start with it. */
 async function refused({ interfaces, rows, account }: ProcessConfig): Promise<readonly string[]> {
   const directory = mkdtempSync(join(tmpdir(), 'gatehouse-first-'));
@@ -163,23 +151,8 @@ async function refused({ interfaces, rows, account }: ProcessConfig): Promise<re
     const opened = await openStore(directory);
     if (!opened.ok) throw opened.error;
     await using store = opened.value;
-    const notNow = async () => err(new SystemError('the daemon does not run yet', 'ENOTSUP'));
-    await using model = createModel({
-      rows: new Rows(store),
-      observed: new Observed(silent),
-      log: silent,
-      product: { name: 'Gatehouse', version: '' },
-      lookups: {
-        linkStats: () => undefined,
-        readText: () => undefined,
-        monoMs: () => 0,
-        wallMs: () => 0,
-      },
-      // No command is run here.
-      calls: new Proxy({} as ServiceCalls, { get: () => notNow }),
-      hashPassword: (password) => hashPassword(new LinuxSecrets(), password),
-      audit: async () => {},
-    });
+    const { model } = offlineModel(store, new LinuxSecrets(), { audit: async () => {} });
+    using _model = model;
     const laid = await layDownInitial(model, { ...interfaces, overrides: rows, account });
     return laid.ok ? [] : laid.error.map(({ message }) => message);
   } finally {

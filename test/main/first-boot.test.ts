@@ -54,7 +54,7 @@ t.test('an empty card', { skip }, async (t) => {
 });
 
 t.test('settings are applied once, and their secrets leave the card', { skip }, async (t) => {
-  const { card, keep, run, read, onCard } = box(t, {
+  const { card, config, keep, run, read, onCard } = box(t, {
     'custom.toml': `config_version = 1
 [system]
 hostname = "gate"
@@ -84,6 +84,9 @@ country = "DE"
     },
     account: { username: 'pi', passwordHash: HASH },
   });
+  const later = readFileSync(`${config}.later`, 'utf8');
+  t.match(JSON.parse(later), { interfaces: { wan: 'eth0' }, rows: {} });
+  t.notOk(later.includes(HASH));
   t.same(readdirSync(card).sort(), ['custom.toml.applied', 'gatehouse.json.applied']);
   t.notMatch(onCard('custom.toml.applied'), /\$5\$|"password"/);
   // The test vector of IEEE 802.11i annex M.4.

@@ -45,6 +45,15 @@ export interface CliEnvironment {
   readonly sha256: Sha256;
   /** Runs until told to end; gives the exit code. */
   daemon(args: readonly string[]): Promise<number>;
+  /**
+   * A new password while no daemon runs; without a name for the only administrator. Gives the name,
+   * or what is wrong.
+   */
+  resetPassword(
+    stateDir: string,
+    name: string | undefined,
+    password: string,
+  ): Promise<Result<string, readonly string[]>>;
   /** The menu of the console, until somebody leaves. The daemon's state is in `stateDir`. */
   diag(options: GlobalOptions, stateDir: string): Promise<void>;
 }

@@ -17,6 +17,7 @@ import { DAEMON_FLAGS, DEFAULT_STATE_DIR, DEFAULT_UBUS_SOCKET } from './daemon-o
 import { type CliEnvironment, EXIT } from './environment.ts';
 import { add, del, get, instances, operate, schema, set } from './model-commands.ts';
 import { type PowerOptions, powerOff, reboot } from './power-commands.ts';
+import { resetPassword } from './reset-password.ts';
 import { call, leases, overview } from './service-commands.ts';
 import { type GlobalOptions, Session } from './session.ts';
 import { type UpgradeOptions, upgrade } from './upgrade-commands.ts';
@@ -208,6 +209,14 @@ function define(program: Command, session: Session, json: boolean): void {
       auditShow(session, options.stateDir, { last: options.last }),
     );
 
+  command(
+    'reset-password [username]',
+    'give an account a new password while the daemon does not run',
+  )
+    .addOption(stateDir())
+    .action((name: string | undefined, options: { stateDir: string }) =>
+      resetPassword(session, name, options.stateDir),
+    );
   command('diag', 'the menu of the serial console')
     .addOption(stateDir())
     .action((options: { stateDir: string }) =>

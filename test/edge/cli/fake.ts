@@ -132,6 +132,7 @@ export const fakeEnvironment = (
   auditFiles: () => [],
   sha256,
   daemon: async () => 0,
+  resetPassword: async (_stateDir, name = 'admin') => ok(name),
   diag: async () => undefined,
 });
 
