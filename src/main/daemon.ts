@@ -262,6 +262,7 @@ async function build(
         },
         reboot: () => system.reboot(),
         powerOff: () => system.powerOff(),
+        factoryReset: () => system.factoryReset(),
         ...firmwareCalls(updates, helper),
       },
       hashPassword: (password) => hashPassword(secrets, password),

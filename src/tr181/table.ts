@@ -30,6 +30,8 @@ export interface ServiceCalls {
   /** The box goes down soon after it resolved; refused where no root helper runs. */
   reboot(): Promise<Result<void, SystemError>>;
   powerOff(): Promise<Result<void, SystemError>>;
+  /** Likewise, and it starts as it was delivered; refused on a box without slots for firmware. */
+  factoryReset(): Promise<Result<void, SystemError>>;
   /** Begins to fetch a bundle for the idle slot, which `slot` must be; refused on a box without slots. */
   firmwareDownload(
     slot: 'a' | 'b',

@@ -56,6 +56,7 @@ function model(): Model {
       dhcpRenew: nothing,
       reboot: nothing,
       powerOff: nothing,
+      factoryReset: nothing,
       firmwareDownload: nothing,
       firmwareActivate: nothing,
     },

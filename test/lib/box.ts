@@ -54,6 +54,7 @@ export function start(store = new MemoryStore(), clock = new FakeClock(), bootId
       dhcpRenew: async () => ok(undefined),
       reboot: async () => ok(undefined),
       powerOff: async () => ok(undefined),
+      factoryReset: async () => ok(undefined),
       firmwareDownload: async () => ok(undefined),
       firmwareActivate: async () => ok(undefined),
     },
