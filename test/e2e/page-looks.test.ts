@@ -34,6 +34,7 @@ const placesOf = (
   users: ['system/users', say('param.X_GATEHOUSE_Role')],
   certificate: ['system/certificate', say('certificate.fingerprint')],
   box: ['system/box', say('box.rebootText')],
+  firmware: ['system/firmware', say('system.firmware')],
   appearance: ['system/appearance', say('appearance.intro')],
 });
 
