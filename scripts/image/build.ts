@@ -1,7 +1,8 @@
 /**
  * Builds the bootable image: `node scripts/image/build.ts ARCH`. In build/image/ARCH/ it leaves what
  * a slot is made of, `kernel`, `initramfs` and `rootfs`, and in build/image/ the update bundle and the
- * disk, plain and compressed.
+ * disk, plain and compressed, with `os_list.json` for Raspberry Pi Imager (IMAGE_URL is the folder that
+ * the image will be fetched from).
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -10,8 +11,9 @@ import { gzipSync } from 'node:zlib';
 import { buildBoot } from './boot.ts';
 import { buildDisk } from './disk.ts';
 import { buildInitramfs } from './initramfs.ts';
-import { type Arch, BUILD, parseArch, say } from './layout.ts';
+import { type Arch, BUILD, parseArch, say, sourceDateEpoch } from './layout.ts';
 import { type Kernel, kernelOf } from './modules.ts';
+import { writeOsList } from './os-list.ts';
 import { fetchPackages } from './packages.ts';
 import { buildRoot, packRoot, productVersion } from './rootfs.ts';
 import { buildBundle } from './update.ts';
@@ -48,6 +50,12 @@ async function build(arch: Arch, compress: boolean): Promise<void> {
   if (!compress) return;
   execFileSync('xz', ['-k', '-f', '-6', '-T0', image]);
   say(`${arch} compressed: ${image}.xz, ${megabytes(`${image}.xz`)}`);
+  if (arch !== 'arm64') return;
+  const list = join(BUILD, 'os_list.json');
+  const parts = { image, packed: `${image}.xz`, version: productVersion() };
+  const baseUrl = process.env['IMAGE_URL'];
+  await writeOsList({ ...parts, epochSec: sourceDateEpoch(), baseUrl }, list);
+  say(`manifest for Raspberry Pi Imager: ${list}`);
 }
 
 const [word, option] = process.argv.slice(2);
