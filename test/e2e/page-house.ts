@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { dnsmasq, ISP_RANGE } from '../lib/isp.ts';
 import { home, type Namespaces, noNamespaces } from '../lib/netns.ts';
-import { Router } from '../lib/router.ts';
+import { Router, type RouterOptions } from '../lib/router.ts';
 
 const CHROMIUM = '/usr/bin/chromium';
 export const PASSWORD = 'correct horse battery';
@@ -31,7 +31,7 @@ export interface House extends AsyncDisposable {
   person(options?: Parameters<Browser['newContext']>[0]): Promise<BrowserContext>;
 }
 
-export async function house(name: string): Promise<House> {
+export async function house(name: string, options: RouterOptions = {}): Promise<House> {
   const stack = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'gh-page-'));
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
@@ -43,7 +43,7 @@ export async function house(name: string): Promise<House> {
   spaces.exec('lan', 'ip', 'address', 'add', '192.168.5.100/24', 'dev', 'eth0');
   spaces.exec('lan', 'ip', 'route', 'add', 'default', 'via', '192.168.1.1');
   stack.use(await dnsmasq(spaces, 'isp', ...ISP_RANGE));
-  const router = stack.use(new Router(spaces, 'r'));
+  const router = stack.use(new Router(spaces, 'r', options));
   await router.start();
   await router.waitFor('Device.DHCPv4.Client.1.DHCPStatus', 'Bound');
   await router.until('the page is served', () =>

@@ -40,6 +40,8 @@ export interface RouterOptions {
   readonly program?: readonly string[];
   /** A program that is there, but fails, for this daemon alone. */
   readonly broken?: string;
+  /** A folder whose content this daemon sees in /usr/lib, besides what is there. */
+  readonly library?: string;
 }
 
 interface Row {
@@ -109,7 +111,7 @@ export class Router implements AsyncDisposable {
     const node = process.execPath;
     const app = join(this.folder, 'app');
     mkdirSync(app, { recursive: true });
-    const { asRoot = false, env = {}, broken } = this.#options;
+    const { asRoot = false, env = {}, broken, library } = this.#options;
     const { program: start = [node, ...NODE_FLAGS, join(ROOT, ENTRY)] } = this.#options;
     const seen = (word: string): string =>
       word.startsWith(ROOT) ? join(app, word.slice(ROOT.length)) : word;
@@ -119,7 +121,11 @@ export class Router implements AsyncDisposable {
     // The checkout may lie where only its user may enter; the bind mounts are the daemon's alone.
     const script = `mount --bind "$1" "$2" && ${
       asRoot ? `mount --bind ${passwd} /etc/passwd && ` : ''
-    }${broken === undefined ? '' : `mount --bind /bin/false ${broken} && `}shift 2 && cd / && exec env -i "$@"`;
+    }${broken === undefined ? '' : `mount --bind /bin/false ${broken} && `}${
+      library === undefined
+        ? ''
+        : `mount -t overlay -o lowerdir=${library}:/usr/lib overlay /usr/lib && `
+    }shift 2 && cd / && exec env -i "$@"`;
     const ids = ['--reuid', `${UID}`, '--regid', `${UID}`, '--clear-groups', '--no-new-privs'];
     const caps = ['--inh-caps', CAPS, '--ambient-caps', CAPS, '--bounding-set', CAPS];
     const program = [
