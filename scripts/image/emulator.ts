@@ -5,6 +5,7 @@ import type { Arch } from './layout.ts';
 import { unpacked } from './packages.ts';
 
 export interface Machine {
+  /** A qcow2 file. */
   readonly disk: string;
   /** `-netdev` of WAN and LAN, with ids `wan` and `lan`. */
   readonly networks: readonly [wan: string, lan: string];
