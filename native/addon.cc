@@ -36,7 +36,10 @@ napi_value init(napi_env env, napi_value exports) {
     return nullptr;
   }
   static const Method methods[] = {{"createReactor", createReactor}, {"boottimeMs", boottimeMs}};
-  if (!define(env, exports, methods, addon) || !definePrivileges(env, exports)) return nullptr;
+  if (!define(env, exports, methods, addon) || !definePrivileges(env, exports) ||
+      !defineCrypt(env, exports)) {
+    return nullptr;
+  }
   return exports;
 }
 

@@ -4,7 +4,8 @@
  * The one part of Gatehouse that is root once the box is up: it does for the daemon, which runs as
  * user gatehouse with three capabilities, what that may not do, and nothing else. Init starts it,
  * and again when it ends. It listens on DIR/root.sock, answers root and gatehouse alone, takes the
- * verbs of root-message.h and no path, starts no program, and has a line in FILE for each request.
+ * verbs of root-message.h and no path, and has a line in FILE for each request. The one program that
+ * it starts is the slot writer, where the box has one, with the verb as its only argument.
  *
  * DIR belongs to gatehouse, so what is done in it is done with gatehouse's rights; the folder of
  * FILE must be root's own. At 256 KiB FILE becomes FILE.1.
@@ -22,7 +23,9 @@
 #include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,16 +39,23 @@
 #define PATIENCE_MS 10000   /* for init to end everything in order */
 #endif
 #define AUDIT_BYTES 262144
+#ifndef SLOT_WRITER
+#define SLOT_WRITER "/usr/lib/gatehouse/slot-writer"
+#endif
 
 struct peer {
 	int fd;
 	struct ucred who;
 };
 
-static const char *const VERB_WORDS[VERBS] = { "unknown", "reboot", "poweroff", "hostname" };
+static const char *const VERB_WORDS[VERBS] = {
+	"unknown",  "reboot",  "poweroff", "hostname",	    "install",
+	"activate", "confirm", "rollback", "factory-reset", "status",
+};
 static const char *const OUTCOME_WORDS[] = {
 	"done",		     "refused: malformed", "refused: unknown verb", "refused: bad argument",
 	"refused: stranger", "refused: too many",  "refused: going down",   "failed",
+	"refused: busy",     "refused: no slots on this box",
 };
 
 static uid_t owner;
@@ -56,6 +66,8 @@ static unsigned unrecorded;
 static enum verb going_down; /* at `next_ms` init is told, then (`told`) the kernel */
 static int told;
 static int64_t next_ms;
+static pid_t writer; /* that installs; the others are waited for */
+static int writer_ended = -1;
 
 static void die(const char *what)
 {
@@ -141,10 +153,76 @@ static int too_many(void)
 	return 0;
 }
 
+static pid_t start_writer(enum verb verb)
+{
+	char *words[] = { SLOT_WRITER, (char *)VERB_WORDS[verb], NULL }, *nothing[] = { NULL };
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		/* Every descriptor of the helper is closed by exec. */
+		execve(words[0], words, nothing);
+		_exit(errno);
+	}
+	return pid;
+}
+
+/* 0, or the errno of what failed. */
+static int run_writer(enum verb verb)
+{
+	int status = 0;
+	pid_t pid = start_writer(verb);
+
+	if (pid < 0)
+		return errno;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+}
+
+/* The end of an install is recorded, and of one that was cut short the status file is put right. */
+static void writer_gone(void)
+{
+	struct ucred self = { .pid = writer };
+	struct request asked = { VERB_INSTALL, "" };
+	int status = 0, error;
+
+	if (waitpid(writer, &status, WNOHANG) == 0)
+		return;
+	error = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+	record(&self, &asked, error ? OUTCOME_FAILED : OUTCOME_DONE, error);
+	close(writer_ended);
+	writer_ended = -1;
+	if (!WIFEXITED(status))
+		run_writer(VERB_STATUS);
+}
+
+static enum outcome use_slots(enum verb verb, int *error)
+{
+	if (access(SLOT_WRITER, X_OK) != 0)
+		return OUTCOME_ABSENT;
+	if (writer_ended >= 0)
+		return OUTCOME_BUSY;
+	if (verb != VERB_INSTALL) {
+		*error = run_writer(verb);
+	} else {
+		writer = start_writer(verb);
+		writer_ended = writer < 0 ? -1 : (int)syscall(SYS_pidfd_open, writer, 0);
+		*error = writer_ended < 0 ? errno : 0;
+		if (writer > 0 && *error) { /* nothing is written unseen */
+			kill(writer, SIGKILL);
+			waitpid(writer, NULL, 0);
+		}
+	}
+	return *error ? OUTCOME_FAILED : OUTCOME_DONE;
+}
+
 static enum outcome carry_out(const struct request *asked, int *error)
 {
 	if (going_down)
 		return OUTCOME_GOING_DOWN;
+	if (asked->verb >= VERB_INSTALL)
+		return use_slots(asked->verb, error);
 	if (asked->verb == VERB_HOSTNAME) {
 		if (sethostname(asked->name, strlen(asked->name)) == 0)
 			return OUTCOME_DONE;
@@ -261,7 +339,7 @@ static void serve(int listener)
 	struct peer peers[PEERS] = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 }, { .fd = -1 } };
 
 	for (;;) {
-		struct pollfd watched[PEERS + 1];
+		struct pollfd watched[PEERS + 2];
 		struct peer *vacant = NULL;
 		for (int i = 0; i < PEERS; i++) {
 			watched[i] = (struct pollfd){ .fd = peers[i].fd, .events = POLLIN };
@@ -270,16 +348,19 @@ static void serve(int listener)
 		}
 		/* With every place taken, whoever comes waits. */
 		watched[PEERS] = (struct pollfd){ .fd = vacant ? listener : -1, .events = POLLIN };
+		watched[PEERS + 1] = (struct pollfd){ .fd = writer_ended, .events = POLLIN };
 		int64_t wait = going_down ? next_ms - now_ms() : -1;
 		if (going_down && wait < 0)
 			wait = 0;
-		if (poll(watched, PEERS + 1, (int)wait) < 0 && errno != EINTR)
+		if (poll(watched, PEERS + 2, (int)wait) < 0 && errno != EINTR)
 			die("poll");
 		if (watched[PEERS].revents)
 			take(listener, vacant);
 		for (int i = 0; i < PEERS; i++)
 			if (watched[i].fd >= 0 && watched[i].revents)
 				hear(peers + i);
+		if (watched[PEERS + 1].fd >= 0 && watched[PEERS + 1].revents)
+			writer_gone();
 		go_down();
 	}
 }

@@ -19,7 +19,20 @@
 #define ARGUMENT_BYTES 64
 #define LABEL_BYTES 63
 
-enum verb { VERB_NONE, VERB_REBOOT, VERB_POWEROFF, VERB_HOSTNAME, VERBS };
+enum verb {
+	VERB_NONE,
+	VERB_REBOOT,
+	VERB_POWEROFF,
+	VERB_HOSTNAME,
+	/* From here on they are the slot writer's, which knows them by the same names. */
+	VERB_INSTALL,
+	VERB_ACTIVATE,
+	VERB_CONFIRM,
+	VERB_ROLLBACK,
+	VERB_FACTORY_RESET,
+	VERB_STATUS,
+	VERBS
+};
 
 enum outcome {
 	OUTCOME_DONE,
@@ -29,7 +42,9 @@ enum outcome {
 	OUTCOME_STRANGER,
 	OUTCOME_TOO_MANY,
 	OUTCOME_GOING_DOWN,
-	OUTCOME_FAILED
+	OUTCOME_FAILED,
+	OUTCOME_BUSY,  /* an install is under way */
+	OUTCOME_ABSENT /* a box without slots */
 };
 
 struct request {

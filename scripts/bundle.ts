@@ -4,19 +4,27 @@
  * `OUT's folder/bundle/`; and beside it V8's compiled form of that, which spares reading and
  * compiling the text. Their names carry a hash, since V8 itself would take the compiled form of
  * another text of the same length.
+ *
+ * The script is a function of what a CommonJS module is handed. Whoever runs it decides by `require`
+ * where lmdb's native part and the packages come from that are not in it.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '..');
 
-/** Where lmdb's JavaScript finds its native part: in node_modules, as without a bundle. */
-const LMDB_ADDON = `import { createRequire } from 'node:module';
-const file = '@lmdb/lmdb-' + process.platform + '-' + process.arch + '/node.napi.glibc.node';
-export default () => createRequire(import.meta.url)(file);`;
+/** Half of all that would be bundled, and wanted once in two months, when a certificate is made. */
+export const EXTERNAL = ['@peculiar/x509', 'reflect-metadata'];
+
+/** Of Node, each as one argument: see scripts/node-flags. */
+export const nodeFlags = (): readonly string[] =>
+  execFileSync(join(ROOT, 'scripts/node-flags'), { encoding: 'utf8' }).trim().split(' ');
+
+const LMDB_ADDON = `module.exports = () =>
+  require('@lmdb/lmdb-' + process.platform + '-' + process.arch + '/node.napi.glibc.node');`;
 
 const packages: Plugin = {
   name: 'packages',
@@ -33,16 +41,65 @@ const packages: Plugin = {
   },
 };
 
+export interface Bundled {
+  readonly text: string;
+  readonly map: string;
+}
+
+/** One script of a module and all that it imports. */
+export async function bundle(entry: string, options: BuildOptions = {}): Promise<Bundled> {
+  const { outputFiles = [] } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: [entry],
+    outfile: 'bundle.js',
+    write: false,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node26',
+    // A script of `node:vm` has none.
+    supported: { 'dynamic-import': false },
+    define: { 'import.meta.url': 'here' },
+    banner: {
+      js: `(function (exports, require, module, __filename, __dirname) { const here = require('node:url').pathToFileURL(__filename).href;`,
+    },
+    footer: { js: '})' },
+    plugins: [packages],
+    // Without comments it is plain ASCII, which takes a byte a character in memory. Names stay.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    lineLimit: 120,
+    legalComments: 'none',
+    sourcemap: 'external',
+    logLevel: 'warning',
+    ...options,
+  });
+  const file = (end: string): string =>
+    outputFiles.find(({ path }) => path.endsWith(end))?.text ?? '';
+  return { text: file('.js'), map: file('.map') };
+}
+
+/** The daemon and command line. */
+export const bundleMain = (): Promise<Bundled> => bundle('src/main.ts', { external: EXTERNAL });
+
 /** Compiles all functions, since most of them are needed until the daemon serves. */
 const COMPILE = `
 const { readFileSync, writeFileSync } = require('node:fs');
 const { setFlagsFromString } = require('node:v8');
 const { Script } = require('node:vm');
-const [filename, out] = process.argv.slice(1);
+const [path, out] = process.argv.slice(1);
 setFlagsFromString('--no-lazy');
-const script = new Script(readFileSync(filename, 'latin1'), { filename });
+const script = new Script(readFileSync(path, 'latin1'), { filename: 'bundle.js' });
 setFlagsFromString('--lazy');
 writeFileSync(out, script.createCachedData());`;
+
+/** Writes V8's compiled form of a script, by the Node (`node`: its command line) that will run it. */
+export function compile(node: readonly string[], script: string, out: string): void {
+  const [file = '', ...args] = node;
+  // Without the seed no two compiled forms are the same. It is none of the flags that have to be.
+  const flags = [...nodeFlags(), '--random-seed=1'];
+  execFileSync(file, [...args, ...flags, '-e', COMPILE, script, out]);
+}
 
 const launcher = (name: string): string => `'use strict';
 const { readFileSync } = require('node:fs');
@@ -58,44 +115,17 @@ const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedDa
 script.runInThisContext()(exports, require, module, __filename, __dirname);
 `;
 
-async function bundle(out: string): Promise<void> {
+async function bundleForCheckout(out: string): Promise<void> {
   const folder = join(dirname(out), 'bundle');
-  const { outputFiles } = await build({
-    absWorkingDir: ROOT,
-    entryPoints: ['src/main.ts'],
-    outfile: join(folder, 'bundle.js'),
-    write: false,
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    target: 'node26',
-    define: { 'import.meta.url': 'here' },
-    banner: {
-      js: `(function (exports, require, module, __filename, __dirname) { const here = require('node:url').pathToFileURL(__filename).href;`,
-    },
-    footer: { js: '})' },
-    plugins: [packages],
-    // Half of all that would be bundled, and wanted once in two months, when a certificate is made.
-    external: ['@peculiar/x509', 'reflect-metadata'],
-    // Without comments it is plain ASCII, which takes a byte a character in memory. Names stay.
-    minifySyntax: true,
-    minifyWhitespace: true,
-    lineLimit: 120,
-    legalComments: 'none',
-    sourcemap: 'external',
-    logLevel: 'warning',
-  });
-  const text = outputFiles.find(({ path }) => path.endsWith('.js'))?.text ?? '';
-  const map = outputFiles.find(({ path }) => path.endsWith('.map'))?.text ?? '';
-  const flags = execFileSync(join(ROOT, 'scripts/node-flags'), { encoding: 'utf8' }).trim();
+  const { text, map } = await bundleMain();
+  const flags = nodeFlags().join(' ');
   const sum = createHash('sha256').update(`${process.version} ${process.arch} ${flags} ${text}`);
   const name = sum.digest('hex').slice(0, 16);
   mkdirSync(folder, { recursive: true });
   const script = join(folder, `${name}.js`);
   writeFileSync(script, text, 'latin1');
   writeFileSync(`${script}.map`, map);
-  const code = join(folder, `${name}.code`);
-  execFileSync(process.execPath, [...flags.split(' '), '-e', COMPILE, script, code]);
+  compile([process.execPath], script, join(folder, `${name}.code`));
   writeFileSync(`${out}.new`, launcher(name));
   renameSync(`${out}.new`, out);
   for (const file of readdirSync(folder)) {
@@ -103,10 +133,12 @@ async function bundle(out: string): Promise<void> {
   }
 }
 
-const out = process.argv[2];
-if (out === undefined) {
-  process.stderr.write('usage: node scripts/bundle.ts OUT.cjs\n');
-  process.exitCode = 2;
-} else {
-  await bundle(out);
+if (import.meta.main) {
+  const out = process.argv[2];
+  if (out === undefined) {
+    process.stderr.write('usage: node scripts/bundle.ts OUT.cjs\n');
+    process.exitCode = 2;
+  } else {
+    await bundleForCheckout(out);
+  }
 }

@@ -1,19 +1,8 @@
 /** Where the program starts: the command line with its real adapters; the daemon is loaded only when it is asked for. */
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { parseDaemonOptions } from './edge/cli/daemon-options.ts';
 import type { CliEnvironment, Output } from './edge/cli/environment.ts';
-
-/** In the checkout and in the bundle the root is one folder up. */
-const ROOT = new URL('..', import.meta.url);
-const beside = (path: string): string => fileURLToPath(new URL(path, ROOT));
-const NATIVE = 'build/native/gatehouse.node';
-const PLUGIN = 'build/native/lease-plugin';
-const VENDORS = 'build/oui.bin';
-const WEB = 'build/web';
-
-const version = (): string =>
-  (JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as { version: string }).version;
+import { LinuxFiles } from './os/linux/files.ts';
+import { thisProgram } from './os/linux/program.ts';
 
 function onSignals(): AbortSignal {
   const ending = new AbortController();
@@ -24,21 +13,21 @@ function onSignals(): AbortSignal {
 }
 
 async function daemon(args: readonly string[]): Promise<number> {
-  const options = parseDaemonOptions(args);
+  const options = parseDaemonOptions(args, (path) => new LinuxFiles().readText(path));
   const say = (text: string) => void process.stderr.write(text);
   if (!options.ok) {
     for (const fault of options.error) say(`gatehouse daemon: ${fault}\n`);
     say("(try 'gatehouse daemon --help')\n");
     return 2;
   }
-  const { becomeUnprivileged, runDaemon } = await import('./main/daemon.ts');
-  if (process.geteuid?.() === 0) return becomeUnprivileged(options.value, beside(NATIVE), say);
+  const program = thisProgram(import.meta.url);
+  if (process.geteuid?.() === 0) {
+    const { becomeUnprivileged } = await import('./main/unprivileged.ts');
+    return becomeUnprivileged(options.value, program, say);
+  }
+  const { runDaemon } = await import('./main/daemon.ts');
   return runDaemon(options.value, {
-    version: version(),
-    nativePath: beside(NATIVE),
-    pluginPath: beside(PLUGIN),
-    vendorsPath: beside(VENDORS),
-    webPath: beside(WEB),
+    program,
     signal: onSignals(),
     onReload: (run) => void process.on('SIGHUP', run),
     say,
@@ -51,16 +40,27 @@ const output = (stream: NodeJS.WriteStream): Output => ({
 });
 
 async function environment(): Promise<CliEnvironment> {
+  const { version, commit, nativePath } = thisProgram(import.meta.url);
   const { commandLine } = await import('./main/command-line.ts');
-  return {
-    version: version(),
+  const built: CliEnvironment = {
+    version,
+    commit,
     stdout: output(process.stdout),
     stderr: output(process.stderr),
     env: process.env,
     signal: onSignals(),
     daemon,
-    ...commandLine(beside(NATIVE)),
+    resetPassword: async (stateDir, name, password) => {
+      const { resetPassword } = await import('./main/reset-password.ts');
+      return resetPassword(stateDir, nativePath, name, password);
+    },
+    diag: async (options, stateDir) => {
+      const { diag } = await import('./main/diag.ts');
+      await diag(built, options, stateDir, nativePath);
+    },
+    ...commandLine(nativePath),
   };
+  return built;
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -73,9 +73,15 @@ async function main(args: readonly string[]): Promise<number> {
     const { makeCertificate } = await import('./main/make-certificate.ts');
     return makeCertificate();
   }
-  // `gatehouse get … | head` closes the pipe early: that ends the output, it is no failure.
+  // Of the box's own init: see main/first-boot.ts.
+  if (args[0] === 'first-boot') {
+    const { runFirstBoot } = await import('./main/first-boot.ts');
+    const say = (text: string) => void process.stdout.write(`${text}\n`);
+    return runFirstBoot(args.slice(1), thisProgram(import.meta.url).nativePath, say);
+  }
+  // `gatehouse get … | head` closes the pipe early, a terminal goes away: that ends the output, it is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
     process.exit(0);
   });
   const [{ runCli }, built] = await Promise.all([import('./edge/cli/program.ts'), environment()]);

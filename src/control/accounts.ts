@@ -1,4 +1,5 @@
 /** Who may log in: the rows of `Device.Users.User.`, and the hashing of their passwords. */
+import { cryptFault } from '../base/crypt-hash.ts';
 import type { SystemError } from '../base/errors.ts';
 import { formatPhc, parsePhc } from '../base/phc.ts';
 import { err, ok, type Result } from '../base/result.ts';
@@ -65,6 +66,10 @@ export async function hashPassword(
 }
 
 async function matches(secrets: Secrets, password: string, phc: string): Promise<boolean> {
+  if (cryptFault(phc) === undefined) {
+    const same = await secrets.cryptMatches(password.normalize('NFC'), phc);
+    return same.ok && same.value;
+  }
   const known = parsePhc(phc);
   if (!known.ok) return false;
   const { salt, hash, ...cost } = known.value;
@@ -80,10 +85,14 @@ interface UserRow extends Account {
 
 export class RowAccounts implements Accounts {
   readonly #rows: RowsView;
-  readonly #model: Pick<Model, 'set'>;
+  readonly #model: Pick<Model, 'set' | 'layDown'>;
   readonly #secrets: Secrets;
 
-  constructor(parts: { rows: RowsView; model: Pick<Model, 'set'>; secrets: Secrets }) {
+  constructor(parts: {
+    rows: RowsView;
+    model: Pick<Model, 'set' | 'layDown'>;
+    secrets: Secrets;
+  }) {
     this.#rows = parts.rows;
     this.#model = parts.model;
     this.#secrets = parts.secrets;
@@ -102,9 +111,20 @@ export class RowAccounts implements Accounts {
     const row = this.#row(name);
     const right = await matches(this.#secrets, password, row?.phc || NOBODY);
     // Asked again: it may have been disabled, or given another password, while we were at it.
-    return right && row !== undefined && this.#row(name)?.phc === row.phc
-      ? this.find(name)
-      : undefined;
+    const stands = (): boolean => row !== undefined && this.#row(name)?.phc === row.phc;
+    if (!right || row === undefined || !stands()) return undefined;
+    const account = this.find(name);
+    if (account !== undefined && cryptFault(row.phc) === undefined) {
+      const hash = await hashPassword(this.#secrets, password);
+      if (hash.ok && stands()) await this.#rehash(row.path, hash.value, name);
+    }
+    return account;
+  }
+
+  /** Puts our own hash in the place of another tool's; where that cannot be now, the next log-in does. */
+  async #rehash(path: string, phc: string, user: string): Promise<void> {
+    const stored = [{ path: `${path}Password`, value: phc }];
+    await this.#model.layDown({ system: [], values: [], stored }, { user, via: 'log-in' });
   }
 
   async changePassword(

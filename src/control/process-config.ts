@@ -2,9 +2,12 @@
  * The configuration file: rows laid down at first start, and the little that belongs to the process
  * alone. There is no second way to configure: after the first start the model is the state.
  */
+import { cryptFault } from '../base/crypt-hash.ts';
 import { isIfName } from '../base/if-name.ts';
 import type { LogLevel } from '../base/log.ts';
+import { parsePhc } from '../base/phc.ts';
 import { err, ok, type Result } from '../base/result.ts';
+import type { FirstAccount } from '../tr181/initial.ts';
 
 export interface ProcessConfig {
   readonly interfaces: {
@@ -20,6 +23,8 @@ export interface ProcessConfig {
   };
   /** TR-181 path → value, laid over the defaults at first start. */
   readonly rows: Readonly<Record<string, string>>;
+  /** The first administrator, made at first start: then the page asks for no set-up. */
+  readonly account: FirstAccount | undefined;
 }
 
 export const DEFAULT_CONFIG: ProcessConfig = {
@@ -27,12 +32,16 @@ export const DEFAULT_CONFIG: ProcessConfig = {
   logLevel: 'info',
   http: { names: [] },
   rows: {},
+  account: undefined,
 };
 
 const LEVELS: readonly unknown[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 const HOST_NAME =
   /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
 const MAX_NAMES = 16;
+const KEYS = ['interfaces', 'log', 'http', 'rows', 'account'] as const;
+/** As the model has it for `Device.Users.User.{i}.Username`. */
+const USER_NAME = /^[a-z][a-z0-9_.@-]{0,63}$/;
 
 /** Every fault of the file at once, each with the place in it. */
 export function parseProcessConfig(text: string): Result<ProcessConfig, readonly string[]> {
@@ -43,7 +52,7 @@ export function parseProcessConfig(text: string): Result<ProcessConfig, readonly
     return err([`not JSON: ${cause instanceof Error ? cause.message : String(cause)}`]);
   }
   const faults: string[] = [];
-  const top = section(file, 'the file', ['interfaces', 'log', 'http', 'rows'], faults);
+  const top = section(file, 'the file', KEYS, faults);
   const interfaces = section(top['interfaces'] ?? {}, 'interfaces', ['wan', 'lan'], faults);
   const log = section(top['log'] ?? {}, 'log', ['level'], faults);
   const wan = interfaces['wan'];
@@ -66,13 +75,38 @@ export function parseProcessConfig(text: string): Result<ProcessConfig, readonly
       faults.push(`rows.${path}: not a text, number or boolean`);
     }
   }
+  const account = accountOf(top['account'], faults);
   if (faults.length > 0) return err(faults);
   return ok({
     interfaces: { wan: wan as string | undefined, lan: lan as readonly string[] },
     logLevel: level as LogLevel,
     http: { names: names as readonly string[] },
     rows: Object.fromEntries(Object.entries(rows).map(([path, value]) => [path, String(value)])),
+    account,
   });
+}
+
+function accountOf(value: unknown, faults: string[]): FirstAccount | undefined {
+  if (value === undefined) return undefined;
+  const { username, passwordHash } = section(
+    value,
+    'account',
+    ['username', 'passwordHash'],
+    faults,
+  );
+  if (typeof username !== 'string' || !USER_NAME.test(username)) {
+    faults.push(
+      'account.username: a name begins with a lower-case letter, then letters, digits and _ . @ -',
+    );
+    return undefined;
+  }
+  if (typeof passwordHash !== 'string') {
+    faults.push('account.passwordHash: missing');
+    return undefined;
+  }
+  const fault = parsePhc(passwordHash).ok ? undefined : cryptFault(passwordHash);
+  if (fault !== undefined) faults.push(`account.passwordHash: ${fault}`);
+  return { username, passwordHash };
 }
 
 const isHostName = (value: unknown): value is string =>

@@ -1,11 +1,14 @@
 /** The real adapters of the command line, apart from the streams. */
 import { text } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '../base/log.ts';
+import { ok } from '../base/result.ts';
+import type { Bus } from '../edge/cli/bus.ts';
 import type { CliEnvironment } from '../edge/cli/environment.ts';
 import { connectBus } from '../edge/cli/ubus-bus.ts';
 import { auditFiles, sha256 } from '../os/linux/audit.ts';
 import { LinuxClock } from '../os/linux/clock.ts';
-import { LinuxDirectories, writePrivate } from '../os/linux/files.ts';
+import { LinuxDirectories, readPiece, writePrivate } from '../os/linux/files.ts';
 import { loadNative, Reactor } from '../os/linux/native.ts';
 import { readLine, readSecret } from '../os/linux/terminal.ts';
 import { LinuxUnixSockets } from '../os/linux/unix.ts';
@@ -21,6 +24,16 @@ const silent: Log = {
   child: () => silent,
 };
 
+/** The console connects again and again: what it needed for that ends with the connection. */
+const withReactor = (bus: Bus, reactor: Reactor): Bus => ({
+  call: (object, method, args) => bus.call(object, method, args),
+  listen: (events, heard) => bus.listen(events, heard),
+  async [Symbol.asyncDispose]() {
+    await bus[Symbol.asyncDispose]();
+    await reactor[Symbol.asyncDispose]();
+  },
+});
+
 export function commandLine(
   nativePath: string,
 ): Pick<
@@ -29,8 +42,10 @@ export function commandLine(
   | 'readSecret'
   | 'readLine'
   | 'readFile'
+  | 'readPiece'
   | 'writeFile'
   | 'wallMs'
+  | 'pause'
   | 'connect'
   | 'auditFiles'
   | 'sha256'
@@ -40,13 +55,18 @@ export function commandLine(
     readSecret,
     readLine,
     readFile: (path, maxBytes) => new LinuxDirectories().read(path, maxBytes),
+    readPiece,
     writeFile: writePrivate,
     wallMs: () => Date.now(),
+    pause: (ms) => pause(ms),
     connect: async (path) => {
       const native = loadNative(nativePath);
       const reactor = new Reactor(native);
       const sockets = new LinuxUnixSockets(reactor);
-      return connectBus({ sockets, path, clock: new LinuxClock(native), log: silent });
+      const bus = await connectBus({ sockets, path, clock: new LinuxClock(native), log: silent });
+      if (bus.ok) return ok(withReactor(bus.value, reactor));
+      await reactor[Symbol.asyncDispose]();
+      return bus;
     },
     auditFiles: (stateDir) => auditFiles(`${stateDir}/audit`),
     sha256,

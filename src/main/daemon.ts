@@ -1,20 +1,17 @@
 /** The composition root of the daemon: the one place that builds its real adapters and joins the rooms. */
 import { randomBytes } from 'node:crypto';
-import { dirname } from 'node:path';
 import type { AuditChange } from '../base/audit.ts';
 import { errorMessage, SystemError } from '../base/errors.ts';
 import { ulaPrefix } from '../base/ip6.ts';
-import { err, ok, type Result } from '../base/result.ts';
-import { hashPassword } from '../control/accounts.ts';
+import { err, type Result } from '../base/result.ts';
+import { hashPassword, RowAccounts } from '../control/accounts.ts';
 import { ConfigurationService } from '../control/configuration.ts';
+import { followRows, noteFollowed } from '../control/followed-rows.ts';
 import { History } from '../control/history.ts';
 import { Control, type Steps } from '../control/loop.ts';
-import {
-  DEFAULT_CONFIG,
-  type ProcessConfig,
-  parseProcessConfig,
-} from '../control/process-config.ts';
-import { DAEMON_FLAGS, type DaemonOptions, type ServiceName } from '../edge/cli/daemon-options.ts';
+import type { ProcessConfig } from '../control/process-config.ts';
+import type { DaemonOptions, ServiceName } from '../edge/cli/daemon-options.ts';
+import { Logins } from '../edge/http/logins.ts';
 import { bbfdmObject } from '../edge/ubus/bbfdm.ts';
 import { openBus } from '../edge/ubus/bus.ts';
 import { announceChanges, gatehouseObjects } from '../edge/ubus/gatehouse.ts';
@@ -25,8 +22,9 @@ import { LinuxDirectories, LinuxFiles } from '../os/linux/files.ts';
 import { type LogSink, openLog } from '../os/linux/log.ts';
 import { loadNative, Reactor } from '../os/linux/native.ts';
 import { LinuxNet } from '../os/linux/net.ts';
-import { dropTo, findUser, ownedDirectory } from '../os/linux/privileges.ts';
+import { lineOf } from '../os/linux/physical-line.ts';
 import { LinuxProcesses } from '../os/linux/process.ts';
+import type { Program } from '../os/linux/program.ts';
 import { LinuxRootHelper } from '../os/linux/root-helper.ts';
 import { watchRuleset } from '../os/linux/ruleset.ts';
 import { LinuxSecrets } from '../os/linux/secrets.ts';
@@ -39,30 +37,29 @@ import { DhcpClientService } from '../services/dhcp-client/service.ts';
 import { FirewallService } from '../services/firewall/service.ts';
 import { NetworkService } from '../services/network/service.ts';
 import { SystemService } from '../services/system/service.ts';
+import type { UpdateService } from '../services/update/service.ts';
 import { Observed } from '../state/observed.ts';
 import { Rows } from '../state/rows.ts';
 import { createModel } from '../tr181/engine.ts';
 import { layDownInitial } from '../tr181/initial.ts';
 import type { Model } from '../tr181/model.ts';
 import type { Observations } from '../tr181/table.ts';
-import type { AuditEntry } from '../tr181/writer.ts';
+import { auditChange } from './audit-change.ts';
 import { commandsOf, httpCommands } from './commands.ts';
 import { configCommands } from './config-commands.ts';
+import { follow, readConfig } from './configuration-file.ts';
+import { consoleCommands } from './console-commands.ts';
 import { buildDhcpServer } from './dhcp-server.ts';
 import { dhcpServerCommands } from './dhcp-server-commands.ts';
 import { buildDhcp6Server } from './dhcp6-server.ts';
 import type { ServedHttp } from './http.ts';
+import { loginChange } from './login-record.ts';
 import { buildNeighbors } from './neighbors.ts';
 import { neighborsCommands } from './neighbors-commands.ts';
+import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
 
 export interface Surroundings {
-  readonly version: string;
-  /** Of what is built beside the program. */
-  readonly nativePath: string;
-  readonly pluginPath: string;
-  readonly vendorsPath: string;
-  /** The built page. */
-  readonly webPath: string;
+  readonly program: Program;
   /** Fires when the daemon shall end. */
   readonly signal: AbortSignal;
   /** Has `run` called at SIGHUP. */
@@ -79,19 +76,20 @@ const STANDS = 'firewall and network stand';
 
 /** Runs until the signal fires; gives the exit code. What it set in the kernel stays, for the next daemon. */
 export async function runDaemon(options: DaemonOptions, around: Surroundings): Promise<number> {
-  const config = readConfig(options.config);
+  const config = readConfig(options);
   if (!config.ok) {
     for (const fault of config.error) around.say(`gatehouse: ${options.config}: ${fault}\n`);
     return 1;
   }
   await using stack = new AsyncDisposableStack();
-  const clock = new LinuxClock(loadNative(around.nativePath));
+  const { nativePath, version } = around.program;
+  const clock = new LinuxClock(loadNative(nativePath));
   const level = config.value.logLevel;
   const logs = stack.use(openLog({ directory: `${options.stateDir}/log`, level, clock }));
   const { log } = logs;
   try {
     await build(stack, options, around, config.value, clock, logs);
-    log.info({ pid: process.pid, version: around.version }, 'ready');
+    log.info({ pid: process.pid, version }, 'ready');
     await ended(around.signal);
     log.info({}, 'ending; clients, addresses and firewall stay');
     return 0;
@@ -112,13 +110,14 @@ async function build(
   logs: LogSink,
 ): Promise<void> {
   const { stateDir, runDir } = options;
+  const { version, nativePath, pluginPath, webPath, command } = around.program;
   const { log } = logs;
   const files = new LinuxFiles();
   const directories = new LinuxDirectories();
   must(directories.make(`${runDir}/hook`, 0o700));
   must(directories.make(`${runDir}/spool`, 0o700));
 
-  const reactor = stack.use(new Reactor(loadNative(around.nativePath), { leads: true }));
+  const reactor = stack.use(new Reactor(loadNative(nativePath), { leads: true }));
   const sockets = new LinuxUnixSockets(reactor);
   const processes = new LinuxProcesses(reactor);
   const taps = new LinuxPacketTaps(reactor);
@@ -169,6 +168,14 @@ async function build(
     }),
   );
   observed.publish('system', system.observed);
+  const updates: UpdateService = stack.use(
+    buildUpdates({
+      ...{ helper, clock, files },
+      log: log.child({ service: 'update' }),
+      isWell: () => Object.keys(control.convergence.failing).length === 0,
+      report: (value) => observed.publish('update', value),
+    }),
+  );
   stack.use(must(watchRuleset(reactor, () => firewall.rulesetChanged())));
   const boot = must(bootId(files));
   const monitor: LeaseMonitor = new LeaseMonitor({
@@ -195,7 +202,7 @@ async function build(
     udhcpc: UDHCPC,
     hookDir: `${runDir}/hook`,
     bootId: boot,
-    linkHook: (id) => directories.link(around.pluginPath, `${runDir}/hook/${id}`),
+    linkHook: (id) => directories.link(pluginPath, `${runDir}/hook/${id}`),
     linkOf,
     surroundings: (ifName) => ({
       foreign: network.prefixesBeside(ifName),
@@ -219,7 +226,7 @@ async function build(
     buildNeighbors(stack, {
       ...{ reactor, net, clock, store, files, observed },
       log: log.child({ service: 'neighbors' }),
-      vendorsPath: around.vendorsPath,
+      vendorsPath: around.program.vendorsPath,
       leases: () => dhcpServer.service.leases(),
       ownNames: config.http.names,
       emit: (path, args) => void model.emit(path, args),
@@ -245,7 +252,7 @@ async function build(
   );
 
   const rows = new Rows(store);
-  const secrets = new LinuxSecrets();
+  const secrets = new LinuxSecrets(loadNative(around.program.nativePath));
   const history = new History({ store, clock, secrets, bootId: boot });
   let lostAuditRecords = 0;
   let heardRecords: (changes: readonly AuditChange[]) => void = () => {};
@@ -264,7 +271,7 @@ async function build(
       rows,
       observed,
       log: log.child({ room: 'tr181' }),
-      product: { name: 'Gatehouse', version: around.version },
+      product: { name: 'Gatehouse', version },
       lookups: {
         linkStats: (ifName) => {
           net.refreshStats();
@@ -287,6 +294,8 @@ async function build(
         },
         reboot: () => system.reboot(),
         powerOff: () => system.powerOff(),
+        factoryReset: () => system.factoryReset(),
+        ...firmwareCalls(updates, helper),
       },
       hashPassword: (password) => hashPassword(secrets, password),
       journal: history,
@@ -306,23 +315,28 @@ async function build(
       clock,
       secrets,
       log: log.child({ room: 'control' }),
-      version: around.version,
+      version,
       audit: (what, origin) =>
         recordAll([{ action: 'operate', ...origin, path: `config ${what}` }]),
     }),
   );
-  if (rows.empty) {
-    const { interfaces, rows: overrides } = config;
+  const first = rows.empty;
+  if (first) {
+    const { interfaces, rows: overrides, account } = config;
     const ula = ulaPrefix(secrets.randomBytes(5));
-    const laid = await layDownInitial(model, { ...interfaces, ula, overrides });
+    const laid = await layDownInitial(model, { ...interfaces, ula, overrides, account });
     if (!laid.ok) {
       const faults = laid.error.map((fault) => fault.message).join('; ');
       throw new SystemError(`the rows of ${options.config} were refused: ${faults}`, 'EINVAL');
     }
+    if (options.uci !== undefined) must(await noteFollowed(store, config.rows));
   }
 
   // What was not confirmed is undone before anything of it is put into effect.
   await configuration.recover();
+  if (!first && options.uci !== undefined) {
+    await follow(options.config, followRows({ store, model }, config.rows), log);
+  }
   answering = true;
   const runs = (name: ServiceName) => options.only?.includes(name) ?? true;
   if (runs('dhcp-client')) {
@@ -352,7 +366,7 @@ async function build(
   bus.client.serve(bbfdmObject(model));
   const startedAtMs = clock.monoMs();
   const status = () => ({
-    version: around.version,
+    version,
     pid: process.pid,
     uptimeSec: Math.floor((clock.monoMs() - startedAtMs) / 1000),
     revision: model.revision,
@@ -363,11 +377,25 @@ async function build(
     lostAuditRecords,
   });
   let http: ServedHttp | undefined;
+  const accounts = new RowAccounts({ rows, model, secrets });
   const services = [
     ...commandsOf({ dhcpClient, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors),
     configCommands(configuration, model),
+    updateCommands(updates, (what, origin) =>
+      recordAll([{ action: 'operate', ...origin, path: `update ${what}` }]),
+    ),
+    consoleCommands({
+      accounts,
+      logins: new Logins({
+        accounts,
+        clock,
+        log: log.child({ room: 'console' }),
+        audit: (login) => recordAll([loginChange('console', login)]),
+      }),
+      lineOf: (pid) => lineOf(files, pid),
+    }),
     httpCommands(() => http?.status),
   ];
   for (const object of gatehouseObjects({ services, status })) bus.client.serve(object);
@@ -414,14 +442,14 @@ async function build(
   if (Object.keys(failing).length === 0) log.info({}, STANDS);
   await laidDown;
   await monitor.readSpool();
+  await updates.start();
   if (!runs('http')) return;
   const { startHttp } = await import('./http.ts');
   http = stack.use(
     await startHttp({
-      ...{ stateDir, clock, logs, secrets, net, rows, model, configuration },
+      ...{ stateDir, clock, logs, secrets, net, rows, model, configuration, updates },
+      ...{ webPath, version, command },
       devices: dhcpServer.devices,
-      webPath: around.webPath,
-      version: around.version,
       https: options.https,
       http: options.http,
       names: config.http.names,
@@ -442,46 +470,8 @@ function must<T>(result: Result<T, SystemError>): T {
   return result.value;
 }
 
-const auditChange = ({ origin, op, path, old, new: now, outcome }: AuditEntry): AuditChange => ({
-  action: op,
-  ...origin,
-  path,
-  ...(old === undefined ? {} : { old }),
-  ...(now === undefined ? {} : { new: now }),
-  ...(outcome === 'failed' ? { outcome } : {}),
-});
-
-function readConfig(path: string): Result<ProcessConfig, readonly string[]> {
-  const text = new LinuxFiles().readText(path);
-  if (text.ok) return parseProcessConfig(text.value);
-  const optional = path === DAEMON_FLAGS['--config']?.fallback && text.error.code === 'ENOENT';
-  return optional ? ok(DEFAULT_CONFIG) : err([text.error.message]);
-}
-
 const ended = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
-
-/**
- * Started as root: makes the folders the user's own, becomes that user for good, and runs this
- * program again. Comes back only when that failed.
- */
-export function becomeUnprivileged(
-  { stateDir, runDir, ubusSocket }: DaemonOptions,
-  nativePath: string,
-  say: (text: string) => void,
-): number {
-  const user = findUser(new LinuxFiles(), 'gatehouse');
-  const failed = (error: SystemError) => {
-    say(`gatehouse: ${error.message}${error.remedy ? `; ${error.remedy}` : ''}\n`);
-    return 1;
-  };
-  if (!user.ok) return failed(user.error);
-  for (const path of [stateDir, runDir, dirname(ubusSocket)]) {
-    const made = ownedDirectory(path, user.value);
-    if (!made.ok) return failed(made.error);
-  }
-  return failed(dropTo(loadNative(nativePath), user.value));
-}

@@ -15,15 +15,20 @@ import { LinuxDirectories, LinuxFiles } from '../os/linux/files.ts';
 import { NodeHttpListeners } from '../os/linux/http-listen.ts';
 import { newestLines } from '../os/linux/line-files.ts';
 import { LOG_FILE, type LogSink } from '../os/linux/log.ts';
+import type { Command } from '../os/linux/program.ts';
 import { NodeCertificates } from '../os/linux/tls-x509.ts';
 import { BuiltWebFiles } from '../os/linux/web-files.ts';
 import type { Net, Secrets } from '../os/ports.ts';
+import type { UpdateService } from '../services/update/service.ts';
 import type { Rows } from '../state/rows.ts';
 import type { Model } from '../tr181/model.ts';
+import { loginChange } from './login-record.ts';
 
 export interface HttpSurroundings {
   readonly stateDir: string;
   readonly webPath: string;
+  /** How this program is started. */
+  readonly command: Command;
   readonly version: string;
   readonly https: readonly ListenOn[];
   readonly http: readonly ListenOn[];
@@ -37,6 +42,7 @@ export interface HttpSurroundings {
   readonly model: Model;
   readonly configuration: Configuration;
   readonly devices: DhcpDevices;
+  readonly updates: UpdateService;
   readonly bus: UbusClient;
   holdEffects(answered: Promise<void>): void;
   record(changes: readonly AuditChange[]): Promise<void>;
@@ -69,7 +75,7 @@ export async function startHttp(around: HttpSurroundings): Promise<ServedHttp> {
     directories: new LinuxDirectories(),
     directory: `${stateDir}/tls`,
     accounts: new RowAccounts({ rows, model, secrets }),
-    makeCertificates: new ChildCertificates(new NodeCertificates()),
+    makeCertificates: new ChildCertificates(new NodeCertificates(), around.command),
     web: new BuiltWebFiles(around.webPath),
     lanAddresses: () => lan.addresses,
     links: () => {
@@ -85,13 +91,7 @@ export async function startHttp(around: HttpSurroundings): Promise<ServedHttp> {
     equal: (a, b) => secrets.equal(Buffer.from(a), Buffer.from(b)),
     token: () => Buffer.from(secrets.randomBytes(32)).toString('hex'),
     recordCall: (call) => around.record([{ action: 'operate', via: 'http', ...call }]),
-    recordLogin: ({ user, address, path, outcome }) =>
-      around.record([
-        {
-          ...{ action: 'login', user, via: 'http', address, path },
-          ...(outcome === 'failed' ? { outcome } : {}),
-        },
-      ]),
+    recordLogin: (login) => around.record([loginChange('http', login)]),
   });
   const watching = logs.watch((line) => {
     if (service.events.listeners > 0) service.events.log(JSON.parse(line) as Line);

@@ -116,12 +116,12 @@ export interface PacketTap extends AsyncDisposable {
 
 export interface PacketTaps {
   /**
-   * Watches an interface through AF_PACKET with a kernel filter, both directions.
-   * `frame` starts at the Ethernet header and is valid only during the call.
+   * Watches an interface through AF_PACKET with a kernel filter (`all` takes every frame), both
+   * directions. `frame` starts at the Ethernet header and is valid only during the call.
    */
   open(
     ifIndex: number,
-    filter: 'dhcp4',
+    filter: 'dhcp4' | 'all',
     received: (frame: Uint8Array, outgoing: boolean) => void,
   ): Result<PacketTap, SystemError>;
 }
@@ -233,6 +233,35 @@ export interface Directories {
   link(target: string, path: string): Result<void, SystemError>;
 }
 
+/** A file that grows piece by piece, such as an upload. */
+export interface SpoolFile {
+  append(bytes: Uint8Array): Promise<Result<void, SystemError>>;
+  /** On disk when it resolves; nothing can be appended after. */
+  finish(): Promise<Result<void, SystemError>>;
+}
+
+export interface Spools {
+  /**
+   * Makes it anew, its folder too. ENOSPC when fewer than `sizeBytes` and a reserve for everything
+   * else are free on its file system.
+   */
+  create(path: string, sizeBytes: number): Promise<Result<SpoolFile, SystemError>>;
+  /** One that is not there counts as removed. */
+  remove(path: string): Promise<void>;
+}
+
+export interface Download {
+  /** As announced; undefined when it was not. */
+  readonly sizeBytes: number | undefined;
+  /** Ends early or throws a SystemError when the sender does. */
+  readonly pieces: AsyncIterable<Uint8Array>;
+}
+
+export interface Downloads {
+  /** From `https://…`, which a redirect may not leave, or `file:///…`. */
+  open(url: string, signal: AbortSignal): Promise<Result<Download, SystemError>>;
+}
+
 // ---- what needs root ------------------------------------------------------------------------
 
 /** The helper that runs as root (native/root-helper.c) does what the daemon may not. */
@@ -244,6 +273,13 @@ export interface RootHelper extends AsyncDisposable {
   powerOff(): Promise<Result<void, SystemError>>;
   /** `name` is one label (RFC 1123 §2.1). It holds until the kernel ends. */
   setHostName(name: string): Promise<Result<void, SystemError>>;
+  /**
+   * What is done to the slots of the firmware (native/slot-writer.c says what each verb does). An
+   * install goes on after the answer; ENOTSUP on a box without slots, EBUSY while one is under way.
+   */
+  slots(
+    verb: 'install' | 'activate' | 'confirm' | 'rollback' | 'factory-reset' | 'status',
+  ): Promise<Result<void, SystemError>>;
   /** Called after `missing` changed. */
   subscribe(listener: () => void): Disposable;
 }
@@ -270,6 +306,11 @@ export interface Secrets {
     cost: Argon2Cost,
     lengthBytes: number,
   ): Promise<Result<Uint8Array, SystemError>>;
+  /**
+   * Whether the password is the one of a crypt(5) hash that `cryptFault` finds nothing wrong with,
+   * off the event loop as `argon2id` is. ENOSYS where the system cannot check such a hash, EBUSY.
+   */
+  cryptMatches(password: string, hash: string): Promise<Result<boolean, SystemError>>;
   /** In a time that does not tell where they differ; different lengths are not equal. */
   equal(a: Uint8Array, b: Uint8Array): boolean;
   /** AES-256-GCM (NIST SP 800-38D): 32-byte key, 12-byte nonce; the 16-byte tag follows the text. */

@@ -1,4 +1,6 @@
 /** One request before it is written: what it changes, and everything that is wrong with it. */
+
+import { cryptFault } from '../base/crypt-hash.ts';
 import { BugError } from '../base/errors.ts';
 import { parsePhc } from '../base/phc.ts';
 import type { Candidate } from '../state/candidate.ts';
@@ -88,13 +90,17 @@ export class Draft {
   }
 }
 
-/** Canonical text of a value that may be written to that parameter; else undefined, with a fault. */
+/**
+ * Canonical text of a value that may be written to that parameter; else undefined, with a fault.
+ * `stored` says that it is as the store keeps it: a password is its hash.
+ */
 export function accept(
   draft: Draft,
   target: Target,
   param: Param,
   text: string,
   creating: boolean,
+  stored = draft.stored,
 ): string | undefined {
   const { node, object, system } = target;
   const path = object + param.name;
@@ -103,7 +109,7 @@ export function accept(
     draft.faults.push({ kind, path, message: `${path}: ${why}` });
     return undefined;
   };
-  if (!param.writable && !(draft.stored && def.derived === true)) {
+  if (!param.writable && !(stored && def.derived === true)) {
     return refuse('notWritable', 'it is read-only');
   }
   if (system && !node.systemWritable.has(param.name)) {
@@ -121,12 +127,12 @@ export function accept(
       : refuse('notWritable', 'it can be given only when the row is added');
   }
   if (def.hashed !== undefined && parsed.value !== '') {
-    const hash = draft.stored ? storedHash(parsed.value) : draft.hashes.get(parsed.value);
-    const why = draft.stored ? undefined : def.hashed.refuse(parsed.value);
+    const hash = stored ? storedHash(parsed.value) : draft.hashes.get(parsed.value);
+    const why = stored ? undefined : def.hashed.refuse(parsed.value);
     if (why !== undefined) return refuse('outOfRange', why);
     return hash ?? refuse('outOfRange', 'it could not be hashed');
   }
-  if (def.convert !== undefined && !draft.stored) {
+  if (def.convert !== undefined && !stored) {
     const converted = def.convert(parsed.value);
     if (!converted.ok) return refuse('outOfRange', converted.error);
     for (const [name, value] of Object.entries(converted.value.also)) {
@@ -142,7 +148,9 @@ export function accept(
   return reference.value;
 }
 
-const storedHash = (text: string): string | undefined => (parsePhc(text).ok ? text : undefined);
+/** A password that nobody logged in with yet may be as another tool hashed it. */
+const storedHash = (text: string): string | undefined =>
+  parsePhc(text).ok || cryptFault(text) === undefined ? text : undefined;
 
 export function checkWhole(draft: Draft): void {
   const { candidate, after, faults, schema } = draft;

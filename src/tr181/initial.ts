@@ -16,7 +16,17 @@ export interface InitialSetup {
   readonly ula?: Ipv6Prefix;
   /** Full parameter path → value; they win over the defaults here, and add rows where they name new ones. */
   readonly overrides: Readonly<Record<string, string>>;
+  /** The first administrator. */
+  readonly account?: FirstAccount | undefined;
 }
+
+export interface FirstAccount {
+  readonly username: string;
+  /** In PHC form, or of crypt(5): that one is replaced at the first log-in. */
+  readonly passwordHash: string;
+}
+
+const USER = 'Device.Users.User.1.';
 
 const REQUESTED_OPTIONS: readonly number[] = [
   1, // subnet mask
@@ -53,11 +63,16 @@ export function layDownInitial(
       ...(setup.wan === undefined ? [] : wan(port(setup.wan))),
       ...(setup.lan.length === 0 ? [] : lan(setup.lan.map(port))),
       ...(setup.lan.length === 0 || setup.ula === undefined ? [] : lan6(setup.ula)),
+      ...(setup.account === undefined ? [] : administrator(setup.account)),
       ...Object.entries(setup.overrides).map(([path, value]) => ({ path, value })),
     ].map(({ path, value }) => [path, value]),
   );
   const changes = [...values].map(([path, value]) => ({ path, value }));
-  return model.layDown({ system, values: changes }, ORIGIN);
+  const stored =
+    setup.account === undefined
+      ? []
+      : [{ path: `${USER}Password`, value: setup.account.passwordHash }];
+  return model.layDown({ system, values: changes, stored }, ORIGIN);
 }
 
 const row = (object: string, values: Readonly<Record<string, string>>): Change[] =>
@@ -68,6 +83,9 @@ const general = (): Change[] => [
   ...row('Device.Routing.Router.1.', { Alias: 'main', Enable: 'true' }),
   ...row('Device.DNS.Client.', { Enable: 'true' }),
 ];
+
+const administrator = ({ username }: FirstAccount): Change[] =>
+  row(USER, { Enable: 'true', Username: username, X_GATEHOUSE_Role: 'Administrator' });
 
 const wan = (port: string): Change[] => [
   ...row('Device.IP.Interface.1.', {

@@ -17,6 +17,7 @@ export function layDown(draft: Draft, plan: LayDownPlan): readonly string[] {
   for (const { table, key, instance } of plan.system) draft.candidate.map(table, key, instance);
   const added: string[] = [];
   for (const change of plan.values) layValue(draft, change, added);
+  for (const change of plan.stored ?? []) layValue(draft, change, added, true);
   for (const object of added) {
     const { table, instance } = splitRow(object);
     const node = draft.schema.nodeOf(object);
@@ -28,7 +29,7 @@ export function layDown(draft: Draft, plan: LayDownPlan): readonly string[] {
   return added;
 }
 
-function layValue(draft: Draft, { path, value }: Change, added: string[]): void {
+function layValue(draft: Draft, { path, value }: Change, added: string[], stored?: boolean): void {
   const parsed = parsePath(path);
   if (!parsed.ok || !parsed.value.concrete || parsed.value.ends !== 'name') {
     const why = parsed.ok ? 'it must be the full path of one parameter' : parsed.error.message;
@@ -54,7 +55,7 @@ function layValue(draft: Draft, { path, value }: Change, added: string[]): void 
   const isNew = added.some((made) => object.startsWith(made));
   const old = isNew ? undefined : draft.now.value(node, object, param);
   // Of a row that the system made, the plan may still give what can be given but once.
-  const accepted = accept(draft, target, param, value, isNew || system);
+  const accepted = accept(draft, target, param, value, isNew || system, stored);
   if (accepted !== undefined) draft.put(node, object, param, accepted, old);
 }
 

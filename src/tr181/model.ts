@@ -149,6 +149,8 @@ export interface LayDownPlan {
   }[];
   /** Full paths of parameters; rows that they name and that do not exist are added. */
   readonly values: readonly Change[];
+  /** Likewise, as the store keeps them: passwords as hashes. */
+  readonly stored?: readonly Change[];
   /** Tables that must have no row yet, or all of it is refused: two at once cannot both be first. */
   readonly mustBeEmpty?: readonly string[];
 }

@@ -13,6 +13,7 @@ import type { FirewallObserved } from '../services/firewall/config.ts';
 import type { NeighborsObserved } from '../services/neighbors/config.ts';
 import type { NetworkObserved } from '../services/network/config.ts';
 import type { SystemObserved } from '../services/system/config.ts';
+import type { UpdateObserved } from '../services/update/config.ts';
 import type { RowsView } from '../state/candidate.ts';
 import type { RowReader } from './reader.ts';
 import type { ValueSpec } from './types.ts';
@@ -27,6 +28,7 @@ export interface Observations {
   readonly neighbors: NeighborsObserved;
   readonly firewall: FirewallObserved;
   readonly system: SystemObserved;
+  readonly update: UpdateObserved;
 }
 
 /** What `control` does for commands. */
@@ -44,6 +46,16 @@ export interface ServiceCalls {
   /** The box goes down soon after it resolved; refused where no root helper runs. */
   reboot(): Promise<Result<void, SystemError>>;
   powerOff(): Promise<Result<void, SystemError>>;
+  /** Likewise, and it starts as it was delivered; refused on a box without slots for firmware. */
+  factoryReset(): Promise<Result<void, SystemError>>;
+  /** Begins to fetch a bundle for the idle slot, which `slot` must be; refused on a box without slots. */
+  firmwareDownload(
+    slot: 'a' | 'b',
+    url: string,
+    activate: boolean,
+  ): Promise<Result<void, SystemError>>;
+  /** The box starts again from this slot. */
+  firmwareActivate(slot: 'a' | 'b'): Promise<Result<void, SystemError>>;
 }
 
 type LinkStats = NetworkObserved['links'][number]['stats'];

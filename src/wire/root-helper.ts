@@ -6,8 +6,11 @@ import { ByteReader } from '../base/bytes.ts';
 import { decodeError, ok, type Result } from '../base/result.ts';
 import { isHostLabel } from '../base/text.ts';
 
+/** What it has done by the slot writer (native/slot-writer.c), where the box has slots. */
+export type SlotVerb = 'install' | 'activate' | 'confirm' | 'rollback' | 'factory-reset' | 'status';
+
 export type RootRequest =
-  | { readonly verb: 'reboot' | 'poweroff' }
+  | { readonly verb: 'reboot' | 'poweroff' | SlotVerb }
   /** One label of a host name (RFC 1123 §2.1). */
   | { readonly verb: 'hostname'; readonly name: string };
 
@@ -33,7 +36,18 @@ const KIND_REQUEST = 1;
 const KIND_ANSWER = 2;
 
 /** By their numbers. */
-const VERBS = [undefined, 'reboot', 'poweroff', 'hostname'] as const;
+const VERBS = [
+  undefined,
+  'reboot',
+  'poweroff',
+  'hostname',
+  'install',
+  'activate',
+  'confirm',
+  'rollback',
+  'factory-reset',
+  'status',
+] as const;
 const OUTCOMES = [
   'done',
   'malformed',
@@ -43,6 +57,8 @@ const OUTCOMES = [
   'tooMany',
   'goingDown',
   'failed',
+  'busy',
+  'absent',
 ] as const;
 
 export function encodeRootRequest(request: RootRequest): Uint8Array {

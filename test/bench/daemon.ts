@@ -1,6 +1,7 @@
 /**
  * How soon the daemon serves, and what it takes when idle, beside Node doing nothing. The bundle is
- * measured, as it is what runs on the box; in a namespace of its own, unprivileged, on an empty state.
+ * measured, and beside it the single executable, which is what runs on the box; in a namespace of its
+ * own, unprivileged, on an empty state.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -27,10 +28,22 @@ import { NODE_FLAGS } from '../lib/node-flags.ts';
 import type { Bench, Comparison } from './run.ts';
 
 const BUNDLE = join(import.meta.dirname, '../../build/gatehouse.cjs');
+const NODE = [process.execPath];
+const BUNDLED = [...NODE, ...NODE_FLAGS, BUNDLE];
+const EXECUTABLE = [
+  join(
+    import.meta.dirname,
+    '../../build/binary',
+    process.arch === 'arm64' ? 'arm64' : 'x86_64',
+    'gatehouse',
+  ),
+];
 const UID = 6767;
 const CAPS = '-all,+net_admin,+net_raw,+net_bind_service';
 const ROUNDS = 15;
 const IDLE_MS = 3_000;
+/** After the start, until memory is compared. */
+const SETTLE_MS = 300;
 /** Of user and system time in /proc/PID/stat (sysconf(_SC_CLK_TCK) on Linux). */
 const TICKS_PER_SEC = 100;
 
@@ -47,10 +60,10 @@ const cpuSec = (pid: number): number => {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SEC;
 };
 
-/** Node by way of the same two programs that start the daemon, so that their time counts on both sides. */
+/** A program by way of the same two that start the daemon, so that their time counts on both sides. */
 const start = (
   spaces: Namespaces,
-  args: readonly string[],
+  words: readonly string[],
   output: 'ignore' | 'pipe',
 ): ChildProcess =>
   spawn(
@@ -70,8 +83,7 @@ const start = (
       CAPS,
       '--bounding-set',
       CAPS,
-      process.execPath,
-      ...args,
+      ...words,
     ),
     { stdio: ['ignore', output, output], env: {} },
   );
@@ -79,7 +91,7 @@ const start = (
 /** What `node -e 0` costs, as Node itself counts it at its end. */
 async function bareCpuSec(spaces: Namespaces): Promise<number> {
   const script = 'const { user, system } = process.cpuUsage(); console.log((user + system) / 1e6)';
-  const child = start(spaces, ['-e', script], 'pipe');
+  const child = start(spaces, [...NODE, '-e', script], 'pipe');
   const [out] = await Promise.all([
     child.stdout === null ? '' : text(child.stdout),
     once(child, 'exit'),
@@ -137,6 +149,7 @@ function saidAtMs(log: string, message: string): number | undefined {
 async function daemon(
   spaces: Namespaces,
   folder: string,
+  program: readonly string[],
 ): Promise<{ child: ChildProcess; servingMs: number; standsMs: number; readyMs: number }> {
   const [state, run] = [join(folder, 'state'), join(folder, 'run')];
   for (const path of [state, run]) {
@@ -148,8 +161,7 @@ async function daemon(
   const child = start(
     spaces,
     [
-      ...NODE_FLAGS,
-      BUNDLE,
+      ...program,
       'daemon',
       '--config',
       join(folder, 'config.json'),
@@ -177,6 +189,44 @@ async function daemon(
   }
 }
 
+/** The executable beside Node with the bundle, turn about. */
+async function asExecutable(spaces: Namespaces, folder: string): Promise<Comparison[]> {
+  const sides = [EXECUTABLE, BUNDLED].map((program) => ({
+    program,
+    serving: [] as number[],
+    cpuSec: 0,
+    memory: [] as number[],
+  }));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const side of sides) {
+      const { child, servingMs } = await daemon(spaces, folder, side.program);
+      side.serving.push(servingMs);
+      side.cpuSec += cpuSec(child.pid ?? 0);
+      await pause(SETTLE_MS);
+      side.memory.push(rssMb(child.pid ?? 0));
+      await stopped(child);
+    }
+  }
+  const [ours, peer] = sides;
+  const row = (what: 'serving' | 'memory', rest: Pick<Comparison, 'name' | 'unit' | 'note'>) => ({
+    ours: median(ours?.[what] ?? []),
+    peer: median(peer?.[what] ?? []),
+    peerName: 'node and the bundle',
+    higherIsBetter: false,
+    oursCpuSec: ours?.cpuSec ?? Number.NaN,
+    peerCpuSec: peer?.cpuSec ?? Number.NaN,
+    ...rest,
+  });
+  return [
+    row('serving', { name: 'executable: answers', unit: 'ms', note: `${ROUNDS} starts of each` }),
+    row('memory', {
+      name: 'executable: memory',
+      unit: 'MB',
+      note: `resident after ${SETTLE_MS} ms`,
+    }),
+  ];
+}
+
 export const bench: Bench = {
   name: 'daemon',
   skip: () =>
@@ -193,19 +243,20 @@ export const bench: Bench = {
       const bare: number[] = [];
       let [oursCpuSec, peerCpuSec] = [0, 0];
       for (let round = 0; round < ROUNDS; round++) {
-        const ours = await daemon(spaces, folder);
+        const ours = await daemon(spaces, folder, BUNDLED);
         serving.push(ours.servingMs);
         stands.push(ours.standsMs);
         ready.push(ours.readyMs);
         oursCpuSec += cpuSec(ours.child.pid ?? 0);
         await stopped(ours.child);
         const begin = performance.now();
-        await once(start(spaces, ['-e', '0'], 'ignore'), 'exit');
+        await once(start(spaces, [...NODE, '-e', '0'], 'ignore'), 'exit');
         bare.push(performance.now() - begin);
         peerCpuSec += await bareCpuSec(spaces);
       }
-      const idle = await daemon(spaces, folder);
-      const node = start(spaces, ['-e', 'setInterval(() => {}, 1e9)'], 'ignore');
+      const idle = await daemon(spaces, folder, BUNDLED);
+      const waits = [...NODE, '-e', 'setInterval(() => {}, 1e9)'];
+      const node = start(spaces, waits, 'ignore');
       await pause(IDLE_MS);
       const [from, nodeFrom] = [cpuSec(idle.child.pid ?? 0), cpuSec(node.pid ?? 0)];
       await pause(IDLE_MS);
@@ -237,7 +288,9 @@ export const bench: Bench = {
       ];
       await stopped(idle.child);
       await stopped(node);
-      return rows;
+      return existsSync(EXECUTABLE[0] ?? '')
+        ? [...rows, ...(await asExecutable(spaces, folder))]
+        : rows;
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

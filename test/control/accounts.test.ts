@@ -3,9 +3,11 @@ import fc from 'fast-check';
 import t from 'tap';
 import { formatPhc, parsePhc } from '../../src/base/phc.ts';
 import { PASSWORD_COST, RowAccounts } from '../../src/control/accounts.ts';
+import { loadNative } from '../../src/os/linux/native.ts';
 import { LinuxSecrets } from '../../src/os/linux/secrets.ts';
+import { layDownInitial } from '../../src/tr181/initial.ts';
 import { passwordFault } from '../../src/tr181/objects/users.ts';
-import { type Bench, kinds, messages, ORIGIN, router } from '../tr181/fixture.ts';
+import { type Bench, bench, kinds, messages, ORIGIN, router } from '../tr181/fixture.ts';
 
 const USERS = 'Device.Users.User.';
 const GOOD = 'three words here';
@@ -138,6 +140,7 @@ t.test('unknown names cost what known ones do', async (t) => {
     equal: real.equal,
     seal: real.seal,
     open: real.open,
+    cryptMatches: (...args: Parameters<LinuxSecrets['cryptMatches']>) => real.cryptMatches(...args),
     argon2id: (...args: Parameters<LinuxSecrets['argon2id']>) => {
       asked.push({ ...args[2], length: args[3], salt: args[1].byteLength });
       return real.argon2id(...args);
@@ -148,6 +151,60 @@ t.test('unknown names cost what known ones do', async (t) => {
   await accounts.verify('nobody', 'wrong password');
   t.equal(asked.length, 2);
   t.same(asked[0], asked[1]);
+});
+
+/** GOOD, hashed by other tools: sha256crypt, sha512crypt and yescrypt of crypt(5). */
+const FOREIGN = [
+  '$5$abcdefghij$jHERxYfHbVjbwQXCRXlCBsLAEiUISIL.xsvMwjU24E6',
+  '$6$abcdefgh$f9LPJ/wqBklh5wU/pgNl9r7WstsyWUPP1fgev6JbvAcbDi852t3jw3BhooOWzN6.mAvo4AZau.Ph.kVoOci2//',
+  '$y$j9T$F5Jx5fExrKuPp53xLKQ..1$esEizOTWKaXElM/6vhy7tPBZyqAa8EAxc8ifADYYdY1',
+];
+
+t.test(
+  'a first password that another tool hashed gets our own hash at the first log-in',
+  async (t) => {
+    for (const passwordHash of FOREIGN) {
+      const b = bench();
+      const laid = await layDownInitial(b.model, {
+        ...{ wan: 'eth0', lan: ['eth1'], overrides: {} },
+        account: { username: 'pi', passwordHash },
+      });
+      if (!laid.ok) throw new Error(messages(laid.error));
+      const kept = () => b.rows.values(`${USERS}1.`)?.get('Password') ?? '';
+      t.equal(kept(), passwordHash);
+      t.equal(b.get(`${USERS}1.Password`), '', 'nor is this one shown');
+      const secrets = new LinuxSecrets(loadNative());
+      const accounts = new RowAccounts({ rows: b.rows, model: b.model, secrets });
+      t.ok(accounts.any());
+      t.equal(await accounts.verify('pi', 'three words'), undefined);
+      t.equal(await accounts.verify('pi', `${GOOD}\0`), undefined);
+      t.equal(kept(), passwordHash, 'a wrong one changes nothing');
+      t.same(await accounts.verify('pi', GOOD), { name: 'pi', role: 'Administrator' });
+      t.ok(parsePhc(kept()).ok, 'argon2id from now on');
+      t.ok(await accounts.verify('pi', GOOD));
+      t.equal(await accounts.verify('pi', 'three words'), undefined);
+      t.notOk(JSON.stringify(b.audit).includes(passwordHash));
+    }
+  },
+);
+
+t.test('where the system cannot check such a hash nobody gets in', async (t) => {
+  const b = bench();
+  const [passwordHash = ''] = FOREIGN;
+  await layDownInitial(b.model, {
+    ...{ wan: 'eth0', lan: ['eth1'], overrides: {} },
+    account: { username: 'pi', passwordHash },
+  });
+  t.equal(await accountsOf(b).verify('pi', GOOD), undefined);
+});
+
+t.test('a hash that a request brings is a password like any other text', async (t) => {
+  const b = await withAdmin();
+  const [, hash = ''] = FOREIGN;
+  await b.set(`${USERS}1.Password`, hash);
+  const accounts = new RowAccounts({ ...b, secrets: new LinuxSecrets(loadNative()) });
+  t.equal(await accounts.verify('admin', GOOD), undefined);
+  t.ok(await accounts.verify('admin', hash));
 });
 
 t.test('changing a password', async (t) => {

@@ -56,3 +56,20 @@ t.test('all faults at once, each with its place', async (t) => {
   );
   t.match(parseProcessConfig('[]'), { ok: false, error: [/not an object/] });
 });
+
+t.test('the first account', async (t) => {
+  const passwordHash = '$5$abcdefghij$jHERxYfHbVjbwQXCRXlCBsLAEiUISIL.xsvMwjU24E6';
+  const parsed = parseProcessConfig(JSON.stringify({ account: { username: 'pi', passwordHash } }));
+  t.match(parsed, { ok: true, value: { account: { username: 'pi', passwordHash } } });
+  for (const [account, says] of [
+    [7, /not an object/],
+    [{ username: 'Pi', passwordHash }, /username: a name begins/],
+    [{ username: 'pi' }, /passwordHash: missing/],
+    [{ username: 'pi', passwordHash: 'secret' }, /not hashed in a way/],
+    [{ username: 'pi', passwordHash, password: 'x' }, /unknown key "password"/],
+  ] as const) {
+    const refused = parseProcessConfig(JSON.stringify({ account }));
+    t.ok(!refused.ok && refused.error.some((fault) => says.test(fault)), String(says));
+    t.notOk(JSON.stringify(refused).includes('secret'), 'what was given is not repeated');
+  }
+});

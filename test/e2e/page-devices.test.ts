@@ -22,7 +22,7 @@ const MARKUP = '<img src=x onerror=alert(1)>';
 const [PHONE, TV] = [macOf(0), macOf(1)];
 
 t.test('devices', { skip: noBrowser() }, async (t) => {
-  await using there = await house('devices', ['phone', 'tv', 'odd']);
+  await using there = await house('devices', { devices: ['phone', 'tv', 'odd'] });
   const { router } = there;
   const page = await (await there.person()).newPage();
   page.setDefaultTimeout(10_000);

@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { dnsmasq, ISP_RANGE } from '../lib/isp.ts';
 import { home, type Namespaces, noNamespaces } from '../lib/netns.ts';
-import { Router } from '../lib/router.ts';
+import { Router, type RouterOptions } from '../lib/router.ts';
 
 const CHROMIUM = '/usr/bin/chromium';
 export const PASSWORD = 'correct horse battery';
@@ -33,7 +33,10 @@ export interface House extends AsyncDisposable {
 }
 
 /** `devices`: further machines of the LAN, each with `eth0` on a port of its own and no address yet. */
-export async function house(name: string, devices: readonly string[] = []): Promise<House> {
+export async function house(
+  name: string,
+  { devices = [], ...options }: RouterOptions & { readonly devices?: readonly string[] } = {},
+): Promise<House> {
   const stack = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'gh-page-'));
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
@@ -50,7 +53,7 @@ export async function house(name: string, devices: readonly string[] = []): Prom
     spaces.exec(device, 'ip', 'link', 'set', 'eth0', 'address', macOf(at));
     return `lan${at + 1}`;
   });
-  const router = stack.use(new Router(spaces, 'r', { lan: ['lan0', ...ports] }));
+  const router = stack.use(new Router(spaces, 'r', { ...options, lan: ['lan0', ...ports] }));
   await router.start();
   await router.waitFor('Device.DHCPv4.Client.1.DHCPStatus', 'Bound');
   await router.until('the page is served', () =>

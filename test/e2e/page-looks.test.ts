@@ -49,6 +49,7 @@ const placesOf = (
   users: ['system/users', say('param.X_GATEHOUSE_Role')],
   certificate: ['system/certificate', say('certificate.fingerprint')],
   box: ['system/box', say('box.rebootText')],
+  firmware: ['system/firmware', say('system.firmware')],
   appearance: ['system/appearance', say('appearance.intro')],
 });
 
@@ -61,7 +62,7 @@ const SHOWN = [
 
 t.test('every place, every look', { skip: noBrowser() }, async (t) => {
   mkdirSync(PICTURES, { recursive: true });
-  await using there = await house('looks', ['phone', 'guest']);
+  await using there = await house('looks', { devices: ['phone', 'guest'] });
   const first = await (await there.person()).newPage();
   const heard = complaints(first);
   await first.goto(`${HOME}/`);

@@ -31,7 +31,7 @@ interface Reader {
 }
 
 t.test('every state, every look, both languages', { skip: noBrowser() }, async (t) => {
-  await using there = await house('states', ['phone']);
+  await using there = await house('states', { devices: ['phone'] });
   const places: string[] = [];
   const heard: string[][] = [];
   const readers: Reader[] = [];

@@ -20,6 +20,7 @@ export const target = {
   seeds: (): Uint8Array[] => [
     encodeRootRequest({ verb: 'reboot' }),
     encodeRootRequest({ verb: 'poweroff' }),
+    encodeRootRequest({ verb: 'status' }),
     encodeRootRequest({ verb: 'hostname', name: 'gatehouse' }),
     encodeRootRequest({ verb: 'hostname', name: 'x'.repeat(63) }),
     encodeRootAnswer({ verb: 'reboot', outcome: 'done', errno: 0 }),

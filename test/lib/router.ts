@@ -39,8 +39,12 @@ export interface RouterOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Start it as root, on a machine that has a user `gatehouse`: it is to drop by itself. */
   readonly asRoot?: boolean;
+  /** What starts it instead of Node and the bundle; paths in the checkout are found wherever it is seen. */
+  readonly program?: readonly string[];
   /** A program that is there, but fails, for this daemon alone. */
   readonly broken?: string;
+  /** A folder whose content this daemon sees in /usr/lib, besides what is there. */
+  readonly library?: string;
 }
 
 interface Row {
@@ -113,7 +117,10 @@ export class Router implements AsyncDisposable {
     const node = process.execPath;
     const app = join(this.folder, 'app');
     mkdirSync(app, { recursive: true });
-    const { asRoot = false, env = {}, broken } = this.#options;
+    const { asRoot = false, env = {}, broken, library } = this.#options;
+    const { program: start = [node, ...NODE_FLAGS, join(ROOT, ENTRY)] } = this.#options;
+    const seen = (word: string): string =>
+      word.startsWith(ROOT) ? join(app, word.slice(ROOT.length)) : word;
     const passwd = join(this.folder, 'passwd');
     const users = readFileSync('/etc/passwd', 'utf8');
     writeFileSync(passwd, `${users}gatehouse:x:${UID}:${UID}::/:/bin/false\n`);
@@ -122,6 +129,10 @@ export class Router implements AsyncDisposable {
       asRoot ? `mount --bind ${passwd} /etc/passwd && ` : ''
     }${broken === undefined ? '' : `mount --bind /bin/false ${broken} && `}${
       this.#boot === undefined ? '' : `mount --bind ${this.#boot.id} ${BOOT_ID} && `
+    }${
+      library === undefined
+        ? ''
+        : `mount -t overlay -o lowerdir=${library}:/usr/lib overlay /usr/lib && `
     }shift 2 && cd / && exec env -i "$@"`;
     const ids = ['--reuid', `${UID}`, '--regid', `${UID}`, '--clear-groups', '--no-new-privs'];
     const caps = ['--inh-caps', CAPS, '--ambient-caps', CAPS, '--bounding-set', CAPS];
@@ -130,8 +141,7 @@ export class Router implements AsyncDisposable {
       ...(this.#boot === undefined ? [] : ['nsenter', `--time=${this.#boot.time}`]),
       ...(asRoot ? [] : ['setpriv', ...ids, ...caps]),
       ...['env', ...Object.entries(env).map(([key, value]) => `${key}=${value}`)],
-      ...[node.startsWith(ROOT) ? join(app, node.slice(ROOT.length)) : node],
-      ...[...NODE_FLAGS, join(app, ENTRY)],
+      ...start.map(seen),
       ...['daemon', '--config', join(this.folder, 'config.json'), '--state-dir', this.stateDir],
       ...['--run-dir', this.runDir, '--ubus-socket', this.socket, ...extra],
     ];

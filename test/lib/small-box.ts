@@ -102,12 +102,12 @@ export class SmallBox implements AsyncDisposable {
     return sh('nsenter', '--all', '--target', String(init).trim(), ...command);
   }
 
-  /** The process of the box whose first argument ends in `name`. */
-  pidOf(name: string): number {
+  /** The process of the box whose program lies in `folder` and ends in `name`. */
+  pidOf(name: string, folder = this.folder): number {
     for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
       const path = `/proc/${pid}/cmdline`;
       const [program] = existsSync(path) ? readFileSync(path, 'latin1').split('\0') : [];
-      if (program?.startsWith(this.folder) && program.endsWith(name)) return Number(pid);
+      if (program?.startsWith(folder) && program.endsWith(name)) return Number(pid);
     }
     throw new Error(`no ${name} runs in the box`);
   }

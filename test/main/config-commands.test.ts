@@ -20,7 +20,7 @@ function commands({ config, model }: Box) {
     const command = service.commands[name];
     if (command === undefined) throw new Error(`no command ${name}`);
     const signal = new AbortController().signal;
-    return (await command.run(args, { origin: ORIGIN, signal })) as Answer;
+    return (await command.run(args, { origin: ORIGIN, peer: undefined, signal })) as Answer;
   };
 }
 

@@ -20,7 +20,7 @@ function commands(hosts: readonly HostView[]) {
     const { signal } = new AbortController();
     const command = service.commands[name];
     if (command === undefined) throw new Error(`no command ${name}`);
-    return await command.run(args, { origin: ORIGIN, signal });
+    return await command.run(args, { origin: ORIGIN, peer: undefined, signal });
   };
 }
 

@@ -21,6 +21,7 @@ const TESTS = [
   'native/root-helper',
   'os/linux/net',
   'os/linux/process',
+  'os/linux/secrets',
   'os/linux/taps',
   'os/linux/unix',
 ];

@@ -65,7 +65,8 @@ t.test('Reboot() goes to the helper; who, why and what came of it are recorded',
   t.match(await run('Reboot', { Cause: 'LocalReboot', Reason: 'a, b' }), { ok: true });
   t.match(await run('Reboot', {}), { ok: true });
   t.match(await run('X_GATEHOUSE_PowerOff', {}), { ok: true });
-  t.same(down, ['reboot', 'reboot', 'power off']);
+  t.match(await run('FactoryReset', {}), { ok: true });
+  t.same(down, ['reboot', 'reboot', 'power off', 'factory reset']);
   observed.publish('system', { ...UP, helperMissing: NONE });
   t.match(await run('Reboot', {}), {
     ok: false,
@@ -82,6 +83,7 @@ t.test('Reboot() goes to the helper; who, why and what came of it are recorded',
       ['operate', 'Device.Reboot()', 'Cause=LocalReboot, Reason=a, b', 'done'],
       ['operate', 'Device.Reboot()', undefined, 'done'],
       ['operate', 'Device.X_GATEHOUSE_PowerOff()', undefined, 'done'],
+      ['operate', 'Device.FactoryReset()', undefined, 'done'],
       ['operate', 'Device.Reboot()', undefined, 'failed'],
     ],
   );
@@ -92,5 +94,5 @@ t.test('the commands of the root are in the schema', async (t) => {
   const rows = model.schema('Device.', { firstLevel: true });
   if (!rows.ok) return t.fail(rows.error.message);
   const commands = rows.value.filter(({ kind }) => kind === 'command').map(({ path }) => path);
-  t.same(commands, ['Device.Reboot()', 'Device.X_GATEHOUSE_PowerOff()']);
+  t.same(commands, ['Device.Reboot()', 'Device.FactoryReset()', 'Device.X_GATEHOUSE_PowerOff()']);
 });

@@ -75,6 +75,10 @@ export function bench(
     },
     reboot: () => Promise.resolve(goesDown('reboot')),
     powerOff: () => Promise.resolve(goesDown('power off')),
+    factoryReset: () => Promise.resolve(goesDown('factory reset')),
+    firmwareDownload: (slot, url, activate) =>
+      Promise.resolve(goesDown(`download ${slot} ${url} ${activate}`)),
+    firmwareActivate: (slot) => Promise.resolve(goesDown(`activate ${slot}`)),
   };
   const lookups: Lookups = {
     linkStats: (ifName) => {

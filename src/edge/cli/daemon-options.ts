@@ -1,5 +1,7 @@
 /** The daemon's own arguments, read without the argument parser of the other commands, which costs start-up time. */
+import type { SystemError } from '../../base/errors.ts';
 import { err, ok, type Result } from '../../base/result.ts';
+import { readUciConfig, type UciConfig } from './uci.ts';
 
 export const SERVICES = [
   'dhcp-client',
@@ -20,7 +22,10 @@ export interface ListenOption {
 }
 
 export interface DaemonOptions {
+  /** The configuration file. */
   readonly config: string;
+  /** What it holds, where it was read from uci; else it is still to be read. */
+  readonly uci: object | undefined;
   readonly stateDir: string;
   readonly runDir: string;
   readonly ubusSocket: string;
@@ -46,6 +51,12 @@ export const DAEMON_FLAGS: Readonly<Record<string, Flag>> = {
     argument: 'FILE',
     fallback: '/etc/gatehouse/config.json',
     about: 'interface roles, log level, and rows laid down at first start',
+  },
+  '--uci': {
+    argument: 'FILE',
+    fallback: '',
+    about:
+      'on OpenWrt, /etc/config/gatehouse instead of --config; it may have --state-dir, --https and --http, too',
   },
   '--state-dir': {
     argument: 'DIR',
@@ -79,9 +90,10 @@ export const DAEMON_FLAGS: Readonly<Record<string, Flag>> = {
   },
 };
 
-/** Reads `--name value` and `--name=value`; every fault at once. */
+/** Reads `--name value` and `--name=value`; every fault at once. `readText` gives a whole file. */
 export function parseDaemonOptions(
   args: readonly string[],
+  readText: (path: string) => Result<string, SystemError>,
 ): Result<DaemonOptions, readonly string[]> {
   const faults: string[] = [];
   const given = new Map<string, string>();
@@ -98,7 +110,10 @@ export function parseDaemonOptions(
     if (value === undefined || value === '') faults.push(`${name} wants ${flag.argument}`);
     else given.set(name, value);
   }
-  const value = (name: string): string => given.get(name) ?? DAEMON_FLAGS[name]?.fallback ?? '';
+  const uciPath = given.get('--uci');
+  const uci = uciPath === undefined ? undefined : uciOf(uciPath, readText, faults);
+  const value = (name: string): string =>
+    given.get(name) ?? uci?.flags.get(name) ?? DAEMON_FLAGS[name]?.fallback ?? '';
   const listen = (name: string): readonly ListenOption[] => {
     const parsed = value(name) === 'none' ? [] : value(name).split(',').map(listenOption);
     if (parsed.includes(undefined)) faults.push(`${name} wants HOST:PORT, such as lan:443`);
@@ -114,7 +129,8 @@ export function parseDaemonOptions(
   }
   if (faults.length > 0) return err(faults);
   return ok({
-    config: value('--config'),
+    config: uciPath ?? value('--config'),
+    uci: uci?.file,
     stateDir: value('--state-dir'),
     runDir: value('--run-dir'),
     ubusSocket: value('--ubus-socket'),
@@ -122,6 +138,18 @@ export function parseDaemonOptions(
     http,
     only: only.length === 0 ? undefined : only.filter(isService),
   });
+}
+
+function uciOf(
+  path: string,
+  readText: (path: string) => Result<string, SystemError>,
+  faults: string[],
+): UciConfig | undefined {
+  const text = readText(path);
+  const read = text.ok ? readUciConfig(text.value) : err([text.error.message]);
+  if (read.ok) return read.value;
+  faults.push(...read.error.map((fault) => `${path}: ${fault}`));
+  return undefined;
 }
 
 /** `lan:443`, `192.168.1.1:443` or `[fd00::1]:443`. */

@@ -3,6 +3,7 @@ import type { AuditFile, Sha256 } from '../../base/audit.ts';
 import type { SystemError } from '../../base/errors.ts';
 import type { Result } from '../../base/result.ts';
 import type { Bus, BusError } from './bus.ts';
+import type { GlobalOptions } from './session.ts';
 
 export interface Output {
   write(text: string): unknown;
@@ -11,6 +12,8 @@ export interface Output {
 
 export interface CliEnvironment {
   readonly version: string;
+  /** Of the source; undefined in a checkout. */
+  readonly commit: string | undefined;
   /** Data. */
   readonly stdout: Output;
   /** Messages. */
@@ -23,10 +26,17 @@ export interface CliEnvironment {
   readLine(question: string): Promise<string | undefined>;
   /** A whole file of at most `maxBytes`. */
   readFile(path: string, maxBytes: number): Result<Uint8Array, SystemError>;
+  /** At most `maxBytes` of a file from `offset` on, none behind its end; and how long it is in all. */
+  readPiece(
+    path: string,
+    offset: number,
+    maxBytes: number,
+  ): Result<{ readonly bytes: Uint8Array; readonly sizeBytes: number }, SystemError>;
   /** A file that only its owner may read; EEXIST for one that is there, unless it may be replaced. */
   writeFile(path: string, bytes: Uint8Array, replace: boolean): Result<void, SystemError>;
   /** Unix time in ms. */
   wallMs(): number;
+  pause(ms: number): Promise<void>;
   /** Fires on Ctrl-C and SIGTERM: `watch` ends in order. */
   readonly signal: AbortSignal;
   connect(socketPath: string): Promise<Result<Bus, BusError>>;
@@ -35,6 +45,17 @@ export interface CliEnvironment {
   readonly sha256: Sha256;
   /** Runs until told to end; gives the exit code. */
   daemon(args: readonly string[]): Promise<number>;
+  /**
+   * A new password while no daemon runs; without a name for the only administrator. Gives the name,
+   * or what is wrong.
+   */
+  resetPassword(
+    stateDir: string,
+    name: string | undefined,
+    password: string,
+  ): Promise<Result<string, readonly string[]>>;
+  /** The menu of the console, until somebody leaves. The daemon's state is in `stateDir`. */
+  diag(options: GlobalOptions, stateDir: string): Promise<void>;
 }
 
 export const EXIT = { done: 0, failed: 1, usage: 2 } as const;

@@ -28,8 +28,10 @@ import { hosts } from './host-commands.ts';
 import { leases } from './lease-commands.ts';
 import { add, del, get, instances, operate, schema, set } from './model-commands.ts';
 import { type PowerOptions, powerOff, reboot } from './power-commands.ts';
+import { resetPassword } from './reset-password.ts';
 import { call, overview } from './service-commands.ts';
 import { type GlobalOptions, Session } from './session.ts';
+import { type UpgradeOptions, upgrade } from './upgrade-commands.ts';
 import { watch } from './watch.ts';
 
 const EXAMPLES = `
@@ -53,7 +55,7 @@ export async function runCli(
     return environment.daemon(args.slice(1));
   const program = new Command('gatehouse');
   const session = new Session(environment, () => program.opts<GlobalOptions>());
-  define(program, session);
+  define(program, session, args.includes('--json'));
   try {
     await program.parseAsync([...args], { from: 'user' });
     return session.exitCode;
@@ -64,12 +66,17 @@ export async function runCli(
   }
 }
 
+function versionText({ version, commit }: CliEnvironment, json: boolean): string {
+  if (json) return JSON.stringify({ version, ...(commit === undefined ? {} : { commit }) });
+  return commit === undefined ? version : `${version} (${commit.slice(0, 12)})`;
+}
+
 /** All commands; separate from running them so that help and completion see the same list. */
-function define(program: Command, session: Session): void {
+function define(program: Command, session: Session, json: boolean): void {
   const { environment } = session;
   program
     .description('Gatehouse: a router configured by the TR-181 data model')
-    .version(environment.version, '-V, --version', 'print the version')
+    .version(versionText(environment, json), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help of a command')
     .option('--json', 'print data as JSON')
@@ -156,6 +163,15 @@ function define(program: Command, session: Session): void {
     .option('--reason <text>', 'why, for the audit trail')
     .action((options: PowerOptions) => powerOff(session, options));
 
+  command(
+    'upgrade [file]',
+    'install an update, go back to the version before, or say how it stands',
+  )
+    .option('--rollback', 'boot the version before, or take back what is booted next')
+    .option('--status', 'what each slot holds, and how far an update is')
+    .option('--yes', 'do not ask before the box starts again')
+    .action((file: string | undefined, options: UpgradeOptions) => upgrade(session, file, options));
+
   const config = command('config', 'the configuration over time');
   config
     .command('history')
@@ -210,6 +226,19 @@ function define(program: Command, session: Session): void {
       auditShow(session, options.stateDir, { last: options.last }),
     );
 
+  command(
+    'reset-password [username]',
+    'give an account a new password while the daemon does not run',
+  )
+    .addOption(stateDir())
+    .action((name: string | undefined, options: { stateDir: string }) =>
+      resetPassword(session, name, options.stateDir),
+    );
+  command('diag', 'the menu of the serial console')
+    .addOption(stateDir())
+    .action((options: { stateDir: string }) =>
+      environment.diag(program.opts<GlobalOptions>(), options.stateDir),
+    );
   const daemon = command('daemon', 'run the router');
   for (const [name, { argument, fallback, about }] of Object.entries(DAEMON_FLAGS))
     daemon.option(`${name} <${argument}>`, about, fallback === '' ? undefined : fallback);

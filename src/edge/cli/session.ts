@@ -99,6 +99,13 @@ export class Session {
     return data;
   }
 
+  /** Whether the daemon answers. */
+  async reachable(): Promise<boolean> {
+    const bus = await this.environment.connect(this.#options().ubusSocket);
+    if (bus.ok) await bus.value[Symbol.asyncDispose]();
+    return bus.ok;
+  }
+
   /** Runs `work` with the router, or says why it cannot be reached. */
   async withRouter(work: (router: Router, bus: Bus) => Promise<void>): Promise<void> {
     const bus = await this.environment.connect(this.#options().ubusSocket);

@@ -5,6 +5,7 @@ import { deviceRoutes } from './api-devices.ts';
 import { modelRoutes } from './api-model.ts';
 import { sessionRoutes } from './api-session.ts';
 import { systemRoutes } from './api-system.ts';
+import { updateRoutes } from './api-update.ts';
 import { type Env, type Parts, refuse } from './context.ts';
 import { knownHost, loggedIn, securityHeaders, withOrigin } from './guard.ts';
 import { hostOf, isAllowedHost } from './hosts.ts';
@@ -40,6 +41,7 @@ export function createApp(parts: Parts, ubusSessions: UbusSessions): HttpHandler
   app.route('/api', modelRoutes(parts));
   app.route('/api', deviceRoutes(parts));
   app.route('/api', systemRoutes(parts));
+  app.route('/api', updateRoutes(parts));
   app.all('/api/*', (c) => refuse(c, 404, 'there is no such thing'));
 
   app.route('/ubus', ubusRoutes(parts, ubusSessions));

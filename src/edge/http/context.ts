@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { HttpExchange } from '../../os/ports.ts';
+import type { UpdateService } from '../../services/update/service.ts';
 import type { Fault, Model, Origin } from '../../tr181/model.ts';
 import type { UbusClient } from '../ubus/client.ts';
 import type { CertificateKeeper } from './certificates.ts';
@@ -28,6 +29,10 @@ export interface Parts {
   readonly certificates: Pick<CertificateKeeper, 'caPem' | 'status' | 'import' | 'backToOwn'>;
   readonly configuration: Configuration;
   readonly devices: Pick<DhcpDevices, 'decide' | 'forget' | 'fix'>;
+  readonly updates: Pick<
+    UpdateService,
+    'begin' | 'write' | 'install' | 'cancel' | 'activate' | 'rollback'
+  >;
   readonly events: EventHub;
   readonly bus: Pick<UbusClient, 'lookup' | 'callId' | 'subscribe' | 'listen'>;
   readonly web: WebFiles;

@@ -4,6 +4,7 @@
  * its own, `gatehouse.<service>`, so that access rules can name single commands.
  */
 
+import type { PeerCredentials } from '../../os/ports.ts';
 import type { Model, Notice, Notification, Origin } from '../../tr181/model.ts';
 import {
   array,
@@ -46,6 +47,8 @@ export const failed = (message: string, data: object | null = null): CommandAnsw
 
 interface CommandContext {
   readonly origin: Origin;
+  /** As the kernel said; only where the broker is our own. */
+  readonly peer: PeerCredentials | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -123,7 +126,8 @@ async function run(
     const names = listOf(Object.keys(service.commands));
     return failed(`${service.name} has no command ${name}; it has ${names}`);
   }
-  return command.run(tableToPlain(args), { origin: originOf(request), signal: request.signal });
+  const { peer, signal } = request;
+  return command.run(tableToPlain(args), { origin: originOf(request), peer, signal });
 }
 
 const answer = ({ status, message, data }: CommandAnswer) =>

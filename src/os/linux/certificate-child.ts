@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { errorCode, errorMessage, SystemError } from '../../base/errors.ts';
 import type { Result } from '../../base/result.ts';
 import type { CertificateFacts, CertificateNames, Certificates, TlsMaterial } from '../ports.ts';
+import type { Command } from './program.ts';
 
 /** The hidden command of `main.ts` that makes one. */
 const MAKE_CERTIFICATE = 'make-certificate';
@@ -25,17 +26,20 @@ type Order =
 
 export class ChildCertificates implements Certificates {
   readonly #judge: Pick<Certificates, 'inspect'>;
+  readonly #command: Command;
 
-  constructor(judge: Pick<Certificates, 'inspect'>) {
+  /** `command` starts this program. */
+  constructor(judge: Pick<Certificates, 'inspect'>, command: Command) {
     this.#judge = judge;
+    this.#command = command;
   }
 
   makeCa(name: string, nowMs: number): Promise<TlsMaterial> {
-    return ask({ make: 'ca', name, nowMs });
+    return ask(this.#command, { make: 'ca', name, nowMs });
   }
 
   makeLeaf(ca: TlsMaterial, names: CertificateNames, nowMs: number): Promise<TlsMaterial> {
-    return ask({ make: 'leaf', ca, names, nowMs });
+    return ask(this.#command, { make: 'leaf', ca, names, nowMs });
   }
 
   inspect(material: TlsMaterial): Result<CertificateFacts> {
@@ -53,9 +57,8 @@ export async function fulfil(order: string, make: Certificates): Promise<string>
   return JSON.stringify(made);
 }
 
-async function ask(order: Order): Promise<TlsMaterial> {
-  const program = process.argv[1] ?? '';
-  const child = spawn(process.execPath, [...process.execArgv, program, MAKE_CERTIFICATE], {
+async function ask([file, ...args]: Command, order: Order): Promise<TlsMaterial> {
+  const child = spawn(file, [...args, MAKE_CERTIFICATE], {
     env: {},
     cwd: '/',
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -85,6 +85,26 @@ export function writePrivate(
   );
 }
 
+/** At most `maxBytes` of a regular file from `offset` on, and how long it is in all. */
+export function readPiece(
+  path: string,
+  offset: number,
+  maxBytes: number,
+): Result<{ readonly bytes: Uint8Array; readonly sizeBytes: number }, SystemError> {
+  return attempt(`read ${path}`, () =>
+    withFile(path, O_RDONLY | O_NONBLOCK, 0, (fd) => {
+      const is = fstatSync(fd);
+      if (!is.isFile()) throw new SystemError(`${path}: not a file`, 'EINVAL');
+      const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(maxBytes, is.size - offset)));
+      let size = 0;
+      for (let got = -1; got !== 0 && size < bytes.length; size += got) {
+        got = readSync(fd, bytes, size, bytes.length - size, offset + size);
+      }
+      return { bytes: bytes.subarray(0, size), sizeBytes: is.size };
+    }),
+  );
+}
+
 /** Folders, links and small binary files, synchronously. */
 export class LinuxDirectories implements Directories {
   make(path: string, mode: number): Result<void, SystemError> {

@@ -67,6 +67,11 @@ export interface Native {
   createReactor(leads: boolean, onBatch: (count: number) => void): RawReactor | number;
   /** CLOCK_BOOTTIME in ms. */
   boottimeMs(): number;
+  /**
+   * crypt(5) of the system's library: '' for a setting that it does not take, undefined where there
+   * is no library. Both texts are at most some hundred bytes; else -errno.
+   */
+  crypt(password: string, setting: string): Promise<string | undefined> | number;
   /** Drops to the user, keeps the three capabilities and executes `file`; comes back only by throwing. */
   lowerAndExecute(
     uid: number,
@@ -91,13 +96,13 @@ export function loadNative(path: string = fileURLToPath(BUILT)): Native {
       { cause: thrown, remedy: 'build it: scripts/build-native' },
     );
   }
-  const { createReactor, boottimeMs, lowerAndExecute } = module.exports;
-  if (!createReactor || !boottimeMs || !lowerAndExecute) {
+  const { createReactor, boottimeMs, lowerAndExecute, crypt } = module.exports;
+  if (!createReactor || !boottimeMs || !lowerAndExecute || !crypt) {
     throw new SystemError(`${path} is not the native addon of this version`, 'ENOEXEC', {
       remedy: 'build it: scripts/build-native',
     });
   }
-  return { createReactor, boottimeMs, lowerAndExecute };
+  return { createReactor, boottimeMs, lowerAndExecute, crypt };
 }
 
 /** The owner of a descriptor: gets each of its events (`What`) with up to four numbers. */

@@ -4,6 +4,7 @@ import { errorCode, errorMessage, SystemError } from '../../base/errors.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { Files } from '../ports.ts';
 import type { Native } from './native.ts';
+import type { Command } from './program.ts';
 
 const NAMES: Readonly<Record<number, string>> = {
   10: 'CAP_NET_BIND_SERVICE',
@@ -76,17 +77,18 @@ export function ownedDirectory(path: string, user: User): Result<void, SystemErr
 
 /**
  * Becomes `user` for good: no groups, just the three capabilities (permitted, effective,
- * inheritable, ambient, bounding), no_new_privs; then runs this same program anew with the same
- * arguments and environment. Comes back only with an error, after which the process must end.
+ * inheritable, ambient, bounding), no_new_privs; then runs this same program, which `command` starts,
+ * anew with the same arguments and environment. Comes back only with an error, after which the process must end.
  */
-export function dropTo(native: Native, user: User): SystemError {
-  const args = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+export function dropTo(native: Native, user: User, command: Command): SystemError {
+  const [file] = command;
+  const args = [...command, ...process.argv.slice(2)];
   const environment = Object.entries(process.env).map(([key, value]) => `${key}=${value ?? ''}`);
   try {
-    native.lowerAndExecute(user.uid, user.gid, process.execPath, args, environment);
+    native.lowerAndExecute(user.uid, user.gid, file, args, environment);
   } catch (thrown) {
     const code = errorCode(thrown);
-    const remedy = `let user ${user.uid} read ${process.execPath} and enter the folders above it`;
+    const remedy = `let user ${user.uid} read ${file} and enter the folders above it`;
     return new SystemError(`cannot drop root: ${errorMessage(thrown)}`, code, {
       cause: thrown,
       ...(code === 'EACCES' ? { remedy } : {}),

@@ -11,12 +11,13 @@ import {
   type RootAnswer,
   type RootOutcome,
   type RootRequest,
+  type SlotVerb,
 } from '../../wire/root-helper.ts';
 import type { RootHelper, UnixConnection, UnixHandlers, UnixSockets } from '../ports.ts';
 import { systemError } from './errno.ts';
 
-/** It answers before it does what takes time. */
-const ANSWER_MS = 5000;
+/** It answers before it does what takes long; a slow card takes its time to sync. */
+const ANSWER_MS = 20_000;
 const MAX_QUEUED_BYTES = 4096;
 
 const REFUSALS: Readonly<
@@ -28,6 +29,8 @@ const REFUSALS: Readonly<
   stranger: ['EACCES', 'it hears user gatehouse and root alone'],
   tooMany: ['EAGAIN', 'it was asked too often; try again in a few seconds'],
   goingDown: ['EALREADY', 'the box is going down already'],
+  busy: ['EBUSY', 'an update is being installed'],
+  absent: ['ENOTSUP', 'this box has no slots for firmware'],
 };
 
 export interface RootHelperDeps {
@@ -79,6 +82,10 @@ export class LinuxRootHelper implements RootHelper {
 
   setHostName(name: string): Promise<Result<void, SystemError>> {
     return this.#ask({ verb: 'hostname', name });
+  }
+
+  slots(verb: SlotVerb): Promise<Result<void, SystemError>> {
+    return this.#ask({ verb });
   }
 
   subscribe(listener: () => void): Disposable {

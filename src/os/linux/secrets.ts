@@ -6,33 +6,57 @@ import {
   randomBytes,
   timingSafeEqual,
 } from 'node:crypto';
+import { constants } from 'node:os';
 import { SystemError } from '../../base/errors.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { Argon2Cost, Secrets } from '../ports.ts';
+import type { Native } from './native.ts';
 
 /** Each waits for all before it, a tenth of a second or so; a longer queue is an attack. */
 const MAX_WAITING = 16;
 const TAG_BYTES = 16;
 
 export class LinuxSecrets implements Secrets {
+  readonly #native: Pick<Native, 'crypt'> | undefined;
   #tail: Promise<unknown> = Promise.resolve();
   #waiting = 0;
+
+  /** Without the addon no crypt(5) hash can be checked. */
+  constructor(native?: Pick<Native, 'crypt'>) {
+    this.#native = native;
+  }
 
   randomBytes(count: number): Uint8Array {
     return randomBytes(count);
   }
 
-  async argon2id(
+  argon2id(
     secret: Uint8Array,
     salt: Uint8Array,
     cost: Argon2Cost,
     lengthBytes: number,
   ): Promise<Result<Uint8Array, SystemError>> {
+    return this.#inTurn(() => derive(secret, salt, cost, lengthBytes));
+  }
+
+  cryptMatches(password: string, hash: string): Promise<Result<boolean, SystemError>> {
+    return this.#inTurn(async () => {
+      // The library takes a text that ends at its first NUL.
+      const made = password.includes('\0') ? '' : await this.#native?.crypt(password, hash);
+      if (typeof made === 'string' && made !== '') {
+        return ok(this.equal(Buffer.from(made), Buffer.from(hash)));
+      }
+      if (password.includes('\0') || made === -constants.errno.EINVAL) return ok(false);
+      return err(new SystemError('the system cannot check this kind of hash', 'ENOSYS'));
+    });
+  }
+
+  async #inTurn<T>(work: () => Promise<Result<T, SystemError>>): Promise<Result<T, SystemError>> {
     if (this.#waiting >= MAX_WAITING) {
       return err(new SystemError('too many passwords are being checked already', 'EBUSY'));
     }
     this.#waiting += 1;
-    const mine = this.#tail.then(() => derive(secret, salt, cost, lengthBytes));
+    const mine = this.#tail.then(work);
     // Misuse throws; whoever comes next has nothing to do with it.
     this.#tail = mine.catch(() => undefined);
     try {

@@ -56,7 +56,7 @@ export class LinuxPacketTaps implements PacketTaps {
 
   open(
     ifIndex: number,
-    filter: 'dhcp4',
+    filter: keyof typeof FILTERS,
     received: (frame: Uint8Array, outgoing: boolean) => void,
   ): Result<PacketTap, SystemError> {
     const id = this.#reactor.raw.tap(ifIndex, program(FILTERS[filter]), RECEIVE_BYTES);

@@ -3,7 +3,6 @@
  * judged by Node's own OpenSSL.
  */
 import { createPrivateKey, type KeyObject, type webcrypto, X509Certificate } from 'node:crypto';
-import { createRequire } from 'node:module';
 import { decodeError, ok, type Result } from '../../base/result.ts';
 import type { CertificateFacts, CertificateNames, Certificates, TlsMaterial } from '../ports.ts';
 
@@ -18,16 +17,14 @@ const MIN_RSA_BITS = 2048;
 
 type Library = typeof import('@peculiar/x509');
 
-/** From node_modules, also in the bundle, which a script of `node:vm` runs: that has no `import()`. */
-function library(): Library {
-  const load = createRequire(import.meta.url);
-  load('reflect-metadata');
-  return load('@peculiar/x509') as Library;
+async function library(): Promise<Library> {
+  await import('reflect-metadata');
+  return import('@peculiar/x509');
 }
 
 export class NodeCertificates implements Certificates {
   async makeCa(name: string, nowMs: number): Promise<TlsMaterial> {
-    const x509 = library();
+    const x509 = await library();
     const keys = await newKeys();
     const certificate = await x509.X509CertificateGenerator.createSelfSigned({
       serialNumber: serial(),
@@ -50,7 +47,7 @@ export class NodeCertificates implements Certificates {
   }
 
   async makeLeaf(ca: TlsMaterial, names: CertificateNames, nowMs: number): Promise<TlsMaterial> {
-    const x509 = library();
+    const x509 = await library();
     const issuer = new x509.X509Certificate(ca.certificatePem);
     const signingKey = await crypto.subtle.importKey(
       'pkcs8',

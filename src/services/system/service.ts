@@ -56,6 +56,13 @@ export class SystemService implements Disposable {
     return this.#logged('power off', await this.#deps.helper.powerOff());
   }
 
+  /** All settings are erased when the box starts again, soon after this resolves. */
+  async factoryReset(): Promise<Result<void, SystemError>> {
+    const { helper } = this.#deps;
+    const marked = this.#logged('factory reset', await helper.slots('factory-reset'));
+    return marked.ok ? this.reboot() : marked;
+  }
+
   [Symbol.dispose](): void {
     this.#subscription[Symbol.dispose]();
   }

@@ -13,6 +13,7 @@ import type {
   ReportSink,
 } from '../table.ts';
 import { dateTimeOf } from '../types.ts';
+import { FIRMWARE_OBJECTS, FIRMWARE_PARAMS, reportFirmware } from './firmware-image.ts';
 
 const DEVICE_INFO = 'Device.DeviceInfo.';
 const NOT_KEPT = 'not kept by this product yet';
@@ -28,7 +29,7 @@ export function deviceInfo(): ObjectGroup {
   const cpu = new CpuMeter();
   return {
     name: 'DeviceInfo',
-    inputs: ['network', 'dhcpClient', 'system'],
+    inputs: ['network', 'dhcpClient', 'system', 'update'],
     objects: [
       {
         path: 'Device.DeviceInfo.',
@@ -85,19 +86,17 @@ export function deviceInfo(): ObjectGroup {
             about: 'Why the box has another name than HostName; empty when it has that.',
             reason: 'see X_GATEHOUSE_HostNameStatus',
           },
+          ...FIRMWARE_PARAMS,
         },
         omitted: {
           DeviceCategory: NOT_KEPT,
           ModelNumber: 'the hardware has no number beside its name',
-          ActiveFirmwareImage: NOT_KEPT,
-          BootFirmwareImage: NOT_KEPT,
           AdditionalHardwareVersion: NOT_KEPT,
           AdditionalSoftwareVersion: NOT_KEPT,
           FriendlyName: NOT_KEPT,
           CID: 'no company id is registered',
           PEN: 'no private enterprise number is registered',
           MaxNumberOfActivateTimeWindows: NOT_KEPT,
-          FirmwareImageNumberOfEntries: NOT_KEPT,
           VendorConfigFileNumberOfEntries: NOT_KEPT,
           ProcessorNumberOfEntries: 'deprecated in TR-181',
           LogRotateNumberOfEntries: NOT_KEPT,
@@ -142,6 +141,7 @@ export function deviceInfo(): ObjectGroup {
           CPUNumberOfEntries: NOT_KEPT,
         },
       },
+      ...FIRMWARE_OBJECTS,
     ],
     facts: ({ observed, view, lookups }: ReportContext): readonly Fact[] => {
       const bound = observed.dhcpClient?.clients.some((client) => client.lease !== undefined);
@@ -156,6 +156,7 @@ export function deviceInfo(): ObjectGroup {
       const oui = observed.network?.links.find((link) => !link.loopback && link.mac !== undefined);
       out.put('Device.DeviceInfo.', {
         ...fixed,
+        ...reportFirmware(observed.update, out),
         ManufacturerOUI: (oui?.mac ?? '00:00:00').slice(0, 8).replaceAll(':', '').toUpperCase(),
         UpTime: () => firstNumber(lookups.readText('/proc/uptime')),
         HostName: trimmed(observed.system?.kernelName, 255),

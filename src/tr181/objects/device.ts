@@ -22,6 +22,11 @@ const commands: Readonly<Record<string, CommandDef>> = {
     input: WHY,
     run: async ({ calls }) => outcome(await calls.reboot()),
   },
+  FactoryReset: {
+    about:
+      'Starts the box again as it was delivered: settings, accounts, keys, leases, history and logs are erased; the firmware stays.',
+    run: async ({ calls }) => outcome(await calls.factoryReset()),
+  },
   X_GATEHOUSE_PowerOff: {
     about: 'Ends everything in order and powers the box off; only a hand can start it again.',
     input: { Reason: { type: 'string', size: [0, 256] } },

@@ -1,5 +1,6 @@
 /** German. */
 import type { Key } from './en.ts';
+import { deFirmware } from './firmware.ts';
 
 export const de: Readonly<Record<Key, string>> = {
   skip: 'Zum Inhalt springen',
@@ -443,6 +444,7 @@ export const de: Readonly<Record<Key, string>> = {
   'system.users': 'Benutzer',
   'system.certificate': 'Zertifikat',
   'system.box': 'Name und Neustart',
+  'system.firmware': 'Firmware',
   'system.appearance': 'Darstellung',
   'box.name': 'Name',
   'box.nameOnly':
@@ -457,6 +459,7 @@ export const de: Readonly<Record<Key, string>> = {
   'box.going': 'Startet neu …',
   'box.goingText': 'Das dauert etwa eine Minute. Diese Seite kommt von selbst zurück.',
   'box.back': 'Der Router wurde neu gestartet.',
+  ...deFirmware,
   'history.intro':
     'Die letzten Konfigurationen, neueste zuerst. Eine Rückkehr ergibt einen neuen Eintrag und lässt sich so auch zurücknehmen.',
   'history.none': 'Noch wurde nichts geändert.',

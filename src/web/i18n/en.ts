@@ -1,4 +1,6 @@
 /** English, the source of every other language. Of `one|other` the form that fits `{n}` is taken. */
+import { enFirmware } from './firmware.ts';
+
 export const en = {
   skip: 'Skip to the content',
   when: '{near}, {full}',
@@ -439,6 +441,7 @@ export const en = {
   'system.users': 'Users',
   'system.certificate': 'Certificate',
   'system.box': 'Name and restart',
+  'system.firmware': 'Firmware',
   'system.appearance': 'Appearance',
   'box.name': 'Name',
   'box.nameOnly':
@@ -453,6 +456,7 @@ export const en = {
   'box.going': 'Restarting …',
   'box.goingText': 'It takes about a minute. This page comes back by itself.',
   'box.back': 'The router has restarted.',
+  ...enFirmware,
   'history.intro':
     'The last configurations, newest first. Returning makes a new entry, so that it can be undone as well.',
   'history.none': 'Nothing was changed yet.',

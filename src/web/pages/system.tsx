@@ -1,4 +1,4 @@
-/** What belongs to the box itself: history, backup, users, certificate, its name and restart, appearance. */
+/** What belongs to the box itself: history, backup, users, certificate, its name and restart, firmware, appearance. */
 import type { Key } from '../i18n/en.ts';
 import { href } from '../lib/router.ts';
 import { useApp, useT } from '../state/app.ts';
@@ -7,10 +7,19 @@ import { AppearanceForm } from './appearance.tsx';
 import { BackupPage } from './backup.tsx';
 import { BoxPage } from './box.tsx';
 import { CertificatePage } from './certificate.tsx';
+import { FirmwarePage } from './firmware.tsx';
 import { HistoryPage } from './history.tsx';
 import { UsersPage } from './users.tsx';
 
-const TABS = ['history', 'backup', 'users', 'certificate', 'box', 'appearance'] as const;
+const TABS = [
+  'history',
+  'backup',
+  'users',
+  'certificate',
+  'box',
+  'firmware',
+  'appearance',
+] as const;
 
 export function System() {
   const app = useApp();
@@ -33,6 +42,7 @@ export function System() {
       {tab === 'users' && <UsersPage />}
       {tab === 'certificate' && <CertificatePage />}
       {tab === 'box' && <BoxPage />}
+      {tab === 'firmware' && <FirmwarePage />}
       {tab === 'appearance' && (
         <div class="grid">
           <Card title={t('system.appearance')}>

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { SystemError } from '../../../src/base/errors.ts';
+import { err } from '../../../src/base/result.ts';
 import {
   parseAssignment,
   parseAssignments,
@@ -65,7 +67,9 @@ t.test('values become JSON of their type where it can hold them', async (t) => {
 });
 
 t.test("the daemon's arguments", async (t) => {
-  t.match(parseDaemonOptions([]), {
+  const parse = (args: readonly string[]) =>
+    parseDaemonOptions(args, () => err(new SystemError('no file is read', 'EINVAL')));
+  t.match(parse([]), {
     ok: true,
     value: {
       config: '/etc/gatehouse/config.json',
@@ -83,22 +87,22 @@ t.test("the daemon's arguments", async (t) => {
       only: undefined,
     },
   });
-  t.match(parseDaemonOptions(['--state-dir', '/s', '--run-dir=/r', '--only', 'network,firewall']), {
+  t.match(parse(['--state-dir', '/s', '--run-dir=/r', '--only', 'network,firewall']), {
     ok: true,
     value: { stateDir: '/s', runDir: '/r', only: ['network', 'firewall'] },
   });
-  t.match(parseDaemonOptions(['--https', '[fd00::1]:8443,10.0.0.1:443', '--http', 'none']), {
+  t.match(parse(['--https', '[fd00::1]:8443,10.0.0.1:443', '--http', 'none']), {
     ok: true,
     value: { https: [{ host: 'fd00::1', port: 8443 }, { host: '10.0.0.1' }], http: [] },
   });
   for (const odd of ['443', 'lan', 'lan:0', 'lan:70000', 'example.com:443', 'lan:443,']) {
-    t.match(parseDaemonOptions(['--https', odd]), { ok: false, error: [/HOST:PORT/] }, odd);
+    t.match(parse(['--https', odd]), { ok: false, error: [/HOST:PORT/] }, odd);
   }
-  t.match(parseDaemonOptions(['--nope', '--config', '/c', 'x']), {
+  t.match(parse(['--nope', '--config', '/c', 'x']), {
     ok: false,
     error: [/"--nope"/, /unknown argument "x"/],
   });
-  t.match(parseDaemonOptions(['--only', 'firewall,dns', '--run-dir']), {
+  t.match(parse(['--only', 'firewall,dns', '--run-dir']), {
     ok: false,
     error: ['--run-dir wants DIR', /no service dns; there are dhcp-client/],
   });

@@ -107,6 +107,35 @@ export class Captured implements Output {
   }
 }
 
+/** What a command line is handed, with nothing behind it but a bus, or none. */
+export const fakeEnvironment = (
+  bus: FakeBus | BusError,
+  streams: { readonly stdout: Output; readonly stderr: Output } = {
+    stdout: new Captured(),
+    stderr: new Captured(),
+  },
+): CliEnvironment => ({
+  version: '1.2.3',
+  commit: undefined,
+  ...streams,
+  env: {},
+  readStdin: async () => '',
+  readSecret: async () => undefined,
+  readLine: async () => undefined,
+  readFile: (path) => failed(new SystemError(`${path}: no such file`, 'ENOENT')),
+  readPiece: (path) => failed(new SystemError(`${path}: no such file`, 'ENOENT')),
+  pause: async () => undefined,
+  writeFile: () => ok(undefined),
+  wallMs: () => Date.UTC(2026, 0, 2, 3, 4, 5),
+  signal: new AbortController().signal,
+  connect: async () => (bus instanceof FakeBus ? ok(bus) : failed(bus)),
+  auditFiles: () => [],
+  sha256,
+  daemon: async () => 0,
+  resetPassword: async (_stateDir, name = 'admin') => ok(name),
+  diag: async () => undefined,
+});
+
 /** Runs a command line to its end against a bus, or against none. */
 export async function cli(
   args: readonly string[],
@@ -114,23 +143,7 @@ export async function cli(
   overrides: Partial<CliEnvironment> = {},
 ): Promise<Ran> {
   const [out, err] = [new Captured(), new Captured()];
-  const code = await runCli(args, {
-    version: '1.2.3',
-    stdout: out,
-    stderr: err,
-    env: {},
-    readStdin: async () => '',
-    readSecret: async () => undefined,
-    readLine: async () => undefined,
-    readFile: (path) => failed(new SystemError(`${path}: no such file`, 'ENOENT')),
-    writeFile: () => ok(undefined),
-    wallMs: () => Date.UTC(2026, 0, 2, 3, 4, 5),
-    signal: new AbortController().signal,
-    connect: async () => (bus instanceof FakeBus ? ok(bus) : failed(bus)),
-    auditFiles: () => [],
-    sha256,
-    daemon: async () => 0,
-    ...overrides,
-  });
+  const environment = fakeEnvironment(bus, { stdout: out, stderr: err });
+  const code = await runCli(args, { ...environment, ...overrides });
   return { code, out: out.text, err: err.text };
 }

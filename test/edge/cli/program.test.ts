@@ -314,6 +314,11 @@ t.test('wrong usage is 2, with help and a guess', async (t) => {
 
 t.test('help and version are data', async (t) => {
   t.match(await cli(['--version']), { code: 0, out: '1.2.3\n', err: '' });
+  t.same(JSON.parse((await cli(['--json', '--version'])).out), { version: '1.2.3' });
+  const commit = '0123456789abcdef0123456789abcdef01234567';
+  const built = (...args: string[]) => cli(args, undefined, { commit });
+  t.equal((await built('--version')).out, '1.2.3 (0123456789ab)\n');
+  t.same(JSON.parse((await built('--version', '--json')).out), { version: '1.2.3', commit });
   for (const args of [['--help'], ['help']]) {
     const help = await cli(args);
     t.equal(help.code, 0);

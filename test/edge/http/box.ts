@@ -19,10 +19,13 @@ import { parseAccounts } from '../../../src/edge/ubus/accounts.ts';
 import { bbfdmObject } from '../../../src/edge/ubus/bbfdm.ts';
 import { Broker } from '../../../src/edge/ubus/broker.ts';
 import { UbusClient } from '../../../src/edge/ubus/client.ts';
+import { LinuxDownloads } from '../../../src/os/linux/download.ts';
 import { LinuxDirectories, LinuxFiles } from '../../../src/os/linux/files.ts';
 import { NodeHttpListeners } from '../../../src/os/linux/http-listen.ts';
+import { LinuxSpools } from '../../../src/os/linux/spool.ts';
 import { NodeCertificates } from '../../../src/os/linux/tls-x509.ts';
-import type { HttpListeners } from '../../../src/os/ports.ts';
+import type { HttpListeners, RootHelper } from '../../../src/os/ports.ts';
+import { UpdateService } from '../../../src/services/update/service.ts';
 import type { Model } from '../../../src/tr181/model.ts';
 import type { AuditEntry } from '../../../src/tr181/writer.ts';
 import { router } from '../../lib/box.ts';
@@ -83,7 +86,11 @@ export interface Box {
   viewer(by: Visitor): Promise<Visitor>;
 }
 
-export async function box(t: { teardown(run: () => unknown): void }): Promise<Box> {
+/** `given` stands for the updates of a box with slots. */
+export async function box(
+  t: { teardown(run: () => unknown): void },
+  given?: UpdateService,
+): Promise<Box> {
   const folder = mkdtempSync(join(tmpdir(), 'gh-http-'));
   const house = await router(new FakeClock({ wallMs: Date.now() }));
   const { model, config: configuration, rows, secrets, clock, log, audit, bootId } = house;
@@ -113,8 +120,18 @@ export async function box(t: { teardown(run: () => unknown): void }): Promise<Bo
     handler: (request, exchange) => service.handle(request, exchange),
     log,
   });
+  const updates =
+    given ??
+    new UpdateService({
+      ...{ clock, log, places: undefined, files: new LinuxFiles() },
+      helper: { missing: undefined } as RootHelper,
+      spools: new LinuxSpools(),
+      downloads: new LinuxDownloads(),
+      isWell: () => true,
+      report: () => {},
+    });
   const service: HttpService = new HttpService({
-    ...{ model, configuration, clock, log, bus: callers, bootId, listeners },
+    ...{ updates, model, configuration, clock, log, bus: callers, bootId, listeners },
     accounts: new RowAccounts({ rows, model, secrets }),
     devices: new DhcpDevices({ model, clock, leaseOf: () => undefined }),
     files: new LinuxFiles(),

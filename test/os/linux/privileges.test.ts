@@ -28,7 +28,8 @@ const SCRIPT = `
   const files = new LinuxFiles();
   const now = readPrivileges(files).value;
   if (now.uid === 0) {
-    const error = dropTo(loadNative(), { uid: 4322, gid: 4321 });
+    const command = [process.execPath, ...process.execArgv, process.argv[1]];
+    const error = dropTo(loadNative(), { uid: 4322, gid: 4321 }, command);
     console.log(JSON.stringify({ code: error.code, message: error.message }));
     process.exit(1);
   }

@@ -1,5 +1,7 @@
 /** The cryptography behind the port: answers that others know, and what does not authenticate. */
+import { constants } from 'node:os';
 import t from 'tap';
+import { loadNative } from '../../../src/os/linux/native.ts';
 import { LinuxSecrets } from '../../../src/os/linux/secrets.ts';
 
 const hex = (text: string): Uint8Array => Buffer.from(text.replace(/\s/g, ''), 'hex');
@@ -43,4 +45,19 @@ t.test('misuse throws, and does not keep the next one from being served', async 
     await t.rejects(secrets.argon2id(hex('01'), hex('0102'), cost, 32), /nonce/);
   }
   t.ok((await secrets.argon2id(hex('01'), new Uint8Array(16), cost, 32)).ok);
+});
+
+t.test("crypt(5), by the system's library", async (t) => {
+  const native = loadNative();
+  const real = new LinuxSecrets(native);
+  const hash =
+    '$6$abcdefgh$f9LPJ/wqBklh5wU/pgNl9r7WstsyWUPP1fgev6JbvAcbDi852t3jw3BhooOWzN6.mAvo4AZau.Ph.kVoOci2//';
+  t.same(await real.cryptMatches('three words here', hash), { ok: true, value: true });
+  t.same(await real.cryptMatches('three words', hash), { ok: true, value: false });
+  t.same(await real.cryptMatches('three words here\0', hash), { ok: true, value: false });
+  t.same(await real.cryptMatches('x'.repeat(5000), hash), { ok: true, value: false });
+  const unknown = await real.cryptMatches('x', '$nothing$like$this');
+  t.match(unknown, { ok: false, error: { code: 'ENOSYS' } });
+  t.match(await secrets.cryptMatches('x', hash), { ok: false, error: { code: 'ENOSYS' } });
+  t.equal(native.crypt('x', 'x'.repeat(300)), -constants.errno.EINVAL);
 });

@@ -28,6 +28,7 @@ class Helper implements RootHelper {
 
   reboot = () => this.#do('reboot');
   powerOff = () => this.#do('power off');
+  slots = (verb: string) => this.#do(verb);
 
   async setHostName(name: string): Promise<Result<void, SystemError>> {
     const done = await this.#do(name);
@@ -107,4 +108,19 @@ t.test('the last of several names wins; down it goes when asked', async (t) => {
   service[Symbol.dispose]();
   helper.set(NONE);
   t.equal(service.observed.helperMissing, undefined, 'nothing is heard any more');
+});
+
+t.test('a factory reset restarts the box, and only once it is marked', async (t) => {
+  const helper = new Helper();
+  using service = new SystemService({
+    helper,
+    log: new MemoryLog(),
+    kernelName: () => helper.kernel,
+    report: () => {},
+  });
+  t.same(await service.factoryReset(), ok(undefined));
+  t.same(helper.asked, ['factory-reset', 'reboot']);
+  helper.refuse = new SystemError('this box has no slots for firmware', 'ENOTSUP');
+  t.match(await service.factoryReset(), { ok: false, error: { code: 'ENOTSUP' } });
+  t.same(helper.asked.slice(2), ['factory-reset']);
 });

@@ -1,0 +1,190 @@
+/**
+ * The images as they are delivered, in QEMU. It takes minutes, so it runs by `make test-image`, which
+ * builds them first; in `make test` it is passed over.
+ */
+import { spawnSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { type Arch, BUILD } from '../../scripts/image/layout.ts';
+import { EmulatedBox, imageOf, noImage } from '../lib/emulated-box.ts';
+import { dnsmasq, ISP_RANGE } from '../lib/isp.ts';
+import { home, type Namespaces } from '../lib/netns.ts';
+
+// For both; tap would give a file 30 s.
+t.setTimeout(720_000);
+
+const wanted = (process.env['GATEHOUSE_IMAGES'] ?? '').split(' ').filter(Boolean) as Arch[];
+
+const megabytes = (path: string): string => `${(statSync(path).size / 1e6).toFixed(1)} MB`;
+
+/** The exit code of a program of `node`; 0 is success. */
+const tried = (spaces: Namespaces, node: string, ...command: [string, ...string[]]): number =>
+  spawnSync('ip', spaces.argv(node, ...command), { stdio: 'ignore' }).status ?? -1;
+
+function sizes(t: Test, arch: Arch): void {
+  for (const part of ['kernel', 'initramfs', 'rootfs']) {
+    t.comment(`${arch} ${part}: ${megabytes(join(BUILD, arch, part))}`);
+  }
+  const packed = `${imageOf(arch)}.xz`;
+  t.comment(`${arch} image, compressed: ${megabytes(packed)}`);
+  t.ok(statSync(packed).size <= 110e6, 'at most 110 MB');
+}
+
+async function firstBoot(t: Test, spaces: Namespaces, box: EmulatedBox, arch: Arch): Promise<void> {
+  const startedMs = Date.now();
+  await using isp = await dnsmasq(spaces, 'isp', ...ISP_RANGE, '--dhcp-option=3,198.51.100.1');
+  await box.start();
+  const acknowledged = isp.said(/DHCPACK\(isp0\)/).then(() => Date.now() - startedMs);
+  await box.eventually('gatehouse leases --json 2>/dev/null | grep -q Bound');
+  t.comment(
+    `${arch} power-on to lease, as the ISP sees it: ${((await acknowledged) / 1000).toFixed(1)} s`,
+  );
+  await box.eventually('grep -q \'"msg":"ready"\' /data/gatehouse/log/gatehouse.log');
+  const log = await box.run('cat /data/gatehouse/log/gatehouse.log');
+  const [uptime = '', now = ''] = (await box.run('cut -d" " -f1 /proc/uptime; date +%s')).split(
+    '\n',
+  );
+  const since = (message: string): string => {
+    const line = log.split('\n').find((one) => one.includes(`"msg":"${message}"`)) ?? '{}';
+    const { time = '' } = JSON.parse(line) as { time?: string };
+    return (Date.parse(time) / 1000 - (Number(now) - Number(uptime))).toFixed(1);
+  };
+  t.comment(`${arch} kernel to firewall and network: ${since('firewall and network stand')} s`);
+  t.comment(`${arch} kernel to lease: ${since('lease applied')} s`);
+  t.comment(`${arch} kernel to daemon ready with page: ${since('ready')} s`);
+  const memory = await box.run(
+    'for p in $(pidof gatehouse); do grep VmRSS /proc/$p/status; done; free -m | sed -n 2p; df -m /data | tail -1',
+  );
+  t.comment(`${arch} memory and data partition: ${memory.replace(/\s+/g, ' ')}`);
+  t.match(memory, /VmRSS/);
+}
+
+async function fromLan(t: Test, spaces: Namespaces): Promise<void> {
+  // To be asked of the box by DHCP as soon as that serves the LAN.
+  spaces.exec('lan', 'ip', 'address', 'add', '192.168.1.100/24', 'dev', 'eth0');
+  spaces.exec('lan', 'ip', 'route', 'add', 'default', 'via', '192.168.1.1');
+  const page = spaces.exec(
+    'lan',
+    'curl',
+    '-sk',
+    '--retry',
+    '5',
+    '--max-time',
+    '20',
+    'https://192.168.1.1/',
+  );
+  t.match(page, /<!doctype html>/i, 'the page');
+  t.match(
+    spaces.exec('lan', 'curl', '-sk', '--max-time', '20', 'https://192.168.1.1/api/session'),
+    /\{/,
+  );
+  t.equal(tried(spaces, 'lan', 'ping', '-c', '3', '-W', '3', '198.51.100.1'), 0, 'out by NAT');
+}
+
+async function fromWan(t: Test, spaces: Namespaces, box: EmulatedBox): Promise<void> {
+  const leases = JSON.parse(await box.run('gatehouse leases --json')) as { address: string }[];
+  const address = JSON.stringify(leases).match(/198\.51\.100\.\d+/)?.[0] ?? '';
+  t.match(address, /^198\.51\.100\.1\d\d$/);
+  for (const port of [22, 53, 80, 443, 8080]) {
+    const code = tried(
+      spaces,
+      'isp',
+      'curl',
+      '-sk',
+      '--connect-timeout',
+      '2',
+      `http://${address}:${port}/`,
+    );
+    t.equal(code, 28, `TCP ${port}: no answer, not even a refusal`);
+  }
+  t.not(tried(spaces, 'isp', 'ping', '-c', '1', '-W', '2', address), 0, 'no echo');
+  t.match(spaces.exec('isp', 'ip', 'neigh', 'show', address), /lladdr/, 'although it is there');
+  // The LAN's address, asked for from the WAN.
+  tried(spaces, 'isp', 'ip', 'route', 'add', '192.168.1.0/24', 'via', address);
+  t.equal(
+    tried(spaces, 'isp', 'curl', '-sk', '--connect-timeout', '2', 'https://192.168.1.1/'),
+    28,
+  );
+  t.not(
+    tried(spaces, 'isp', 'ping', '-c', '1', '-W', '2', '192.168.1.100'),
+    0,
+    'nor a host of the LAN',
+  );
+}
+
+const daemonPid = async (box: EmulatedBox): Promise<number> =>
+  (JSON.parse(await box.run('gatehouse status --json')) as { pid: number }).pid;
+
+async function privileges(t: Test, box: EmulatedBox): Promise<void> {
+  const pid = await daemonPid(box);
+  const status = await box.run(`cat /proc/${pid}/status`);
+  t.match(status, /Uid:\t100\t100\t100\t100/);
+  for (const set of ['Inh', 'Prm', 'Eff', 'Bnd', 'Amb']) {
+    t.match(status, new RegExp(`Cap${set}:\t0000000000003400`), `three capabilities: ${set}`);
+  }
+  t.match(status, /NoNewPrivs:\t1/);
+  t.equal(await box.run(`cat /proc/${pid}/oom_score_adj`), '-900');
+  t.match(
+    await box.run('ps -o user,args | grep "[w]atchdog$"'),
+    /^gatehou/,
+    'the feeder is not root',
+  );
+  const roots = await box.run('ps -o user,args | grep "^root" | grep -v "\\["');
+  const known = /init|root-helper|uevent|sleep 2147483647|console|diag|sh |sh$|-sh|ps |grep/;
+  t.same(
+    roots.split('\n').filter((line) => !known.test(line)),
+    [],
+    'nothing else is root',
+  );
+  const mounts = await box.run('cat /proc/mounts');
+  t.match(mounts, / \/ squashfs ro/);
+  t.match(mounts, / \/data ext4 rw,nosuid,nodev/);
+  const size = Number((await box.run('df -m /data | tail -1')).split(/\s+/)[1]);
+  t.ok(size > 1000, `the data partition has grown: ${size} MB`);
+}
+
+async function respawns(t: Test, box: EmulatedBox): Promise<void> {
+  const before = await daemonPid(box);
+  await box.run(`kill -9 ${before}`);
+  await box.eventually(
+    `gatehouse status --json 2>/dev/null | grep '"pid"' | grep -qv ': ${before},'`,
+  );
+  t.match(await box.run('ip address show eth0'), /inet 198\.51\.100\./, 'the address stays');
+  t.match(await box.run('gatehouse leases --json'), /Bound/);
+}
+
+async function reboots(t: Test, spaces: Namespaces, box: EmulatedBox): Promise<void> {
+  await using _isp = await dnsmasq(spaces, 'isp', ...ISP_RANGE, '--dhcp-option=3,198.51.100.1');
+  await box.run('gatehouse set Device.DeviceInfo.HostName=tower');
+  const boot = await box.run('cat /proc/sys/kernel/random/boot_id');
+  await box.run('gatehouse reboot --yes');
+  box.forgetShell();
+  t.not(await box.run('cat /proc/sys/kernel/random/boot_id'), boot);
+  await box.eventually('gatehouse leases --json 2>/dev/null | grep -q Bound');
+  t.equal(await box.run('hostname'), 'tower', 'what was set before is there');
+  t.match(
+    await box.run('cat /var/log/gatehouse-root.log'),
+    /reboot done/,
+    'and the record of the reboot',
+  );
+}
+
+for (const arch of ['x86_64', 'arm64'] as const) {
+  const skip = wanted.includes(arch) ? noImage(arch) : 'runs by make test-image';
+  t.test(
+    `${arch}: boots to a router`,
+    { timeout: 360_000, ...(skip ? { skip } : {}) },
+    async (t) => {
+      sizes(t, arch);
+      using spaces = home(`img-${arch}`);
+      await using box = new EmulatedBox(spaces, arch);
+      await firstBoot(t, spaces, box, arch);
+      await t.test('the page on the LAN, the Internet behind', (t) => fromLan(t, spaces));
+      await t.test('nothing on the WAN', (t) => fromWan(t, spaces, box));
+      await t.test('who runs as what', (t) => privileges(t, box));
+      await t.test('a daemon that is killed comes back', (t) => respawns(t, box));
+      await t.test('a reboot', (t) => reboots(t, spaces, box));
+    },
+  );
+}
