@@ -337,7 +337,7 @@ async function fuzz(order: Extract<CrowdOrder, { do: 'fuzz' }>): Promise<void> {
       await turn();
     }
     // What was said before is dealt with by the time that this is answered.
-    if (i % (BATCH * 8) === 0 || i === order.count) await askAll(good);
+    if (i % (BATCH * 4) === 0 || i === order.count) await askAll(good);
   }
 }
 

@@ -62,7 +62,7 @@ t.test(`${ATTACKERS} MACs`, { skip: noNamespaces() ?? false }, async (t) => {
     }
     t.match(arrived, { acked: STATIC.count, silent: 0, wrong: [] }, `${what}: so do static ones`);
   };
-  const bound = async () => Number(await router.value(`${POOL}X_GATEHOUSE_Bound`));
+  const bound = async () => (await lan.status()).pools[0]?.bound ?? 0;
 
   t.same(await router.set({ [`${GUARD}NewClientsPerSec`]: '50' }), []);
   const limited = await during(tell(evil, { do: 'starve', first: 0, count: ATTACKERS }));
@@ -70,8 +70,7 @@ t.test(`${ATTACKERS} MACs`, { skip: noNamespaces() ?? false }, async (t) => {
   const seconds = Math.ceil(limited.outcome.ms / 1000) + 2;
   const got = limited.outcome.acked;
   t.ok(got <= 50 * seconds, `${got} of the attackers have an address after ${seconds} s`);
-  const counts = await lan.counts();
-  t.ok((counts['X_GATEHOUSE_Limited'] ?? 0) > 1000, 'the counter says so');
+  t.ok((await lan.status()).counts.limited > 1000, 'the counter says so');
 
   t.same(await router.set({ [`${GUARD}NewClientsPerSec`]: '0' }), []);
   const open = await during(tell(evil, { do: 'starve', first: ATTACKERS, count: ATTACKERS }));
@@ -88,8 +87,8 @@ t.test(`${ATTACKERS} MACs`, { skip: noNamespaces() ?? false }, async (t) => {
   t.match(await tell(known, stranger), { acked: 1 }, 'but not one that the owner knows');
   const after = residentMb(router.pid);
   t.ok(after < before + 100, `${before.toFixed(0)} MB before, ${after.toFixed(0)} MB after`);
-  const { X_GATEHOUSE_Limited, X_GATEHOUSE_Exhausted, Discover } = await lan.counts();
+  const { limited: refused, exhausted, discover } = (await lan.status()).counts;
   t.comment(
-    `${2 * ATTACKERS} attackers: ${Discover} DISCOVERs heard, ${X_GATEHOUSE_Limited} limited, ${X_GATEHOUSE_Exhausted} without a free address; ${got} got one with the limit; renewals ${limited.renewals.length + open.renewals.length} × ${KNOWN.count}, all acknowledged; RSS ${before.toFixed(0)} → ${after.toFixed(0)} MB`,
+    `${2 * ATTACKERS} attackers: ${discover} DISCOVERs heard, ${refused} limited, ${exhausted} without a free address; ${got} got one with the limit; renewals ${limited.renewals.length + open.renewals.length} × ${KNOWN.count}, all acknowledged; RSS ${before.toFixed(0)} → ${after.toFixed(0)} MB`,
   );
 });

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import type { DhcpServerObserved } from '../../src/services/dhcp-server/config.ts';
 import { Server } from './isp.ts';
 import { Namespaces, sh } from './netns.ts';
 import { Router, type RouterOptions } from './router.ts';
@@ -87,11 +88,10 @@ export class DhcpLan implements AsyncDisposable {
     await this.router.waitFor(`${pool}Status`, 'Enabled');
   }
 
-  async counts(): Promise<Record<string, number>> {
-    const stats = await this.router.get(`${SERVER}Stats.`);
-    return Object.fromEntries(
-      Object.entries(stats).map(([path, value]) => [path.split('.').at(-1) ?? '', Number(value)]),
-    );
+  /** Counters and pools as they are now; the model has them a quarter of a second later. */
+  async status(): Promise<Pick<DhcpServerObserved, 'counts' | 'pools'>> {
+    const { data } = await this.router.call('gatehouse.dhcp-server', 'status');
+    return data as DhcpServerObserved;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
