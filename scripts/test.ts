@@ -3,7 +3,8 @@
  * with the plain line `N passed, N failed`. The whole report goes to build/test.log.
  *
  * Two files of the first group run at once. Those under test/interop and test/e2e, and any file
- * whose first line says `// needs root: why`, need root for their namespaces and run one by one.
+ * whose first line says `// needs root: why`, need root for their namespaces and run one by one; those
+ * of the bootable images come last.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createWriteStream, globSync, mkdirSync, readFileSync } from 'node:fs';
@@ -11,6 +12,8 @@ import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..');
 const FILE_TIMEOUT_SEC = 300;
+/** An emulated machine takes its time to boot, and some boot often. */
+const IMAGE_TIMEOUT_SEC = 1500;
 
 interface Counts {
   readonly passed: number;
@@ -22,6 +25,7 @@ interface Group {
   readonly name: string;
   readonly files: readonly string[];
   readonly jobs: number;
+  readonly timeoutSec: number;
   readonly needsRoot: boolean;
 }
 
@@ -29,11 +33,16 @@ interface Group {
 export function groupsOf(files: readonly string[], firstLine: (path: string) => string): Group[] {
   const needsRoot = (path: string): boolean =>
     /^test\/(interop|e2e)\//.test(path) || firstLine(path).startsWith('// needs root');
-  const [quick, rooted]: [string[], string[]] = [[], []];
-  for (const path of files) (needsRoot(path) ? rooted : quick).push(path);
+  const [quick, rooted, images]: [string[], string[], string[]] = [[], [], []];
+  for (const path of files) {
+    if (path.startsWith('test/e2e/image')) images.push(path);
+    else (needsRoot(path) ? rooted : quick).push(path);
+  }
+  const timeoutSec = FILE_TIMEOUT_SEC;
   const groups = [
-    { name: 'unit', files: quick, jobs: 2, needsRoot: false },
-    { name: 'interop', files: rooted, jobs: 1, needsRoot: true },
+    { name: 'unit', files: quick, jobs: 2, timeoutSec, needsRoot: false },
+    { name: 'interop', files: rooted, jobs: 1, timeoutSec, needsRoot: true },
+    { name: 'images', files: images, jobs: 1, timeoutSec: IMAGE_TIMEOUT_SEC, needsRoot: true },
   ];
   return groups.filter((group) => group.files.length > 0);
 }
@@ -115,7 +124,7 @@ async function run(group: Group, command: readonly string[], log: Sink): Promise
       '--disable-coverage',
       '--reporter=tap',
       `--jobs=${group.jobs}`,
-      `--timeout=${FILE_TIMEOUT_SEC}`,
+      `--timeout=${group.timeoutSec}`,
       ...group.files,
     ],
     { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] },
