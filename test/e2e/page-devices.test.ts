@@ -58,7 +58,7 @@ t.test('devices', { skip: noBrowser() }, async (t) => {
   await t.test('one click: always this address; one more: back', async (t) => {
     const address = /192\.168\.1\.\d+/.exec(await said(row('pixel-9')))?.[0] ?? '';
     await row('pixel-9').getByRole('button', { name: 'Always this address' }).click();
-    await row('pixel-9').getByText('always this address').waitFor();
+    await row('pixel-9').getByText('always this address', { exact: true }).waitFor();
     t.same(await below(STATICS, 'Yiaddr'), [address]);
     t.same(await below(STATICS, 'Chaddr'), [PHONE]);
     await undo(`pixel-9 always gets ${address}`);

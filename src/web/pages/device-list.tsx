@@ -301,6 +301,31 @@ export function Waiting({ values }: { values: Values }) {
             text: (row) => who(row).name,
             cell: (row) => <strong class="device-name">{who(row).name}</strong>,
           },
+          // Beside the name: on a phone the rest is a swipe away.
+          {
+            key: 'do',
+            title: t('column.actions'),
+            text: () => '',
+            cell: (row) =>
+              app.mayChange && (
+                <span class="actions">
+                  {(['waiting.approve', 'waiting.while', 'waiting.refuse'] as const).map((key) => (
+                    <button
+                      key={key}
+                      type="button"
+                      class="quiet"
+                      onClick={() => {
+                        if (key === 'waiting.while') asked.value = who(row);
+                        else void say(app, who(row), key === 'waiting.approve' ? 'allow' : 'deny');
+                      }}
+                    >
+                      {t(key)}
+                      <span class="sr"> {who(row).name}</span>
+                    </button>
+                  ))}
+                </span>
+              ),
+          },
           {
             key: 'mac',
             title: t('column.mac'),
@@ -330,30 +355,6 @@ export function Waiting({ values }: { values: Values }) {
             title: t('waiting.asked'),
             text: (row) => t('times', { n: Number(at(row, 'Requests')) }),
             sort: (row) => Number(at(row, 'Requests')),
-          },
-          {
-            key: 'do',
-            title: t('column.actions'),
-            text: () => '',
-            cell: (row) =>
-              app.mayChange && (
-                <span class="actions">
-                  {(['waiting.approve', 'waiting.while', 'waiting.refuse'] as const).map((key) => (
-                    <button
-                      key={key}
-                      type="button"
-                      class="quiet"
-                      onClick={() => {
-                        if (key === 'waiting.while') asked.value = who(row);
-                        else void say(app, who(row), key === 'waiting.approve' ? 'allow' : 'deny');
-                      }}
-                    >
-                      {t(key)}
-                      <span class="sr"> {who(row).name}</span>
-                    </button>
-                  ))}
-                </span>
-              ),
           },
         ]}
       />
