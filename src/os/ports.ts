@@ -114,6 +114,8 @@ export interface PacketTap extends AsyncDisposable {
   readonly dropped: number;
 }
 
+export type TapFilter = 'dhcp4' | 'all';
+
 export interface PacketTaps {
   /**
    * Watches an interface through AF_PACKET with a kernel filter (`all` takes every frame), both
@@ -121,7 +123,7 @@ export interface PacketTaps {
    */
   open(
     ifIndex: number,
-    filter: 'dhcp4' | 'all',
+    filter: TapFilter,
     received: (frame: Uint8Array, outgoing: boolean) => void,
   ): Result<PacketTap, SystemError>;
 }

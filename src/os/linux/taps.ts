@@ -1,8 +1,16 @@
 /** Packet taps: AF_PACKET sockets that hear one interface in both directions behind a kernel filter (packet(7)). */
 import type { SystemError } from '../../base/errors.ts';
 import { err, ok, type Result } from '../../base/result.ts';
-import type { PacketTap, PacketTaps } from '../ports.ts';
-import { etherType, ipv4Fragment, ipv4Protocol, ipv4UdpTo, program, untagged } from './bpf.ts';
+import type { PacketTap, PacketTaps, TapFilter } from '../ports.ts';
+import {
+  type Check,
+  etherType,
+  ipv4Fragment,
+  ipv4Protocol,
+  ipv4UdpTo,
+  program,
+  untagged,
+} from './bpf.ts';
 import { systemError } from './errno.ts';
 import { type Reactor, type Sink, What } from './native.ts';
 
@@ -56,7 +64,7 @@ export class LinuxPacketTaps implements PacketTaps {
 
   open(
     ifIndex: number,
-    filter: keyof typeof FILTERS,
+    filter: TapFilter,
     received: (frame: Uint8Array, outgoing: boolean) => void,
   ): Result<PacketTap, SystemError> {
     const id = this.#reactor.raw.tap(ifIndex, program(FILTERS[filter]), RECEIVE_BYTES);
@@ -66,9 +74,10 @@ export class LinuxPacketTaps implements PacketTaps {
 }
 
 /**
- * Untagged IPv4 UDP to port 67 or 68, whole or the first fragment (RFC 2131 §4.1: clients speak to
+ * dhcp4: untagged IPv4 UDP to port 67 or 68, whole or the first fragment (RFC 2131 §4.1: clients speak to
  * 67, servers to 68, relays to 67). The socket hears the outgoing frames too.
  */
-const FILTERS = {
+const FILTERS: Readonly<Record<TapFilter, readonly Check[]>> = {
   dhcp4: [untagged, etherType(0x0800), ipv4Protocol(17), ipv4Fragment(0x1fff), ipv4UdpTo(67, 68)],
-} as const;
+  all: [],
+};

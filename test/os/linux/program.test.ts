@@ -16,6 +16,7 @@ t.test('in the checkout Node starts the script, with its flags', async (t) => {
     command: [process.execPath, ...process.execArgv, process.argv[1]],
     nativePath: join(ROOT, 'build/native/gatehouse.node'),
     pluginPath: join(ROOT, 'build/native/lease-plugin'),
+    vendorsPath: join(ROOT, 'build/oui.bin'),
     webPath: join(ROOT, 'build/web'),
   });
 });
