@@ -33,7 +33,7 @@ async function sha256(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-export async function osList(parts: OsListParts): Promise<object> {
+async function osList(parts: OsListParts): Promise<object> {
   const { image, packed, version, epochSec, baseUrl } = parts;
   const name = basename(packed);
   return {
