@@ -12,6 +12,13 @@ else
   setenv initramfs_at 0x0c000000
 fi
 if test -n "${fdt_addr}"; then setenv tree ${fdt_addr}; else setenv tree ${fdtcontroladdr}; fi
+# Out of the way first: the Pi's firmware may have put it where the kernel is unpacked.
+if test "${board}" != "qemu-arm"; then
+  if fdt addr ${tree}; then
+    fdt move ${tree} 0x0b000000 0x40000
+    setenv tree 0x0b000000
+  fi
+fi
 setenv kernel_comp_addr_r ${packed_at}
 setenv kernel_comp_size 0x04000000
 

@@ -19,8 +19,9 @@ import { home, type Namespaces } from '../lib/netns.ts';
 t.setTimeout(3_600_000);
 
 const wanted = (process.env['GATEHOUSE_IMAGES'] ?? '').split(' ').filter(Boolean) as Arch[];
-const CUTS = Number(process.env['GATEHOUSE_UPDATE_CUTS'] ?? 4);
-const SECONDS = Number(process.env['GATEHOUSE_UPDATE_SECONDS'] ?? 40);
+const CUTS = Number(process.env['GATEHOUSE_UPDATE_CUTS'] ?? 5);
+/** Of the slot writer; while a bundle is received it is idle. */
+const PHASES = ['writing', 'checking', 'verifying', 'idle', 'writing'];
 
 /** Files for the box, by HTTP from a machine of its LAN. */
 async function shop(spaces: Namespaces, folder: string): Promise<Disposable> {
@@ -75,8 +76,9 @@ function ownSerial(arch: Arch): number {
   return head.value.manifest.serial;
 }
 
+/** Of the shop; the LAN may just be coming up. */
 const fetched = (box: EmulatedBox, name: string) =>
-  box.run(`wget -q -O /data/new.gup http://192.168.1.100:8000/${name}.gup`);
+  box.eventually(`wget -q -O /data/new.gup http://192.168.1.100:8000/${name}.gup`);
 
 const status = async (box: EmulatedBox) =>
   JSON.parse(await box.run('gatehouse --json upgrade --status')) as {
@@ -177,6 +179,7 @@ async function dead(t: Test, box: EmulatedBox): Promise<void> {
   t.not((await box.try('gatehouse status')).code, 0, 'its daemon does not answer');
   const from = box.console.length;
   box.forgetShell();
+  await box.consoleSays(/the daemon is not well: the box starts again/, from);
   await box.consoleSays(/Gatehouse, slot b/, from);
   await ready(box);
   t.match(await status(box), { state: 'rolledBack', said: { running: 'b' } });
@@ -190,7 +193,9 @@ async function cuts(t: Test, box: EmulatedBox): Promise<void> {
     await fetched(box, '5.0');
     await box.run(`gatehouse set Device.DeviceInfo.ProvisioningCode=cut-${i}`);
     await box.run('(gatehouse upgrade /data/new.gup </dev/null >/dev/null 2>&1 &)');
-    await pause((next() % SECONDS) * 1000);
+    const phase = PHASES[i % PHASES.length] ?? '';
+    if (phase !== 'idle') await box.eventually(`grep -q '"${phase}"' /run/gatehouse-update/status`);
+    await pause(next() % 3000);
     const said = await box.run('cat /run/gatehouse-update/status');
     await box.kill();
     t.comment(`cut ${i}: ${/"percent":\d+,"phase":"\w+"/.exec(said)?.[0]}`);

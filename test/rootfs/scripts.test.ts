@@ -160,7 +160,12 @@ function failsafe(stage: Stage, typed: string) {
   stage.program('gatehouse', 'read -r line; echo "typed $line"; [ "$line" = good ]');
   stage.write('run/gatehouse-disk', 'mmcblk0\n');
   const text = readFileSync(script('failsafe'), 'utf8').replace(/^export PATH=\S+ HOME=\S+$/m, '');
-  const env = { MOUNT: stage.path('settings'), CARD: stage.path('card'), RUN: stage.path('run') };
+  const env = {
+    MOUNT: stage.path('settings'),
+    CARD: stage.path('card'),
+    RUN: stage.path('run'),
+    SETPRIV: 'setpriv',
+  };
   return stage.run(text, [], env, typed);
 }
 
