@@ -2,7 +2,7 @@
 import { overview } from '../cli/service-commands.ts';
 import { hostOf } from './checks.ts';
 import type { Desk } from './entry.ts';
-import { leaseBlocks, linkNames, linksAndAddresses, routes } from './overview.ts';
+import { leaseBlocks, lentLines, linkNames, linksAndAddresses, routes } from './overview.ts';
 
 export async function status({ router }: Desk): Promise<void> {
   await router.show((session) => overview(session, 'status'));
@@ -11,8 +11,10 @@ export async function status({ router }: Desk): Promise<void> {
 export async function leases({ router, screen, paint }: Desk): Promise<void> {
   const answer = await router.ask((asked) => asked.get(['Device.DHCPv4.Client.']));
   if (answer === undefined) return;
-  if (answer.ok) await screen.page(leaseBlocks(answer.value.rows, paint));
-  else screen.say(answer.error.message);
+  if (!answer.ok) return screen.say(answer.error.message);
+  const lent = await router.command('dhcp-server', 'leases');
+  const lan = lent === undefined ? '' : lentLines(lent, paint);
+  await screen.page(`${leaseBlocks(answer.value.rows, paint)}\n${lan}`);
 }
 
 export async function links({ router, screen, paint }: Desk): Promise<void> {

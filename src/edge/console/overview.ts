@@ -1,7 +1,7 @@
 /** What the router is like at a glance, and long lists, as text of 80 columns. Pure. */
 import { escapeControls } from '../../base/text.ts';
 import { isObject, type JsonObject, list, text } from '../cli/bus.ts';
-import { leasesOf, remaining } from '../cli/lease-commands.ts';
+import { LENT_COLUMNS, leasesOf, remaining } from '../cli/lease-commands.ts';
 import type { Value } from '../cli/router.ts';
 import { type Column, type Paint, pairs, statusStyle, table } from '../cli/table.ts';
 
@@ -83,6 +83,12 @@ export function leaseBlocks(rows: readonly Value[], paint: Paint): string {
     ),
   );
   return blocks.join('\n');
+}
+
+/** What the hosts of the LAN have on loan: the first few hundred. */
+export function lentLines(data: JsonObject, paint: Paint): string {
+  const lent = objects(data, 'leases');
+  return lent.length === 0 ? 'nobody has an address on loan\n' : table(LENT_COLUMNS, lent, paint);
 }
 
 const of = (title: string, cell: (row: JsonObject) => string): Column<JsonObject> => ({

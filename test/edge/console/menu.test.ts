@@ -105,10 +105,19 @@ t.test('colour where the terminal has it', async (t) => {
 });
 
 t.test('status, leases, links, routes', async (t) => {
-  const at = sitDown(router({ 'network status': NETWORK }));
+  const lent = { address: '192.168.1.120', mac: '02:00:00:00:00:09', state: 'bound' };
+  const at = sitDown(
+    router({
+      'network status': NETWORK,
+      'dhcp-server leases': success({ leases: [{ ...lent, hostName: 'tv', remainingSec: 60 }] }),
+    }),
+  );
   t.match(await at.choose(entry('Status'), 'menu. '), /revision +17/);
   at.terminal.type('\r');
-  t.match(await at.choose(entry('Leases'), 'menu. '), /address +198\.51\.100\.7[\s\S]*1 h 0 min/);
+  t.match(
+    await at.choose(entry('Leases'), 'menu. '),
+    /address +198\.51\.100\.7[\s\S]*1 h 0 min[\s\S]*192\.168\.1\.120 .* tv/,
+  );
   at.terminal.type('\r');
   const links = await at.choose(entry('Links and addresses'), 'menu. ');
   t.match(links, /eth0 +up +02:00:00:00:00:01 +1500/);
