@@ -92,7 +92,7 @@ const status = async (box: EmulatedBox) =>
   };
 
 const ready = (box: EmulatedBox) =>
-  box.eventually('gatehouse upgrade --status 2>/dev/null | grep -q Update');
+  box.eventually('gatehouse upgrade --status 2>/dev/null | grep -q SLOT');
 const environment = async (box: EmulatedBox) =>
   (await box.run('grep -a "=" /boot/boot.env | tr "\\n" " "')).trim();
 /** The root file system of a slot, as far as it is written. */
