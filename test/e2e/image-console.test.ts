@@ -6,14 +6,14 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { type Arch, FIRST_BYTES } from '../../scripts/image/layout.ts';
+import { FIRST_BYTES } from '../../scripts/image/layout.ts';
 import { ENTRIES } from '../../src/edge/console/menu.ts';
-import { EmulatedBox, noImage } from '../lib/emulated-box.ts';
+import { EmulatedBox, imagesAsked, noImage } from '../lib/emulated-box.ts';
 import { home, type Namespaces } from '../lib/netns.ts';
 
 t.setTimeout(720_000);
 
-const wanted = (process.env['GATEHOUSE_IMAGES'] ?? '').split(' ').filter(Boolean) as Arch[];
+const wanted = imagesAsked('long');
 
 const FIRST = 'three words here';
 /** FIRST by yescrypt, as the newer Imagers hash it. */

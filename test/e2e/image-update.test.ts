@@ -13,12 +13,12 @@ import { signingKey, writeBundle } from '../../scripts/image/build-bundle.ts';
 import { type Arch, BUILD } from '../../scripts/image/layout.ts';
 import { decodeBundleHead } from '../../src/wire/bundle.ts';
 import { randomFrom } from '../fuzz/run.ts';
-import { EmulatedBox, noImage } from '../lib/emulated-box.ts';
+import { EmulatedBox, imagesAsked, noImage } from '../lib/emulated-box.ts';
 import { home, type Namespaces } from '../lib/netns.ts';
 
 t.setTimeout(3_600_000);
 
-const wanted = (process.env['GATEHOUSE_IMAGES'] ?? '').split(' ').filter(Boolean) as Arch[];
+const wanted = imagesAsked('long');
 const CUTS = Number(process.env['GATEHOUSE_UPDATE_CUTS'] ?? 5);
 /** Of the slot writer; while a bundle is received it is idle. */
 const PHASES = ['writing', 'checking', 'verifying', 'idle', 'writing'];
@@ -92,7 +92,7 @@ const status = async (box: EmulatedBox) =>
   };
 
 const ready = (box: EmulatedBox) =>
-  box.eventually('gatehouse upgrade --status 2>/dev/null | grep -q Update');
+  box.eventually('gatehouse upgrade --status 2>/dev/null | grep -q SLOT');
 const environment = async (box: EmulatedBox) =>
   (await box.run('grep -a "=" /boot/boot.env | tr "\\n" " "')).trim();
 /** The root file system of a slot, as far as it is written. */

@@ -7,14 +7,14 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type Arch, BUILD, ROOT } from '../../scripts/image/layout.ts';
-import { EmulatedBox, imageOf, noImage } from '../lib/emulated-box.ts';
+import { EmulatedBox, imageOf, imagesAsked, noImage } from '../lib/emulated-box.ts';
 import { dnsmasq, ISP_RANGE } from '../lib/isp.ts';
 import { home, type Namespaces } from '../lib/netns.ts';
 
 // For both; tap would give a file 30 s.
 t.setTimeout(720_000);
 
-const wanted = (process.env['GATEHOUSE_IMAGES'] ?? '').split(' ').filter(Boolean) as Arch[];
+const wanted = imagesAsked();
 
 const megabytes = (path: string): string => `${(statSync(path).size / 1e6).toFixed(1)} MB`;
 

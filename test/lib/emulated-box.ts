@@ -10,6 +10,17 @@ import { type Namespaces, noNamespaces } from './netns.ts';
 
 export const imageOf = (arch: Arch): string => join(BUILD, `gatehouse-${arch}.img`);
 
+/**
+ * Whose images are to be tried: what takes many minutes only on the first of them, unless
+ * GATEHOUSE_IMAGES_LONG asks for all.
+ */
+export function imagesAsked(takes?: 'long'): readonly Arch[] {
+  const asked = (process.env['GATEHOUSE_IMAGES'] ?? '').split(' ').filter(Boolean) as Arch[];
+  return takes === 'long' && process.env['GATEHOUSE_IMAGES_LONG'] === undefined
+    ? asked.slice(0, 1)
+    : asked;
+}
+
 /** Why no image can be booted here, or undefined when it can. */
 export const noImage = (arch: Arch): string | undefined =>
   noNamespaces() ?? (existsSync(imageOf(arch)) ? undefined : `no image: make image ARCH=${arch}`);

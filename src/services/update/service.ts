@@ -53,7 +53,7 @@ export class UpdateService implements AsyncDisposable {
     this.#deps = deps;
     this.#observed = {
       state: 'none',
-      missing: NO_SLOTS,
+      missing: deps.places === undefined ? NO_SLOTS : 'the slots are not known yet; try again soon',
       failedIn: undefined,
       fault: '',
       percent: 0,
