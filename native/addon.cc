@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <ctime>
 
+#include <malloc.h>
+
 #include "args.h"
 #include "reactor.h"
 
@@ -29,6 +31,9 @@ void onEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) {
 }
 
 napi_value init(napi_env env, napi_value exports) {
+  // One heap for all threads: those of libuv and LMDB would keep 3 MB of the box in heaps of their
+  // own. The daemon's work is on its main thread, so nobody waits for the lock.
+  mallopt(M_ARENA_MAX, 1);
   auto* addon = static_cast<Addon*>(calloc(1, sizeof(Addon)));
   if (addon == nullptr) return nullptr;
   if (napi_add_async_cleanup_hook(env, onEnvironmentEnd, addon, &addon->hook) != napi_ok) {
