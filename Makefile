@@ -85,7 +85,7 @@ image-lock: setup ## Take the newest Debian packages into the image's lock list 
 .PHONY: test-image
 test-image: setup ## Boot the images in QEMU and try them [ARCH=arm64|x86_64 for one of them]
 	@scripts/image/can-build || exit 0; for arch in $(or $(ARCH),x86_64 arm64); do $(MAKE) image ARCH=$$arch; done; \
-	$(NODE) GATEHOUSE_IMAGES="$(or $(ARCH),x86_64 arm64)" node scripts/test.ts 'test/e2e/image*.test.ts'
+	$(NODE) GATEHOUSE_IMAGES_LONG=1 GATEHOUSE_IMAGES="$(or $(ARCH),x86_64 arm64)" node scripts/test.ts 'test/e2e/image*.test.ts'
 
 .PHONY: clean
 clean: ## Remove what was built (node_modules stays)

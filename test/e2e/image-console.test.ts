@@ -13,7 +13,7 @@ import { home, type Namespaces } from '../lib/netns.ts';
 
 t.setTimeout(720_000);
 
-const wanted = imagesAsked('long');
+const wanted = imagesAsked('minutes');
 
 const FIRST = 'three words here';
 /** FIRST by yescrypt, as the newer Imagers hash it. */
