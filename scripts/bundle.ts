@@ -82,15 +82,20 @@ export async function bundle(entry: string, options: BuildOptions = {}): Promise
 /** The daemon and command line. */
 export const bundleMain = (): Promise<Bundled> => bundle('src/main.ts', { external: EXTERNAL });
 
-/** Compiles all functions, since most of them are needed until the daemon serves. */
+/**
+ * Compiles all functions, since most of them are needed until the daemon serves; none is thrown away
+ * again meanwhile, which would depend on when V8 collects.
+ */
 const COMPILE = `
 const { readFileSync, writeFileSync } = require('node:fs');
 const { setFlagsFromString } = require('node:v8');
 const { Script } = require('node:vm');
 const [path, out] = process.argv.slice(1);
 setFlagsFromString('--no-lazy');
+setFlagsFromString('--no-flush-bytecode');
 const script = new Script(readFileSync(path, 'latin1'), { filename: 'bundle.js' });
 setFlagsFromString('--lazy');
+setFlagsFromString('--flush-bytecode');
 writeFileSync(out, script.createCachedData());`;
 
 /** Writes V8's compiled form of a script, by the Node (`node`: its command line) that will run it. */
