@@ -141,6 +141,125 @@ t.test('a bundle changed in any byte is refused, and nothing is written', { skip
   t.equal(box.run('install').code, 0, 'the whole one is taken');
 });
 
+/** Every field of the head and every part, each in the ways in which it can be untrue. */
+type Tampering = readonly [what: string, change: (bundle: Buffer) => Buffer];
+
+function tamperings(good: Buffer): Tampering[] {
+  const length = good.readUInt32BE(12);
+  const text = good.toString('latin1', 16, 16 + length);
+  const manifest = (what: string, from: string | RegExp, to: string): Tampering => [
+    what,
+    (bundle) => {
+      const changed = text.replace(from, to);
+      if (changed === text) throw new Error(`${what} changes nothing`);
+      bundle.fill(0, 16, BUNDLE_SIGNED_BYTES).write(changed, 16, 'latin1');
+      bundle.writeUInt32BE(changed.length, 12);
+      return bundle;
+    },
+  ];
+  const sizes = [...text.matchAll(/"size":(\d+)/g)].map(([, size]) => Number(size));
+  const [kernel = 0, initramfs = 0] = sizes;
+  const hash = (part: string, digits: string): RegExp =>
+    new RegExp(`(?<start>"name":"${part}".*?"sha256":")${digits}`);
+  const ofParts = ['kernel', 'initramfs', 'rootfs'].flatMap((part, i): Tampering[] => {
+    const at = BUNDLE_HEAD_BYTES + sizes.slice(0, i).reduce((sum, size) => sum + size, 0);
+    const last = at + (sizes[i] ?? 0) - 1;
+    const size = `"size":${sizes[i]}`;
+    return [
+      manifest(`${part}: another name`, `"name":"${part}"`, `"name":"${part}x"`),
+      manifest(`${part}: another hash`, hash(part, '..'), '$<start>00'),
+      manifest(`${part}: hash in capitals`, hash(part, '..'), '$<start>AA'),
+      manifest(`${part}: hash too short`, hash(part, '..'), '$<start>'),
+      manifest(`${part}: a byte longer`, size, `"size":${(sizes[i] ?? 0) + 1}`),
+      manifest(`${part}: a byte shorter`, size, `"size":${(sizes[i] ?? 0) - 1}`),
+      manifest(`${part}: no size`, size, '"size":0'),
+      manifest(`${part}: negative`, size, '"size":-1'),
+      manifest(`${part}: larger than can be`, size, '"size":999999999999999'),
+      [`${part}: its first byte`, (b) => b.with(at, (b[at] ?? 0) ^ 1) as Buffer],
+      [`${part}: its last byte`, (b) => b.with(last, (b[last] ?? 0) ^ 128) as Buffer],
+    ];
+  });
+  return [
+    ['magic', (b) => b.fill('gHBUNDLE', 0, 8)],
+    ['format', (b) => b.fill(2, 11, 12)],
+    ['length of the manifest, shorter', (b) => b.fill((length - 1) & 255, 15, 16)],
+    ['length of the manifest, beyond the head', (b) => b.fill(255, 12, 16)],
+    ['something behind the manifest', (b) => b.fill('x', 16 + length, 17 + length)],
+    [
+      'something before the signature',
+      (b) => b.fill('x', BUNDLE_SIGNED_BYTES - 1, BUNDLE_SIGNED_BYTES),
+    ],
+    manifest('architecture', '"arch":"x86_64"', '"arch":"x86_65"'),
+    manifest('no architecture', '"arch":"x86_64"', '"arch":""'),
+    manifest('product', '"product":"gatehouse"', '"product":"gatehous"'),
+    manifest('serial, older', '"serial":11', '"serial":9'),
+    manifest('serial, zero', '"serial":11', '"serial":0'),
+    manifest('serial, written otherwise', '"serial":11', '"serial":011'),
+    manifest('serial, too long', '"serial":11', '"serial":1111111111111111'),
+    manifest('version, a path', '"version":"1.1"', '"version":"../1"'),
+    manifest('version, empty', '"version":"1.1"', '"version":""'),
+    manifest('version, too long', '"version":"1.1"', `"version":"${'1'.repeat(49)}"`),
+    manifest('a field twice', ',"serial":11', ',"serial":11,"serial":11'),
+    manifest('a field more', ',"serial":11', ',"serial":11,"root":1'),
+    manifest('a field less', ',"version":"1.1"', ''),
+    manifest('a space', '{"arch"', '{ "arch"'),
+    ...ofParts,
+    [
+      'kernel and initramfs in the other order',
+      (b) =>
+        Buffer.concat([
+          b.subarray(0, BUNDLE_HEAD_BYTES),
+          b.subarray(BUNDLE_HEAD_BYTES + kernel, BUNDLE_HEAD_BYTES + kernel + initramfs),
+          b.subarray(BUNDLE_HEAD_BYTES, BUNDLE_HEAD_BYTES + kernel),
+          b.subarray(BUNDLE_HEAD_BYTES + kernel + initramfs),
+        ]),
+    ],
+  ];
+}
+
+t.test(
+  'every field, tampered with: unsigned, by another key, and by the right one',
+  { skip },
+  async (t) => {
+    using box = new SlotBox(checked);
+    await box.settle();
+    const good = await box.bundle('1.1', 11, {
+      sizes: { kernel: 5000, initramfs: 3000, rootfs: 9000 },
+    });
+    const before = () => [
+      box.slotHash('a'),
+      createHash('sha256')
+        .update(readFileSync(box.at('root-b')))
+        .digest('hex'),
+      readFileSync(box.environment, 'latin1'),
+      readFileSync(box.at('boot/least-serial'), 'latin1'),
+    ];
+    const untouched = before();
+    const stranger = generateKeyPairSync('ed25519').privateKey;
+    const signed = (bundle: Buffer, key: typeof stranger): Buffer => {
+      const head = bundle.subarray(0, BUNDLE_SIGNED_BYTES);
+      return Buffer.concat([head, sign(null, head, key), bundle.subarray(BUNDLE_HEAD_BYTES)]);
+    };
+    const cases = tamperings(good);
+    const accepted: string[] = [];
+    const take = (what: string, bundle: Buffer): void => {
+      box.put(bundle);
+      if (box.run('install').code === 0) accepted.push(what);
+    };
+    for (const [what, change] of cases) {
+      const changed = Buffer.from(change(Buffer.from(good)));
+      take(`${what}, the signature as it was`, changed);
+      take(`${what}, signed by another key`, signed(changed, stranger));
+      take(`${what}, signed by the right key`, signed(changed, box.key));
+    }
+    t.same(accepted, [], `none of ${3 * cases.length}`);
+    t.same(before(), untouched);
+    t.notOk(existsSync(box.at('boot/b')));
+    box.put(good);
+    t.equal(box.run('install').code, 0, 'the whole one is taken');
+  },
+);
+
 t.test('cut off, too long, of another key, product or architecture', { skip }, async (t) => {
   using box = new SlotBox(program);
   await box.settle();
