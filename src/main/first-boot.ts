@@ -1,6 +1,6 @@
 /**
- * `gatehouse first-boot --card DIR --config FILE --keep DIR [--wan IF] [--lan IF,…] [--user NAME]`: run by the box's
- * own init as root, once, before the daemon's first start. Nothing of the card is ever executed.
+ * `gatehouse first-boot --card DIR --config FILE --keep DIR --ssh DIR [--wan IF] [--lan IF,…] [--user NAME]`: run by
+ * the box's own init as root, once, before the daemon's first start. Nothing of the card is ever executed.
  */
 import { pbkdf2Sync } from 'node:crypto';
 import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs';
@@ -35,8 +35,10 @@ const ERRORS_FILE = 'gatehouse-errors.txt';
 interface Options {
   readonly card: string;
   readonly config: string;
-  /** Where keys and Wi-Fi settings are kept. */
+  /** Where Wi-Fi settings are kept. */
   readonly keep: string;
+  /** Home of the user that SSH is for. */
+  readonly ssh: string;
   readonly ports: ProcessConfig['interfaces'];
   /** Who may read the configuration besides root. */
   readonly user: string;
@@ -51,7 +53,7 @@ export async function runFirstBoot(
   const options = optionsOf(args);
   if (options === undefined) {
     say(
-      'usage: gatehouse first-boot --card DIR --config FILE --keep DIR [--wan IF] [--lan IF,…] [--user NAME]',
+      'usage: gatehouse first-boot --card DIR --config FILE --keep DIR --ssh DIR [--wan IF] [--lan IF,…] [--user NAME]',
     );
     return 2;
   }
@@ -71,14 +73,23 @@ function optionsOf(args: readonly string[]): Options | undefined {
   try {
     const { values } = parseArgs({
       args: [...args],
-      options: { card: text, config: text, keep: text, wan: text, lan: text, user: text },
+      options: {
+        card: text,
+        config: text,
+        keep: text,
+        ssh: text,
+        wan: text,
+        lan: text,
+        user: text,
+      },
     });
-    const { card, config, keep, wan, lan = '', user = 'gatehouse' } = values;
-    if (card === undefined || config === undefined || keep === undefined) return undefined;
+    const { card, config, keep, ssh, wan, lan = '', user = 'gatehouse' } = values;
+    if (!card || !config || !keep || !ssh) return undefined;
     return {
       card,
       config,
       keep,
+      ssh,
       ports: { wan, lan: lan.split(',').filter((name) => name !== '') },
       user,
     };
@@ -89,7 +100,7 @@ function optionsOf(args: readonly string[]): Options | undefined {
 }
 
 async function prepare(
-  { card, config: configPath, keep, ports, user }: Options,
+  { card, config: configPath, keep, ssh, ports, user }: Options,
   secrets: LinuxSecrets,
   say: (text: string) => void,
 ): Promise<void> {
@@ -108,7 +119,8 @@ async function prepare(
   const later = { ...boot.config, rows: {}, account: undefined };
   writeConfig(`${configPath}.later`, configText(later), user);
   writeConfig(configPath, configText({ ...boot.config, account }), user);
-  keepForLater(keep, boot, say);
+  letIn(ssh, boot.sshKeys, say);
+  keepWifi(keep, boot, say);
   tidyCard(card, boot.kept, faults);
   for (const file of boot.kept.keys()) say(`${file} of the card was applied`);
   for (const { file, message } of faults) say(`${file} of the card: ${message}`);
@@ -174,26 +186,29 @@ function writeConfig(path: string, text: string, userName: string): void {
   chmodSync(path, 0o640);
 }
 
+/** Whose keys SSH takes (sshd(8), authorized_keys). They are root's: who comes in by one adds no other. */
+function letIn(home: string, keys: readonly string[], say: (text: string) => void): void {
+  if (keys.length === 0) return;
+  const folder = join(home, '.ssh');
+  for (const path of [home, folder]) must(new LinuxDirectories().make(path, 0o755));
+  must(
+    new LinuxFiles().writeAtomic(join(folder, 'authorized_keys'), `${keys.join('\n')}\n`, 0o644),
+  );
+  say(
+    `SSH is on for ${keys.length === 1 ? 'one key' : `${keys.length} keys`}, from the LAN, as user admin`,
+  );
+}
+
 /** What nothing on the box uses yet is kept, and said to be. */
-function keepForLater(keep: string, boot: FirstBoot, say: (text: string) => void): void {
-  const { sshKeys, wifi, country } = boot;
-  if (sshKeys.length === 0 && wifi === undefined) return;
+function keepWifi(keep: string, { wifi, country }: FirstBoot, say: (text: string) => void): void {
+  if (wifi === undefined) return;
   must(new LinuxDirectories().make(keep, 0o700));
-  const files = new LinuxFiles();
-  if (sshKeys.length > 0) {
-    must(files.writeAtomic(join(keep, 'authorized_keys'), `${sshKeys.join('\n')}\n`, 0o600));
-    say(
-      `${sshKeys.length} SSH keys are kept; this firmware has no SSH server that would take them`,
-    );
-  }
-  if (wifi !== undefined) {
-    // IEEE 802.11i annex M.4: PBKDF2 with SHA-1, 4096 rounds, 256 bits.
-    const text = wpaSupplicantConf(wifi, country, (password, ssid) =>
-      pbkdf2Sync(password, ssid, 4096, 32, 'sha1').toString('hex'),
-    );
-    must(files.writeAtomic(join(keep, 'wpa_supplicant.conf'), text, 0o600));
-    say(`Wi-Fi ${wifi.ssid} is kept; this firmware has no program that would join it`);
-  }
+  // IEEE 802.11i annex M.4: PBKDF2 with SHA-1, 4096 rounds, 256 bits.
+  const text = wpaSupplicantConf(wifi, country, (password, ssid) =>
+    pbkdf2Sync(password, ssid, 4096, 32, 'sha1').toString('hex'),
+  );
+  must(new LinuxFiles().writeAtomic(join(keep, 'wpa_supplicant.conf'), text, 0o600));
+  say(`Wi-Fi ${wifi.ssid} is kept; this firmware has no program that would join it`);
 }
 
 /** What was applied is left without its secrets, under another name. */

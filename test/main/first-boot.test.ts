@@ -28,8 +28,9 @@ function box(t: Test, files: Readonly<Record<string, string>>) {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(card, name), text);
   const config = join(folder, 'first.json');
   const keep = join(folder, 'keep');
+  const ssh = join(folder, 'ssh');
   const run = () => {
-    const args = ['--card', card, '--config', config, '--keep', keep];
+    const args = ['--card', card, '--config', config, '--keep', keep, '--ssh', ssh];
     const ports = ['--wan', 'eth0', '--lan', 'eth1,eth2', '--user', 'nobody'];
     return spawnSync(process.execPath, [MAIN, 'first-boot', ...args, ...ports], {
       encoding: 'utf8',
@@ -37,11 +38,11 @@ function box(t: Test, files: Readonly<Record<string, string>>) {
   };
   const read = () => JSON.parse(readFileSync(config, 'utf8')) as Record<string, unknown>;
   const onCard = (name: string) => readFileSync(join(card, name), 'utf8');
-  return { card, config, keep, run, read, onCard };
+  return { card, config, keep, ssh, run, read, onCard };
 }
 
 t.test('an empty card', { skip }, async (t) => {
-  const { card, config, keep, run, read } = box(t, {});
+  const { card, config, keep, ssh, run, read } = box(t, {});
   const { status, stdout } = run();
   t.equal(status, 0);
   t.equal(stdout, '');
@@ -50,11 +51,12 @@ t.test('an empty card', { skip }, async (t) => {
   t.equal(mode & 0o777, 0o640);
   t.equal(uid, 0);
   t.notOk(existsSync(keep));
+  t.notOk(existsSync(ssh));
   t.same(readdirSync(card), []);
 });
 
 t.test('settings are applied once, and their secrets leave the card', { skip }, async (t) => {
-  const { card, config, keep, run, read, onCard } = box(t, {
+  const { card, config, keep, ssh, run, read, onCard } = box(t, {
     'custom.toml': `config_version = 1
 [system]
 hostname = "gate"
@@ -76,7 +78,7 @@ country = "DE"
   const { status, stdout } = run();
   t.equal(status, 0);
   t.match(stdout, /custom\.toml of the card was applied/);
-  t.match(stdout, /SSH keys are kept; this firmware has no SSH server/);
+  t.match(stdout, /SSH is on for one key, from the LAN, as user admin/);
   t.match(read(), {
     rows: {
       'Device.DeviceInfo.HostName': 'gate',
@@ -95,7 +97,9 @@ country = "DE"
   t.match(wifi, `psk=${psk}`);
   t.match(wifi, 'country=DE');
   t.equal(statSync(join(keep, 'wpa_supplicant.conf')).mode & 0o777, 0o600);
-  t.match(readFileSync(join(keep, 'authorized_keys'), 'utf8'), /^ssh-ed25519 .* me\n$/);
+  const keys = join(ssh, '.ssh/authorized_keys');
+  t.match(readFileSync(keys, 'utf8'), /^ssh-ed25519 .* me\n$/);
+  t.match(statSync(keys), { uid: 0, mode: 0o100644 });
 
   t.equal(run().status, 0);
   t.match(read(), { rows: {}, account: undefined }, 'what was applied is not applied again');
