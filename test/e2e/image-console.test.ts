@@ -2,13 +2,13 @@
  * The image at its serial console, in QEMU: settings on its card, the menu, failsafe, factory reset.
  * Runs by `make test-image`.
  */
-import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { FIRST_BYTES } from '../../scripts/image/layout.ts';
 import { ENTRIES } from '../../src/edge/console/menu.ts';
 import { EmulatedBox, imagesAsked, noImage } from '../lib/emulated-box.ts';
+import { dnsmasq, ISP_RANGE } from '../lib/isp.ts';
 import { home, type Namespaces } from '../lib/netns.ts';
 
 t.setTimeout(720_000);
@@ -24,18 +24,12 @@ hostname = "tower"
 [user]
 name = "pi"
 password = "${HASH}"
+[ssh]
+authorized_keys = ["@KEY@"]
 [locale]
 timezone = "Europe/Berlin"
 colour = "red"
 `;
-
-/** Puts a file on the boot partition of a box that is off. */
-function putOnCard(box: EmulatedBox, name: string, text: string): void {
-  const file = join(box.folder, name);
-  writeFileSync(file, text);
-  const image = `${join(box.folder, 'base.img')}@@${FIRST_BYTES}`;
-  execFileSync('mcopy', ['-o', '-i', image, file, `::${name}`]);
-}
 
 /** Somebody at the serial line. */
 class Person {
@@ -80,6 +74,44 @@ async function firstStart(t: Test, box: EmulatedBox, person: Person): Promise<vo
   t.notMatch(await box.run('cat /boot/custom.toml.applied'), HASH);
   t.match(await box.run('cat /boot/gatehouse-errors.txt'), '[locale] colour is not known');
   t.match(await box.run('grep " /boot " /proc/mounts'), ' ro,', 'and it is read-only again');
+}
+
+/** By the key of the card, from the LAN, as who may do everything by the bus and is not root. */
+async function bySsh(t: Test, box: EmulatedBox, spaces: Namespaces): Promise<void> {
+  await using _isp = await dnsmasq(spaces, 'isp', ...ISP_RANGE, '--dhcp-option=3,198.51.100.1');
+  spaces.exec('lan', 'ip', 'address', 'replace', '192.168.1.100/24', 'dev', 'eth0');
+  const known = join(box.folder, 'known');
+  const ssh = (user: string, options: readonly string[], ...command: string[]) => {
+    const how = ['-o', `UserKnownHostsFile=${known}`, '-o', 'StrictHostKeyChecking=accept-new'];
+    const patience = ['-o', 'ConnectTimeout=60', '-o', 'BatchMode=yes', '-F', '/dev/null'];
+    const words = [...how, ...patience, ...options, `${user}@192.168.1.1`, ...command];
+    const ran = spawnSync('ip', spaces.argv('lan', 'ssh', ...words), { encoding: 'utf8' });
+    return { code: ran.status, output: `${ran.stdout}${ran.stderr}` };
+  };
+  const key = ['-i', join(box.folder, 'key')];
+  const can = 'id -u; gatehouse get Device.DeviceInfo.HostName; id -un; grep Cap /proc/self/status';
+  const { code, output } = ssh('admin', key, can);
+  t.equal(code, 0, output);
+  t.match(output, /^101$[\s\S]*tower[\s\S]*^admin$/m);
+  t.match(output, /CapEff:\t0{13}400/, 'a port below 1024 and nothing else');
+  t.match(ssh('admin', key, 'gatehouse set Device.DeviceInfo.ProvisioningCode=ssh'), { code: 0 });
+  t.match(ssh('admin', key, 'cat /data/gatehouse/tls/ca.pem; ls /boot'), {
+    code: 1,
+    output: /denied/,
+  });
+  t.match(ssh('root', key, 'id'), { code: 255, output: /denied|closed/ });
+  t.match(ssh('gatehouse', key, 'id'), { code: 255, output: /denied|closed/ });
+  const word = ['-o', 'PubkeyAuthentication=no', '-o', 'PreferredAuthentications=password'];
+  t.match(ssh('admin', word, 'id'), { code: 255, output: /Permission denied \(publickey\)/ });
+  t.match(await box.run('ps -o user,args | grep "[d]ropbear"'), /^admin/);
+  t.match(await box.run('dmesg'), /dropbear|Pubkey auth succeeded for 'admin'/);
+  await box.eventually('gatehouse leases --json 2>/dev/null | grep -q Bound');
+  const { wan } = JSON.parse(await box.run('gatehouse leases --json')) as {
+    readonly wan: readonly { readonly IPAddress: string }[];
+  };
+  const knock = ['--connect-timeout', '2', `telnet://${wan[0]?.IPAddress}:22`];
+  const fromWan = spawnSync('ip', spaces.argv('isp', 'curl', '-s', ...knock), { input: '' });
+  t.equal(fromWan.status, 28, 'no answer on the WAN');
 }
 
 async function menu(t: Test, person: Person): Promise<void> {
@@ -166,10 +198,14 @@ for (const arch of ['x86_64', 'arm64'] as const) {
     async (t) => {
       using spaces = home(`con-${arch}`);
       await using box = new EmulatedBox(spaces, arch);
-      putOnCard(box, 'custom.toml', CARD);
+      const key = join(box.folder, 'key');
+      execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+      const card = CARD.replace('@KEY@', readFileSync(`${key}.pub`, 'utf8').trim());
+      box.putOnCard('custom.toml', card);
       await box.start();
       const person = new Person(box);
       await t.test('settings on the card', (t) => firstStart(t, box, person));
+      await t.test('SSH', (t) => bySsh(t, box, spaces));
       await t.test('the menu', (t) => menu(t, person));
       await t.test('failsafe', (t) => failsafe(t, box, person, spaces));
       await t.test('factory reset', (t) => factoryReset(t, box, person));

@@ -211,6 +211,42 @@ t.test('failsafe: a reboot leads out of it', { skip }, async (t) => {
   ]);
 });
 
+function ssh(stage: Stage) {
+  for (const name of ['sleep', 'chown', 'sync']) stage.program(name);
+  const key = stage.path('ssh/host/key');
+  const made = `*"dropbearkey -t"*) echo key >${key} ;; *"dropbearkey -y"*) [ -s ${key} ] ;;`;
+  stage.program('setpriv', `case "$*" in ${made} esac`);
+  return stage.run(readFileSync(script('ssh'), 'utf8'), [], {
+    ...{ HOME_OF_SSH: stage.path('ssh'), RUN: stage.path('run'), SETPRIV: 'setpriv' },
+    LOG: stage.path('log'),
+  });
+}
+
+t.test('SSH: off without a key, and in failsafe', { skip }, async (t) => {
+  const stage = new Stage(t);
+  ssh(stage);
+  stage.write('ssh/.ssh/authorized_keys', '');
+  ssh(stage);
+  stage.write('ssh/.ssh/authorized_keys', 'ssh-ed25519 AAAA me\n');
+  stage.write('run/failsafe', '');
+  ssh(stage);
+  t.same(stage.calls, Array(3).fill('sleep 2147483647'));
+});
+
+t.test('SSH: never root, by keys alone, with a host key that is made once', { skip }, async (t) => {
+  const stage = new Stage(t);
+  stage.write('ssh/.ssh/authorized_keys', 'ssh-ed25519 AAAA me\n');
+  for (const _ of [1, 2]) t.equal(ssh(stage).stderr, '');
+  const calls = stage.calls.filter((call) => call.startsWith('setpriv'));
+  t.ok(
+    calls.every((call) => call.startsWith('setpriv --reuid admin --regid admin --clear-groups')),
+  );
+  t.equal(calls.filter((call) => call.includes('dropbearkey -t')).length, 1);
+  const [first, second] = calls.filter((call) => call.includes(' dropbear '));
+  t.equal(first, second);
+  t.match(first, /--bounding-set -all,\+net_bind_service dropbear .*-s .*-j -k .*-p 22/);
+});
+
 t.test(
   'failsafe: the LAN answers an echo, and nothing else',
   { skip: skip || (noNamespaces() ?? false) },

@@ -1,0 +1,126 @@
+/**
+ * Our image beside plain Debian with systemd, dnsmasq and dhcpcd (image/debian.ts), in turns, in the same
+ * QEMU with the same cards, memory and processors: size, start to lease, memory. The first start of each is
+ * not counted. QEMU starts Debian's kernel directly, ours is started by its boot loader, so times are
+ * counted from the kernel's start.
+ */
+import { statSync } from 'node:fs';
+import { EmulatedBox, imageOf, noImage, type OtherDisk } from '../lib/emulated-box.ts';
+import { dnsmasq, ISP_RANGE } from '../lib/isp.ts';
+import { home } from '../lib/netns.ts';
+import { noDebian, plainImage } from './image/debian.ts';
+import type { Bench, Comparison } from './run.ts';
+
+const ARCH = 'x86_64';
+const STARTS = 3;
+const DEBIAN = 'Debian trixie with systemd, dnsmasq and dhcpcd';
+
+interface Start {
+  /** Seconds from the kernel's start to the address being in effect. */
+  readonly leaseSec: number;
+  /** Of memory: not available any more, and what belongs to processes, shared pages in parts; MB. */
+  readonly usedMb: number;
+  readonly processesMb: number;
+  /** Of the emulator, up to then. */
+  readonly cpuSec: number;
+}
+
+interface Kind {
+  readonly other?: OtherDisk;
+  /** Seconds from the kernel's start to the address, which is waited for. */
+  lease(box: EmulatedBox): Promise<number>;
+  /** Succeeds when everything is up. */
+  readonly settled: string;
+}
+
+const ours: Kind = {
+  async lease(box) {
+    await box.eventually('gatehouse leases --json 2>/dev/null | grep -q Bound');
+    const line = await box.run('grep "lease applied" /data/gatehouse/log/gatehouse.log | tail -1');
+    // Its shell knows whole seconds: one is waited for that just begins.
+    const second =
+      's=$(date +%s); until [ $s != $(date +%s) ]; do :; done; cut -d" " -f1 /proc/uptime; date +%s';
+    const [uptime = '', now = ''] = (await box.run(second)).split('\n');
+    const { time } = JSON.parse(line) as { time: string };
+    return Date.parse(time) / 1000 - (Number(now) - Number(uptime));
+  },
+  settled: 'gatehouse status >/dev/null 2>&1',
+};
+
+const debian = (other: OtherDisk): Kind => ({
+  other,
+  async lease(box) {
+    const leased = "journalctl -b -o short-monotonic -u dhcpcd | grep ' eth0: leased'";
+    const line = await box.eventually(leased);
+    return Number(/^\[ *([\d.]+)\]/.exec(line)?.[1]);
+  },
+  settled:
+    'systemctl is-system-running | grep -qE "running|degraded" && systemctl -q is-active dnsmasq',
+});
+
+/** Of all processes but the shell of the test. */
+const MEMORY = `free -k | sed -n 's/^Mem: *\\([0-9]*\\).* \\([0-9]*\\)$/\\1 \\2/p'
+  for process in /proc/[0-9]*; do
+    grep -q test-shell $process/cmdline 2>/dev/null || grep ^Pss: $process/smaps_rollup 2>/dev/null
+  done | awk '{ sum += $2 } END { print sum }'`;
+
+async function start(box: EmulatedBox, kind: Kind): Promise<Start> {
+  await box.start();
+  const leaseSec = await kind.lease(box);
+  await box.eventually(kind.settled);
+  const { cpuSec } = box;
+  // A host of the LAN is served by either; what is loaded for it counts.
+  const [memory = '', processes] = (await box.run(MEMORY)).split('\n');
+  const [all, available] = memory.split(' ').map(Number);
+  const usedMb = ((all ?? 0) - (available ?? 0)) / 1024;
+  await box.run('sync');
+  await box.kill();
+  return { leaseSec, usedMb, processesMb: Number(processes) / 1024, cpuSec };
+}
+
+const middle = (starts: readonly Start[], of: keyof Start): number =>
+  starts.map((one) => one[of]).sort((a, b) => a - b)[starts.length >> 1] ?? Number.NaN;
+
+async function run(): Promise<Comparison[]> {
+  const image = plainImage();
+  using spaces = home('bench-image');
+  await using _isp = await dnsmasq(spaces, 'isp', ...ISP_RANGE, '--dhcp-option=3,198.51.100.1');
+  const mine: Start[] = [];
+  const theirs: Start[] = [];
+  {
+    await using box = new EmulatedBox(spaces, ARCH);
+    await using peer = new EmulatedBox(spaces, ARCH, image);
+    for (let turn = 0; turn <= STARTS; turn++) {
+      const [a, b] = [await start(box, ours), await start(peer, debian(image))];
+      if (turn === 0) continue;
+      mine.push(a);
+      theirs.push(b);
+    }
+  }
+  const [oursCpuSec, peerCpuSec] = [middle(mine, 'cpuSec'), middle(theirs, 'cpuSec')];
+  const row = (
+    name: string,
+    unit: string,
+    values: readonly [number, number],
+    note: string,
+  ): Comparison => ({
+    ...{ name, unit, ours: values[0], peer: values[1], note, oursCpuSec, peerCpuSec },
+    ...{ peerName: DEBIAN, higherIsBetter: false },
+  });
+  const both = (of: keyof Start) => [middle(mine, of), middle(theirs, of)] as const;
+  const megabytes = (path: string) => statSync(path).size / 1e6;
+  const sizes = [megabytes(`${imageOf(ARCH)}.xz`), megabytes(image.packed)] as const;
+  return [
+    row('size', 'MB', sizes, 'by xz'),
+    row(
+      'start',
+      's',
+      both('leaseSec'),
+      `kernel to lease, middle of ${STARTS} starts; CPU of the emulator`,
+    ),
+    row('memory', 'MB', both('usedMb'), 'of 512, not available any more'),
+    row('processes', 'MB', both('processesMb'), 'resident, shared pages in parts'),
+  ];
+}
+
+export const bench: Bench = { name: 'image', skip: () => noImage(ARCH) ?? noDebian(), run };
