@@ -54,6 +54,7 @@ import { dhcpServerCommands } from './dhcp-server-commands.ts';
 import { buildDhcp6Server } from './dhcp6-server.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
+import { buildMap, mapCommands } from './map.ts';
 import { buildNeighbors } from './neighbors.ts';
 import { neighborsCommands } from './neighbors-commands.ts';
 import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
@@ -116,6 +117,7 @@ async function build(
   const directories = new LinuxDirectories();
   must(directories.make(`${runDir}/hook`, 0o700));
   must(directories.make(`${runDir}/spool`, 0o700));
+  must(directories.make(`${runDir}/map`, 0o700));
 
   const reactor = stack.use(new Reactor(loadNative(nativePath), { leads: true }));
   const sockets = new LinuxUnixSockets(reactor);
@@ -176,6 +178,10 @@ async function build(
       report: (value) => observed.publish('update', value),
     }),
   );
+  const map = buildMap(stack, {
+    ...{ reactor, processes, clock, files, directories, net, network, observed, runDir },
+    ...{ log: log.child({ service: 'map' }), nft: NFT },
+  });
   stack.use(must(watchRuleset(reactor, () => firewall.rulesetChanged())));
   const boot = must(bootId(files));
   const monitor: LeaseMonitor = new LeaseMonitor({
@@ -281,6 +287,7 @@ async function build(
           const text = files.readText(path);
           return text.ok ? text.value : undefined;
         },
+        mapUsage: (id) => map.usage(id),
         monoMs: () => clock.monoMs(),
         boottimeMs: () => clock.boottimeMs(),
         wallMs: () => clock.wallMs(),
@@ -382,6 +389,7 @@ async function build(
     ...commandsOf({ dhcpClient, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors),
+    mapCommands(map),
     configCommands(configuration, model),
     updateCommands(updates, (what, origin) =>
       recordAll([{ action: 'operate', ...origin, path: `update ${what}` }]),
@@ -413,6 +421,8 @@ async function build(
       if (runs('dhcp-client')) dhcpClient.apply(wanted);
       return [];
     },
+    // Its address is planned before the network is compared with what is wanted.
+    map: (wanted) => (runs('network') ? map.apply(wanted) : []),
     network: (wanted) => {
       if (!runs('network')) return [];
       if (runs('firewall') && !firewall.stood) {

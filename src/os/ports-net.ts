@@ -2,6 +2,7 @@
 import type { SystemError } from '../base/errors.ts';
 import type { Ipv4, Mac, PrefixLen } from '../base/ip.ts';
 import type { Ipv6, PrefixLen6 } from '../base/ip6.ts';
+import type { Result } from '../base/result.ts';
 
 // ---- rtnetlink -----------------------------------------------------------------------------
 
@@ -168,6 +169,8 @@ export interface AddressPlan {
   /** Metric of all its routes. */
   readonly metric: number;
   readonly mtu: number | undefined;
+  /** The link has no row of its own that would bring it up. */
+  readonly bringUp?: true;
   readonly resolvers: readonly Ipv4[];
   readonly searchDomains: readonly string[];
 }
@@ -183,11 +186,28 @@ export interface AddressPlanner {
 export interface PlannedRoute6 {
   readonly destination: Ipv6;
   readonly prefixLen: PrefixLen6;
-  readonly gateway: Ipv6;
+  /** Undefined: the destination is on the link itself. */
+  readonly gateway: Ipv6 | undefined;
   readonly ifName: string;
 }
 
 export interface Route6Planner {
   /** Makes `routes` the whole of what `owner` wants, and carries it out. Gives what could not be done. */
   setRoutes6(owner: string, routes: readonly PlannedRoute6[]): readonly SystemError[];
+}
+
+// ---- connection tracking -------------------------------------------------------------------
+
+/** One IPv4 flow that the kernel tracks, as its answers are addressed. */
+export interface TrackedFlow {
+  /** IP protocol number. */
+  readonly protocol: number;
+  readonly address: Ipv4;
+  /** Port, or the identifier of ICMP echo. */
+  readonly port: number;
+}
+
+export interface FlowTable {
+  /** Flows whose answers go to `address`, as of now. */
+  to(address: Ipv4): Result<readonly TrackedFlow[], SystemError>;
 }

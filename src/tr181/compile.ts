@@ -8,6 +8,7 @@ import { compileResolvers } from './objects/dns-client.ts';
 import { compilePorts } from './objects/ethernet.ts';
 import { compileNeighbors } from './objects/hosts.ts';
 import { compileInterfaces } from './objects/ip.ts';
+import { compileMap } from './objects/map.ts';
 import { compileFirewall } from './objects/nat.ts';
 import { compileForwarding, compileRoutes } from './objects/routing.ts';
 import type { RowReader } from './reader.ts';
@@ -26,5 +27,6 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   dhcp6Server: compileDhcp6Server(rows),
   neighbors: compileNeighbors(rows),
   firewall: compileFirewall(rows),
+  map: compileMap(rows),
   system: compileSystem(rows),
 });

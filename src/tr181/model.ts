@@ -11,6 +11,7 @@ import type { DhcpClientConfig } from '../services/dhcp-client/config.ts';
 import type { DhcpServerConfig } from '../services/dhcp-server/config.ts';
 import type { Dhcp6ServerConfig } from '../services/dhcp6-server/config.ts';
 import type { FirewallConfig } from '../services/firewall/config.ts';
+import type { MapConfig } from '../services/map/config.ts';
 import type { NeighborsConfig } from '../services/neighbors/config.ts';
 import type { NetworkConfig } from '../services/network/config.ts';
 import type { SystemConfig } from '../services/system/config.ts';
@@ -257,6 +258,7 @@ export interface CompiledConfig {
   readonly dhcp6Server: Dhcp6ServerConfig;
   readonly neighbors: NeighborsConfig;
   readonly firewall: FirewallConfig;
+  readonly map: MapConfig;
   readonly system: SystemConfig;
 }
 

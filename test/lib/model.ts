@@ -18,6 +18,7 @@ export const willingCalls: ServiceCalls = {
 /** The time of `clock`, and nothing else is known. */
 export const lookupsAt = (clock: Clock): Lookups => ({
   linkStats: () => undefined,
+  mapUsage: () => undefined,
   readText: () => undefined,
   monoMs: () => clock.monoMs(),
   boottimeMs: () => clock.boottimeMs(),

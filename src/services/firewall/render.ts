@@ -1,12 +1,14 @@
 /** Pure: the nftables text of a desired state. */
-import { isIfName } from '../../base/if-name.ts';
+import { isIfName, MAP_LINK } from '../../base/if-name.ts';
 import type { FirewallConfig } from './config.ts';
 
 export const TABLE = 'gatehouse';
 
 /**
  * One transaction that replaces table `inet gatehouse`: it is never absent, not for a moment.
- * Creating before deleting makes the delete succeed also where there was none.
+ * Creating before deleting makes the delete succeed also where there was none. Links of MAP lead to
+ * the WAN: what the LAN sends there comes back translated, as IPv6 that leaves; which ports it has
+ * is said in a table of its own, which changes with every lease while this one stands.
  */
 export function renderTable(config: FirewallConfig): string {
   const established = 'ct state vmap { established : accept, related : accept, invalid : drop }';
@@ -31,6 +33,8 @@ ${set('wan', config.wan)}${set('lan', config.lan)}${set('hidden', config.masquer
     oifname @wan tcp flags syn / syn,rst tcp option maxseg size set rt mtu
     iifname @lan oifname @wan accept
     iifname @lan oifname @lan accept
+    iifname @lan oifname "${MAP_LINK}*" accept
+    iifname "${MAP_LINK}*" oifname @wan meta nfproto ipv6 accept
     counter
   }
 

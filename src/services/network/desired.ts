@@ -97,6 +97,7 @@ export function desire(
     const link = byName.get(plan.ifName);
     if (link === undefined) continue;
     if (plan.mtu !== undefined) mtu.set(plan.ifName, plan.mtu);
+    if (plan.bringUp === true) adminUp.set(plan.ifName, true);
     addresses.push({ owner, value: addressOf(link.ifIndex, plan.address, plan.prefixLen) });
     // Routes of a link that is down cannot be set; they follow when it comes up.
     if (!link.adminUp) continue;

@@ -11,6 +11,7 @@ import { ethernet } from './ethernet.ts';
 import { hosts } from './hosts.ts';
 import { ip } from './ip.ts';
 import { ip6 } from './ip6.ts';
+import { map } from './map.ts';
 import { nat } from './nat.ts';
 import { routerAdvertisement } from './router-advertisement.ts';
 import { routing } from './routing.ts';
@@ -26,6 +27,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   routing,
   dnsClient,
   nat,
+  map,
   dhcpv4Client,
   dhcpv4Server,
   dhcpv4ServerClients(),
