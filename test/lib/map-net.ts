@@ -122,6 +122,7 @@ map ${address} ${address6}
         set ports { type inet_service; flags interval; elements = { ${sets} } }
         chain forward {
           type filter hook forward priority filter; policy accept;
+          iifname "nat64" ip frag-off & 0x1fff != 0 accept comment "behind a first fragment"
           iifname "nat64" meta l4proto { tcp, udp } th sport @ports accept
           iifname "nat64" icmp type echo-request icmp id != { ${sets} } counter name foreign drop
           iifname "nat64" meta l4proto icmp accept

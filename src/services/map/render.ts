@@ -1,12 +1,14 @@
 /** Pure: the nftables table of all domains, TAYGA's configuration, and what nat46 is told. */
 import { formatIpv4, formatPrefix, type Ipv4, ipv4 } from '../../base/ip.ts';
-import { formatIpv6, formatPrefix6, type Ipv6, ipv6 } from '../../base/ip6.ts';
+import { formatIpv6, formatPrefix6, type Ipv6, type Ipv6Prefix, ipv6 } from '../../base/ip6.ts';
 import type { PortRange } from './addressing.ts';
 import type { MapEndpoint } from './plan.ts';
 
 export const MAP_TABLE = 'gatehouse_map';
-/** The dummy IPv4 address (RFC 7600 §4.8): what a translator without an address of its own speaks from. */
+/** The dummy IPv4 address (RFC 7600 §4.8): who has no IPv4 address speaks from it. */
 const DUMMY: Ipv4 = ipv4(0xc0000008);
+/** TAYGA's own, of the range for such translators (RFC 7335). */
+const OWN: Ipv4 = ipv4(0xc0000001);
 /** What a header grows by from IPv4 to IPv6 (RFC 7915 §1.3). */
 const HEADER_GROWTH = 20;
 const TCP_HEADERS = 40;
@@ -34,15 +36,15 @@ export function renderMap(
   endpoints: readonly MapEndpoint[],
   mtu6Of: (wan: string) => number,
 ): string {
-  const removal = `table ip ${MAP_TABLE} {}
-delete table ip ${MAP_TABLE}
+  const removal = `table inet ${MAP_TABLE} {}
+delete table inet ${MAP_TABLE}
 `;
   if (endpoints.length === 0) return removal;
-  return `${removal}table ip ${MAP_TABLE} {
+  return `${removal}table inet ${MAP_TABLE} {
 ${endpoints.map((endpoint, i) => chains(endpoint, i)).join('')}
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-${endpoints.map(({ link }, i) => `    oifname "${link}" goto out${i}\n`).join('')}  }
+${endpoints.map(({ link }, i) => `    oifname "${link}" meta nfproto ipv4 goto out${i}\n`).join('')}  }
 
   chain leaving {
     type filter hook postrouting priority srcnat + 1; policy accept;
@@ -82,11 +84,16 @@ const setChain = (name: string, { first, last }: PortRange): string => {
 `;
 };
 
-/** What was not translated here must not leave under another's address. */
-const leaving = ({ link, addressing, dscp }: MapEndpoint): string =>
+/**
+ * What was not translated here must not leave under another's address. A router of the provider has
+ * no IPv4 address to say "time exceeded" from, and TAYGA would drop it: it speaks from the dummy one
+ * (RFC 7600 §4.8).
+ */
+const leaving = ({ link, addressing, dscp, dmr }: MapEndpoint): string =>
   `    oifname "${link}" ip saddr != ${formatIpv4(addressing.address)} counter drop\n${
     dscp === undefined ? '' : `    oifname "${link}" ip dscp set ${dscp & 63}\n`
-  }`;
+  }    oifname "${link}" ip6 saddr != ${formatPrefix6(dmr)} icmpv6 type { destination-unreachable, time-exceeded } ip6 saddr set ${formatIpv6(embedded(dmr, DUMMY))}
+`;
 
 const clamp = (link: string, mss: number): string =>
   ['oifname', 'iifname']
@@ -99,16 +106,25 @@ const clamp = (link: string, mss: number): string =>
 /** tayga.conf(5). Its own addresses are for ICMP errors alone. */
 export function renderTayga({ link, addressing, dmr }: MapEndpoint): string {
   return `tun-device ${link}
-ipv4-addr ${formatIpv4(DUMMY)}
+ipv4-addr ${formatIpv4(OWN)}
 ipv6-addr ${formatIpv6(translatorAddress(addressing.address6))}
 prefix ${formatPrefix6(dmr)}
 map ${formatIpv4(addressing.address)} ${formatIpv6(addressing.address6)}
 `;
 }
 
-/** Beside the MAP address, as its interface identifier would be for the dummy address. */
+/** An IPv4 address behind a prefix; bits 64 to 71 stay zero (RFC 6052 §2.2). */
+export function embedded({ address, prefixLen }: Ipv6Prefix, inner: Ipv4): Ipv6 {
+  const before = Math.max(0, Math.min(32, 64 - prefixLen));
+  if (prefixLen > 64) return ipv6(address | BigInt(inner));
+  const high = BigInt(inner) >> BigInt(32 - before);
+  const low = BigInt.asUintN(32 - before, BigInt(inner));
+  return ipv6(address | (high << 64n) | (low << BigInt(56 - (32 - before))));
+}
+
+/** Beside the MAP address, as its interface identifier would be for TAYGA's own address. */
 export const translatorAddress = (address6: Ipv6): Ipv6 =>
-  ipv6((address6 & ~0xffffffffffffffffn) | (BigInt(DUMMY) << 16n));
+  ipv6((address6 & ~0xffffffffffffffffn) | (BigInt(OWN) << 16n));
 
 /** Lines for /proc/net/nat46/control, as the README of the module has them; the last rule comes first. */
 export function nat46Commands(endpoint: MapEndpoint): readonly string[] {

@@ -78,7 +78,7 @@ export class MapTable {
 
   async #list(): Promise<string | undefined> {
     const { processes, nft } = this.#deps;
-    const args = ['--stateless', 'list', 'table', 'ip', MAP_TABLE];
+    const args = ['--stateless', 'list', 'table', 'inet', MAP_TABLE];
     const run = await processes.run(nft, args, { timeoutMs: NFT_TIMEOUT_MS });
     return run.ok && run.value.code === 0 ? run.value.stdout : undefined;
   }
