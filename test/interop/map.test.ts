@@ -18,11 +18,12 @@ const DOMAIN = 'Device.MAP.Domain.1.';
 const ECHO = `
 import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, 10, 0)
 s.bind((sys.argv[1], 7))
 print("ready")
 while True:
     data, peer = s.recvfrom(65535)
-    s.sendto(b"%d" % len(data) if len(data) == 1452 else data, peer)
+    s.sendto(data, peer)
 `;
 const ASK = `
 import errno, socket, sys
