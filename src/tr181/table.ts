@@ -8,6 +8,7 @@ import type { Ipv4, Mac } from '../base/ip.ts';
 import type { Result } from '../base/result.ts';
 import type { DhcpClientObserved } from '../services/dhcp-client/config.ts';
 import type { DhcpLeasesObserved, DhcpServerObserved } from '../services/dhcp-server/config.ts';
+import type { Dhcp6ClientObserved } from '../services/dhcp6-client/config.ts';
 import type { Dhcp6ServerObserved } from '../services/dhcp6-server/config.ts';
 import type { FirewallObserved } from '../services/firewall/config.ts';
 import type { NeighborsObserved } from '../services/neighbors/config.ts';
@@ -24,6 +25,7 @@ export interface Observations {
   readonly dhcpClient: DhcpClientObserved;
   readonly dhcpServer: DhcpServerObserved;
   readonly dhcpLeases: DhcpLeasesObserved;
+  readonly dhcp6Client: Dhcp6ClientObserved;
   readonly dhcp6Server: Dhcp6ServerObserved;
   readonly neighbors: NeighborsObserved;
   readonly firewall: FirewallObserved;
@@ -35,6 +37,8 @@ export interface Observations {
 export interface ServiceCalls {
   /** Asks the server for a new lease now; `id` as in `ClientConfig`. */
   dhcpRenew(id: string, signal: AbortSignal): Promise<Result<void, SystemError>>;
+  /** The same for DHCPv6; `id` as in `Client6Config`. */
+  dhcp6Renew(id: string): Promise<Result<void, SystemError>>;
   /** Ends the lease of an address that the DHCP server gave; why not, for people. */
   dhcpServerRelease(address: Ipv4): Promise<Result<void, string>>;
   /** Lays down a rule for one device, for so many seconds (0 for good). */

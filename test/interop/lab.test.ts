@@ -45,7 +45,11 @@ t.teardown(() => {
   if (skip === false) lab('down');
 });
 
-for (const [isp, processesOf] of [['dnsmasq', 3], ['kea', 4], ['dual', 6]] as const)
+for (const [isp, processesOf] of [
+  ['dnsmasq', 3],
+  ['kea', 4],
+  ['dual', 6],
+] as const)
   t.test(`${isp} leases addresses, and all is taken away again`, { skip }, async (t) => {
     t.match(lab('up', '--isp', isp), { code: 0, stderr: `ISP by ${isp}` });
     t.equal(namespaces().length, 4);
@@ -73,7 +77,18 @@ for (const [isp, processesOf] of [['dnsmasq', 3], ['kea', 4], ['dual', 6]] as co
 t.test('an ISP with IPv6 delegates a prefix', { skip }, async (t) => {
   t.equal(lab('up', '--isp', 'dual').code, 0);
   t.equal(lab('exec', 'router', 'ip', 'link', 'set', 'wan0', 'up').code, 0);
-  const ask = ['timeout', '20', 'dhclient', '-6', '-P', '-1', '-sf', '/bin/true', '-lf', '/dev/null'];
+  const ask = [
+    'timeout',
+    '20',
+    'dhclient',
+    '-6',
+    '-P',
+    '-1',
+    '-sf',
+    '/bin/true',
+    '-lf',
+    '/dev/null',
+  ];
   const got = lab('exec', 'router', ...ask, '-pf', '/dev/null', '-v', 'wan0');
   t.match(got.stderr, /IAPREFIX 2001:db8:10[0-9a-f:]*\/56/);
   t.match(
