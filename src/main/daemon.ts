@@ -51,6 +51,7 @@ import { follow, readConfig } from './configuration-file.ts';
 import { consoleCommands } from './console-commands.ts';
 import { buildDhcpServer } from './dhcp-server.ts';
 import { dhcpServerCommands } from './dhcp-server-commands.ts';
+import { buildDhcp6Client } from './dhcp6-client.ts';
 import { buildDhcp6Server } from './dhcp6-server.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
@@ -195,7 +196,8 @@ async function build(
     bootId: boot,
     bootIdPath: `${runDir}/boot-id`,
     ownUid: process.getuid?.() ?? 0,
-    handle: (message) => dhcpClient.hook(message),
+    handle: async (message) =>
+      (await dhcpClient.hook(message)) || (await dhcp6Client.hook(message)),
   });
   const linkOf = (ifName: string) => net.links().find((link) => link.name === ifName);
   const dhcpClient: DhcpClientService = new DhcpClientService({
@@ -257,6 +259,12 @@ async function build(
     }),
   );
 
+  const dhcp6Client = await buildDhcp6Client(stack, {
+    ...{ net, network, processes, taps, store, files, directories, clock, observed },
+    ...{ bootId: boot, runDir, pluginPath, server: dhcp6Server },
+    log: log.child({ service: 'dhcp6-client' }),
+  });
+
   const rows = new Rows(store);
   const secrets = new LinuxSecrets(loadNative(around.program.nativePath));
   const history = new History({ store, clock, secrets, bootId: boot });
@@ -297,6 +305,10 @@ async function build(
         dhcpServerDecide: (...word) => dhcpServer.decide(...word),
         dhcpRenew: async (id) => {
           const asked = await dhcpClient.renew(id);
+          return asked.ok ? asked : err(new SystemError(asked.error, 'EAGAIN'));
+        },
+        dhcp6Renew: async (id) => {
+          const asked = dhcp6Client.renew(id);
           return asked.ok ? asked : err(new SystemError(asked.error, 'EAGAIN'));
         },
         reboot: () => system.reboot(),
@@ -348,8 +360,11 @@ async function build(
   const runs = (name: ServiceName) => options.only?.includes(name) ?? true;
   if (runs('dhcp-client')) {
     // Nor is a lease of an earlier daemon missing in it.
-    dhcpClient.recover(model.compileAll().dhcpClient);
+    const earlier = model.compileAll();
+    dhcpClient.recover(earlier.dhcpClient);
     observed.publish('dhcpClient', dhcpClient.observed);
+    dhcp6Client.recover(earlier.dhcp6Client);
+    observed.publish('dhcp6Client', dhcp6Client.observed);
   }
 
   const bus = stack.use(
@@ -419,6 +434,10 @@ async function build(
     },
     dhcpClient: (wanted) => {
       if (runs('dhcp-client')) dhcpClient.apply(wanted);
+      return [];
+    },
+    dhcp6Client: (wanted) => {
+      if (runs('dhcp-client')) dhcp6Client.apply(wanted);
       return [];
     },
     // Its address is planned before the network is compared with what is wanted.

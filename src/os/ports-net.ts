@@ -1,7 +1,7 @@
 /** Links, addresses and routes: types only, apart since `ports.ts` is long. */
 import type { SystemError } from '../base/errors.ts';
 import type { Ipv4, Mac, PrefixLen } from '../base/ip.ts';
-import type { Ipv6, PrefixLen6 } from '../base/ip6.ts';
+import type { Ipv6, Ipv6Prefix, PrefixLen6 } from '../base/ip6.ts';
 import type { Result } from '../base/result.ts';
 
 // ---- rtnetlink -----------------------------------------------------------------------------
@@ -194,6 +194,27 @@ export interface PlannedRoute6 {
 export interface Route6Planner {
   /** Makes `routes` the whole of what `owner` wants, and carries it out. Gives what could not be done. */
   setRoutes6(owner: string, routes: readonly PlannedRoute6[]): readonly SystemError[];
+}
+
+/** All that one owner (a DHCPv6 client, say) wants of IPv6. Times are CLOCK_BOOTTIME ms, Infinity for ever. */
+export interface AddressPlan6 {
+  readonly addresses: readonly {
+    readonly ifName: string;
+    readonly address: Ipv6;
+    readonly prefixLen: PrefixLen6;
+    /** In the past for a deprecated one. */
+    readonly preferredUntilMs: number;
+    readonly validUntilMs: number;
+  }[];
+  /** What leads nowhere but where a longer prefix says so, lest it goes back to the WAN for ever (RFC 7084 WPD-5). */
+  readonly unreachable: readonly Ipv6Prefix[];
+  readonly resolvers: readonly Ipv6[];
+  readonly searchDomains: readonly string[];
+}
+
+export interface Address6Planner {
+  /** Makes `plan` the whole of what `owner` wants, undefined for nothing, and carries it out. Gives what could not be done. */
+  set6(owner: string, plan: AddressPlan6 | undefined): readonly SystemError[];
 }
 
 // ---- connection tracking -------------------------------------------------------------------

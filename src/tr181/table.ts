@@ -27,6 +27,7 @@ export interface Observations {
   readonly dhcp6Client: Dhcp6ClientObserved;
   readonly dhcpServer: DhcpServerObserved;
   readonly dhcpLeases: DhcpLeasesObserved;
+  readonly dhcp6Client: Dhcp6ClientObserved;
   readonly dhcp6Server: Dhcp6ServerObserved;
   readonly neighbors: NeighborsObserved;
   readonly firewall: FirewallObserved;
@@ -39,6 +40,8 @@ export interface Observations {
 export interface ServiceCalls {
   /** Asks the server for a new lease now; `id` as in `ClientConfig`. */
   dhcpRenew(id: string, signal: AbortSignal): Promise<Result<void, SystemError>>;
+  /** The same for DHCPv6; `id` as in `Client6Config`. */
+  dhcp6Renew(id: string): Promise<Result<void, SystemError>>;
   /** Ends the lease of an address that the DHCP server gave; why not, for people. */
   dhcpServerRelease(address: Ipv4): Promise<Result<void, string>>;
   /** Lays down a rule for one device, for so many seconds (0 for good). */

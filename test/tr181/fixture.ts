@@ -218,6 +218,7 @@ export const network = (values: Partial<NetworkObserved> = {}): NetworkObserved 
   addresses: [],
   addresses6: [],
   ipv6Capable: true,
+  defaultRoutes6: [],
   routes: [],
   resolvers: [],
   searchDomains: [],

@@ -81,7 +81,10 @@ t.test('first start: one write, one WAN, one LAN', async (t) => {
     wan: ['eth0'],
     lan: ['eth1'],
     masquerade: ['eth0'],
-    dhcpDscp: [{ ifName: 'eth0', dscp: 48 }],
+    dhcpDscp: [
+      { ifName: 'eth0', dscp: 48, family: 4 },
+      { ifName: 'eth0', dscp: 48, family: 6 },
+    ],
   });
   t.same(b.restart().model.compileAll(), compiled);
 });

@@ -14,11 +14,14 @@ export interface HookMessage {
 /** One start of a program. */
 export interface Launch {
   readonly args: readonly string[];
-  /** Files that are written before, readable by the daemon's user alone. */
-  readonly files: readonly { readonly path: string; readonly text: string }[];
-  /** Files that are removed before, such as what a killed process left. */
+  /** Files of the client's own folder that are written before, readable by the daemon's user alone. */
+  readonly files: readonly { readonly name: string; readonly text: string }[];
+  /** Files there that are removed before: what a killed process left. */
   readonly stale: readonly string[];
 }
+
+/** Text of a file in the client's own folder; undefined when there is none. */
+export type ReadFile = (name: string) => string | undefined;
 
 /** `Wish` is what it is started for, `Said` what its hook tells. */
 export interface ClientProgram<Wish, Said> {
@@ -29,15 +32,8 @@ export interface ClientProgram<Wish, Said> {
   /** What it cannot do, each a sentence for people. */
   readonly limits: readonly string[];
   launch(wish: Wish): Launch;
-  /**
-   * Whether a running process is as `launch` would start it, but for what it asks for first.
-   * `read` gives the text of a file that it was started with; undefined when there is none.
-   */
-  same(
-    running: readonly string[],
-    launch: Launch,
-    read: (path: string) => string | undefined,
-  ): boolean;
+  /** Whether a running process is as `launch` would start it, but for what it asks for first. */
+  same(running: readonly string[], launch: Launch, read: ReadFile): boolean;
   /** How it is made to ask for renewal; `restart`: it must be ended and started anew. */
   readonly renew: 'SIGUSR1' | 'restart';
   /** Makes it give its lease back. */
@@ -46,5 +42,7 @@ export interface ClientProgram<Wish, Said> {
   readonly releaseMs: number;
   /** Ends it with its lease kept. */
   readonly end: 'SIGTERM' | 'SIGKILL';
-  translate(message: HookMessage): Result<Said, string>;
+  /** Why it must not be run by root; undefined where it may. */
+  readonly rootHarm: string | undefined;
+  translate(message: HookMessage, read: ReadFile): Result<Said, string>;
 }

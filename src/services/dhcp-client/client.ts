@@ -201,7 +201,7 @@ export class Client {
     switch (message.event) {
       case 'bound':
       case 'renew': {
-        const raw = udhcpc.translate(message);
+        const raw = udhcpc.translate(message, readNothing);
         // From the spool comes what may have been carried out already.
         const { held } = this.#state;
         if (held !== undefined && message.boottimeMs <= held.receivedAtMs) break;

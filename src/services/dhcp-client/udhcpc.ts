@@ -34,6 +34,7 @@ export const udhcpc: ClientProgram<UdhcpcWish, RawLease> = {
   // For RELEASE to leave before the client is ended.
   releaseMs: 500,
   end: 'SIGTERM',
+  rootHarm: undefined,
   translate: rawLease,
 };
 

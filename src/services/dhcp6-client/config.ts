@@ -23,8 +23,20 @@ export interface Client6Config {
   readonly useResolvers: boolean;
 }
 
+/** A network of the LAN that gets its /64 of each delegated prefix. */
+export interface Lan6Config {
+  /** Path of the `Device.IP.Interface.{i}` without the final dot. */
+  readonly id: string;
+  readonly ifName: string;
+  /** Its number among the /64s of a prefix, as far as that has so many. */
+  readonly subnet: number;
+  /** The number was chosen, and goes before those that were not. */
+  readonly chosen: boolean;
+}
+
 export interface Dhcp6ClientConfig {
   readonly clients: readonly Client6Config[];
+  readonly lans: readonly Lan6Config[];
 }
 
 /** What the client is at (RFC 8415 §18.2). */
@@ -94,6 +106,20 @@ export interface Lease6Observed {
   readonly options: readonly ReceivedOption6[];
 }
 
+/** What options tell to others, read. */
+export interface Facts6 {
+  /** Name of the tunnel's end for DS-Lite (RFC 6334). */
+  readonly aftr: string | undefined;
+  /** Addresses and names (RFC 5908, RFC 4075). */
+  readonly ntpServers: readonly string[];
+  /** Names and addresses (RFC 3319). */
+  readonly sipServers: readonly string[];
+  readonly vendors: readonly {
+    readonly enterprise: number;
+    readonly options: readonly { readonly code: number; readonly hex: string }[];
+  }[];
+}
+
 export interface Client6Observed {
   readonly id: string;
   /** Kernel name. */
@@ -103,10 +129,26 @@ export interface Client6Observed {
   readonly reason: string | undefined;
   readonly state: Dhcp6State;
   readonly lease: Lease6Observed | undefined;
+  /** What the options of `lease` tell. */
+  readonly facts: Facts6;
   readonly counts: Message6Counts;
   readonly pid: number | undefined;
   /** Times the client program had to be started again because it died. */
   readonly restarts: number;
+}
+
+/** The /64 of a delegated prefix that a network of the LAN has. */
+export interface LanPrefix6 {
+  /** `Lan6Config.id`. */
+  readonly lan: string;
+  readonly ifName: string;
+  /** `Client6Config.id`. */
+  readonly client: string;
+  readonly delegated: Ipv6Prefix;
+  readonly subnet: Ipv6Prefix;
+  /** CLOCK_BOOTTIME ms. */
+  readonly preferredUntilMs: number;
+  readonly validUntilMs: number;
 }
 
 /** Published as `observed.dhcp6Client`. */
@@ -114,4 +156,16 @@ export interface Dhcp6ClientObserved {
   /** This box's own, for good. */
   readonly duid: Uint8Array;
   readonly clients: readonly Client6Observed[];
+  /** Where the delegated prefixes went. */
+  readonly lanPrefixes: readonly LanPrefix6[];
+  /** Networks that a delegated prefix is too small for, each a sentence. */
+  readonly unplaced: readonly { readonly lan: string; readonly reason: string }[];
+  readonly program: Program6Observed | undefined;
+}
+
+/** The client program in use; undefined where none is installed. */
+export interface Program6Observed {
+  readonly name: string;
+  /** What it cannot do, each a sentence. */
+  readonly limits: readonly string[];
 }

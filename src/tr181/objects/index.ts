@@ -5,6 +5,7 @@ import { deviceInfo } from './device-info.ts';
 import { dhcpv4Client } from './dhcpv4-client.ts';
 import { dhcpv4Server } from './dhcpv4-server.ts';
 import { dhcpv4ServerClients } from './dhcpv4-server-clients.ts';
+import { dhcpv6Client } from './dhcpv6-client.ts';
 import { dhcpv6Server } from './dhcpv6-server.ts';
 import { dnsClient } from './dns-client.ts';
 import { ethernet } from './ethernet.ts';
@@ -31,6 +32,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   dhcpv4Client,
   dhcpv4Server,
   dhcpv4ServerClients(),
+  dhcpv6Client,
   dhcpv6Server,
   routerAdvertisement,
   hosts,
