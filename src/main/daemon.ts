@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { AuditChange } from '../base/audit.ts';
 import { errorMessage, SystemError } from '../base/errors.ts';
 import { ulaPrefix } from '../base/ip6.ts';
-import { err, type Result } from '../base/result.ts';
+import { err } from '../base/result.ts';
 import { hashPassword, RowAccounts } from '../control/accounts.ts';
 import { ConfigurationService } from '../control/configuration.ts';
 import { followRows, noteFollowed } from '../control/followed-rows.ts';
@@ -56,6 +56,7 @@ import { buildDhcp6Server } from './dhcp6-server.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
 import { buildMap, mapCommands } from './map.ts';
+import { ended, must } from './must.ts';
 import { buildNeighbors } from './neighbors.ts';
 import { neighborsCommands } from './neighbors-commands.ts';
 import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
@@ -179,6 +180,7 @@ async function build(
       report: (value) => observed.publish('update', value),
     }),
   );
+  observed.publish('update', updates.observed);
   const map = buildMap(stack, {
     ...{ reactor, processes, clock, files, directories, net, network, observed, runDir },
     ...{ log: log.child({ service: 'map' }), nft: NFT },
@@ -492,15 +494,3 @@ async function build(
     }),
   );
 }
-
-/** The composition root may give up: a daemon that lacks one of these cannot do its work. */
-function must<T>(result: Result<T, SystemError>): T {
-  if (!result.ok) throw result.error;
-  return result.value;
-}
-
-const ended = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });

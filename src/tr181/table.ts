@@ -27,7 +27,6 @@ export interface Observations {
   readonly dhcp6Client: Dhcp6ClientObserved;
   readonly dhcpServer: DhcpServerObserved;
   readonly dhcpLeases: DhcpLeasesObserved;
-  readonly dhcp6Client: Dhcp6ClientObserved;
   readonly dhcp6Server: Dhcp6ServerObserved;
   readonly neighbors: NeighborsObserved;
   readonly firewall: FirewallObserved;

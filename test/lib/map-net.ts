@@ -11,9 +11,9 @@ import type { PortRange } from '../../src/services/map/addressing.ts';
 import { Server } from './isp.ts';
 import type { Namespaces } from './netns.ts';
 
-export const WAN_MAC = '02:00:00:00:67:02';
+const WAN_MAC = '02:00:00:00:67:02';
 const WAN_LINK_LOCAL = 'fe80::ff:fe00:6702';
-export const RELAY_PREFIX = '2001:db8:ffff::/64';
+const RELAY_PREFIX = '2001:db8:ffff::/64';
 export const WEB = '203.0.113.10';
 
 export interface Customer {

@@ -114,7 +114,7 @@ map ${formatIpv4(addressing.address)} ${formatIpv6(addressing.address6)}
 }
 
 /** An IPv4 address behind a prefix; bits 64 to 71 stay zero (RFC 6052 §2.2). */
-export function embedded({ address, prefixLen }: Ipv6Prefix, inner: Ipv4): Ipv6 {
+function embedded({ address, prefixLen }: Ipv6Prefix, inner: Ipv4): Ipv6 {
   const before = Math.max(0, Math.min(32, 64 - prefixLen));
   if (prefixLen > 64) return ipv6(address | BigInt(inner));
   const high = BigInt(inner) >> BigInt(32 - before);
