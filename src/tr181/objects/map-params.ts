@@ -12,6 +12,9 @@ import {
 export const MAP = 'Device.MAP.';
 export const DOMAINS = 'Device.MAP.Domain.';
 
+/** How TR-181 writes that there is no prefix. */
+export const NONE = '/0';
+
 const SEEN = 'TR-181 says what a domain is made of, and has no place for what comes out of it';
 const ROOM = 'see X_GATEHOUSE_IPv4Address';
 
@@ -168,6 +171,7 @@ export const MAP_OBJECTS: readonly ObjectDef[] = [
     params: {
       Enable: {
         type: 'boolean',
+        default: 'false',
         about: 'As the domain.',
         reason: 'not writable: a domain without its link would have no effect',
       },
@@ -182,6 +186,8 @@ export const MAP_OBJECTS: readonly ObjectDef[] = [
       LowerLayers: {
         type: 'string',
         list: {},
+        default: '',
+        ref: { targets: ['Device.IP.Interface.{i}.'], strong: true },
         about: 'The WAN interface, for a domain that DHCPv6 tells of.',
         reason: 'not writable: WANInterface says it',
       },
@@ -216,17 +222,15 @@ export const MAP_OBJECTS: readonly ObjectDef[] = [
         type: 'IPv6Prefix',
         access: 'readWrite',
         size: [0, 49],
-        default: '',
+        default: NONE,
         about: 'Prefix of all customers of the rule.',
-        reason: 'empty where TR-181 has /0, which is no prefix',
       },
       IPv4Prefix: {
         type: 'IPv4Prefix',
         access: 'readWrite',
         size: [0, 49],
-        default: '',
+        default: NONE,
         about: 'Prefix of their addresses.',
-        reason: 'empty where TR-181 has /0, which is no prefix',
       },
       EABitsLength: {
         type: 'unsignedInt',

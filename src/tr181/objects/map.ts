@@ -25,7 +25,7 @@ import {
   statsValues,
 } from './interfaces.ts';
 import { prefixBehind } from './ip6.ts';
-import { DOMAINS, MAP, MAP_OBJECTS } from './map-params.ts';
+import { DOMAINS, MAP, MAP_OBJECTS, NONE } from './map-params.ts';
 
 export const map: ObjectGroup = {
   name: 'MAP',
@@ -81,7 +81,8 @@ function check(rows: RowReader, out: CheckSink): void {
   const prefix = (row: Row, name: string): void => {
     const text = row.text(name);
     const parsed = parseIpv6Prefix(text);
-    if (text !== '' && !parsed.ok) out.fault(`${row.path}${name}`, parsed.error.message);
+    if (text !== '' && text !== NONE && !parsed.ok)
+      out.fault(`${row.path}${name}`, parsed.error.message);
   };
   for (const domain of rows.rows(DOMAINS)) {
     prefix(domain, 'BRIPv6Prefix');
