@@ -3,7 +3,7 @@ import { formatPrefix } from '../../src/base/ip.ts';
 import { formatPrefix6 } from '../../src/base/ip6.ts';
 import type { MapObserved } from '../../src/services/map/config.ts';
 import { planMap } from '../../src/services/map/plan.ts';
-import { type Bench, ORIGIN, router } from './fixture.ts';
+import { type Bench, router } from './fixture.ts';
 
 const DOMAIN = 'Device.MAP.Domain.1.';
 const RULE = `${DOMAIN}Rule.1.`;
