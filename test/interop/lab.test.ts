@@ -49,7 +49,6 @@ for (const [isp, processesOf] of [
   ['dnsmasq', 3],
   ['kea', 4],
   ['dual', 6],
-  ['v6-mapt', 6],
 ] as const)
   t.test(`${isp} leases addresses, and all is taken away again`, { skip }, async (t) => {
     t.match(lab('up', '--isp', isp), { code: 0, stderr: `ISP by ${isp}` });
