@@ -33,6 +33,8 @@ export interface Link {
   readonly name: string;
   readonly mac: Mac | undefined;
   readonly mtu: number;
+  /** Packets that may wait to be sent; undefined where the kernel does not tell. */
+  readonly queueLength?: number | undefined;
   readonly minMtu: number;
   readonly maxMtu: number;
   /** IFF_UP. */
@@ -117,6 +119,7 @@ export type NetChange =
       readonly ifIndex: number;
       readonly adminUp?: boolean;
       readonly mtu?: number;
+      readonly queueLength?: number;
       /** 0 takes it out of its bridge. */
       readonly master?: number;
     }
@@ -171,6 +174,8 @@ export interface AddressPlan {
   readonly mtu: number | undefined;
   /** The link has no row of its own that would bring it up. */
   readonly bringUp?: true;
+  /** Packets that may wait on it; undefined leaves the driver's own. */
+  readonly queueLength?: number;
   readonly resolvers: readonly Ipv4[];
   readonly searchDomains: readonly string[];
 }

@@ -101,8 +101,9 @@ t.test('a domain of rows, from power-on to traffic', { skip }, async (t) => {
   await t.test('1,000 connections at once, 252 ports, four destinations', async (t) => {
     const many = await crowd(1000, 15_000, fresh);
     t.comment(`${JSON.stringify(many)}`);
-    t.ok(many.worked >= 990, `${many.worked} of 1,000 work`);
+    t.ok(many.worked >= 998, `${many.worked} of 1,000 work`);
     t.equal(many.ports, 252, 'every port of every set is used');
+    t.match(spaces.exec('r', 'ip', 'link', 'show', 'gh-map1'), /qlen 4000/);
     t.equal(net.foreign, 0, 'and none of others');
   });
 

@@ -110,7 +110,8 @@ map ${address} ${address6}
 `,
     );
     exec('br', 'tayga', '--mktun', '-c', config);
-    exec('br', 'ip', 'link', 'set', 'nat64', 'up');
+    // A relay for many customers has room for what they begin at once.
+    exec('br', 'ip', 'link', 'set', 'nat64', 'up', 'txqueuelen', '4000');
     exec('br', 'ip', 'route', 'add', '192.0.2.0/24', 'dev', 'nat64');
     exec('br', 'ip', 'route', 'add', RELAY_PREFIX, 'dev', 'nat64');
     const sets = ports.map(({ first, last }) => `${first}-${last}`).join(', ');

@@ -31,6 +31,8 @@ export interface MapDeps extends Omit<TranslatorDeps, 'changed' | 'linkOf'> {
 
 /** Behind the default routes of native leases: where there is native IPv4, it is used. */
 const METRIC = 4096;
+/** One program takes what waits here: so many connections may begin at once without a loss. */
+const QUEUE = 4000;
 const USUAL_MTU = 1500;
 const WHOLE = 32 as PrefixLen;
 const ALL = 0 as PrefixLen;
@@ -216,7 +218,7 @@ export class MapService implements AsyncDisposable {
       ...planner.set(owner, {
         ...{ ifName: link, address: addressing.address, prefixLen: WHOLE, broadcast: undefined },
         routes: [{ destination: ipv4(0), prefixLen: ALL, gateway: undefined }],
-        ...{ metric: METRIC, mtu: this.#mtu6Of(wan), bringUp: true },
+        ...{ metric: METRIC, mtu: this.#mtu6Of(wan), bringUp: true, queueLength: QUEUE },
         ...{ resolvers: [], searchDomains: [] },
       }),
       ...planner.setRoutes6(
