@@ -91,7 +91,9 @@ t.test('bound, routed, and kept through twenty kills of client and daemon', { sk
   const address = (await router.value(`${CLIENT}X_GATEHOUSE_Addresses`)) ?? '';
   t.match(address, /^2001:db8:f::1/);
   t.match(spaces.exec('r', 'ip', '-6', 'route'), /unreachable 2001:db8:1000::\/56/);
-  t.match(spaces.exec('r', 'ip', '-6', 'route'), /default via fe80\S+ dev wan0 proto ra/);
+  await router.until('a router was heard', () =>
+    /default via fe80\S+ dev wan0 proto ra/.test(spaces.exec('r', 'ip', '-6', 'route')),
+  );
   t.match(spaces.exec('lan', 'ip', '-6', 'route'), /default via fe80\S+ dev eth0 proto ra/);
 
   const duid = await router.value(`${CLIENT}DUID`);
