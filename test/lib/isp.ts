@@ -175,30 +175,43 @@ export interface Kea6Options {
   /** `prefix/length-delegated`, such as `2001:db8:1000::/40-56`. */
   readonly delegates: readonly string[];
   readonly options?: readonly object[];
+  /** Links isp1, isp2 … in place of isp0, each with a subnet and a /40 to delegate of its own. */
+  readonly links?: number;
 }
 
-const keaConfig6 = (folder: string, { delegates, options = [], ...times }: Kea6Options): string =>
+/** The prefix that Kea delegates of on a link of many. */
+export const delegatedOn = (link: number): string => `2001:${(0x3000 + link).toString(16)}`;
+
+const keaConfig6 = (
+  folder: string,
+  { delegates, options = [], links, ...times }: Kea6Options,
+): string =>
   JSON.stringify({
     Dhcp6: {
       'data-directory': folder,
-      'interfaces-config': { interfaces: ['isp0'] },
+      'interfaces-config': { interfaces: linksOf(links).map((link) => `isp${link}`) },
       'lease-database': { type: 'memfile', name: join(folder, 'leases'), 'lfc-interval': 0 },
       ...{ 'preferred-lifetime': times.preferred, 'valid-lifetime': times.valid },
       ...{ 'renew-timer': times.t1, 'rebind-timer': times.t2 },
-      subnet6: [
-        {
-          ...{ id: 1, subnet: '2001:db8:f::/64', interface: 'isp0', 'rapid-commit': true },
-          pools: [{ pool: '2001:db8:f::1000 - 2001:db8:f::1fff' }],
-          'pd-pools': delegates.map((text) => {
+      subnet6: linksOf(links).map((link) => {
+        const net = `2001:db8:f${link === 0 ? '' : link.toString(16).padStart(2, '0')}:`;
+        const own = links === undefined ? delegates : [`${delegatedOn(link)}::/40-56`];
+        return {
+          ...{ id: link + 1, subnet: `${net}:/64`, interface: `isp${link}`, 'rapid-commit': true },
+          pools: [{ pool: `${net}:1000 - ${net}:1fff` }],
+          'pd-pools': own.map((text) => {
             const [, prefix, length, delegated] = /^(.*)\/(\d+)-(\d+)$/.exec(text) ?? [];
             return { prefix, 'prefix-len': Number(length), 'delegated-len': Number(delegated) };
           }),
           'option-data': [{ name: 'dns-servers', data: '2001:db8:f::1' }, ...options],
-        },
-      ],
+        };
+      }),
       loggers: [{ name: 'kea-dhcp6', output_options: [{ output: 'stdout' }], severity: 'INFO' }],
     },
   });
+
+const linksOf = (links: number | undefined): readonly number[] =>
+  links === undefined ? [0] : Array.from({ length: links }, (_, i) => i + 1);
 
 /** Kea for DHCPv6 on `isp0`, which has 2001:db8:f::1/64. */
 export class Kea6 implements AsyncDisposable {
@@ -215,10 +228,12 @@ export class Kea6 implements AsyncDisposable {
     // A copy, for the reason given at `kea`.
     copyFileSync('/usr/sbin/kea-dhcp6', join(folder, 'kea-dhcp6'));
     writeFileSync(join(folder, 'kea.json'), keaConfig6(folder, options));
-    const address = ['address', 'replace', '2001:db8:f::1/64', 'dev', 'isp0', 'nodad'];
-    spaces.exec(node, 'ip', ...address);
+    if (options.links === undefined) {
+      const address = ['address', 'replace', '2001:db8:f::1/64', 'dev', 'isp0', 'nodad'];
+      spaces.exec(node, 'ip', ...address);
+    }
     // It listens on the link-local address, which must be past duplicate detection.
-    const tentative = ['-6', 'address', 'show', 'dev', 'isp0', 'tentative'];
+    const tentative = ['-6', 'address', 'show', 'tentative'];
     while (spaces.exec(node, 'ip', ...tentative) !== '') await pause(50);
     const args = ['-c', join(folder, 'kea.json')];
     const env = { KEA_PIDFILE_DIR: folder, KEA_LOCKFILE_DIR: folder };
