@@ -89,6 +89,8 @@ export interface Address6 {
   /** Duplicate address detection (RFC 4862 §5.4): under way, passed, or somebody else has it. */
   readonly dad: 'tentative' | 'done' | 'failed';
   readonly protocol: number;
+  /** Of one that is set: the kernel makes no route of its prefix, which would outlive an address with an end. */
+  readonly prefixRoute?: false;
 }
 
 export interface Route6 {

@@ -511,7 +511,7 @@ t.test('DHCP client settings', async (t) => {
   });
   t.same(dhcpClient.clients[0]?.requestOptions.slice(0, 3), [121, 1, 3]);
   t.notOk(dhcpClient.clients[0]?.requestOptions.includes(249));
-  t.same(firewall.dhcpDscp, [{ ifName: 'eth0', dscp: 0 }]);
+  t.same(firewall.dhcpDscp[0], { ifName: 'eth0', dscp: 0, family: 4 });
   const own = await b.model.add(
     'Device.DHCPv4.Client.1.SentOption.',
     { Enable: '1', Tag: '53', Value: '01' },

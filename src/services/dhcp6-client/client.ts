@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { SystemError } from '../../base/errors.ts';
+import { isIfName } from '../../base/if-name.ts';
 import { formatIpv6, formatPrefix6, type Ipv6, type Ipv6Prefix } from '../../base/ip6.ts';
 import type { Log } from '../../base/log.ts';
 import { err, ok, type Result } from '../../base/result.ts';
@@ -17,7 +18,7 @@ import type { Client6Config, Client6Observed } from './config.ts';
 import { factsOf } from './facts.ts';
 import { type Held, keyOfIa, type RawReply } from './lease.ts';
 import { type ClientEvent6, type ClientState6, deadline6Ms, INITIAL6, step6 } from './machine.ts';
-import { addressIaid, type Program6, prefixIaid, type Wish6 } from './program.ts';
+import { addressIaid, type Program6, prefixIaid, type Wish6, withIaids } from './program.ts';
 import { type Client6Record, stillHeld } from './record.ts';
 import { look6, NOTHING_SEEN6, type WireView6 } from './wire.ts';
 
@@ -220,7 +221,7 @@ export class Client6 {
       this.#remark([said.error]);
     } else if (said.value !== undefined && boottimeMs > this.#answeredAtMs + SAME_ANSWER_MS) {
       this.#log.info({ event: message.event }, 'an answer that was not seen on the wire');
-      this.#take(said.value);
+      this.#take(withIaids(said.value, this.#config));
       // Told while no daemon listened, and less than the answer said: it is asked for again.
       if (boottimeMs < this.#bornMs) this.#restart();
     }
@@ -304,6 +305,9 @@ export class Client6 {
   get #blocked(): string | undefined {
     const { program, asRoot } = this.#deps;
     if (program === undefined) return 'no DHCPv6 client program is installed';
+    const { ifName = '' } = this.#config;
+    // It goes into a file of the program's.
+    if (ifName !== '' && !isIfName(ifName)) return 'the interface has an unusual name';
     return asRoot ? program.face.rootHarm : undefined;
   }
 

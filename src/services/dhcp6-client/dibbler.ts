@@ -20,6 +20,7 @@ import {
   lifetime,
   type Program6,
   prefixIaid,
+  UNKNOWN_IAID,
   type Wish6,
   wishLine,
 } from './program.ts';
@@ -149,7 +150,7 @@ function iasOf(env: HookMessage['env'], state: readonly AddrMgrIa[]): readonly R
       const there = state.find(
         (ia) => ia.kind === kind && ia.leases.some((lease) => lease.address === address),
       );
-      const iaid = there?.iaid ?? 0;
+      const iaid = there?.iaid ?? UNKNOWN_IAID;
       const known = ias.get(iaKey(kind, iaid));
       const lease = {
         ...{ address, prefixLen: length, validSec },

@@ -11,6 +11,7 @@
  * time, by RELEASE, or when the client is no longer wanted. A server that knows nothing of an IA any
  * more (NoBinding) puts it in doubt: what another answer does not give again soon is lost.
  */
+import { toHex } from '../../base/bytes.ts';
 import {
   alive,
   type Held,
@@ -45,8 +46,8 @@ export type ClientEvent6 =
   /** What an earlier daemon held and is still valid. */
   | { readonly type: 'recovered'; readonly held: Held; readonly clientAlive: boolean }
   | { readonly type: 'reply'; readonly reply: RawReply }
-  /** A server that has nothing for these IAs. */
-  | { readonly type: 'advertise'; readonly refused: readonly IaKey[] }
+  /** A server, by its DUID in hex, that has nothing for these IAs. */
+  | { readonly type: 'advertise'; readonly refused: readonly IaKey[]; readonly server: string }
   | { readonly type: 'solicit' | 'request' | 'confirm' | 'renew' | 'rebind' | 'release' }
   /** The program's process is gone, or was started anew. */
   | { readonly type: 'restarted' }
@@ -138,11 +139,15 @@ const answer: Cell = (state, event, nowMs) => {
   return to({ name: 'Bound', held, doubt }, diverged, remarks);
 };
 
-/** Nothing for an IA in doubt: it is lost, and there is no need to wait longer. */
+/**
+ * Nothing for an IA in doubt: it is lost, and there is no need to wait longer. So is any other that
+ * the very server that gave it has nothing for now; what a stranger has not says nothing of it.
+ */
 const refuse: Cell = (state, event) => {
-  const { doubt } = state;
-  if (event.type !== 'advertise' || doubt === undefined) return to(state);
-  const lost = doubt.ias.filter((ia) => event.refused.includes(ia));
+  if (event.type !== 'advertise') return to(state);
+  const { doubt, held } = state;
+  const own = held !== undefined && toHex(held.serverDuid) === event.server;
+  const lost = own ? event.refused : event.refused.filter((ia) => doubt?.ias.includes(ia));
   return lost.length === 0 ? to(state) : to(less(state, lost));
 };
 

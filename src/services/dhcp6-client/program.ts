@@ -8,7 +8,7 @@ import {
 } from '../../base/ip6.ts';
 import type { ClientProgram } from '../client-programs/program.ts';
 import type { Client6Config } from './config.ts';
-import type { RawReply } from './lease.ts';
+import { iaKey, type RawIa, type RawReply } from './lease.ts';
 
 export interface Wish6 {
   readonly config: Client6Config & { readonly ifName: string };
@@ -32,6 +32,26 @@ export const addressIaid = ({ instance }: Pick<Client6Config, 'instance'>): numb
   instance * IAIDS_PER_CLIENT;
 export const prefixIaid = ({ instance }: Pick<Client6Config, 'instance'>, place: number): number =>
   instance * IAIDS_PER_CLIENT + 1 + place;
+
+/** Of what a hook tells of without saying which IA it is in. */
+export const UNKNOWN_IAID = 0;
+
+/** The answer with each lease in an IA: what is in an unknown one is of the first that is asked for. */
+export function withIaids(reply: RawReply, config: Client6Config): RawReply {
+  const ias = new Map<string, RawIa>();
+  for (const ia of reply.ias) {
+    const first = ia.kind === 'address' ? addressIaid(config) : prefixIaid(config, 0);
+    const iaid = ia.iaid === UNKNOWN_IAID ? first : ia.iaid;
+    const key = iaKey(ia.kind, iaid);
+    const before = ias.get(key);
+    const leases = [...(before?.leases ?? []), ...ia.leases];
+    ias.set(key, { ...(before ?? ia), iaid, leases });
+  }
+  const asked = reply.asked.filter(
+    (key) => key !== iaKey('address', 0) && key !== iaKey('prefix', 0),
+  );
+  return { ...reply, ias: [...ias.values()], asked: [...new Set([...asked, ...ias.keys()])] };
+}
 
 /** A comment in a program's file that tells what it was written for, but for what is asked for first. */
 export function wishLine({ config, hook, folder, duid }: Wish6): string {

@@ -52,7 +52,7 @@ export type Seen6 =
   | { readonly type: 'solicit' | 'request' | 'confirm' | 'renew' | 'rebind' | 'release' }
   | { readonly type: 'reply'; readonly reply: RawReply }
   /** IAs that a server has nothing for. */
-  | { readonly type: 'advertise'; readonly refused: readonly IaKey[] };
+  | { readonly type: 'advertise'; readonly refused: readonly IaKey[]; readonly server: string };
 
 /** dibbler-client answers to several of its messages at a time. */
 const MAX_SENT = 8;
@@ -140,7 +140,7 @@ export function look6(
     const none = option6(message.options, OPTION6.STATUS_CODE, 'status')?.code ?? 0;
     return {
       view: counted(view, key),
-      seen: { type: 'advertise', refused: [...refused, ...(none === 0 ? [] : absent)] },
+      seen: { type: 'advertise', refused: [...refused, ...(none === 0 ? [] : absent)], server },
     };
   }
   const answered = ANSWERED.get(question.type);

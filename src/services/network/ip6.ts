@@ -1,6 +1,6 @@
 /** Pure: the IPv6 addresses and routes that the kernel should hold, and the changes that lead there. */
 import { OWN_PROTOCOL } from '../../base/ip.ts';
-import { isHostAddress6 } from '../../base/ip6.ts';
+import { isHostAddress6, networkOf6 } from '../../base/ip6.ts';
 import type {
   Address6,
   AddressPlan6,
@@ -16,6 +16,9 @@ const TABLE_MAIN = 254;
 /** What the kernel gives to routes without one. */
 const USUAL_METRIC = 1024;
 
+/** What the kernel gives to routes of an address's prefix. */
+const LINK_METRIC = 256;
+const HOST_BITS = 128;
 /** Last of all: any route to a part of it is better, whatever its metric. */
 const LAST_METRIC = 0x7fffffff;
 
@@ -88,6 +91,16 @@ export function desire6(
         value: {
           ...{ ifIndex: link.ifIndex, address, prefixLen, dad: 'done', protocol: OWN_PROTOCOL },
           ...{ preferredSec: left(until.preferredUntilMs), validSec: left(until.validUntilMs) },
+          prefixRoute: false,
+        },
+      });
+      if (prefixLen === HOST_BITS || !link.adminUp) continue;
+      const destination = networkOf6({ address, prefixLen });
+      routes.push({
+        owner,
+        value: {
+          ...{ type: 'unicast', destination, prefixLen, gateway: undefined, table: TABLE_MAIN },
+          ...{ ifIndex: link.ifIndex, metric: LINK_METRIC, protocol: OWN_PROTOCOL },
         },
       });
     }
