@@ -25,7 +25,7 @@ t.test('the shared address on the page', { skip: noBrowser() }, async (t) => {
   await page.goto(`${HOME}/#/network/map`);
   const main = page.locator('main');
   await main.getByText('192.0.2.18').first().waitFor();
-  await main.getByText('52 of 8 bits').waitFor();
+  await main.getByText('52 (8 bits)').waitFor();
   await main.getByText('0 of 252').waitFor();
   t.equal(await main.locator('.port-sets li').count(), 63);
   t.match(await main.locator('.port-sets li').last().textContent(), /64720-64723\s+0 of 4/);

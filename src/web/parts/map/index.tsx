@@ -106,8 +106,9 @@ function Domain({ row, values }: { row: string; values: Values }) {
           <Fact name={t('map.engine')}>{at('Engine') || '—'}</Fact>
         </Facts>
       </Card>
+      <Rules row={row} values={values} />
       {at('Shared') === 'true' && (
-        <Card title={t('map.sets')}>
+        <Card title={t('map.sets')} wide>
           <p class="muted">{t('map.setsText')}</p>
           <ul class="port-sets">
             {sets.map((set, i) => (
@@ -119,7 +120,6 @@ function Domain({ row, values }: { row: string; values: Values }) {
           </ul>
         </Card>
       )}
-      <Rules row={row} values={values} />
     </>
   );
 }
