@@ -22,7 +22,7 @@ setup: ## Install and build what is missing (done by run and test, too)
 	@scripts/setup
 
 .PHONY: run
-run: setup build/gatehouse.cjs build/web/index.html ## Build the lab, start the router in it, show it at work [ISP=dnsmasq|kea]
+run: setup build/gatehouse.cjs build/web/index.html ## Build the lab, start the router in it, show it at work [ISP=dnsmasq|kea|dual|v6-mapt]
 	@scripts/run --isp $(ISP)
 
 .PHONY: test

@@ -1,6 +1,7 @@
 /*
- * The hook of a DHCP client. The client starts it with an event as its first argument and the
- * lease in the environment; it hands both to the daemon and ends with 0, whatever happened.
+ * The hook of a DHCP client. The client starts it with an event as its last argument (udhcpc and
+ * dibbler-client with that alone, odhcp6c with its interface before it) and the lease in the
+ * environment; it hands both to the daemon and ends with 0, whatever happened.
  *
  * It has no options and no configuration, because a DHCP client passes none on. All it needs is
  * in its own name: the daemon makes it known to each client as RUN_DIR/hook/CLIENT, so CLIENT is
@@ -265,7 +266,7 @@ int main(int argc, char **argv)
 	*hook = 0;
 	if (chdir(argv[0][0] ? argv[0] : "/") != 0)
 		return 0;
-	if (build(client, argv[1]) && !deliver())
+	if (build(client, argv[argc - 1]) && !deliver())
 		spool();
 	return 0;
 }

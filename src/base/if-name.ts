@@ -5,3 +5,6 @@
  */
 export const isIfName = (value: unknown): value is string =>
   typeof value === 'string' && /^(?!\.{1,2}$)[A-Za-z0-9_.@+-]{1,15}$/.test(value);
+
+/** How the kernel names of links begin through which MAP translates; no other link may be called so. */
+export const MAP_LINK = 'gh-map';

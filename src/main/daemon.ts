@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { AuditChange } from '../base/audit.ts';
 import { errorMessage, SystemError } from '../base/errors.ts';
 import { ulaPrefix } from '../base/ip6.ts';
-import { err, type Result } from '../base/result.ts';
+import { err } from '../base/result.ts';
 import { hashPassword, RowAccounts } from '../control/accounts.ts';
 import { ConfigurationService } from '../control/configuration.ts';
 import { followRows, noteFollowed } from '../control/followed-rows.ts';
@@ -51,9 +51,12 @@ import { follow, readConfig } from './configuration-file.ts';
 import { consoleCommands } from './console-commands.ts';
 import { buildDhcpServer } from './dhcp-server.ts';
 import { dhcpServerCommands } from './dhcp-server-commands.ts';
+import { buildDhcp6Client } from './dhcp6-client.ts';
 import { buildDhcp6Server } from './dhcp6-server.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
+import { buildMap, mapCommands } from './map.ts';
+import { ended, must } from './must.ts';
 import { buildNeighbors } from './neighbors.ts';
 import { neighborsCommands } from './neighbors-commands.ts';
 import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
@@ -116,6 +119,7 @@ async function build(
   const directories = new LinuxDirectories();
   must(directories.make(`${runDir}/hook`, 0o700));
   must(directories.make(`${runDir}/spool`, 0o700));
+  must(directories.make(`${runDir}/map`, 0o700));
 
   const reactor = stack.use(new Reactor(loadNative(nativePath), { leads: true }));
   const sockets = new LinuxUnixSockets(reactor);
@@ -177,6 +181,10 @@ async function build(
     }),
   );
   observed.publish('update', updates.observed);
+  const map = buildMap(stack, {
+    ...{ reactor, processes, clock, files, directories, net, network, observed, runDir },
+    ...{ log: log.child({ service: 'map' }), nft: NFT },
+  });
   stack.use(must(watchRuleset(reactor, () => firewall.rulesetChanged())));
   const boot = must(bootId(files));
   const monitor: LeaseMonitor = new LeaseMonitor({
@@ -190,7 +198,8 @@ async function build(
     bootId: boot,
     bootIdPath: `${runDir}/boot-id`,
     ownUid: process.getuid?.() ?? 0,
-    handle: (message) => dhcpClient.hook(message),
+    handle: async (message) =>
+      (await dhcpClient.hook(message)) || (await dhcp6Client.hook(message)),
   });
   const linkOf = (ifName: string) => net.links().find((link) => link.name === ifName);
   const dhcpClient: DhcpClientService = new DhcpClientService({
@@ -252,6 +261,12 @@ async function build(
     }),
   );
 
+  const dhcp6Client = await buildDhcp6Client(stack, {
+    ...{ net, network, processes, taps, store, files, directories, clock, observed },
+    ...{ bootId: boot, runDir, pluginPath, server: dhcp6Server },
+    log: log.child({ service: 'dhcp6-client' }),
+  });
+
   const rows = new Rows(store);
   const secrets = new LinuxSecrets(loadNative(around.program.nativePath));
   const history = new History({ store, clock, secrets, bootId: boot });
@@ -282,6 +297,7 @@ async function build(
           const text = files.readText(path);
           return text.ok ? text.value : undefined;
         },
+        mapUsage: (id) => map.usage(id),
         monoMs: () => clock.monoMs(),
         boottimeMs: () => clock.boottimeMs(),
         wallMs: () => clock.wallMs(),
@@ -291,6 +307,10 @@ async function build(
         dhcpServerDecide: (...word) => dhcpServer.decide(...word),
         dhcpRenew: async (id) => {
           const asked = await dhcpClient.renew(id);
+          return asked.ok ? asked : err(new SystemError(asked.error, 'EAGAIN'));
+        },
+        dhcp6Renew: async (id) => {
+          const asked = dhcp6Client.renew(id);
           return asked.ok ? asked : err(new SystemError(asked.error, 'EAGAIN'));
         },
         reboot: () => system.reboot(),
@@ -342,8 +362,11 @@ async function build(
   const runs = (name: ServiceName) => options.only?.includes(name) ?? true;
   if (runs('dhcp-client')) {
     // Nor is a lease of an earlier daemon missing in it.
-    dhcpClient.recover(model.compileAll().dhcpClient);
+    const earlier = model.compileAll();
+    dhcpClient.recover(earlier.dhcpClient);
     observed.publish('dhcpClient', dhcpClient.observed);
+    dhcp6Client.recover(earlier.dhcp6Client);
+    observed.publish('dhcp6Client', dhcp6Client.observed);
   }
 
   const bus = stack.use(
@@ -383,6 +406,7 @@ async function build(
     ...commandsOf({ dhcpClient, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors),
+    mapCommands(map),
     configCommands(configuration, model),
     updateCommands(updates, (what, origin) =>
       recordAll([{ action: 'operate', ...origin, path: `update ${what}` }]),
@@ -414,6 +438,12 @@ async function build(
       if (runs('dhcp-client')) dhcpClient.apply(wanted);
       return [];
     },
+    dhcp6Client: (wanted) => {
+      if (runs('dhcp-client')) dhcp6Client.apply(wanted);
+      return [];
+    },
+    // Its address is planned before the network is compared with what is wanted.
+    map: (wanted) => (runs('network') ? map.apply(wanted) : []),
     network: (wanted) => {
       if (!runs('network')) return [];
       if (runs('firewall') && !firewall.stood) {
@@ -464,15 +494,3 @@ async function build(
     }),
   );
 }
-
-/** The composition root may give up: a daemon that lacks one of these cannot do its work. */
-function must<T>(result: Result<T, SystemError>): T {
-  if (!result.ok) throw result.error;
-  return result.value;
-}
-
-const ended = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Mac, macNumber } from '../base/ip.ts';
 import type { Log } from '../base/log.ts';
+import { type Delegated, NOTHING_DELEGATED, withDelegated } from '../control/lan-prefixes.ts';
 import type { LinuxClock } from '../os/linux/clock.ts';
 import { LinuxFramePorts } from '../os/linux/frames.ts';
 import type { Reactor } from '../os/linux/native.ts';
@@ -29,6 +30,8 @@ export interface Dhcp6ServerParts {
 
 export interface BuiltDhcp6Server extends AsyncDisposable {
   apply(wanted: CompiledConfig['dhcp6Server']): readonly string[];
+  /** What the WAN was delegated: the LAN is told of it beside what is configured. */
+  delegated(now: Delegated): void;
 }
 
 /** Bindings of an earlier daemon are taken up at once. */
@@ -68,8 +71,18 @@ export async function buildDhcp6Server(parts: Dhcp6ServerParts): Promise<BuiltDh
     // An interface is served once its link-local address is past duplicate detection.
     if (events.some(({ what }) => what !== 'route')) service.linksChanged();
   });
+  let wanted: CompiledConfig['dhcp6Server'] | undefined;
+  let delegated = NOTHING_DELEGATED;
   return {
-    apply: (wanted) => service.apply(wanted),
+    apply: (config) => {
+      wanted = config;
+      return service.apply(withDelegated(config, delegated));
+    },
+    delegated: (now) => {
+      delegated = now;
+      // Before the first configuration nothing is told, nor taken back.
+      if (wanted !== undefined) service.apply(withDelegated(wanted, delegated));
+    },
     [Symbol.asyncDispose]: async () => {
       followed[Symbol.dispose]();
       await service[Symbol.asyncDispose]();

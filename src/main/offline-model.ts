@@ -39,6 +39,7 @@ export function offlineModel(
     product: { name: 'Gatehouse', version: '' },
     lookups: {
       linkStats: () => undefined,
+      mapUsage: () => undefined,
       readText: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,

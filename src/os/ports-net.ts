@@ -1,7 +1,8 @@
 /** Links, addresses and routes: types only, apart since `ports.ts` is long. */
 import type { SystemError } from '../base/errors.ts';
 import type { Ipv4, Mac, PrefixLen } from '../base/ip.ts';
-import type { Ipv6, PrefixLen6 } from '../base/ip6.ts';
+import type { Ipv6, Ipv6Prefix, PrefixLen6 } from '../base/ip6.ts';
+import type { Result } from '../base/result.ts';
 
 // ---- rtnetlink -----------------------------------------------------------------------------
 
@@ -32,6 +33,8 @@ export interface Link {
   readonly name: string;
   readonly mac: Mac | undefined;
   readonly mtu: number;
+  /** Packets that may wait to be sent; undefined where the kernel does not tell. */
+  readonly queueLength?: number | undefined;
   readonly minMtu: number;
   readonly maxMtu: number;
   /** IFF_UP. */
@@ -86,6 +89,8 @@ export interface Address6 {
   /** Duplicate address detection (RFC 4862 §5.4): under way, passed, or somebody else has it. */
   readonly dad: 'tentative' | 'done' | 'failed';
   readonly protocol: number;
+  /** Of one that is set: the kernel makes no route of its prefix, which would outlive an address with an end. */
+  readonly prefixRoute?: false;
 }
 
 export interface Route6 {
@@ -116,6 +121,7 @@ export type NetChange =
       readonly ifIndex: number;
       readonly adminUp?: boolean;
       readonly mtu?: number;
+      readonly queueLength?: number;
       /** 0 takes it out of its bridge. */
       readonly master?: number;
     }
@@ -168,6 +174,10 @@ export interface AddressPlan {
   /** Metric of all its routes. */
   readonly metric: number;
   readonly mtu: number | undefined;
+  /** The link has no row of its own that would bring it up. */
+  readonly bringUp?: true;
+  /** Packets that may wait on it; undefined leaves the driver's own. */
+  readonly queueLength?: number;
   readonly resolvers: readonly Ipv4[];
   readonly searchDomains: readonly string[];
 }
@@ -183,11 +193,49 @@ export interface AddressPlanner {
 export interface PlannedRoute6 {
   readonly destination: Ipv6;
   readonly prefixLen: PrefixLen6;
-  readonly gateway: Ipv6;
+  /** Undefined: the destination is on the link itself. */
+  readonly gateway: Ipv6 | undefined;
   readonly ifName: string;
 }
 
 export interface Route6Planner {
   /** Makes `routes` the whole of what `owner` wants, and carries it out. Gives what could not be done. */
   setRoutes6(owner: string, routes: readonly PlannedRoute6[]): readonly SystemError[];
+}
+
+/** All that one owner (a DHCPv6 client, say) wants of IPv6. Times are CLOCK_BOOTTIME ms, Infinity for ever. */
+export interface AddressPlan6 {
+  readonly addresses: readonly {
+    readonly ifName: string;
+    readonly address: Ipv6;
+    readonly prefixLen: PrefixLen6;
+    /** In the past for a deprecated one. */
+    readonly preferredUntilMs: number;
+    readonly validUntilMs: number;
+  }[];
+  /** What leads nowhere but where a longer prefix says so, lest it goes back to the WAN for ever (RFC 7084 WPD-5). */
+  readonly unreachable: readonly Ipv6Prefix[];
+  readonly resolvers: readonly Ipv6[];
+  readonly searchDomains: readonly string[];
+}
+
+export interface Address6Planner {
+  /** Makes `plan` the whole of what `owner` wants, undefined for nothing, and carries it out. Gives what could not be done. */
+  set6(owner: string, plan: AddressPlan6 | undefined): readonly SystemError[];
+}
+
+// ---- connection tracking -------------------------------------------------------------------
+
+/** One IPv4 flow that the kernel tracks, as its answers are addressed. */
+export interface TrackedFlow {
+  /** IP protocol number. */
+  readonly protocol: number;
+  readonly address: Ipv4;
+  /** Port, or the identifier of ICMP echo. */
+  readonly port: number;
+}
+
+export interface FlowTable {
+  /** Flows whose answers go to `address`, as of now. */
+  to(address: Ipv4): Result<readonly TrackedFlow[], SystemError>;
 }

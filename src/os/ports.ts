@@ -114,7 +114,7 @@ export interface PacketTap extends AsyncDisposable {
   readonly dropped: number;
 }
 
-export type TapFilter = 'dhcp4' | 'all';
+export type TapFilter = 'dhcp4' | 'dhcp6' | 'all';
 
 export interface PacketTaps {
   /**

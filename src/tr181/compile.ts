@@ -3,11 +3,13 @@ import type { CompiledConfig } from './model.ts';
 import { compileSystem } from './objects/device-info.ts';
 import { compileDhcpClient } from './objects/dhcpv4-client.ts';
 import { compileDhcpServer } from './objects/dhcpv4-server-config.ts';
+import { compileDhcp6Client } from './objects/dhcpv6-client.ts';
 import { compileDhcp6Server } from './objects/dhcpv6-server-config.ts';
 import { compileResolvers } from './objects/dns-client.ts';
 import { compilePorts } from './objects/ethernet.ts';
 import { compileNeighbors } from './objects/hosts.ts';
 import { compileInterfaces } from './objects/ip.ts';
+import { compileMap } from './objects/map.ts';
 import { compileFirewall } from './objects/nat.ts';
 import { compileForwarding, compileRoutes } from './objects/routing.ts';
 import type { RowReader } from './reader.ts';
@@ -22,9 +24,11 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
     ports: compilePorts(rows),
   },
   dhcpClient: compileDhcpClient(rows),
+  dhcp6Client: compileDhcp6Client(rows),
   dhcpServer: compileDhcpServer(rows),
   dhcp6Server: compileDhcp6Server(rows),
   neighbors: compileNeighbors(rows),
   firewall: compileFirewall(rows),
+  map: compileMap(rows),
   system: compileSystem(rows),
 });

@@ -104,6 +104,12 @@ const wan = (port: string): Change[] => [
     Enable: 'true',
     Interface: 'Device.IP.Interface.1',
   }),
+  ...row('Device.DHCPv6.Client.1.', {
+    Alias: 'wan',
+    Enable: 'true',
+    Interface: 'Device.IP.Interface.1',
+    RequestPrefixes: 'true',
+  }),
   // A server that comes back is found within 5 s: that is why these are shorter than TR-181's.
   ...row('Device.DHCPv4.Client.1.Retransmission.', {
     DiscoverInitialTimeout: '2',

@@ -9,8 +9,10 @@
 import type { Result } from '../base/result.ts';
 import type { DhcpClientConfig } from '../services/dhcp-client/config.ts';
 import type { DhcpServerConfig } from '../services/dhcp-server/config.ts';
+import type { Dhcp6ClientConfig } from '../services/dhcp6-client/config.ts';
 import type { Dhcp6ServerConfig } from '../services/dhcp6-server/config.ts';
 import type { FirewallConfig } from '../services/firewall/config.ts';
+import type { MapConfig } from '../services/map/config.ts';
 import type { NeighborsConfig } from '../services/neighbors/config.ts';
 import type { NetworkConfig } from '../services/network/config.ts';
 import type { SystemConfig } from '../services/system/config.ts';
@@ -253,10 +255,12 @@ export interface CompiledConfig {
   readonly revision: number;
   readonly network: NetworkConfig;
   readonly dhcpClient: DhcpClientConfig;
+  readonly dhcp6Client: Dhcp6ClientConfig;
   readonly dhcpServer: DhcpServerConfig;
   readonly dhcp6Server: Dhcp6ServerConfig;
   readonly neighbors: NeighborsConfig;
   readonly firewall: FirewallConfig;
+  readonly map: MapConfig;
   readonly system: SystemConfig;
 }
 

@@ -8,8 +8,10 @@ import type { Ipv4, Mac } from '../base/ip.ts';
 import type { Result } from '../base/result.ts';
 import type { DhcpClientObserved } from '../services/dhcp-client/config.ts';
 import type { DhcpLeasesObserved, DhcpServerObserved } from '../services/dhcp-server/config.ts';
+import type { Dhcp6ClientObserved } from '../services/dhcp6-client/config.ts';
 import type { Dhcp6ServerObserved } from '../services/dhcp6-server/config.ts';
 import type { FirewallObserved } from '../services/firewall/config.ts';
+import type { MapObserved, MapUsage } from '../services/map/config.ts';
 import type { NeighborsObserved } from '../services/neighbors/config.ts';
 import type { NetworkObserved } from '../services/network/config.ts';
 import type { SystemObserved } from '../services/system/config.ts';
@@ -22,11 +24,13 @@ import type { ValueSpec } from './types.ts';
 export interface Observations {
   readonly network: NetworkObserved;
   readonly dhcpClient: DhcpClientObserved;
+  readonly dhcp6Client: Dhcp6ClientObserved;
   readonly dhcpServer: DhcpServerObserved;
   readonly dhcpLeases: DhcpLeasesObserved;
   readonly dhcp6Server: Dhcp6ServerObserved;
   readonly neighbors: NeighborsObserved;
   readonly firewall: FirewallObserved;
+  readonly map: MapObserved;
   readonly system: SystemObserved;
   readonly update: UpdateObserved;
 }
@@ -35,6 +39,8 @@ export interface Observations {
 export interface ServiceCalls {
   /** Asks the server for a new lease now; `id` as in `ClientConfig`. */
   dhcpRenew(id: string, signal: AbortSignal): Promise<Result<void, SystemError>>;
+  /** The same for DHCPv6; `id` as in `Client6Config`. */
+  dhcp6Renew(id: string): Promise<Result<void, SystemError>>;
   /** Ends the lease of an address that the DHCP server gave; why not, for people. */
   dhcpServerRelease(address: Ipv4): Promise<Result<void, string>>;
   /** Lays down a rule for one device, for so many seconds (0 for good). */
@@ -64,6 +70,8 @@ type LinkStats = NetworkObserved['links'][number]['stats'];
 export interface Lookups {
   /** Fresh kernel counters of an interface. */
   linkStats(ifName: string): LinkStats | undefined;
+  /** Ports in use of a MAP domain; undefined where it has none or the kernel does not tell. */
+  mapUsage(id: string): MapUsage | undefined;
   /** Whole text of a small file of /proc, /sys or /etc; undefined when it cannot be read. */
   readText(path: string): string | undefined;
   monoMs(): number;

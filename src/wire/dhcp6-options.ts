@@ -5,6 +5,7 @@ import { decodeError, ok, type Result } from '../base/result.ts';
 import { type Dhcp6Option, decodeOptions6, encodeOptions6 } from './dhcp6.ts';
 import { decodeNames, decodePartialName, encodeNames, encodePartialName } from './dns-names.ts';
 import { takeIpv6 } from './ip6.ts';
+import { decodeS46Container, encodeS46Container, type S46Container } from './s46.ts';
 
 /** Seconds; Infinity for 0xffffffff (RFC 8415 §7.7). */
 type LifetimeSec = number;
@@ -83,6 +84,7 @@ interface Shapes {
   readonly fqdn: ClientFqdn;
   readonly options: readonly Dhcp6Option[];
   readonly linkLayer: LinkLayerAddress;
+  readonly s46: S46Container;
 }
 
 export type Shape6 = keyof Shapes;
@@ -111,6 +113,7 @@ export const OPTION6 = {
   RAPID_COMMIT: 14,
   USER_CLASS: 15,
   VENDOR_CLASS: 16,
+  VENDOR_OPTS: 17,
   INTERFACE_ID: 18,
   DNS_SERVERS: 23,
   DOMAIN_LIST: 24,
@@ -159,8 +162,9 @@ export const DHCP6_OPTIONS: readonly Option6Row[] = [
   { code: 79, name: 'Client Link-Layer Address', shape: 'linkLayer', source: 'RFC 6939 §4' },
   { code: 82, name: 'SOL_MAX_RT', shape: 'u32', source: 'RFC 8415 §21.24' },
   { code: 83, name: 'INF_MAX_RT', shape: 'u32', source: 'RFC 8415 §21.25' },
-  { code: 94, name: 'MAP-E Container', shape: 'opaque', many: true, source: 'RFC 7598 §5' },
-  { code: 95, name: 'MAP-T Container', shape: 'opaque', many: true, source: 'RFC 7598 §5' },
+  { code: 94, name: 'MAP-E Container', shape: 's46', many: true, source: 'RFC 7598 §5' },
+  { code: 95, name: 'MAP-T Container', shape: 's46', many: true, source: 'RFC 7598 §5' },
+  { code: 96, name: 'Lightweight 4over6 Container', shape: 's46', many: true, source: 'RFC 7598 §5' },
 ];
 
 /** RFC 8415 §21.13, §24. */
@@ -413,6 +417,7 @@ export const CODEC6: { readonly [S in Shape6]: Codec<Shapes[S]> } = {
     encode: ({ hardwareType, address }) =>
       bytesOf(2, (view) => view.setUint16(0, hardwareType), address),
   },
+  s46: { decode: decodeS46Container, encode: encodeS46Container },
 };
 
 const ROWS: ReadonlyMap<number, Option6Row> = new Map(DHCP6_OPTIONS.map((row) => [row.code, row]));

@@ -34,6 +34,7 @@ export interface LinkSettings {
   readonly ifIndex: number;
   readonly adminUp?: boolean;
   readonly mtu?: number;
+  readonly queueLength?: number;
   /** 0: out of its bridge. */
   readonly master?: number;
 }
@@ -77,10 +78,11 @@ export function writeDeleteRoute(w: NetlinkWriter, sequence: number, r: RtRoute)
 }
 
 export function writeSetLink(w: NetlinkWriter, sequence: number, s: LinkSettings): NetlinkWriter {
-  const { mtu, master, adminUp } = s;
+  const { mtu, queueLength, master, adminUp } = s;
   w.begin(RTM.setLink, ASK, sequence);
   ifinfomsg(w, s.ifIndex, adminUp ? IFF_UP : 0, adminUp === undefined ? 0 : IFF_UP);
   if (mtu !== undefined) w.attribute(IFLA.mtu, () => w.u32(mtu));
+  if (queueLength !== undefined) w.attribute(IFLA.queueLength, () => w.u32(queueLength));
   if (master !== undefined) w.attribute(IFLA.master, () => w.u32(master));
   return w.end();
 }

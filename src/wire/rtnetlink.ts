@@ -36,6 +36,7 @@ export const IFLA = {
   ifName: 3,
   mtu: 4,
   master: 10,
+  queueLength: 13,
   operState: 16,
   linkInfo: 18,
   stats64: 23,
@@ -90,6 +91,8 @@ export interface RtLink {
   readonly mac: Mac | undefined;
   /** Undefined in the partial notices of some drivers. */
   readonly mtu: number | undefined;
+  /** Packets (IFLA_TXQLEN). */
+  readonly queueLength: number | undefined;
   readonly minMtu: number;
   readonly maxMtu: number;
   readonly adminUp: boolean;
@@ -141,6 +144,7 @@ export function decodeLink(body: Uint8Array): Result<RtLink> {
     name: readString(a.get(IFLA.ifName) ?? new Uint8Array(0)),
     mac: mac?.length === 6 ? formatMac(mac) : undefined,
     mtu: u32(a, IFLA.mtu),
+    queueLength: u32(a, IFLA.queueLength),
     minMtu: u32(a, IFLA.minMtu) ?? 0,
     maxMtu: u32(a, IFLA.maxMtu) ?? 0,
     adminUp: (flags & IFF_UP) !== 0,

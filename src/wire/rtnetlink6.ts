@@ -23,6 +23,7 @@ const ASK = NLM_F_REQUEST | NLM_F_ACK;
 
 const IFA_CACHEINFO = 6;
 const IFA_FLAGS = 8;
+const IFA_F_NOPREFIXROUTE = 0x200;
 const IFA_F = { dadFailed: 0x08, deprecated: 0x20, tentative: 0x40 } as const;
 const INFINITE = 0xffffffff;
 
@@ -37,6 +38,8 @@ export interface RtAddress6 {
   readonly dad: 'tentative' | 'done' | 'failed';
   /** IFA_PROTO; 0 when unset. */
   readonly protocol: number;
+  /** Of one that is set: the kernel makes no route of its prefix, which would outlive an address with an end. */
+  readonly prefixRoute?: false;
 }
 
 export interface RtRoute6 {
@@ -123,7 +126,7 @@ export function dumpRoutes6(sequence: number): Uint8Array {
   return w.u32(AF_INET6).u8(RT_TABLE_MAIN).u8(0).u8(0).u8(0).u32(0).end().bytes();
 }
 
-/** Adds it, or gives the one that is there these lifetimes. The kernel makes the route of its prefix. */
+/** Adds it, or gives the one that is there these lifetimes. The kernel makes the route of its prefix, unless it is told not to. */
 export function writeSetAddress6(w: NetlinkWriter, sequence: number, a: RtAddress6): NetlinkWriter {
   return address(w.begin(RTM.newAddress, ASK | NLM_F_CREATE | NLM_F_REPLACE, sequence), a, true);
 }
@@ -152,6 +155,7 @@ function address(w: NetlinkWriter, a: RtAddress6, lifetimes: boolean): NetlinkWr
     const u32Of = (sec: number): number => (sec === Infinity ? INFINITE : Math.floor(sec));
     const { preferredSec, validSec } = a;
     w.attribute(IFA_CACHEINFO, () => w.u32(u32Of(preferredSec)).u32(u32Of(validSec)).u32(0).u32(0));
+    if (a.prefixRoute === false) w.attribute(IFA_FLAGS, () => w.u32(IFA_F_NOPREFIXROUTE));
     if (a.protocol !== 0) w.attribute(IFA.proto, () => w.u8(a.protocol));
   }
   return w.end();

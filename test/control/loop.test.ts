@@ -23,6 +23,8 @@ function house(apply: (name: string, value: unknown) => Promise<readonly string[
     steps: {
       firewall: (value) => apply('firewall', value),
       dhcpClient: (value) => apply('dhcpClient', value),
+      dhcp6Client: (value) => apply('dhcp6Client', value),
+      map: (value) => apply('map', value),
       network: (value) => apply('network', value),
       dhcpServer: (value) => apply('dhcpServer', value),
       dhcp6Server: (value) => apply('dhcp6Server', value),

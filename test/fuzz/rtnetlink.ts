@@ -1,6 +1,7 @@
 import { BugError } from '../../src/base/errors.ts';
 import { ipv4, macOf, type PrefixLen } from '../../src/base/ip.ts';
 import { linkLocalOf } from '../../src/base/ip6.ts';
+import { conntrackDump, decodeConntrack } from '../../src/wire/conntrack.ts';
 import {
   decodeAddress,
   decodeLink,
@@ -52,6 +53,7 @@ export const target = {
     for (const message of messages.value) {
       decodeAcknowledgement(message);
       decodeLink(message.body);
+      decodeConntrack(message.body);
       const a = decodeAddress(message.body);
       if (a.ok && a.value !== undefined) {
         if (a.value.prefixLen > 32) throw new BugError('prefix of an address');
@@ -78,6 +80,6 @@ export const target = {
     const neighbours = new NetlinkWriter();
     writeUseNeighbour(neighbours, 1, { ifIndex: 3, address: address.address });
     writeUseNeighbour(neighbours, 2, { ifIndex: 3, address: linkLocalOf(macOf(7)) });
-    return [all.bytes(), links.bytes(), neighbours.bytes(), dumpRoutes(7)];
+    return [all.bytes(), links.bytes(), neighbours.bytes(), dumpRoutes(7), conntrackDump(7)];
   },
 };

@@ -47,6 +47,7 @@ function model(): Model {
     observed: new Observed<Observations>(log),
     lookups: {
       linkStats: () => undefined,
+      mapUsage: () => undefined,
       readText: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,

@@ -45,12 +45,16 @@ t.teardown(() => {
   if (skip === false) lab('down');
 });
 
-for (const isp of ['dnsmasq', 'kea'])
+for (const [isp, processesOf] of [
+  ['dnsmasq', 3],
+  ['kea', 4],
+  ['dual', 6],
+] as const)
   t.test(`${isp} leases addresses, and all is taken away again`, { skip }, async (t) => {
     t.match(lab('up', '--isp', isp), { code: 0, stderr: `ISP by ${isp}` });
     t.equal(namespaces().length, 4);
     const processes = readFileSync(join(STATE, 'processes'), 'utf8');
-    t.equal(running(processes).length, isp === 'kea' ? 4 : 3);
+    t.equal(running(processes).length, processesOf);
     t.match(lab('status').stdout, /web: running/);
 
     t.equal(lab('exec', 'router', 'ip', 'link', 'set', 'wan0', 'up').code, 0);
@@ -69,6 +73,32 @@ for (const isp of ['dnsmasq', 'kea'])
     t.same(running(processes), []);
     t.notOk(existsSync(STATE));
   });
+
+t.test('an ISP with IPv6 delegates a prefix', { skip }, async (t) => {
+  t.equal(lab('up', '--isp', 'dual').code, 0);
+  // The address is there at once: nobody looks for another who has it.
+  const quick = 'echo 0 >/proc/sys/net/ipv6/conf/wan0/accept_dad';
+  t.equal(lab('exec', 'router', 'sh', '-c', quick).code, 0);
+  t.equal(lab('exec', 'router', 'ip', 'link', 'set', 'wan0', 'up').code, 0);
+  const ask = [
+    'timeout',
+    '20',
+    'dhclient',
+    '-6',
+    '-P',
+    '-1',
+    '-sf',
+    '/bin/true',
+    '-lf',
+    '/dev/null',
+  ];
+  const got = lab('exec', 'router', ...ask, '-pf', '/dev/null', '-v', 'wan0');
+  t.match(got.stderr, /IAPREFIX 2001:db8:10[0-9a-f:]*\/56/);
+  t.match(
+    lab('exec', 'web', 'curl', '-s', 'http://[2001:db8:cafe::10]/').stdout,
+    /^hello 2001:db8:cafe::10\n$/,
+  );
+});
 
 t.test('the web server answers with the address that it sees', { skip }, async (t) => {
   t.equal(lab('up').code, 0);

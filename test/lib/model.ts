@@ -6,6 +6,7 @@ import type { Lookups, ServiceCalls } from '../../src/tr181/table.ts';
 /** Every command of a service succeeds and does nothing. */
 export const willingCalls: ServiceCalls = {
   dhcpRenew: async () => ok(undefined),
+  dhcp6Renew: async () => ok(undefined),
   factoryReset: async () => ok(undefined),
   firmwareDownload: async () => ok(undefined),
   firmwareActivate: async () => ok(undefined),
@@ -18,6 +19,7 @@ export const willingCalls: ServiceCalls = {
 /** The time of `clock`, and nothing else is known. */
 export const lookupsAt = (clock: Clock): Lookups => ({
   linkStats: () => undefined,
+  mapUsage: () => undefined,
   readText: () => undefined,
   monoMs: () => clock.monoMs(),
   boottimeMs: () => clock.boottimeMs(),

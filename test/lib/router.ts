@@ -45,6 +45,8 @@ export interface RouterOptions {
   readonly broken?: string;
   /** A folder whose content this daemon sees in /usr/lib, besides what is there. */
   readonly library?: string;
+  /** /dev/net/tun is open to all, as on the box. */
+  readonly tun?: true;
 }
 
 interface Row {
@@ -117,11 +119,12 @@ export class Router implements AsyncDisposable {
     const node = process.execPath;
     const app = join(this.folder, 'app');
     mkdirSync(app, { recursive: true });
-    const { asRoot = false, env = {}, broken, library } = this.#options;
+    const { asRoot = false, env = {}, broken, library, tun } = this.#options;
     const { program: start = [node, ...NODE_FLAGS, join(ROOT, ENTRY)] } = this.#options;
     const seen = (word: string): string =>
       word.startsWith(ROOT) ? join(app, word.slice(ROOT.length)) : word;
     const passwd = join(this.folder, 'passwd');
+    const device = join(this.folder, 'tun');
     const users = readFileSync('/etc/passwd', 'utf8');
     writeFileSync(passwd, `${users}gatehouse:x:${UID}:${UID}::/:/bin/false\n`);
     // The checkout may lie where only its user may enter; the bind mounts are the daemon's alone.
@@ -133,6 +136,10 @@ export class Router implements AsyncDisposable {
       library === undefined
         ? ''
         : `mount -t overlay -o lowerdir=${library}:/usr/lib overlay /usr/lib && `
+    }${
+      tun === undefined
+        ? ''
+        : `{ [ -e ${device} ] || mknod -m 666 ${device} c 10 200; } && mount --bind ${device} /dev/net/tun && `
     }shift 2 && cd / && exec env -i "$@"`;
     const ids = ['--reuid', `${UID}`, '--regid', `${UID}`, '--clear-groups', '--no-new-privs'];
     const caps = ['--inh-caps', CAPS, '--ambient-caps', CAPS, '--bounding-set', CAPS];

@@ -52,7 +52,7 @@ t.test('first start: a /64 of the ULA, advertised, stateless DHCPv6', async (t) 
     'fd12:3456:789a:2::/64',
   );
   t.match(segment, { ifName: 'eth1', ports: [] });
-  t.match(segment?.advertise, { other: true, managed: false, lifetimeSec: 0, domains: ['lan'] });
+  t.match(segment?.advertise, { other: true, managed: false, lifetimeSec: 1800, domains: ['lan'] });
   t.equal(segment?.advertise?.routes.map(formatPrefix6).join(), 'fd12:3456:789a::/48');
   const [pool] = dhcp6Server.pools;
   t.match(pool, {

@@ -270,6 +270,7 @@ t.test('del: rows, what is below them, and references to them', async (t) => {
   t.same(deleted.value.emptied, [
     { path: 'Device.NAT.InterfaceSetting.1.Interface', value: '' },
     { path: 'Device.DHCPv4.Client.1.Interface', value: '' },
+    { path: 'Device.DHCPv6.Client.1.Interface', value: '' },
   ]);
   t.equal(b.get('Device.DHCPv4.Client.1.Interface'), '');
   t.equal(b.get('Device.IP.Interface.1.Name'), 'unknownPath');

@@ -81,6 +81,7 @@ export function bench(
     firmwareActivate: (slot) => Promise.resolve(goesDown(`activate ${slot}`)),
   };
   const lookups: Lookups = {
+    mapUsage: () => undefined,
     linkStats: (ifName) => {
       const n = stats.get(ifName);
       return n === undefined ? undefined : linkStats(n);
@@ -217,6 +218,7 @@ export const network = (values: Partial<NetworkObserved> = {}): NetworkObserved 
   addresses: [],
   addresses6: [],
   ipv6Capable: true,
+  defaultRoutes6: [],
   routes: [],
   resolvers: [],
   searchDomains: [],

@@ -81,7 +81,10 @@ t.test('first start: one write, one WAN, one LAN', async (t) => {
     wan: ['eth0'],
     lan: ['eth1'],
     masquerade: ['eth0'],
-    dhcpDscp: [{ ifName: 'eth0', dscp: 48 }],
+    dhcpDscp: [
+      { ifName: 'eth0', dscp: 48, family: 4 },
+      { ifName: 'eth0', dscp: 48, family: 6 },
+    ],
   });
   t.same(b.restart().model.compileAll(), compiled);
 });
@@ -508,7 +511,7 @@ t.test('DHCP client settings', async (t) => {
   });
   t.same(dhcpClient.clients[0]?.requestOptions.slice(0, 3), [121, 1, 3]);
   t.notOk(dhcpClient.clients[0]?.requestOptions.includes(249));
-  t.same(firewall.dhcpDscp, [{ ifName: 'eth0', dscp: 0 }]);
+  t.same(firewall.dhcpDscp[0], { ifName: 'eth0', dscp: 0, family: 4 });
   const own = await b.model.add(
     'Device.DHCPv4.Client.1.SentOption.',
     { Enable: '1', Tag: '53', Value: '01' },
@@ -626,6 +629,7 @@ t.test('exactly what is volatile is computed when it is read', async (t) => {
     product: { name: 'Gatehouse', version: '0.1.0' },
     lookups: {
       linkStats: () => undefined,
+      mapUsage: () => undefined,
       readText: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,

@@ -120,6 +120,7 @@ t.test('the audit trail has who, what, before and after', async (t) => {
       ['del', 'Device.IP.Interface.1.', undefined, undefined, 'done'],
       ['set', 'Device.NAT.InterfaceSetting.1.Interface', 'Device.IP.Interface.1', '', 'done'],
       ['set', 'Device.DHCPv4.Client.1.Interface', 'Device.IP.Interface.1', '', 'done'],
+      ['set', 'Device.DHCPv6.Client.1.Interface', 'Device.IP.Interface.1', '', 'done'],
       ['operate', 'Device.DHCPv4.Client.1.Renew()', undefined, undefined, 'failed'],
     ],
   );

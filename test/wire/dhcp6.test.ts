@@ -22,6 +22,7 @@ import {
 import { isDomainName } from '../../src/wire/dns-names.ts';
 import { decodeUdp6, encodeUdp6 } from '../../src/wire/udp6.ts';
 import { captured } from '../lib/pcap.ts';
+import { anyContainer } from '../lib/s46.ts';
 
 const hex = (text: string): Uint8Array => {
   const bytes = fromHex(text.replaceAll(/\s/g, ''));
@@ -135,6 +136,7 @@ const values: { readonly [S in Shape6]: fc.Arbitrary<unknown> } = {
   fqdn: fc.record({ flags: u8, name: fc.record({ text: name, whole: fc.boolean() }) }),
   options,
   linkLayer: fc.record({ hardwareType: u16, address: bytes }),
+  s46: anyContainer,
 };
 
 t.test('every shape there and back', async (t) => {

@@ -26,6 +26,7 @@ import {
 import { type CliEnvironment, EXIT } from './environment.ts';
 import { hosts } from './host-commands.ts';
 import { leases } from './lease-commands.ts';
+import { map } from './map-commands.ts';
 import { add, del, get, instances, operate, schema, set } from './model-commands.ts';
 import { type PowerOptions, powerOff, reboot } from './power-commands.ts';
 import { resetPassword } from './reset-password.ts';
@@ -146,6 +147,9 @@ function define(program: Command, session: Session, json: boolean): void {
   command('hosts', 'who is on the LAN')
     .option('--active', 'only those that are here now')
     .action((options: { active?: boolean }) => hosts(session, options));
+  command('map', 'the IPv4 address shared by MAP-T, and its ports in use')
+    .option('--sets', 'each port set with its use')
+    .action((options: { sets?: boolean }) => map(session, options));
   command(
     'call <service> <command> [json]',
     'run a command of a service; - reads its arguments from standard input',

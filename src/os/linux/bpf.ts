@@ -39,7 +39,7 @@ export const ipv4UdpTo = (...ports: number[]): Check => ({
   oneOf: ports,
 });
 export const ipv6NextHeader = (header: number): Check => ({ load: byte(20), oneOf: [header] });
-export const ipv6UdpTo = (port: number): Check => ({ load: half(56), oneOf: [port] });
+export const ipv6UdpTo = (...ports: number[]): Check => ({ load: half(56), oneOf: ports });
 export const icmp6Type = (...types: number[]): Check => ({ load: byte(54), oneOf: types });
 
 /** Words for `attach` in native/filter.h: code, jumps and operand of each instruction. */

@@ -194,9 +194,10 @@ export type Dumped = 'links' | 'addresses' | 'routes' | 'addresses6' | 'routes6'
 
 /** Undefined for the partial notice of a link that is not known yet: a whole one follows. */
 function toLink(row: RtLink, before: Link | undefined): Link | undefined {
-  const { family: _family, mtu, stats, ...rest } = row;
+  const { family: _family, mtu, queueLength, stats, ...rest } = row;
   if (mtu === undefined) return before;
-  return { ...rest, mtu, stats: stats ?? before?.stats ?? NO_STATS };
+  const queue = queueLength ?? before?.queueLength;
+  return { ...rest, mtu, queueLength: queue, stats: stats ?? before?.stats ?? NO_STATS };
 }
 
 const addressKey = (a: RtAddress): string => `${a.ifIndex}/${a.address}/${a.prefixLen}`;

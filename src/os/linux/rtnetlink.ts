@@ -37,9 +37,9 @@ export class RtnetlinkRequests {
     this.#id = id;
   }
 
-  static open(reactor: Reactor): Result<RtnetlinkRequests, SystemError> {
-    const id = reactor.raw.requests(NETLINK_ROUTE, REPLY_BYTES);
-    return id < 0 ? err(systemError('rtnetlink', id)) : ok(new RtnetlinkRequests(reactor, id));
+  static open(reactor: Reactor, protocol = NETLINK_ROUTE): Result<RtnetlinkRequests, SystemError> {
+    const id = reactor.raw.requests(protocol, REPLY_BYTES);
+    return id < 0 ? err(systemError('netlink', id)) : ok(new RtnetlinkRequests(reactor, id));
   }
 
   /** The number of the next request. */

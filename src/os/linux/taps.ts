@@ -8,6 +8,8 @@ import {
   ipv4Fragment,
   ipv4Protocol,
   ipv4UdpTo,
+  ipv6NextHeader,
+  ipv6UdpTo,
   program,
   untagged,
 } from './bpf.ts';
@@ -76,8 +78,10 @@ export class LinuxPacketTaps implements PacketTaps {
 /**
  * dhcp4: untagged IPv4 UDP to port 67 or 68, whole or the first fragment (RFC 2131 §4.1: clients speak to
  * 67, servers to 68, relays to 67). The socket hears the outgoing frames too.
+ * dhcp6: the same for IPv6 without extension headers, ports 546 and 547 (RFC 8415 §7.2).
  */
 const FILTERS: Readonly<Record<TapFilter, readonly Check[]>> = {
   dhcp4: [untagged, etherType(0x0800), ipv4Protocol(17), ipv4Fragment(0x1fff), ipv4UdpTo(67, 68)],
+  dhcp6: [untagged, etherType(0x86dd), ipv6NextHeader(17), ipv6UdpTo(546, 547)],
   all: [],
 };

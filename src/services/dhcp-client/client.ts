@@ -11,9 +11,9 @@ import type {
   Processes,
   ProcessIdentity,
 } from '../../os/ports.ts';
-import { sameArguments, udhcpcArguments } from './command.ts';
+import type { HookMessage, Launch } from '../client-programs/program.ts';
+import { Runner } from '../client-programs/runner.ts';
 import type { ClientConfig, ClientObserved } from './config.ts';
-import { type HookMessage, rawLease } from './hook.ts';
 import {
   judgeLease,
   type Lease,
@@ -24,7 +24,7 @@ import {
 } from './lease.ts';
 import { type ClientEvent, type ClientState, deadlineMs, INITIAL, step } from './machine.ts';
 import { type ClientRecord, validLease } from './record.ts';
-import { Runner } from './runner.ts';
+import { udhcpc } from './udhcpc.ts';
 import { look, NOTHING_SEEN, type WireView } from './wire.ts';
 
 export interface ClientDeps {
@@ -49,6 +49,9 @@ export interface ClientDeps {
 const HOOK_GRACE_MS = 1000;
 /** A renewal that was not answered by then may be asked for again. */
 const ASKING_MS = 10_000;
+
+/** It is started by arguments alone. */
+const readNothing = (): undefined => undefined;
 
 /** One `Device.DHCPv4.Client.{i}.`: runs its machine and its process. */
 export class Client {
@@ -81,8 +84,9 @@ export class Client {
       clock: deps.clock,
       log: this.#log,
       processes: deps.processes,
+      program: udhcpc,
       file: deps.udhcpc,
-      arguments: () => this.#wantedArguments(),
+      arguments: () => this.#wanted()?.args,
       mayRelease: () => this.#state.held !== undefined,
       started: () => {
         this.#askedAtMs = undefined;
@@ -106,20 +110,20 @@ export class Client {
    * this hook the one that serves it with the arguments wanted today. The others are ended.
    */
   recover(record: ClientRecord | undefined, running: readonly ProcessIdentity[]): void {
-    const { clock, bootId, processes, udhcpc } = this.#deps;
+    const { clock, bootId, processes } = this.#deps;
     this.#lastAddress = record?.lastAddress;
     this.#formerPid = record?.process?.pid;
     this.#askedAtMs = record?.bootId === bootId ? record.askedAtMs : undefined;
     const lease = record === undefined ? undefined : validLease(record, bootId, clock.boottimeMs());
     const same = (p: ProcessIdentity) =>
       p.pid === record?.process?.pid && p.startTicks === record.process.startTicks;
-    const chosen = this.#wantedArguments() && (running.find(same) ?? running[0]);
+    const chosen = this.#wanted() && (running.find(same) ?? running[0]);
     for (const stray of running) {
-      const child = processes.adopt(stray, udhcpc);
+      const child = processes.adopt(stray, this.#deps.udhcpc);
       if (child === undefined) continue;
       const args = this.#deps.argumentsOf(stray).slice(1);
-      const wanted = this.#wantedArguments();
-      if (stray === chosen && wanted !== undefined && sameArguments(args, wanted)) {
+      const wanted = this.#wanted();
+      if (stray === chosen && wanted !== undefined && udhcpc.same(args, wanted, readNothing)) {
         this.#log.info({ pid: stray.pid }, 'adopted the running client');
         this.#openTap();
         this.#runner.adopt(child, args);
@@ -139,9 +143,9 @@ export class Client {
     const before = this.#config;
     this.#config = config;
     this.linkChanged();
-    const wanted = this.#wantedArguments();
+    const wanted = this.#wanted();
     if (this.#runner.identity !== undefined && wanted !== undefined) {
-      const same = sameArguments(this.#runner.runningArguments, wanted);
+      const same = udhcpc.same(this.#runner.runningArguments, wanted, readNothing);
       if (!same) this.#runner.tell({ type: 'restart' });
     }
     const { held } = this.#state;
@@ -197,7 +201,7 @@ export class Client {
     switch (message.event) {
       case 'bound':
       case 'renew': {
-        const raw = rawLease(message);
+        const raw = udhcpc.translate(message, readNothing);
         // From the spool comes what may have been carried out already.
         const { held } = this.#state;
         if (held !== undefined && message.boottimeMs <= held.receivedAtMs) break;
@@ -316,10 +320,12 @@ export class Client {
 
   // ---- the process ---------------------------------------------------------------------------
 
-  #wantedArguments(): readonly string[] | undefined {
+  #wanted(): Launch | undefined {
     const { ifName, enable } = this.#config;
     if (!enable || ifName === undefined) return undefined;
-    return udhcpcArguments({ ...this.#config, ifName }, this.#deps.hook, this.#lastAddress);
+    const { hook } = this.#deps;
+    const lastAddress = this.#lastAddress;
+    return udhcpc.launch({ config: { ...this.#config, ifName }, hook, lastAddress });
   }
 
   /** The process is gone for good, or its interface is: so is the address. */

@@ -18,7 +18,7 @@ import {
   LEASE_MAX_BYTES,
   leaseFrameBytes,
 } from '../../wire/lease.ts';
-import type { HookMessage } from './hook.ts';
+import type { HookMessage } from '../client-programs/program.ts';
 
 export interface MonitorDeps {
   readonly sockets: UnixSockets;

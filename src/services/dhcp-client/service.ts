@@ -1,9 +1,9 @@
 import type { SystemError } from '../../base/errors.ts';
 import { err, type Result } from '../../base/result.ts';
 import type { ProcessIdentity, Store } from '../../os/ports.ts';
+import type { HookMessage } from '../client-programs/program.ts';
 import { Client, type ClientDeps } from './client.ts';
 import type { ClientConfig, DhcpClientConfig, DhcpClientObserved } from './config.ts';
-import type { HookMessage } from './hook.ts';
 import { decodeRecord, encodeRecord } from './record.ts';
 
 export interface DhcpClientDeps

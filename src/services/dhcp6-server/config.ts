@@ -90,6 +90,8 @@ export interface Pool6Config {
   readonly source: (Condition<Ipv6> & { readonly mask: Ipv6 }) | undefined;
   /** Prefixes that addresses are given from, one from each; undefined: stateless. */
   readonly addresses: readonly TimedPrefix[] | undefined;
+  /** They are all prefixes of the link, so that those that are delegated at the WAN are among them. */
+  readonly wholeLink: boolean;
   /** Prefixes that are cut into delegated ones of `length`, one from each; undefined: none are delegated. */
   readonly delegation:
     | { readonly prefixes: readonly TimedPrefix[]; readonly length: PrefixLen6 }

@@ -6,8 +6,12 @@ export interface FirewallConfig {
   readonly lan: readonly string[];
   /** Interfaces behind which the LAN is masqueraded: enabled `Device.NAT.InterfaceSetting.{i}.`. */
   readonly masquerade: readonly string[];
-  /** DSCP of DHCP messages sent on an interface, 0 to 63 (`DHCPv4.Client.{i}.DSCPMark`). */
-  readonly dhcpDscp: readonly { readonly ifName: string; readonly dscp: number }[];
+  /** DSCP of DHCP messages sent on an interface, 0 to 63 (`DHCPv4.Client.{i}.DSCPMark`, and of DHCPv6). */
+  readonly dhcpDscp: readonly {
+    readonly ifName: string;
+    readonly dscp: number;
+    readonly family: 4 | 6;
+  }[];
 }
 
 export interface FirewallObserved {

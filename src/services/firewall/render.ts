@@ -1,12 +1,15 @@
 /** Pure: the nftables text of a desired state. */
-import { isIfName } from '../../base/if-name.ts';
+import { isIfName, MAP_LINK } from '../../base/if-name.ts';
 import type { FirewallConfig } from './config.ts';
 
 export const TABLE = 'gatehouse';
 
 /**
  * One transaction that replaces table `inet gatehouse`: it is never absent, not for a moment.
- * Creating before deleting makes the delete succeed also where there was none.
+ * Creating before deleting makes the delete succeed also where there was none. Of ICMPv6 passes what
+ * must not be dropped (RFC 4890 §4.3.1, §4.4.1); unique local addresses stay off the WAN (RFC 4193 §4.3).
+ * Links of MAP lead to the WAN: what the LAN sends there comes back translated, as IPv6 that leaves.
+ * Which ports it has is said in a table of its own, which changes with every lease while this one stands.
  */
 export function renderTable(config: FirewallConfig): string {
   const established = 'ct state vmap { established : accept, related : accept, invalid : drop }';
@@ -22,6 +25,9 @@ ${set('wan', config.wan)}${set('lan', config.lan)}${set('hidden', config.masquer
     iifname @wan udp sport 67 udp dport 68 accept
     iifname @wan ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
     iifname @wan ip6 hoplimit 255 icmpv6 type { nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept
+    iifname @wan ip6 saddr fe80::/10 icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } accept
+    iifname @wan icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
+    iifname @wan icmpv6 type echo-request limit rate 20/second accept
     counter
   }
 
@@ -29,8 +35,14 @@ ${set('wan', config.wan)}${set('lan', config.lan)}${set('hidden', config.masquer
     type filter hook forward priority filter; policy drop;
     ${established}
     oifname @wan tcp flags syn / syn,rst tcp option maxseg size set rt mtu
+    oifname @wan ip6 saddr fc00::/7 reject with icmpv6 type no-route
+    oifname @wan ip6 daddr fc00::/7 reject with icmpv6 type no-route
+    iifname @wan oifname @lan icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
+    iifname @wan oifname @lan icmpv6 type echo-request limit rate 20/second accept
     iifname @lan oifname @wan accept
     iifname @lan oifname @lan accept
+    iifname @lan oifname "${MAP_LINK}*" accept
+    iifname "${MAP_LINK}*" oifname @wan meta nfproto ipv6 accept
     counter
   }
 
@@ -50,15 +62,23 @@ export function renderMarks(
   marks: FirewallConfig['dhcpDscp'],
   existing: ReadonlySet<string>,
 ): string {
-  const chains = marks
-    .filter(({ ifName }) => existing.has(ifName) && isIfName(ifName))
-    .map(
-      ({ ifName, dscp }, i) => `  chain dhcp${i} {
+  const ifNames = [...new Set(marks.map(({ ifName }) => ifName))];
+  const chains = ifNames
+    .filter((ifName) => existing.has(ifName) && isIfName(ifName))
+    .map((ifName, i) => {
+      const rules = marks
+        .filter((mark) => mark.ifName === ifName)
+        .map(({ family, dscp }) =>
+          family === 4
+            ? `udp sport 68 udp dport 67 ip dscp set ${dscp & 63}`
+            : `udp sport 546 udp dport 547 ip6 dscp set ${dscp & 63}`,
+        );
+      return `  chain dhcp${i} {
     type filter hook egress device "${ifName}" priority filter; policy accept;
-    udp sport 68 udp dport 67 ip dscp set ${dscp & 63}
+    ${rules.join('\n    ')}
   }
-`,
-    );
+`;
+    });
   return `table netdev ${TABLE} {}
 delete table netdev ${TABLE}
 table netdev ${TABLE} {

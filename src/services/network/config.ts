@@ -9,6 +9,11 @@ export interface InterfaceConfig {
   readonly ipv4Enable: boolean;
   /** False: the kernel speaks no IPv6 there at all, not even link-local. */
   readonly ipv6Enable: boolean;
+  /**
+   * The kernel takes default routes and prefixes from router advertisements there, though the box
+   * forwards, with this metric; undefined: it does as it does without being told.
+   */
+  readonly acceptAdvertisements: number | undefined;
   /** Kernel name: that of its only Ethernet.Interface, or `br-lan` style when it has several. */
   readonly ifName: string | undefined;
   /** Kernel names that make up the bridge; empty when it is no bridge. */
@@ -96,6 +101,13 @@ export interface NetworkObserved {
   })[];
   /** The kernel has IPv6. */
   readonly ipv6Capable: boolean;
+  /** Default routes of table main for IPv6, those from router advertisements too. */
+  readonly defaultRoutes6: readonly {
+    readonly gateway: Ipv6 | undefined;
+    readonly ifName: string | undefined;
+    readonly metric: number;
+    readonly protocol: number;
+  }[];
   /** Every IPv4 route of table main. */
   readonly routes: readonly {
     readonly type: RouteType;

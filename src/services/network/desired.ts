@@ -25,6 +25,8 @@ export interface Desired {
   readonly bridges: ReadonlyMap<string, readonly string[]>;
   readonly adminUp: ReadonlyMap<string, boolean>;
   readonly mtu: ReadonlyMap<string, number>;
+  /** Packets that may wait, where somebody wants so many. */
+  readonly queueLength: ReadonlyMap<string, number>;
   readonly addresses: readonly Owned<Address>[];
   readonly routes: readonly Owned<Route>[];
   readonly resolvers: readonly { readonly address: string; readonly owner: string }[];
@@ -49,6 +51,7 @@ export function desire(
   const bridges = new Map<string, readonly string[]>();
   const adminUp = new Map(config.ports.map((port) => [port.ifName, port.enable]));
   const mtu = new Map<string, number>();
+  const queueLength = new Map<string, number>();
   const addresses: Owned<Address>[] = [];
 
   for (const wanted of config.interfaces) {
@@ -97,6 +100,8 @@ export function desire(
     const link = byName.get(plan.ifName);
     if (link === undefined) continue;
     if (plan.mtu !== undefined) mtu.set(plan.ifName, plan.mtu);
+    if (plan.queueLength !== undefined) queueLength.set(plan.ifName, plan.queueLength);
+    if (plan.bringUp === true) adminUp.set(plan.ifName, true);
     addresses.push({ owner, value: addressOf(link.ifIndex, plan.address, plan.prefixLen) });
     // Routes of a link that is down cannot be set; they follow when it comes up.
     if (!link.adminUp) continue;
@@ -133,7 +138,7 @@ export function desire(
       if (!searchDomains.includes(domain)) searchDomains.push(domain);
     }
   }
-  return { bridges, adminUp, mtu, addresses, routes, resolvers, searchDomains, items };
+  return { bridges, adminUp, mtu, queueLength, addresses, routes, resolvers, searchDomains, items };
 }
 
 const addressOf = (ifIndex: number, address: Ipv4, prefixLen: PrefixLen): Address => ({

@@ -1,15 +1,34 @@
 /** Pure: the IPv6 addresses and routes that the kernel should hold, and the changes that lead there. */
 import { OWN_PROTOCOL } from '../../base/ip.ts';
-import { isHostAddress6 } from '../../base/ip6.ts';
-import type { Address6, Link, Net, NetChange, PlannedRoute6, Route6 } from '../../os/ports.ts';
+import { isHostAddress6, networkOf6 } from '../../base/ip6.ts';
+import type {
+  Address6,
+  AddressPlan6,
+  Link,
+  Net,
+  NetChange,
+  PlannedRoute6,
+  Route6,
+} from '../../os/ports.ts';
 import type { ItemReport, NetworkConfig } from './config.ts';
 
 const TABLE_MAIN = 254;
 /** What the kernel gives to routes without one. */
 const USUAL_METRIC = 1024;
 
+/** What the kernel gives to routes of an address's prefix. */
+const LINK_METRIC = 256;
+const HOST_BITS = 128;
+/** Last of all: any route to a part of it is better, whatever its metric. */
+const LAST_METRIC = 0x7fffffff;
+
 export interface Desired6 {
-  readonly addresses: readonly { readonly owner: string; readonly value: Address6 }[];
+  readonly addresses: readonly {
+    readonly owner: string;
+    readonly value: Address6;
+    /** What its lifetimes end at, so that they are set again when that changes; undefined for ever. */
+    readonly until: string | undefined;
+  }[];
   readonly routes: readonly { readonly owner: string; readonly value: Route6 }[];
   readonly items: readonly ItemReport[];
 }
@@ -17,11 +36,13 @@ export interface Desired6 {
 export function desire6(
   config: NetworkConfig,
   planned: ReadonlyMap<string, readonly PlannedRoute6[]>,
+  plans: ReadonlyMap<string, AddressPlan6>,
   links: readonly Link[],
+  nowMs: number,
 ): Desired6 {
   const byName = new Map(links.map((link) => [link.name, link]));
   const items: ItemReport[] = [];
-  const addresses: { owner: string; value: Address6 }[] = [];
+  const addresses: Desired6['addresses'][number][] = [];
   for (const wanted of config.interfaces) {
     const link = wanted.ifName === undefined ? undefined : byName.get(wanted.ifName);
     for (const { id, enable, address, prefixLen } of wanted.addresses6) {
@@ -35,7 +56,7 @@ export function desire6(
       } else {
         items.push({ id, status: 'Enabled', reason: undefined });
         addresses.push({
-          owner: id,
+          ...{ owner: id, until: undefined },
           value: {
             ...{ ifIndex: link.ifIndex, address, prefixLen, dad: 'done', protocol: OWN_PROTOCOL },
             ...{ preferredSec: Infinity, validSec: Infinity },
@@ -59,6 +80,41 @@ export function desire6(
       });
     }
   }
+  const loopback = links.find((link) => link.loopback)?.ifIndex;
+  for (const [owner, plan] of plans) {
+    for (const { ifName, address, prefixLen, ...until } of plan.addresses) {
+      const link = byName.get(ifName);
+      if (link === undefined || until.validUntilMs <= nowMs) continue;
+      const left = (untilMs: number): number => Math.max(0, Math.ceil((untilMs - nowMs) / 1000));
+      addresses.push({
+        ...{ owner, until: `${until.preferredUntilMs} ${until.validUntilMs}` },
+        value: {
+          ...{ ifIndex: link.ifIndex, address, prefixLen, dad: 'done', protocol: OWN_PROTOCOL },
+          ...{ preferredSec: left(until.preferredUntilMs), validSec: left(until.validUntilMs) },
+          prefixRoute: false,
+        },
+      });
+      if (prefixLen === HOST_BITS || !link.adminUp) continue;
+      const destination = networkOf6({ address, prefixLen });
+      routes.push({
+        owner,
+        value: {
+          ...{ type: 'unicast', destination, prefixLen, gateway: undefined, table: TABLE_MAIN },
+          ...{ ifIndex: link.ifIndex, metric: LINK_METRIC, protocol: OWN_PROTOCOL },
+        },
+      });
+    }
+    for (const { address: destination, prefixLen } of plan.unreachable) {
+      routes.push({
+        owner,
+        value: {
+          // The kernel puts such routes on the loopback.
+          ...{ type: 'unreachable', destination, prefixLen, gateway: undefined },
+          ...{ ifIndex: loopback, metric: LAST_METRIC, table: TABLE_MAIN, protocol: OWN_PROTOCOL },
+        },
+      });
+    }
+  }
   return { addresses, routes, items };
 }
 
@@ -66,14 +122,24 @@ export function desire6(
 export function changes6(
   desired: Desired6,
   actual: Pick<Net, 'addresses6' | 'routes6' | 'links'>,
+  /** By `address6Key`, what `until` was when its lifetimes were last set. */
+  lastUntil: ReadonlyMap<string, string>,
 ): readonly NetChange[] {
   const up = new Set(actual.links().flatMap((link) => (link.adminUp ? [link.ifIndex] : [])));
   const wanted = new Map(desired.addresses.map(({ value }) => [address6Key(value), value]));
   const present = new Map(actual.addresses6().map((address) => [address6Key(address), address]));
+  const untilOf = new Map(
+    desired.addresses.flatMap(({ value, until }) =>
+      until === undefined ? [] : [[address6Key(value), until] as const],
+    ),
+  );
   const changes: NetChange[] = [];
   for (const [key, address] of wanted) {
     // A link that goes down loses its addresses, and must be up to get them.
-    if (!present.has(key) && up.has(address.ifIndex)) changes.push({ op: 'address6.set', address });
+    const stale = present.has(key) && lastUntil.get(key) !== untilOf.get(key);
+    if ((stale || !present.has(key)) && up.has(address.ifIndex)) {
+      changes.push({ op: 'address6.set', address });
+    }
   }
   const routes = new Map(desired.routes.map(({ value }) => [route6Key(value), value]));
   const there = new Map(actual.routes6().map((route) => [route6Key(route), route]));

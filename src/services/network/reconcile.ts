@@ -44,6 +44,10 @@ export function linkChanges(
     const wanted = desired.mtu.get(link.name) ?? (mtuTouched.has(link.name) ? PLAIN_MTU : link.mtu);
     const most = link.maxMtu === 0 ? wanted : Math.min(wanted, link.maxMtu);
     const mtu = Math.max(most, link.minMtu);
+    const queueLength = desired.queueLength.get(link.name);
+    if (queueLength !== undefined && queueLength !== link.queueLength) {
+      changes.push({ op: 'link.set', ifIndex: link.ifIndex, queueLength });
+    }
     if (mtu !== link.mtu) changes.push({ op: 'link.set', ifIndex: link.ifIndex, mtu });
   }
   return changes;

@@ -5,7 +5,9 @@ import { formatIpv6, formatPrefix6, type Ipv6, isLinkLocal } from '../../base/ip
 import type { Log } from '../../base/log.ts';
 import type {
   Address,
+  Address6Planner,
   AddressPlan,
+  AddressPlan6,
   AddressPlanner,
   Files,
   Net,
@@ -41,12 +43,17 @@ const QUIET_MS = 1000;
 const REPORT_MS = 20;
 
 /** Sets links, addresses, routes, resolvers and forwarding, and keeps them as they were asked for. */
-export class NetworkService implements AddressPlanner, Route6Planner, AsyncDisposable {
+export class NetworkService
+  implements AddressPlanner, Address6Planner, Route6Planner, AsyncDisposable
+{
   readonly #deps: NetworkDeps;
   readonly #plans = new Map<string, AddressPlan>();
   readonly #routes6 = new Map<string, readonly PlannedRoute6[]>();
-  /** What `disable_ipv6` was last set to, by ifIndex. */
-  readonly #ipv6Off = new Map<number, boolean>();
+  readonly #plans6 = new Map<string, AddressPlan6>();
+  /** What the lifetimes of an address were last set to end at. */
+  readonly #until6 = new Map<string, string>();
+  /** What the interface's sysctls were last set to, by ifIndex. */
+  readonly #ipv6Set = new Map<number, string>();
   readonly #changedAtMs = new Map<number, { readonly oper: string; readonly atMs: number }>();
   readonly #mtuTouched = new Set<string>();
   readonly #subscription: Disposable;
@@ -89,6 +96,14 @@ export class NetworkService implements AddressPlanner, Route6Planner, AsyncDispo
     if (routes.length === 0) this.#routes6.delete(owner);
     else this.#routes6.set(owner, routes);
     return this.#reconcile();
+  }
+
+  set6(owner: string, plan: AddressPlan6 | undefined): readonly SystemError[] {
+    if (plan === undefined) this.#plans6.delete(owner);
+    else this.#plans6.set(owner, plan);
+    const config = this.#config;
+    if (config === undefined) return [];
+    return [...this.#reconcile(), ...this.#writeResolvers(config)];
   }
 
   /** The link-local address of an interface that is past duplicate detection. */
@@ -146,6 +161,13 @@ export class NetworkService implements AddressPlanner, Route6Planner, AsyncDispo
         ifName: nameOf.get(ifIndex) ?? '',
         owner: owners6.get(address6Key({ ifIndex, ...row })),
       })),
+      defaultRoutes6: net
+        .routes6()
+        .flatMap(({ prefixLen, type, gateway, ifIndex, metric, protocol }) =>
+          prefixLen === 0 && type === 'unicast'
+            ? [{ gateway, ifName: nameOf.get(ifIndex ?? 0), metric, protocol }]
+            : [],
+        ),
       ipv6Capable: this.#deps.files.readText(IPV6_FORWARD).ok,
       routes: net.routes().map((route) => ({
         type: route.type,
@@ -157,8 +179,18 @@ export class NetworkService implements AddressPlanner, Route6Planner, AsyncDispo
         protocol: route.protocol,
         owner: owners.get(routeKey(route)),
       })),
-      resolvers: desired?.resolvers ?? [],
-      searchDomains: desired?.searchDomains ?? [],
+      resolvers: [
+        ...(desired?.resolvers ?? []),
+        ...[...this.#plans6].flatMap(([owner, { resolvers }]) =>
+          resolvers.map((address) => ({ address: formatIpv6(address), owner })),
+        ),
+      ],
+      searchDomains: [
+        ...new Set([
+          ...(desired?.searchDomains ?? []),
+          ...[...this.#plans6.values()].flatMap((plan) => plan.searchDomains),
+        ]),
+      ],
       forwarding: this.#forwarding,
       items: [...(desired?.items ?? []), ...this.#items6()].map((item) => {
         const error = this.#errors.get(item.id);
@@ -207,6 +239,8 @@ export class NetworkService implements AddressPlanner, Route6Planner, AsyncDispo
     this.#errors = new Map();
     this.#working = true;
     try {
+      // Before a link comes up: as it does, the kernel asks for routers or leaves it.
+      errors.push(...this.#setIpv6(config));
       let desired = desire(config, this.#plans, net.links());
       for (let pass = 0; pass < LINK_PASSES; pass++) {
         for (const name of desired.mtu.keys()) this.#mtuTouched.add(name);
@@ -216,9 +250,14 @@ export class NetworkService implements AddressPlanner, Route6Planner, AsyncDispo
         desired = desire(config, this.#plans, net.links());
       }
       errors.push(...this.#setIpv6(config));
-      const desired6 = desire6(config, this.#routes6, net.links());
-      const changes = [...layer3Changes(desired, net), ...changes6(desired6, net)];
+      const nowMs = this.#deps.clock.boottimeMs();
+      const desired6 = desire6(config, this.#routes6, this.#plans6, net.links(), nowMs);
+      const changes = [...layer3Changes(desired, net), ...changes6(desired6, net, this.#until6)];
       errors.push(...this.#carryOut(changes, desired, desired6));
+      this.#until6.clear();
+      for (const { value, until } of desired6.addresses) {
+        if (until !== undefined) this.#until6.set(address6Key(value), until);
+      }
       this.#desired = desired;
       this.#desired6 = desired6;
     } finally {
@@ -236,7 +275,13 @@ export class NetworkService implements AddressPlanner, Route6Planner, AsyncDispo
     if (changes.length === 0) return [];
     // What the last pass wanted stood after it.
     const stood = standing(this.#desired, this.#desired6);
-    const again = changes.filter((change) => stood.has(keyOf(change)));
+    const there = new Set(this.#deps.net.addresses6().map(address6Key));
+    const again = changes.filter(
+      (change) =>
+        stood.has(keyOf(change)) &&
+        // Longer lifetimes for one that is there put nothing back.
+        !(change.op === 'address6.set' && there.has(address6Key(change.address))),
+    );
     if (again.length > 0) this.#putBack(again);
     const results = this.#deps.net.apply(changes);
     return changes.flatMap((change, i) => {
@@ -267,9 +312,10 @@ export class NetworkService implements AddressPlanner, Route6Planner, AsyncDispo
   #writeResolvers(config: NetworkConfig): SystemError[] {
     const desired = this.#desired;
     if (!config.resolverEnable || desired === undefined) return [];
+    const learned = [...this.#plans6.values()];
     const text = resolvConf(
-      desired.resolvers.map((resolver) => resolver.address),
-      desired.searchDomains,
+      [...new Set([...desired.resolvers.map(({ address }) => address), ...this.#resolvers6()])],
+      [...new Set([...desired.searchDomains, ...learned.flatMap((plan) => plan.searchDomains)])],
     );
     if (text === this.#resolvConf) return [];
     const written = this.#deps.files.writeAtomic(this.#deps.resolvConfPath, text, 0o644);
@@ -281,20 +327,39 @@ export class NetworkService implements AddressPlanner, Route6Planner, AsyncDispo
     return [];
   }
 
+  #resolvers6(): readonly string[] {
+    return [...this.#plans6.values()].flatMap(({ resolvers }) => resolvers.map(formatIpv6));
+  }
+
   /** Where IPv6 is off the interface has not even a link-local address. A kernel without IPv6 needs nothing. */
   #setIpv6({ interfaces }: NetworkConfig): SystemError[] {
     const { net, files } = this.#deps;
     const errors: SystemError[] = [];
-    for (const { ifName, ipv6Enable } of interfaces) {
+    for (const { ifName, ipv6Enable, acceptAdvertisements } of interfaces) {
       const link = net.links().find(({ name }) => name === ifName);
-      if (link === undefined || this.#ipv6Off.get(link.ifIndex) === !ipv6Enable) continue;
-      const path = `${IPV6_CONF}/${link.name}/disable_ipv6`;
-      const now = files.readText(path);
-      const wanted = ipv6Enable ? '0' : '1';
-      const same = !now.ok || now.value.trim() === wanted;
-      const written = same ? undefined : files.writeExisting(path, wanted);
-      if (written?.ok === false) errors.push(written.error);
-      else this.#ipv6Off.set(link.ifIndex, !ipv6Enable);
+      const wanted: readonly (readonly [name: string, value: string])[] = [
+        // 2: although the box forwards (Linux, ip-sysctl).
+        ...(acceptAdvertisements === undefined
+          ? []
+          : ([
+              ['ra_defrtr_metric', `${acceptAdvertisements}`],
+              ['accept_ra', '2'],
+            ] as const)),
+        ['disable_ipv6', ipv6Enable ? '0' : '1'],
+      ];
+      const text = wanted.join();
+      if (link === undefined || this.#ipv6Set.get(link.ifIndex) === text) continue;
+      let failed = false;
+      for (const [name, value] of wanted) {
+        const path = `${IPV6_CONF}/${link.name}/${name}`;
+        const now = files.readText(path);
+        const same = !now.ok || now.value.trim() === value;
+        const written = same ? undefined : files.writeExisting(path, value);
+        if (written?.ok !== false) continue;
+        errors.push(written.error);
+        failed = true;
+      }
+      if (!failed) this.#ipv6Set.set(link.ifIndex, text);
     }
     return errors;
   }

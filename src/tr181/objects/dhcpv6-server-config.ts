@@ -132,6 +132,7 @@ function compilePool(rows: RowReader, row: Row, segments: readonly Segment6Confi
     userClass: condition(row, 'UserClassID'),
     source: sourceOf(row),
     addresses: stateful?.map(forever),
+    wholeLink: named('IANAManualPrefixes').length === 0,
     delegation: delegated && {
       prefixes: delegated.prefixes.map(forever),
       length: delegated.length,
@@ -184,7 +185,6 @@ function faultOf(
   delegated: { readonly length: PrefixLen6 } | undefined,
 ): string | undefined {
   if (segment === undefined) return 'Interface must name one that is enabled and has IPv6';
-  if (stateful?.length === 0) return 'there is no prefix to give addresses from';
   const off = stateful?.find((p) => !links.some((link) => contains6(link, p.address)));
   if (off !== undefined) return `${formatPrefix6(off)} is not on the interface`;
   if (row.bool('IAPDEnable') && delegated === undefined) return 'there is no prefix to delegate';

@@ -57,7 +57,7 @@ export const dnsClient: ObjectGroup = {
           type: 'string',
           enum: ['DHCP', 'DHCPv4', 'DHCPv6', 'RouterAdvertisement', 'IPCP', '3GPP-NAS', 'Static'],
           default: 'Static',
-          about: 'Where it comes from: Static or DHCPv4.',
+          about: 'Where it comes from: Static, DHCPv4 or DHCPv6.',
         },
       },
     },
@@ -85,7 +85,7 @@ function report({ observed, rows }: ReportContext, out: ReportSink): void {
       Status: 'Enabled',
       DNSServer: address,
       Interface: client.text('Interface'),
-      Type: 'DHCPv4',
+      Type: owner.startsWith('dhcp6.') ? 'DHCPv6' : 'DHCPv4',
     });
   }
 }

@@ -5,12 +5,14 @@ import { deviceInfo } from './device-info.ts';
 import { dhcpv4Client } from './dhcpv4-client.ts';
 import { dhcpv4Server } from './dhcpv4-server.ts';
 import { dhcpv4ServerClients } from './dhcpv4-server-clients.ts';
+import { dhcpv6Client } from './dhcpv6-client.ts';
 import { dhcpv6Server } from './dhcpv6-server.ts';
 import { dnsClient } from './dns-client.ts';
 import { ethernet } from './ethernet.ts';
 import { hosts } from './hosts.ts';
 import { ip } from './ip.ts';
 import { ip6 } from './ip6.ts';
+import { map } from './map.ts';
 import { nat } from './nat.ts';
 import { routerAdvertisement } from './router-advertisement.ts';
 import { routing } from './routing.ts';
@@ -26,9 +28,11 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   routing,
   dnsClient,
   nat,
+  map,
   dhcpv4Client,
   dhcpv4Server,
   dhcpv4ServerClients(),
+  dhcpv6Client,
   dhcpv6Server,
   routerAdvertisement,
   hosts,

@@ -19,6 +19,7 @@ import type {
 export const ETHERNET = 'Device.Ethernet.Interface.';
 export const IP = 'Device.IP.Interface.';
 export const CLIENTS = 'Device.DHCPv4.Client.';
+export const CLIENTS6 = 'Device.DHCPv6.Client.';
 
 export type LinkObserved = NetworkObserved['links'][number];
 
@@ -60,9 +61,13 @@ export function ipInterfaceOf(rows: RowReader, ifName: string): Row | undefined 
 /** `ClientConfig.id` of a DHCPv4.Client row, and the owner of what it learns. */
 export const clientId = (instance: number): string => `dhcp4.${instance}`;
 
-/** The row behind an owner such as `dhcp4.1`; undefined for any other owner. */
+/** The same of a DHCPv6.Client row. */
+export const client6Id = (instance: number): string => `dhcp6.${instance}`;
+
+/** The row behind an owner such as `dhcp4.1` or `dhcp6.1`; undefined for any other owner. */
 export function clientOf(rows: RowReader, owner: string | undefined): Row | undefined {
-  if (owner === undefined || !owner.startsWith('dhcp4.')) return undefined;
+  if (owner?.startsWith('dhcp6.')) return rows.at(`${CLIENTS6}${owner.slice('dhcp6.'.length)}.`);
+  if (!owner?.startsWith('dhcp4.')) return undefined;
   return rows.at(`${CLIENTS}${owner.slice('dhcp4.'.length)}.`);
 }
 

@@ -148,6 +148,24 @@ export const ip: ObjectGroup = {
             'Zone of the firewall: nothing new is accepted from Wan; Lan may reach the box and, through it, the WAN; interfaces in no zone are not forwarded.',
           reason: 'TR-181 Firewall has chains and rules but no zones, which decide here',
         },
+        X_GATEHOUSE_DelegatedPrefix: {
+          type: 'boolean',
+          access: 'readWrite',
+          default: 'true',
+          about:
+            'Whether it has a /64 of each prefix that the WAN is delegated, if it is of zone Lan.',
+          reason:
+            'TR-181 has it by a prefix of type Child for each parent, whose parents come and go',
+        },
+        X_GATEHOUSE_SubnetNumber: {
+          type: 'int',
+          access: 'readWrite',
+          range: [[-1, 65_535]],
+          default: '-1',
+          about:
+            'Its number among the /64s of a delegated prefix; -1 for the number of the interface. One that a prefix has not gets the first that is free.',
+          reason: 'as X_GATEHOUSE_DelegatedPrefix',
+        },
         X_GATEHOUSE_Reason: REASON,
       },
       omitted: {
@@ -245,6 +263,9 @@ function report({ observed, rows, lookups }: ReportContext, out: ReportSink): vo
   }
 }
 
+/** The first interface has the metric that the kernel would take (1024); those that follow come after. */
+const FIRST_METRIC = 1023;
+
 function status(row: Row, link: LinkObserved | undefined, item: ItemReport | undefined): string {
   if (!row.bool('Enable')) return 'Down';
   if (item?.status === 'Error' || item?.status === 'Error_Misconfigured') return 'Error';
@@ -297,6 +318,10 @@ export function compileInterfaces(rows: RowReader): NetworkConfig['interfaces'] 
       enable: row.bool('Enable'),
       ipv4Enable: ipv4Enable && row.bool('IPv4Enable'),
       ipv6Enable: ipv6On(rows, row),
+      acceptAdvertisements:
+        row.text('X_GATEHOUSE_Zone') === 'Wan' && ipv6On(rows, row)
+          ? FIRST_METRIC + row.instance
+          : undefined,
       ifName: ifNameOf(rows, row),
       bridgePorts: isBridge(rows, row) ? portsOf(rows, row) : [],
       mtu: row.isSet('MaxMTUSize') ? row.number('MaxMTUSize') : undefined,

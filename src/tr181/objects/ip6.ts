@@ -1,4 +1,4 @@
-/** `Device.IP.Interface.{i}.IPv6Address.{i}.` and `IPv6Prefix.{i}.`: static ones, and those out of the box's own ULA. */
+/** `Device.IP.Interface.{i}.IPv6Address.{i}.` and `IPv6Prefix.{i}.`: static ones, those out of the box's own ULA, and what was learned. */
 import {
   contains6,
   formatIpv6,
@@ -29,13 +29,14 @@ import {
   type ReportSink,
 } from '../table.ts';
 import { IP, ifNameOf } from './interfaces.ts';
+import { reportLearned, stateOf } from './ip6-learned.ts';
 
 /** Key of the rows that the system makes of the ULA. */
 const ULA = 'ula';
 const FOREVER = '9999-12-31T23:59:59Z';
 const SUBNET = 64 as PrefixLen6;
 const HOST = 128 as PrefixLen6;
-const NO_END = 'an address or prefix that is set by hand has no end';
+const NO_END = 'not writable: an address or prefix that is set by hand has no end';
 const STATUS = ['Disabled', 'Enabled', 'Error_Misconfigured', 'Error'] as const;
 
 const lifetime = (what: string): ParamDef => ({
@@ -47,12 +48,12 @@ const lifetime = (what: string): ParamDef => ({
 
 export const ip6: ObjectGroup = {
   name: 'IP.IPv6',
-  inputs: ['network'],
+  inputs: ['network', 'dhcp6Client'],
   objects: [
     {
       path: 'Device.IP.Interface.{i}.IPv6Address.{i}.',
       about:
-        'An IPv6 address: added by users, out of the ULA (ULAEnable), or link-local, as the kernel made it.',
+        'An IPv6 address: added by users, out of the ULA (ULAEnable) or a delegated prefix, given by DHCPv6, or as the kernel made it.',
       rows: 'both',
       enable: 'Enable',
       uniqueKeys: [['Alias'], ['IPAddress']],
@@ -86,7 +87,7 @@ export const ip6: ObjectGroup = {
           type: 'string',
           enum: ['AutoConfigured', 'DHCPv6', 'IKEv2', 'MAP', 'WellKnown', '3GPP-NAS', 'Static'],
           default: 'Static',
-          about: 'Where it comes from: Static, or AutoConfigured by the box itself.',
+          about: 'Where it comes from: Static, DHCPv6, or AutoConfigured by the box itself.',
         },
         Prefix: {
           type: 'string',
@@ -104,7 +105,8 @@ export const ip6: ObjectGroup = {
     },
     {
       path: 'Device.IP.Interface.{i}.IPv6Prefix.{i}.',
-      about: 'A prefix of the interface: added by users, or out of the ULA (ULAEnable).',
+      about:
+        'A prefix of the interface: added by users, delegated at the WAN, or out of that or of the ULA (ULAEnable).',
       rows: 'both',
       enable: 'Enable',
       uniqueKeys: [['Alias'], ['Prefix']],
@@ -138,7 +140,8 @@ export const ip6: ObjectGroup = {
             ...['Static', 'Child'],
           ],
           default: 'Static',
-          about: 'Where it comes from: Static, Child, or AutoConfigured out of the ULA.',
+          about:
+            'Where it comes from: Static, Child of another, PrefixDelegation by the WAN’s DHCPv6 server, or AutoConfigured out of the ULA.',
         },
         StaticType: {
           type: 'string',
@@ -146,7 +149,7 @@ export const ip6: ObjectGroup = {
           enum: ['Static', 'Inapplicable', 'Child'],
           default: 'Static',
           about: 'Static: Prefix says it. Child: ParentPrefix and ChildPrefixBits do.',
-          reason: 'prefixes that the WAN delegates come with IPv6 at the WAN',
+          reason: 'what a server delegates is handed to the LAN by X_GATEHOUSE_DelegatedPrefix',
         },
         ParentPrefix: {
           type: 'string',
@@ -298,7 +301,8 @@ export function compileAddresses6(rows: RowReader, row: Row): readonly Address6C
 /** The ULA's address has no row of users that could name it. */
 const ulaAddressId = (row: Row): string => `${row.path}IPv6Address.${ULA}`;
 
-function report({ observed, rows }: ReportContext, out: ReportSink): void {
+function report(context: ReportContext, out: ReportSink): void {
+  const { observed, rows } = context;
   const { network } = observed;
   const items = new Map(network?.items.map((item) => [item.id, item]));
   for (const row of rows.rows(IP)) {
@@ -333,6 +337,7 @@ function report({ observed, rows }: ReportContext, out: ReportSink): void {
         X_GATEHOUSE_Reason: item?.reason ?? '',
       });
     }
+    reportLearned(context, row, out);
     const item = items.get(ulaAddressId(row));
     for (const a of here) {
       const isUla = a.owner === ulaAddressId(row);
@@ -345,15 +350,6 @@ function report({ observed, rows }: ReportContext, out: ReportSink): void {
       });
     }
   }
-}
-
-function stateOf(
-  address: { readonly dad: string; readonly preferredSec: number } | undefined,
-): string {
-  if (address === undefined) return 'Invalid';
-  if (address.dad === 'failed') return 'Duplicate';
-  if (address.dad === 'tentative') return 'Tentative';
-  return address.preferredSec > 0 ? 'Preferred' : 'Deprecated';
 }
 
 function check(rows: RowReader, out: CheckSink): void {

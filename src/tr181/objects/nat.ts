@@ -2,7 +2,15 @@
 import type { FirewallConfig } from '../../services/firewall/config.ts';
 import type { RowReader } from '../reader.ts';
 import { ALIAS, ENABLE, type ObjectGroup, type ReportContext, type ReportSink } from '../table.ts';
-import { CLIENTS, IP, ifNameBehind, ifNameOf, ipInterfaceRef, rowStatus } from './interfaces.ts';
+import {
+  CLIENTS,
+  CLIENTS6,
+  IP,
+  ifNameBehind,
+  ifNameOf,
+  ipInterfaceRef,
+  rowStatus,
+} from './interfaces.ts';
 
 const SETTINGS = 'Device.NAT.InterfaceSetting.';
 
@@ -79,12 +87,14 @@ export function compileFirewall(rows: RowReader): FirewallConfig {
       .rows(SETTINGS)
       .filter((row) => row.bool('Enable'))
       .flatMap((row) => ifNameBehind(rows, row.text('Interface')) ?? []),
-    dhcpDscp: rows
-      .rows(CLIENTS)
-      .filter((row) => row.bool('Enable'))
-      .flatMap((row) => {
-        const ifName = ifNameBehind(rows, row.text('Interface'));
-        return ifName === undefined ? [] : [{ ifName, dscp: row.number('DSCPMark') }];
-      }),
+    dhcpDscp: ([4, 6] as const).flatMap((family) =>
+      rows
+        .rows(family === 4 ? CLIENTS : CLIENTS6)
+        .filter((row) => row.bool('Enable'))
+        .flatMap((row) => {
+          const ifName = ifNameBehind(rows, row.text('Interface'));
+          return ifName === undefined ? [] : [{ ifName, dscp: row.number('DSCPMark'), family }];
+        }),
+    ),
   };
 }

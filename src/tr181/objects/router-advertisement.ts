@@ -15,6 +15,7 @@ import { NAMES } from './dhcpv6-server.ts';
 import { ADVERTISE, SETTINGS } from './dhcpv6-server-config.ts';
 import { checkDomains, dateTime } from './dhcpv6-server-report.ts';
 import { prefixesOf6 } from './ip6.ts';
+import { learnedPrefixIds } from './ip6-learned.ts';
 
 const OTHERS = `${ADVERTISE}X_GATEHOUSE_OtherRouter.`;
 const NO_OTHERS = 'TR-181 does not tell of other routers on the LAN';
@@ -34,7 +35,7 @@ const flag = (about: string): ParamDef => ({
 
 export const routerAdvertisement: ObjectGroup = {
   name: 'RouterAdvertisement',
-  inputs: ['dhcp6Server', 'network'],
+  inputs: ['dhcp6Server', 'dhcp6Client', 'network'],
   objects: [
     {
       path: 'Device.RouterAdvertisement.',
@@ -81,15 +82,12 @@ export const routerAdvertisement: ObjectGroup = {
         },
         MaxRtrAdvInterval: number([4, 1800], '600', 'seconds', 'Longest time between two.'),
         MinRtrAdvInterval: number([3, 1350], '200', 'seconds', 'Shortest time between two.'),
-        AdvDefaultLifetime: {
-          ...number(
-            [0, 9000],
-            '0',
-            'seconds',
-            'For how long hosts may route by this box; 0: not at all.',
-          ),
-          reason: 'while there is no IPv6 at the WAN, a default route would lead nowhere',
-        },
+        AdvDefaultLifetime: number(
+          [0, 9000],
+          '1800',
+          'seconds',
+          'For how long hosts may route by this box, while it has a prefix that the world knows; 0: not at all.',
+        ),
         AdvManagedFlag: flag('M: hosts get addresses by DHCPv6.'),
         AdvOtherConfigFlag: flag('O: hosts get the rest by DHCPv6.'),
         AdvPreferredRouterFlag: {
@@ -193,10 +191,12 @@ function report({ observed, rows }: ReportContext, out: ReportSink): void {
         : row === undefined
           ? 'Error_Misconfigured'
           : (told?.status ?? 'Error'),
-      Prefixes: prefixes
-        .flatMap(({ id, onLink, autonomous }) =>
+      Prefixes: [
+        ...prefixes.flatMap(({ id, onLink, autonomous }) =>
           enabled && id !== undefined && (onLink || autonomous) ? [id] : [],
-        )
+        ),
+        ...(enabled && row !== undefined ? learnedPrefixIds(rows, row, observed) : []),
+      ]
         .slice(0, 8)
         .join(','),
       X_GATEHOUSE_Reason: enabled ? wrong || (told?.reason ?? '') : '',

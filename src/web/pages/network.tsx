@@ -19,6 +19,7 @@ import {
 } from '../lib/status.ts';
 import { useApp, useT } from '../state/app.ts';
 import { useLive, useModel } from '../ui/hooks.ts';
+import { Part } from '../ui/part.tsx';
 import {
   Card,
   Copy,
@@ -35,6 +36,7 @@ import { ClientPage } from './dhcp-client.tsx';
 import { InterfacePage } from './interface.tsx';
 import { Remaining, remaining } from './overview.tsx';
 
+const map = () => import('../parts/map/index.tsx');
 const PATHS = [
   'Device.IP.',
   'Device.Ethernet.Interface.',
@@ -55,6 +57,7 @@ export function Network() {
     { id: 'dhcp', title: t('network.dhcp'), href: href('network', ['dhcp']) },
     { id: 'firewall', title: t('network.firewall'), href: href('network', ['firewall']) },
     { id: 'routes', title: t('network.routes'), href: href('network', ['routes']) },
+    { id: 'map', title: 'MAP-T', href: href('network', ['map']) },
   ];
   const row = number === undefined ? undefined : `${tab === 'dhcp' ? CLIENTS : IP}${number}.`;
   return (
@@ -85,6 +88,7 @@ function Body({ tab, row, values }: { tab: string; row: string | undefined; valu
     );
   if (tab === 'firewall') return <Firewall values={values} />;
   if (tab === 'routes') return <Routes values={values} />;
+  if (tab === 'map') return <Part load={map} />;
   return row === undefined ? (
     <Interfaces values={values} />
   ) : (

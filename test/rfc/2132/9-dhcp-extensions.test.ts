@@ -1,7 +1,7 @@
 /** RFC 2132 §9: the options of DHCP itself. */
 import t from 'tap';
-import { udhcpcArguments } from '../../../src/services/dhcp-client/command.ts';
 import type { ClientConfig } from '../../../src/services/dhcp-client/config.ts';
+import { udhcpcArguments } from '../../../src/services/dhcp-client/udhcpc.ts';
 import { decodeDhcp4, encodeDhcp4, messageType } from '../../../src/wire/dhcp4.ts';
 import { optionFromEnv, readU32 } from '../../../src/wire/dhcp4-options.ts';
 import { bytes, decoded, judged, message, option, raw, u32 } from '../dhcp4.ts';

@@ -1,5 +1,12 @@
 import t from 'tap';
 import { backoff, failed } from '../../../src/base/backoff.ts';
+import {
+  OFF,
+  type SupervisorEvent,
+  type SupervisorState,
+  superviseStep,
+  supervisorDeadlineMs,
+} from '../../../src/services/client-programs/supervisor.ts';
 import type { Lease } from '../../../src/services/dhcp-client/lease.ts';
 import {
   type ClientEvent,
@@ -8,13 +15,6 @@ import {
   INITIAL,
   step,
 } from '../../../src/services/dhcp-client/machine.ts';
-import {
-  OFF,
-  type SupervisorEvent,
-  type SupervisorState,
-  superviseStep,
-  supervisorDeadlineMs,
-} from '../../../src/services/dhcp-client/supervisor.ts';
 
 const lease = {
   address: 1,

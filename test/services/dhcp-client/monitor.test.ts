@@ -6,7 +6,7 @@ import { LinuxClock } from '../../../src/os/linux/clock.ts';
 import { LinuxDirectories, LinuxFiles } from '../../../src/os/linux/files.ts';
 import { loadNative, Reactor } from '../../../src/os/linux/native.ts';
 import { LinuxUnixSockets } from '../../../src/os/linux/unix.ts';
-import type { HookMessage } from '../../../src/services/dhcp-client/hook.ts';
+import type { HookMessage } from '../../../src/services/client-programs/program.ts';
 import { LeaseMonitor } from '../../../src/services/dhcp-client/monitor.ts';
 import { decodeLeaseAck, encodeLeaseMessage, type LeaseMessage } from '../../../src/wire/lease.ts';
 import { MemoryLog } from '../../lib/log.ts';

@@ -72,7 +72,7 @@ export const segment = (change: Partial<Segment6Config> = {}): Segment6Config =>
 export const pool = (change: Partial<Pool6Config> = {}): Pool6Config => ({
   ...{ id: 'Device.DHCPv6.Server.Pool.1', enable: true, segment: 'Device.IP.Interface.2' },
   ...{ fault: undefined, duid: undefined, vendorClass: undefined, userClass: undefined },
-  ...{ source: undefined, addresses: [timed('fd00::/64')] },
+  ...{ source: undefined, addresses: [timed('fd00::/64')], wholeLink: false },
   delegation: { prefixes: [timed('fd00:0:0:100::/56')], length: prefix('::/60').prefixLen },
   ...{ preferredSec: 3600, validSec: 7200, preference: 0, rapidCommit: false, dscp: 0 },
   ...{ dnsServers: [at('fd00::1')], domains: ['lan'], options: [] },

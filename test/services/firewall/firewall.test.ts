@@ -14,7 +14,10 @@ const CONFIG: FirewallConfig = {
   wan: ['wan0'],
   lan: ['br-lan'],
   masquerade: ['wan0'],
-  dhcpDscp: [{ ifName: 'wan0', dscp: 48 }],
+  dhcpDscp: [
+    { ifName: 'wan0', dscp: 48, family: 4 },
+    { ifName: 'wan0', dscp: 46, family: 6 },
+  ],
 };
 
 t.test('an interface name can hold nothing that nft would read as more', async (t) => {
@@ -23,7 +26,7 @@ t.test('an interface name can hold nothing that nft would read as more', async (
     renderTable({ ...CONFIG, wan: evil, lan: [], masquerade: [] }).includes('elements'),
     false,
   );
-  t.notMatch(renderMarks([{ ifName: 'x"y', dscp: 1 }], new Set(['x"y'])), /chain/);
+  t.notMatch(renderMarks([{ ifName: 'x"y', dscp: 1, family: 4 }], new Set(['x"y'])), /chain/);
   t.match(renderTable({ ...CONFIG, wan: [], lan: [], masquerade: [] }), /policy drop/);
 });
 

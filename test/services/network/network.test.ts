@@ -153,6 +153,7 @@ const CONFIG: NetworkConfig = {
       bridgePorts: [],
       mtu: undefined,
       ipv6Enable: true,
+      acceptAdvertisements: undefined,
       addresses6: [],
       addresses: [],
     },
@@ -163,6 +164,7 @@ const CONFIG: NetworkConfig = {
       ifName: 'br-lan',
       bridgePorts: ['lan0', 'lan1'],
       ipv6Enable: true,
+      acceptAdvertisements: undefined,
       addresses6: [
         {
           id: 'Device.IP.Interface.2.IPv6Address.1',

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { ChildProcess, Processes, ProcessIdentity } from '../../os/ports.ts';
+import type { ClientProgram } from './program.ts';
 import {
   OFF,
   type SupervisorEvent,
@@ -13,8 +14,9 @@ export interface RunnerDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly processes: Processes;
+  readonly program: Pick<ClientProgram<never, unknown>, 'renew' | 'release' | 'releaseMs' | 'end'>;
   readonly file: string;
-  /** Arguments wanted now; undefined when nothing should run. */
+  /** Arguments wanted now, with all that they name in place; undefined when nothing should run. */
   arguments(): readonly string[] | undefined;
   /** True where the process must be told to give its lease back before it is ended. */
   mayRelease(): boolean;
@@ -26,8 +28,6 @@ export interface RunnerDeps {
   over(): void;
 }
 
-/** For RELEASE to leave before the client is ended. */
-const RELEASE_MS = 500;
 const KILL_MS = 2000;
 
 /** Runs the supervisor's machine: at most one process at a time, watched by its pidfd. */
@@ -80,7 +80,11 @@ export class Runner {
 
   /** Asks for renewal, or for a new round of DISCOVER. False when nothing runs that would hear it. */
   nudge(): boolean {
-    return this.heard && (this.#child?.signal('SIGUSR1') ?? false);
+    const { renew } = this.#deps.program;
+    if (!this.heard) return false;
+    if (renew !== 'restart') return this.#child?.signal(renew) ?? false;
+    this.tell({ type: 'restart' });
+    return true;
   }
 
   /** The RELEASE has left: no need to wait longer before the end. */
@@ -161,8 +165,9 @@ export class Runner {
     if (this.#child === undefined) {
       this.tell({ type: 'exited' });
     } else if (release && this.heard && this.#deps.mayRelease()) {
-      this.#child.signal('SIGUSR2');
-      this.#ending = this.#deps.clock.after(RELEASE_MS, () => this.#end());
+      const { release, releaseMs } = this.#deps.program;
+      this.#child.signal(release);
+      this.#ending = this.#deps.clock.after(releaseMs, () => this.#end());
     } else {
       this.#end();
     }
@@ -170,7 +175,7 @@ export class Runner {
 
   #end(): void {
     const child = this.#child;
-    child?.signal('SIGTERM');
+    child?.signal(this.#deps.program.end);
     this.#ending = this.#deps.clock.after(KILL_MS, () => child?.signal('SIGKILL'));
   }
 }
