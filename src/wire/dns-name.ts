@@ -132,6 +132,7 @@ export function parseName(text: string, field = 'name'): Result<DnsName> {
   };
   for (let i = 0; i < text.length; i++) {
     let code = text.charCodeAt(i);
+    if (code > 0x7e) return decodeError(`not ASCII: ${quote(text)}`, field, i);
     if (code === 0x2e) {
       if (!close()) return decodeError(`not a domain name: ${quote(text)}`, field, i);
       continue;

@@ -42,8 +42,11 @@ function formatField(kind: FieldKind, bytes: Uint8Array, start: number, end: num
     }
     case 'type':
       return typeName(u16(bytes, start));
+    case 'tag':
     case 'string':
-      return quoted(bytes.subarray(start + 1, end));
+      return kind === 'tag' && isTag(bytes, start + 1, end)
+        ? String.fromCharCode(...bytes.subarray(start + 1, end))
+        : quoted(bytes.subarray(start + 1, end));
     case 'strings':
       return stringsOf(bytes, start, end).map(quoted).join(' ');
     case 'salt':
@@ -62,6 +65,9 @@ function formatField(kind: FieldKind, bytes: Uint8Array, start: number, end: num
       return formatParams(bytes, start, end);
   }
 }
+
+const isTag = (bytes: Uint8Array, start: number, end: number): boolean =>
+  /^[A-Za-z0-9]+$/.test(String.fromCharCode(...bytes.subarray(start, end)));
 
 const formatTime = (sec: number): string =>
   new Date(sec * 1000).toISOString().replaceAll(/[-:T]/g, '').slice(0, 14);
@@ -149,33 +155,44 @@ function formatParams(bytes: Uint8Array, start: number, end: number): string {
   const params: string[] = [];
   for (let at = start; at < end; at += 4 + u16(bytes, at + 2)) {
     const value = bytes.subarray(at + 4, at + 4 + u16(bytes, at + 2));
-    const text = paramText(u16(bytes, at), value);
-    params.push(paramName(u16(bytes, at)) + (text === '' ? '' : `=${text}`));
+    params.push(paramText(u16(bytes, at), value));
   }
   return params.join(' ');
 }
 
+/** `keyN` with the bytes as they are, where they are not what the key stands for. */
 function paramText(key: number, value: Uint8Array): string {
-  const pieces = (size: number): Uint8Array[] =>
-    Array.from({ length: value.length / size }, (_, i) => value.slice(i * size, (i + 1) * size));
-  const fits = (size: number): boolean => value.length > 0 && value.length % size === 0;
-  if (key === 0 && fits(2))
-    return pieces(2)
-      .map((piece) => paramName(u16(piece, 0)))
-      .join(',');
-  if (key === 1) return alpnText(value) ?? quoted(value);
-  if (key === 3 && value.length === 2) return String(u16(value, 0));
-  if (key === 4 && fits(4))
-    return pieces(4)
-      .map((piece) => formatIpv4(ipv4(u32(piece, 0))))
-      .join(',');
-  if (key === 5) return toBase64(value);
-  if (key === 6 && fits(16)) {
-    return pieces(16)
-      .map((piece) => formatIpv6(getIpv6(new DataView(piece.buffer), 0)))
-      .join(',');
+  const natural = key === 2 || key === 5 || key > 6 || value.length > 0;
+  const text = natural ? valueText(key, value) : undefined;
+  if (text !== undefined) return paramName(key) + (text === '' ? '' : `=${text}`);
+  return `key${key}${value.length === 0 ? '' : `=${quoted(value)}`}`;
+}
+
+function valueText(key: number, value: Uint8Array): string | undefined {
+  const list = (size: number, format: (piece: Uint8Array) => string): string | undefined =>
+    value.length % size === 0
+      ? Array.from({ length: value.length / size }, (_, i) =>
+          format(value.slice(i * size, (i + 1) * size)),
+        ).join(',')
+      : undefined;
+  switch (key) {
+    case 0:
+      return list(2, (piece) => paramName(u16(piece, 0)));
+    case 1:
+      return alpnText(value);
+    case 2:
+      return value.length === 0 ? '' : undefined;
+    case 3:
+      return value.length === 2 ? String(u16(value, 0)) : undefined;
+    case 4:
+      return list(4, (piece) => formatIpv4(ipv4(u32(piece, 0))));
+    case 5:
+      return toBase64(value);
+    case 6:
+      return list(16, (piece) => formatIpv6(getIpv6(new DataView(piece.buffer), 0)));
+    default:
+      return value.length === 0 ? '' : quoted(value);
   }
-  return value.length === 0 ? '' : quoted(value);
 }
 
 /** Protocol ids of letters, digits and the like; others are shown whole. */
@@ -184,7 +201,7 @@ function alpnText(value: Uint8Array): string | undefined {
   while (at < value.length) at += 1 + (value[at] ?? 0);
   if (at !== value.length || value.length === 0) return undefined;
   const ids = stringsOf(value, 0, value.length).map((id) => String.fromCharCode(...id));
-  return ids.every((id) => /^[A-Za-z0-9./_-]+$/.test(id)) ? ids.join(',') : undefined;
+  return ids.every((id) => /^[A-Za-z0-9./_-]+$/.test(id)) ? `"${ids.join(',')}"` : undefined;
 }
 
 function parseParam(token: Token): readonly [number, Uint8Array] | undefined {
@@ -193,14 +210,14 @@ function parseParam(token: Token): readonly [number, Uint8Array] | undefined {
   const text = equals < 0 ? '' : token.text.slice(equals + 1);
   const key = paramKey(name);
   if (key === undefined) return undefined;
-  const value = paramBytes(key, text);
+  const value = name.startsWith('key') ? Uint8Array.from(latin(text)) : paramBytes(key, text);
   return value === undefined ? undefined : [key, value];
 }
 
 function paramKey(name: string): number | undefined {
   const known = PARAM_KEYS.indexOf(name);
   const number = known >= 0 ? known : Number(/^key(\d{1,5})$/.exec(name)?.[1] ?? Number.NaN);
-  return number < 65_535 ? number : undefined;
+  return number <= 65_535 ? number : undefined;
 }
 
 function paramBytes(key: number, text: string): Uint8Array | undefined {
@@ -372,6 +389,7 @@ function parseField(kind: FieldKind, words: readonly Token[]): Iterable<number> 
       const code = typeCode(all);
       return code === undefined ? undefined : wordBytes(code, 2);
     }
+    case 'tag':
     case 'string':
       return stringBytes(all);
     case 'strings': {

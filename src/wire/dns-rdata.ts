@@ -60,6 +60,7 @@ function endOf(
     return name.value.end <= stop ? ok(name.value.end) : decodeError('truncated', field, at);
   }
   switch (kind) {
+    case 'tag':
     case 'string':
     case 'salt':
     case 'hash32': {
@@ -84,7 +85,7 @@ function stringsEnd(bytes: Uint8Array, start: number, stop: number, field: strin
   return at === stop ? ok(stop) : decodeError('truncated', field, start);
 }
 
-/** Windows rise, none is empty, none ends in a zero byte (RFC 4034 §4.1.2). */
+/** Windows rise and none is empty (RFC 4034 §4.1.2). */
 function typesEnd(bytes: Uint8Array, start: number, stop: number, field: string): Result<number> {
   let last = -1;
   let at = start;

@@ -18,6 +18,8 @@ export type FieldKind =
   | 'type'
   /** One character-string (RFC 1035 §3.3). */
   | 'string'
+  /** The same, of letters and digits, which need no quotes (CAA). */
+  | 'tag'
   /** One or more of them, to the end. */
   | 'strings'
   /** One length byte, then so many, as hex; `-` when empty (NSEC3's salt). */
@@ -229,7 +231,7 @@ export const TYPES: readonly TypeDef[] = [
       ['target', 'text'],
     ] as const),
   ),
-  type(257, 'CAA', 'RFC 8659 §4.1', ['flags', 'u8'], ['tag', 'string'], ['value', 'text']),
+  type(257, 'CAA', 'RFC 8659 §4.1', ['flags', 'u8'], ['tag', 'tag'], ['value', 'text']),
 ];
 
 const BY_CODE = new Map(TYPES.map((def) => [def.code, def]));
