@@ -103,7 +103,8 @@ export function compile(node: readonly string[], script: string, out: string): v
   const [file = '', ...args] = node;
   // Without the seed no two compiled forms are the same. It is none of the flags that have to be.
   const flags = [...nodeFlags(), '--random-seed=1'];
-  execFileSync(file, [...args, ...flags, '-e', COMPILE, script, out]);
+  // Nor with an environment that loads something else first, as that of a test runner may.
+  execFileSync(file, [...args, ...flags, '-e', COMPILE, script, out], { env: {} });
 }
 
 const launcher = (name: string): string => `'use strict';

@@ -46,5 +46,18 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     sourcemap: false,
+    rolldownOptions: {
+      output: {
+        // What is loaded later is told from the rest by its name (scripts/web-sizes.ts).
+        chunkFileNames: ({ facadeModuleId }) => {
+          const part = /\/parts\/([a-z0-9]+)\/index\.tsx$/.exec(facadeModuleId ?? '')?.[1];
+          return `assets/${part === undefined ? '' : 'part-'}${part ?? '[name]'}-[hash].js`;
+        },
+        assetFileNames: ({ originalFileNames }) => {
+          const from = originalFileNames.map((name) => /parts\/([a-z0-9]+)\//.exec(name)?.[1]);
+          return `assets/${from[0] === undefined ? '' : 'part-'}${from[0] ?? '[name]'}-[hash].[ext]`;
+        },
+      },
+    },
   },
 });

@@ -1,35 +1,50 @@
 import { globSync, readFileSync } from 'node:fs';
 import t from 'tap';
-import { CATALOGUES, isKey, translator } from '../../src/web/i18n/catalogue.ts';
+import { CATALOGUES, type Catalogue, isKey, translator } from '../../src/web/i18n/catalogue.ts';
 
 const placeholders = (text: string): string[] => [...new Set(text.match(/\{\w+\}/g))].sort();
 
-t.test('every language has every key, and fills in the same', async (t) => {
-  const { en, de } = CATALOGUES;
-  t.same(Object.keys(de).sort(), Object.keys(en).sort());
-  for (const [key, text] of Object.entries(en)) {
-    const german = (de as Readonly<Record<string, string>>)[key] ?? '';
-    t.not(german.trim(), '', `${key} says something`);
-    t.same(placeholders(german), placeholders(text), key);
-    t.equal(german.split('|').length, text.split('|').length, `${key} has as many forms`);
-  }
-});
+const ROOT = new URL('../../src/web/', import.meta.url);
+const text = (name: string): string => readFileSync(new URL(name, ROOT), 'utf8');
 
-t.test('every key that the sources name exists, and every key is named', async (t) => {
-  const root = new URL('../../src/web/', import.meta.url);
-  const source = globSync('**/*.{ts,tsx}', {
-    cwd: root,
-    exclude: (name) => /(?:en|de)\.ts$/.test(String(name)),
-  })
-    .map((name) => readFileSync(new URL(name, root), 'utf8'))
-    .join('\n');
-  for (const [, key = ''] of source.matchAll(/\bt\(\s*'([^']+)'/g)) t.ok(isKey(key), key);
-  const stems = [...source.matchAll(/`([\w.]+\.)\$\{/g)].map(([, stem = '']) => stem);
-  for (const key of Object.keys(CATALOGUES.en)) {
-    const used = source.includes(`'${key}'`) || stems.some((stem) => key.startsWith(stem));
-    t.ok(used, `${key} is used`);
-  }
-});
+/** Each catalogue with the folder whose sources name its keys: the page's own, and those of its parts. */
+const catalogues: [name: string, catalogue: Catalogue<string>, sources: string][] = [
+  ['page', CATALOGUES, '**/*.{ts,tsx}'],
+];
+for (const path of globSync('parts/*/texts.ts', { cwd: ROOT })) {
+  const { texts } = (await import(new URL(path, ROOT).href)) as { texts: Catalogue<string> };
+  const folder = path.replace(/texts\.ts$/, '');
+  catalogues.push([folder, texts, `${folder}**/*.{ts,tsx}`]);
+}
+
+for (const [name, { en, de }, pattern] of catalogues) {
+  t.test(`${name}: every language has every key, and fills in the same`, async (t) => {
+    t.same(Object.keys(de).sort(), Object.keys(en).sort());
+    for (const [key, english] of Object.entries(en)) {
+      const german = de[key] ?? '';
+      t.not(german.trim(), '', `${key} says something`);
+      t.same(placeholders(german), placeholders(english), key);
+      t.equal(german.split('|').length, english.split('|').length, `${key} has as many forms`);
+    }
+  });
+
+  t.test(`${name}: every key that the sources name exists, and every key is named`, async (t) => {
+    const source = globSync(pattern, {
+      cwd: ROOT,
+      exclude: (path) => /(?:\/en|\/de|texts)\.ts$/.test(String(path)),
+    })
+      .map(text)
+      .join('\n');
+    const known = (key: string): boolean =>
+      isKey(key) || catalogues.some(([, part]) => Object.hasOwn(part.en, key));
+    for (const [, key = ''] of source.matchAll(/\bt\(\s*'([^']+)'/g)) t.ok(known(key), key);
+    const stems = [...source.matchAll(/`(\w+\.[\w.]*)\$\{/g)].map(([, stem = '']) => stem);
+    for (const key of Object.keys(en)) {
+      const used = source.includes(`'${key}'`) || stems.some((stem) => key.startsWith(stem));
+      t.ok(used, `${key} is used`);
+    }
+  });
+}
 
 t.test('forms by number, and what is filled in', async (t) => {
   const [en, de] = [translator('en'), translator('de')];

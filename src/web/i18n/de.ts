@@ -1,12 +1,12 @@
 /** German. */
 import type { Key } from './en.ts';
-import { deFirmware } from './firmware.ts';
 
 export const de: Readonly<Record<Key, string>> = {
   skip: 'Zum Inhalt springen',
   when: '{near}, {full}',
   loading: 'Wird geladen',
   rail: 'Bereiche',
+  retry: 'Noch einmal versuchen',
   undo: 'Rückgängig',
   dismiss: 'Meldung schließen',
   cancel: 'Abbrechen',
@@ -47,6 +47,7 @@ export const de: Readonly<Record<Key, string>> = {
   'error.noAnswer':
     'Der Router hat nicht geantwortet. Nichts ist verloren: Versuchen Sie es wieder, wenn oben „Live“ steht.',
   'error.viewer': 'Sie dürfen ansehen, aber nichts ändern: Das kann nur ein Administrator.',
+  'error.part': 'Dieser Teil der Seite konnte nicht vom Router geladen werden.',
   'error.unreachable': 'Der Router antwortet nicht. Diese Seite versucht es von selbst weiter.',
   'copy.label': '{text} kopieren',
   'copy.done': 'Kopiert',
@@ -459,7 +460,6 @@ export const de: Readonly<Record<Key, string>> = {
   'box.going': 'Startet neu …',
   'box.goingText': 'Das dauert etwa eine Minute. Diese Seite kommt von selbst zurück.',
   'box.back': 'Der Router wurde neu gestartet.',
-  ...deFirmware,
   'history.intro':
     'Die letzten Konfigurationen, neueste zuerst. Eine Rückkehr ergibt einen neuen Eintrag und lässt sich so auch zurücknehmen.',
   'history.none': 'Noch wurde nichts geändert.',

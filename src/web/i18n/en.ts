@@ -1,11 +1,11 @@
 /** English, the source of every other language. Of `one|other` the form that fits `{n}` is taken. */
-import { enFirmware } from './firmware.ts';
 
 export const en = {
   skip: 'Skip to the content',
   when: '{near}, {full}',
   loading: 'Loading',
   rail: 'Places',
+  retry: 'Try again',
   undo: 'Undo',
   dismiss: 'Close message',
   cancel: 'Cancel',
@@ -46,6 +46,7 @@ export const en = {
   'error.noAnswer':
     'The router did not answer. Nothing is lost: try again when the page says Live.',
   'error.viewer': 'You may look but not change: that takes an administrator.',
+  'error.part': 'This part of the page could not be loaded from the router.',
   'error.unreachable': 'The router does not answer. This page tries again by itself.',
   'copy.label': 'Copy {text}',
   'copy.done': 'Copied',
@@ -456,7 +457,6 @@ export const en = {
   'box.going': 'Restarting …',
   'box.goingText': 'It takes about a minute. This page comes back by itself.',
   'box.back': 'The router has restarted.',
-  ...enFirmware,
   'history.intro':
     'The last configurations, newest first. Returning makes a new entry, so that it can be undone as well.',
   'history.none': 'Nothing was changed yet.',

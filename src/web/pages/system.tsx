@@ -2,12 +2,12 @@
 import type { Key } from '../i18n/en.ts';
 import { href } from '../lib/router.ts';
 import { useApp, useT } from '../state/app.ts';
+import { Part } from '../ui/part.tsx';
 import { Card, PageHead, Tabs } from '../ui/parts.tsx';
 import { AppearanceForm } from './appearance.tsx';
 import { BackupPage } from './backup.tsx';
 import { BoxPage } from './box.tsx';
 import { CertificatePage } from './certificate.tsx';
-import { FirmwarePage } from './firmware.tsx';
 import { HistoryPage } from './history.tsx';
 import { UsersPage } from './users.tsx';
 
@@ -20,6 +20,8 @@ const TABS = [
   'firmware',
   'appearance',
 ] as const;
+
+const firmware = () => import('../parts/firmware/index.tsx');
 
 export function System() {
   const app = useApp();
@@ -42,7 +44,7 @@ export function System() {
       {tab === 'users' && <UsersPage />}
       {tab === 'certificate' && <CertificatePage />}
       {tab === 'box' && <BoxPage />}
-      {tab === 'firmware' && <FirmwarePage />}
+      {tab === 'firmware' && <Part load={firmware} />}
       {tab === 'appearance' && (
         <div class="grid">
           <Card title={t('system.appearance')}>

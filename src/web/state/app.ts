@@ -1,8 +1,9 @@
 /** All that the page knows and does, in one object that the components are handed. */
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { createContext } from 'preact';
-import { useContext } from 'preact/hooks';
-import { type Language, type Translate, translator } from '../i18n/catalogue.ts';
+import { useContext, useMemo } from 'preact/hooks';
+import { type Catalogue, type Language, type Translate, translator } from '../i18n/catalogue.ts';
+import type { Key } from '../i18n/en.ts';
 import { SERVER } from '../lib/devices.ts';
 import { href, parseRoute, type Route } from '../lib/router.ts';
 import type {
@@ -329,3 +330,9 @@ export function useApp(): App {
 }
 
 export const useT = (): Translate => useApp().translate.value;
+
+/** Likewise in a part of the page that brings texts of its own. */
+export function useTexts<K extends string>(texts: Catalogue<K>): Translate<K | Key> {
+  const { language } = useApp();
+  return useMemo(() => translator(language, texts), [language, texts]);
+}

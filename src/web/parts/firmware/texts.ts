@@ -1,6 +1,7 @@
-/** Words of the firmware page, in both languages. */
+/** Texts of the firmware's page. */
+import type { Catalogue } from '../../i18n/catalogue.ts';
 
-export const enFirmware = {
+const en = {
   'firmware.none': 'There are no updates here: {reason}.',
   'firmware.slots': 'Versions on this router',
   'firmware.slotsText':
@@ -33,7 +34,7 @@ export const enFirmware = {
   'firmware.waitTrial': 'The running version is on trial. Wait until it is kept.',
 } as const;
 
-export const deFirmware: Readonly<Record<keyof typeof enFirmware, string>> = {
+const de: Readonly<Record<keyof typeof en, string>> = {
   'firmware.none': 'Hier gibt es keine Aktualisierungen: {reason}.',
   'firmware.slots': 'Versionen auf diesem Router',
   'firmware.slotsText':
@@ -65,3 +66,5 @@ export const deFirmware: Readonly<Record<keyof typeof enFirmware, string>> = {
   'firmware.busy': 'Im Gang …',
   'firmware.waitTrial': 'Die laufende Version ist auf Probe. Warten Sie, bis sie bleibt.',
 };
+
+export const texts: Catalogue<keyof typeof en> = { en, de };

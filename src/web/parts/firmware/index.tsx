@@ -1,14 +1,16 @@
 /** The firmware: what each slot holds, its update with progress, and the way back. */
 import { useSignal } from '@preact/signals';
 import { useId } from 'preact/hooks';
-import type { Key } from '../i18n/en.ts';
-import type { Values } from '../lib/patch.ts';
-import { asReference, rowsOf } from '../lib/paths.ts';
-import { textAt } from '../lib/status.ts';
-import { useApp, useT } from '../state/app.ts';
-import { Confirm } from '../ui/dialog.tsx';
-import { useModel } from '../ui/hooks.ts';
-import { Card, Fact, Facts, Note, Skeleton } from '../ui/parts.tsx';
+import type { Values } from '../../lib/patch.ts';
+import { asReference, rowsOf } from '../../lib/paths.ts';
+import { textAt } from '../../lib/status.ts';
+import { useApp, useTexts } from '../../state/app.ts';
+import { Confirm } from '../../ui/dialog.tsx';
+import { useModel } from '../../ui/hooks.ts';
+import { Card, Fact, Facts, Note, Skeleton } from '../../ui/parts.tsx';
+import { texts } from './texts.ts';
+
+type Word = keyof typeof texts.en;
 
 const INFO = 'Device.DeviceInfo.';
 const IMAGES = `${INFO}FirmwareImage.`;
@@ -18,8 +20,8 @@ const PIECE_BYTES = 1024 * 1024;
 
 type Slots = readonly { readonly row: string; readonly name: string; readonly version: string }[];
 
-export function FirmwarePage() {
-  const t = useT();
+export default function FirmwarePage() {
+  const t = useTexts(texts);
   const { values, ready } = useModel([INFO]);
   if (!ready) return <Skeleton lines={5} />;
   const status = textAt(values, `${UPDATE}Status`);
@@ -55,7 +57,7 @@ export function FirmwarePage() {
 }
 
 function Held({ values, slots }: { values: Values; slots: Slots }) {
-  const t = useT();
+  const t = useTexts(texts);
   const [active, next] = ['ActiveFirmwareImage', 'BootFirmwareImage'].map((name) =>
     textAt(values, `${INFO}${name}`),
   );
@@ -76,10 +78,10 @@ const BUSY: readonly string[] = ['Receiving', 'Verifying', 'Writing'];
 const BAD: readonly string[] = ['Failed', 'RolledBack'];
 
 function Standing(props: { status: string; reason: string; percent: string }) {
-  const t = useT();
+  const t = useTexts(texts);
   const { status, reason, percent } = props;
   if (status === 'Idle') return null;
-  const word = t(`firmware.is${status}` as Key);
+  const word = t(`firmware.is${status}` as Word);
   if (BAD.includes(status)) {
     return <Note kind="bad">{reason === '' ? word : `${word} ${reason}`}</Note>;
   }
@@ -97,7 +99,7 @@ function Standing(props: { status: string; reason: string; percent: string }) {
 /** Another version is booted next, or could be. */
 function NextBoot({ values, slots, status }: { values: Values; slots: Slots; status: string }) {
   const app = useApp();
-  const t = useT();
+  const t = useTexts(texts);
   const asking = useSignal(false);
   const active = textAt(values, `${INFO}ActiveFirmwareImage`);
   const pending = textAt(values, `${INFO}BootFirmwareImage`) !== active;
@@ -146,7 +148,7 @@ function NextBoot({ values, slots, status }: { values: Values; slots: Slots; sta
 
 function Upload({ status }: { status: string }) {
   const app = useApp();
-  const t = useT();
+  const t = useTexts(texts);
   const id = useId();
   const file = useSignal<File | undefined>(undefined);
   const fault = useSignal<string | undefined>(undefined);
