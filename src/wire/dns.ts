@@ -5,6 +5,7 @@
  */
 import { decodeError, ok, type Result } from '../base/result.ts';
 import { type DnsName, decodeName, encodeName, ROOT } from './dns-name.ts';
+import { encodeUtf8, utf8Bound } from './utf8.ts';
 import { compressibleName, wholeRdata } from './dns-rdata.ts';
 import { CLASS_IN, OPTION, TYPE } from './dns-registry.ts';
 
@@ -348,14 +349,12 @@ export const replyOf = (question: DnsQuestion, rcode: number): DnsMessage => ({
 
 export const isInternet = ({ class: qclass }: DnsQuestion): boolean => qclass === CLASS_IN;
 
-/** An extended error (RFC 8914 §2); the text is cut at 64 bytes, since answers stay small. */
+/** An extended error (RFC 8914 §2); of the text, 255 bytes of UTF-8. */
 export function extendedError(code: number, text = ''): EdnsOption {
-  const words = new Uint8Array(2 + Math.min(64, text.length));
-  words[0] = code >> 8;
-  words[1] = code & 255;
-  for (let i = 2; i < words.length; i++) {
-    const char = text.charCodeAt(i - 2);
-    words[i] = char < 0x80 ? char : 0x3f;
-  }
-  return { code: OPTION.EDE, value: words };
+  const utf8 = new Uint8Array(utf8Bound(text));
+  const length = Math.min(255, encodeUtf8(text, utf8, 0));
+  const value = new Uint8Array(2 + length);
+  value.set([code >> 8, code & 255]);
+  value.set(utf8.subarray(0, length), 2);
+  return { code: OPTION.EDE, value };
 }

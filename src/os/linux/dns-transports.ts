@@ -123,6 +123,8 @@ const MDNS4 = '224.0.0.251';
 const MDNS6 = 'ff02::fb';
 const MDNS_PORT = 5353;
 const MAX_MULTICAST = 64;
+/** Where one answered, others do within this (RFC 6762 §6). */
+const OTHERS_MS = 120;
 
 /** A question from a port of its own, which is answered by unicast (RFC 6762 §6.7); the first whole answers are enough. */
 function oneShot(
@@ -145,9 +147,13 @@ function oneShot(
       socket.close();
       resolve(answers);
     };
-    const timer = setTimeout(end, waitMs);
+    let timer = setTimeout(end, waitMs);
     socket.on('error', end);
     socket.on('message', (answer) => {
+      if (answers.length === 0) {
+        clearTimeout(timer);
+        timer = setTimeout(end, Math.min(waitMs, OTHERS_MS));
+      }
       answers.push(Uint8Array.from(answer));
       if (answers.length === MAX_MULTICAST) end();
     });

@@ -22,12 +22,16 @@ export interface Handlers {
 
 const ORDER = ['acl', 'policy', 'local', 'cache', 'forward'] as const;
 
-/** The chain as one function. */
-export function chainOf(handlers: Handlers): (query: Query) => Promise<Reply | undefined> {
+/** The chain as one function, from its beginning or from one of its links on. */
+export function chainOf(
+  handlers: Handlers,
+  from: (typeof ORDER)[number] = 'acl',
+): (query: Query) => Promise<Reply | undefined> {
   const step = (query: Query, at: number): Promise<Reply | undefined> => {
     const name = ORDER[at];
     if (name === undefined) return Promise.resolve(undefined);
     return Promise.resolve(handlers[name](query, () => step(query, at + 1)));
   };
-  return (query) => step(query, 0);
+  const first = ORDER.indexOf(from);
+  return (query) => step(query, first);
 }
