@@ -86,6 +86,7 @@ export function bench(
       return n === undefined ? undefined : linkStats(n);
     },
     readText: (path) => files.get(path),
+    dns: () => undefined,
     monoMs: () => clock.monoMs(),
     boottimeMs: () => clock.boottimeMs(),
     wallMs: () => clock.wallMs(),

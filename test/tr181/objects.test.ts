@@ -626,7 +626,8 @@ t.test('exactly what is volatile is computed when it is read', async (t) => {
     product: { name: 'Gatehouse', version: '0.1.0' },
     lookups: {
       linkStats: () => undefined,
-      readText: () => undefined,
+      dns: () => undefined,
+        readText: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,
       wallMs: () => 0,
