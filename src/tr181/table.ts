@@ -163,6 +163,8 @@ export interface ObjectDef {
   readonly enable?: 'Enable';
   /** At most so many added rows. */
   readonly maxRows?: number;
+  /** Where the name of the count is not the table's: `Forward` for `ForwardNumberOfEntries`. */
+  readonly countedAs?: string;
   /** On a row made by the system, these may be written; all others may not. */
   readonly systemWritable?: readonly string[];
   readonly params: Readonly<Record<string, ParamDef>>;

@@ -627,7 +627,7 @@ t.test('exactly what is volatile is computed when it is read', async (t) => {
     lookups: {
       linkStats: () => undefined,
       dns: () => undefined,
-        readText: () => undefined,
+      readText: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,
       wallMs: () => 0,

@@ -130,9 +130,7 @@ async function once(
   if (addresses.length > 0) {
     return { ...answered, status: 'Success', hostName: formatName(first.name), addresses };
   }
-  const missing = messages.some(
-    ({ rcode }) => rcode === RCODE.NXDOMAIN || rcode === RCODE.NOERROR,
-  );
+  const missing = messages.some(({ rcode }) => rcode === RCODE.NXDOMAIN || rcode === RCODE.NOERROR);
   return {
     ...answered,
     status: missing ? 'Error_HostNameNotResolved' : 'Error_Other',

@@ -22,7 +22,12 @@ export const FORWARDING = `${RELAY}Forwarding.`;
 export const RECORDS = `${DNS}Record.`;
 export const CACHE = `${DNS}Cache.`;
 
-const PORTS: Readonly<Record<UpstreamProtocol, number>> = { udp: 53, tcp: 53, tls: 853, https: 443 };
+const PORTS: Readonly<Record<UpstreamProtocol, number>> = {
+  udp: 53,
+  tcp: 53,
+  tls: 853,
+  https: 443,
+};
 const LOOPBACK: readonly IpRange[] = [
   { address: 0x7f00_0000 as Ipv4, prefixLen: 8 },
   { address: ipv6(1n), prefixLen: 128 },
@@ -150,7 +155,7 @@ export function nameOf(text: string): DnsName | undefined {
 const namesOf = (texts: readonly string[]): readonly DnsName[] =>
   texts.flatMap((text) => nameOf(text) ?? []);
 
-export function addressOf(text: string): IpAddress | undefined {
+function addressOf(text: string): IpAddress | undefined {
   const parsed = text.includes(':') ? parseIpv6(text) : parseIpv4(text);
   return parsed.ok ? parsed.value : undefined;
 }

@@ -115,7 +115,7 @@ function daysOf(text: string): number {
 }
 
 /** Undefined for one that is none. */
-export function rewriteOf(row: Row): RewriteConfig | undefined {
+function rewriteOf(row: Row): RewriteConfig | undefined {
   const text = row.text('Name');
   const wildcard = text.startsWith('*.');
   const name = nameOf(wildcard ? text.slice(2) : text);

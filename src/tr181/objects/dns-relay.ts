@@ -41,6 +41,7 @@ export const DNS_RELAY_TABLES: readonly ObjectDef[] = [
       'A resolver that is asked: added by users, or brought by a lease of the WAN. Those of leases are asked where no other is enabled for all names.',
     rows: 'both',
     enable: 'Enable',
+    countedAs: 'Forward',
     uniqueKeys: [['DNSServer'], ['Alias']],
     maxRows: 32,
     params: {

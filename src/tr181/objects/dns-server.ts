@@ -1,7 +1,7 @@
 /** `Device.X_GATEHOUSE_DNS.`: how the DNS server of the LAN serves, remembers, checks and reports. Tables only. */
 import { ALIAS, ENABLE, type ObjectDef, type ParamDef } from '../table.ts';
-import { DNS_ACTIONS, FLUSH } from './dns-actions.ts';
 import { own } from './dhcpv4-server-params.ts';
+import { DNS_ACTIONS, FLUSH } from './dns-actions.ts';
 
 const NO_SERVER = 'TR-181 describes a relay, not a server';
 const NO_CACHE = 'TR-181 has sizes and times of the cache for reading alone';
@@ -115,7 +115,8 @@ export const DNS_SERVER_TABLES: readonly ObjectDef[] = [
         access: 'readWrite',
         list: { maxItems: 8 },
         size: [0, 45],
-        about: 'Plain resolvers that are asked where another resolver is, if that has a name alone.',
+        about:
+          'Plain resolvers that are asked where another resolver is, if that has a name alone.',
       },
       Domain: {
         type: 'string',
@@ -190,7 +191,7 @@ export const DNS_SERVER_TABLES: readonly ObjectDef[] = [
         access: 'readWrite',
         size: [1, 10],
         default: 'A',
-        about: 'Type of the record: A, AAAA, CNAME, MX, TXT, SRV, PTR, …',
+        about: 'Type of the record, such as A, AAAA, CNAME, MX, TXT, SRV or PTR.',
       },
       Value: {
         type: 'string',
