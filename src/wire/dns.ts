@@ -5,9 +5,9 @@
  */
 import { decodeError, ok, type Result } from '../base/result.ts';
 import { type DnsName, decodeName, encodeName, ROOT } from './dns-name.ts';
-import { encodeUtf8, utf8Bound } from './utf8.ts';
 import { compressibleName, wholeRdata } from './dns-rdata.ts';
-import { CLASS_IN, OPTION, TYPE } from './dns-registry.ts';
+import { OPTION, TYPE } from './dns-registry.ts';
+import { encodeUtf8, utf8Bound } from './utf8.ts';
 
 export interface DnsQuestion {
   /** As it was asked, upper and lower case kept. */
@@ -63,7 +63,7 @@ export interface DnsMessage {
 
 export const HEADER_BYTES = 12;
 /** Larger ones do not exist: TCP's length has 16 bits. */
-export const MAX_MESSAGE_BYTES = 65_535;
+const MAX_MESSAGE_BYTES = 65_535;
 /** A record needs 11 bytes at least, so no message has more. */
 const MAX_RECORDS = 6000;
 const MAX_TTL = 0x7fffffff;
@@ -338,16 +338,6 @@ export const queryOf = (
   questions: [question],
   ...{ answers: [], authorities: [], additionals: [], edns },
 });
-
-/** An answer to a question of the Internet, without records. */
-export const replyOf = (question: DnsQuestion, rcode: number): DnsMessage => ({
-  ...{ id: 0, response: true, opcode: 0, authoritative: false, truncated: false },
-  ...{ recursionDesired: true, recursionAvailable: true, rcode },
-  ...{ authenticData: false, checkingDisabled: false, questions: [question] },
-  ...{ answers: [], authorities: [], additionals: [], edns: undefined },
-});
-
-export const isInternet = ({ class: qclass }: DnsQuestion): boolean => qclass === CLASS_IN;
 
 /** An extended error (RFC 8914 §2); of the text, 255 bytes of UTF-8. */
 export function extendedError(code: number, text = ''): EdnsOption {

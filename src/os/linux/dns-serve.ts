@@ -244,7 +244,7 @@ const TLS = { minVersion: 'TLSv1.2' } as const;
 const DOH_SETTINGS = { maxConcurrentStreams: 64 };
 
 /** Undefined when it has gone already. */
-export function addressOf(text: string | undefined): IpAddress | undefined {
+function addressOf(text: string | undefined): IpAddress | undefined {
   const plain = plainAddress(text).replace(/%.*$/, '');
   const v4 = parseIpv4(plain);
   if (v4.ok) return v4.value;

@@ -46,7 +46,7 @@ export function pinFault(to: DnsEndpoint, socket: TLSSocket): SystemError | unde
 const MAX_CHAIN = 8;
 
 /** SHA-256 of SubjectPublicKeyInfo, base64 (RFC 7469 §2.4). */
-export const pinOf = (certificate: X509Certificate): string =>
+const pinOf = (certificate: X509Certificate): string =>
   createHash('sha256')
     .update(certificate.publicKey.export({ type: 'spki', format: 'der' }))
     .digest('base64');

@@ -1,6 +1,5 @@
 import type { IpAddress } from '../../base/ip6.ts';
 import type { DnsName } from '../../wire/dns-name.ts';
-import type { PolicyConfig } from './policy-config.ts';
 
 /** Where and whom the DNS server answers, whom it asks, and what it knows itself; given whole. */
 export interface DnsConfig {
@@ -20,7 +19,6 @@ export interface DnsConfig {
   readonly dnssec: DnssecConfig;
   /** Answers from upstreams that lead into the LAN are refused (DNS rebinding), but below these names. */
   readonly rebind: { readonly enable: boolean; readonly exempt: readonly DnsName[] };
-  readonly policy: PolicyConfig;
 }
 
 /** Addresses of one family: IPv4 is a number, IPv6 a bigint. */

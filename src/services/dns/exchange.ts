@@ -5,6 +5,7 @@ import type { DnsEndpoint, DnsTransports } from '../../os/ports-dns-transport.ts
 import {
   type DnsMessage,
   type DnsQuestion,
+  type DnsRecord,
   decodeMessage,
   type EdnsOption,
   encodeMessage,
@@ -12,7 +13,8 @@ import {
   queryOf,
 } from '../../wire/dns.ts';
 import { UDP_BYTES } from '../../wire/dns-finish.ts';
-import { type DnsName, lowerName, parseName } from '../../wire/dns-name.ts';
+import { type DnsName, decodeName, encodeName, lowerName, parseName } from '../../wire/dns-name.ts';
+import { compressibleName, lowerBytes, nameEnd } from '../../wire/dns-rdata.ts';
 import { CLASS_IN, OPTION, RCODE } from '../../wire/dns-registry.ts';
 
 export interface Asked {
@@ -86,7 +88,7 @@ export async function exchange(
     if (!got.ok) return got;
     const plain = isFormerr(got.value, query);
     const cut = ((got.value[2] ?? 0) & 2) !== 0;
-    if (!plain && fits(got.value, false) && !cut) return decoded(got.value);
+    if (!plain && fits(got.value, false) && !cut) return decoded(got.value, question.name);
     if (plain && edns) return exchange(deps, to, asked, timeoutMs, signal, notes, false);
     if (plain) return err(new SystemError('it does not understand the question', 'EPROTO'));
   }
@@ -100,7 +102,7 @@ export async function exchange(
     notes.mismatches++;
     return err(new SystemError('it answered another question', 'EPROTO'));
   }
-  return decoded(got.value);
+  return decoded(got.value, question.name);
 }
 
 function encodeQuery(
@@ -144,7 +146,7 @@ function isFormerr(answer: Uint8Array, query: Uint8Array): boolean {
   );
 }
 
-function decoded(bytes: Uint8Array): Result<DnsMessage, SystemError> {
+function decoded(bytes: Uint8Array, mixed: DnsName): Result<DnsMessage, SystemError> {
   const message = decodeMessage(bytes);
   if (!message.ok) {
     const { field, message: why } = message.error;
@@ -152,7 +154,42 @@ function decoded(bytes: Uint8Array): Result<DnsMessage, SystemError> {
   }
   return message.value.truncated
     ? err(new SystemError('its answer is cut, by TCP too', 'EPROTO'))
-    : ok(message.value);
+    : ok(unmixed(message.value, encodeName(mixed)));
+}
+
+/**
+ * Names that end as the question was written were compressed against it: what we made up of upper
+ * and lower case is nobody else's business. What a resolver wrote itself is kept.
+ */
+function unmixed(message: DnsMessage, mixed: Uint8Array): DnsMessage {
+  const clean = (rr: DnsRecord): DnsRecord => {
+    const name = lowerSuffix(encodeName(rr.name), 0, mixed);
+    const owner = name === undefined ? undefined : decodeName(name, 0, 'owner', false);
+    let rdata = rr.rdata;
+    for (const at of compressibleName(rr.type, rdata)) {
+      rdata = lowerSuffix(rdata, at, mixed) ?? rdata;
+    }
+    return { ...rr, name: owner?.ok === true ? owner.value.name : rr.name, rdata };
+  };
+  return {
+    ...message,
+    answers: message.answers.map(clean),
+    authorities: message.authorities.map(clean),
+    additionals: message.additionals.map(clean),
+  };
+}
+
+/** A copy with the suffix of the name at `start` in lower case that it has in common with `mixed`; undefined without one. */
+function lowerSuffix(bytes: Uint8Array, start: number, mixed: Uint8Array): Uint8Array | undefined {
+  const end = nameEnd(bytes, start);
+  for (let at = start; at < end - 1; at += (bytes[at] ?? 0) + 1) {
+    const from = mixed.length - (end - at);
+    if (from < 0 || !mixed.subarray(from).every((byte, i) => byte === bytes[at + i])) continue;
+    const lowered = bytes.slice();
+    lowerBytes(lowered, at, end);
+    return lowered;
+  }
+  return undefined;
 }
 
 /** One random bit for each letter: what a forger has to guess besides port and id (draft-vixie-dnsext-dns0x20). */

@@ -6,7 +6,6 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import type { SystemError } from '../../base/errors.ts';
 import type { Result } from '../../base/result.ts';
 import type { DnsMessage } from '../../wire/dns.ts';
-import type { DnsName } from '../../wire/dns-name.ts';
 import { EDE, RCODE, rcodeName } from '../../wire/dns-registry.ts';
 import { type Asked, type ExchangeDeps, type ExchangeNotes, exchange } from './exchange.ts';
 import { isLame } from './scrub.ts';
@@ -192,5 +191,3 @@ function failureOf(useless: DnsMessage | undefined, errors: readonly string[]): 
   const reason = errors.at(-1) ?? 'no upstream answers';
   return { ok: false, ede: EDE.NETWORK_ERROR, reason, unreachable: true };
 }
-
-export type AskUpstream = (name: DnsName, type: number) => Promise<Outcome>;

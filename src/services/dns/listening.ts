@@ -59,7 +59,10 @@ export class Listening implements AsyncDisposable {
       observed.push({ ...endpoint, error });
     }
     this.#observed = observed;
-    return observed.flatMap(({ error }) => error ?? []);
+    // A certificate comes when the page has made one; nobody need try again before.
+    const waiting = failed.filter(({ error }) => error.code === 'ENOENT').length;
+    const errors = observed.flatMap(({ error }) => error ?? []);
+    return waiting === errors.length ? [] : errors;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -16,6 +16,7 @@ import { aclHandler, forwardHandler, localHandler, readQuery } from './handlers.
 import { LocalZone } from './local.ts';
 import { askMulticast } from './multicast.ts';
 import { type CompiledLists, Policy } from './policy.ts';
+import type { PolicyConfig } from './policy-config.ts';
 import { policyHandler } from './policy-handler.ts';
 import { type Query, type Reply, record, replyTo } from './query.ts';
 import { type Resolved, resolve } from './resolve.ts';
@@ -130,7 +131,6 @@ export class Resolving implements Disposable {
   async apply(config: DnsConfig): Promise<void> {
     this.#config = config;
     const { engine } = this.#deps;
-    this.policy.apply(config.policy);
     engine.setCache({ staleSec: config.cache.staleSec, prefetch: config.cache.prefetch });
     // What was answered under other rules (resolvers, DNSSEC, rebinding) is not worth keeping.
     this.#applyUpstreams();
@@ -145,6 +145,11 @@ export class Resolving implements Disposable {
       this.#deps.engine.setLocal([]);
     }
     this.#applyUpstreams();
+    this.policyChanged();
+  }
+
+  applyPolicy(config: PolicyConfig): void {
+    this.policy.apply(config);
     this.policyChanged();
   }
 

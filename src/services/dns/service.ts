@@ -16,6 +16,7 @@ import type { HostFacts } from './clients.ts';
 import type { DnsConfig, DnsCounts, DnsObserved } from './config.ts';
 import { Listening } from './listening.ts';
 import type { CompiledLists } from './policy.ts';
+import type { PolicyConfig } from './policy-config.ts';
 import { Resolving } from './resolving.ts';
 import type { LocalTime } from './schedule.ts';
 
@@ -58,6 +59,8 @@ export class DnsService implements AsyncDisposable {
   #engineBytes = 0;
   #resolving: Resolving | undefined;
   #listening: Listening | undefined;
+  #policy: PolicyConfig | undefined;
+  #lists: CompiledLists | undefined;
   #certificate: TlsMaterial | undefined;
   #queries = 0;
   #reporting: Timer | undefined;
@@ -99,6 +102,12 @@ export class DnsService implements AsyncDisposable {
     return failed;
   }
 
+  /** Makes this the whole of the policy. */
+  applyPolicy(config: PolicyConfig): void {
+    this.#policy = config;
+    this.#resolving?.applyPolicy(config);
+  }
+
   /** Hosts, leases, addresses or names of the box changed. */
   factsChanged(): void {
     if (this.#resolving === undefined || this.#closed) return;
@@ -121,6 +130,7 @@ export class DnsService implements AsyncDisposable {
 
   /** Lists were compiled anew, and the engine has them. */
   useLists(compiled: CompiledLists): void {
+    this.#lists = compiled;
     this.#resolving?.useLists(compiled);
   }
 
@@ -176,6 +186,8 @@ export class DnsService implements AsyncDisposable {
       else log.debug({ err: loaded.error }, 'there is no DNS cache of before');
     }
     this.#resolving = new Resolving({ ...this.#deps, engine, changed: () => this.#reportSoon() });
+    if (this.#policy !== undefined) this.#resolving.applyPolicy(this.#policy);
+    if (this.#lists !== undefined) this.#resolving.useLists(this.#lists);
     this.#listening = new Listening({
       engine,
       streams: this.#deps.streams((wire, client, transport) =>
