@@ -30,6 +30,7 @@ export interface DnsParts {
 
 export function buildDns(stack: AsyncDisposableStack, parts: DnsParts): DnsService {
   const { native, net, clock, files, stateDir, log, observed, neighbors, pageNames } = parts;
+  const anchorPath = `${stateDir}/dns-root-keys`;
   const transports = stack.use(new NodeDnsTransports());
   const service = stack.use(
     new DnsService({
@@ -55,6 +56,17 @@ export function buildDns(stack: AsyncDisposableStack, parts: DnsParts): DnsServi
       },
       leaseResolvers: () => resolversOf(observed, net),
       cachePath: `${stateDir}/dns-cache`,
+      anchorFile: {
+        read: () => {
+          const text = files.readText(anchorPath);
+          return text.ok ? text.value : undefined;
+        },
+        write: (text) => {
+          const written = files.writeAtomic(anchorPath, text, 0o644);
+          if (!written.ok) log.error({ err: written.error }, 'trust anchors could not be written');
+        },
+      },
+      timeIsSure: () => clock.boottimeMs() > CLOCK_SETS_MS,
       report: (value) => observed.publish('dns', value),
     }),
   );
@@ -72,6 +84,9 @@ export function buildDns(stack: AsyncDisposableStack, parts: DnsParts): DnsServi
   );
   return service;
 }
+
+/** A box without a clock of its own asks for the time first, and must find out whom to ask. */
+const CLOCK_SETS_MS = 15 * 60_000;
 
 /** The single labels among names of the page. */
 const labels = (names: readonly string[]): string[] =>
