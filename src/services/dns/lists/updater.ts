@@ -1,0 +1,521 @@
+/**
+ * Keeps lists up to date: fetches those whose time has come, one after the other, has them compiled
+ * by a process of its own, and gives the engine the new file. Until that is there, and whenever it
+ * cannot be made, the file before it stays in use, over a restart too.
+ */
+import { type Backoff, backoff, delayMs, failed, healthy } from '../../../base/backoff.ts';
+import { toHex } from '../../../base/bytes.ts';
+import type { Clock, Timer } from '../../../base/clock.ts';
+import type { SystemError } from '../../../base/errors.ts';
+import type { Log } from '../../../base/log.ts';
+import type { Directories, Files } from '../../../os/ports.ts';
+import type { DnsEngine } from '../../../os/ports-dns.ts';
+import type { Errands, ListFetches } from '../../../os/ports-dns-lists.ts';
+import { type CompiledLists, rewriteKey } from '../policy.ts';
+import type { ListConfig, ListObserved, RewriteConfig } from '../policy-config.ts';
+import type { CompileAnswer, CompileOrder } from './errand.ts';
+import {
+  decodeIndex,
+  encodeIndex,
+  files,
+  type ListIndex,
+  type StoredVersion,
+} from './list-index.ts';
+import { LIST_TABLE, type ListEvent, type ListState } from './machine.ts';
+import { decodeSideRules } from './rule-text.ts';
+import { SideRules } from './side-rules.ts';
+
+export interface ListUpdaterDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly files: Files;
+  readonly directories: Directories;
+  readonly fetches: ListFetches;
+  /** Runs `compile-lists`. */
+  readonly errands: Errands;
+  readonly engine: Pick<DnsEngine, 'loadBlocks'>;
+  readonly randomBytes: (count: number) => Uint8Array;
+  /** Its own, mode 0700. */
+  readonly folder: string;
+  /** The engine has loaded it. */
+  readonly use: (compiled: CompiledLists) => void;
+  readonly report: () => void;
+}
+
+const RETRY_FIRST_MS = 60_000;
+const RETRY_MOST_MS = 6 * 3600_000;
+const SEC_MS = 1000;
+const MAX_SIDE_BYTES = 64 * 1024 * 1024;
+const FOLDER_MODE = 0o700;
+
+interface OneList {
+  config: ListConfig;
+  state: ListState;
+  /** Unix ms. */
+  triedMs: number | undefined;
+  fault: string;
+  retry: Backoff;
+  nextMs: number | undefined;
+  /** Fetched, and not in a compiled file yet: it may turn out to be no list at all. */
+  candidate: StoredVersion | undefined;
+  ending: AbortController | undefined;
+}
+
+/** A list that can be compiled, and from what: undefined is the text of its configuration. */
+interface Ready {
+  readonly one: OneList;
+  readonly version: StoredVersion | undefined;
+}
+
+export class ListUpdater implements AsyncDisposable {
+  readonly #deps: ListUpdaterDeps;
+  readonly #lists = new Map<string, OneList>();
+  #rewrites: readonly RewriteConfig[] = [];
+  #index: ListIndex;
+  #loaded = false;
+  #dirty = false;
+  #timer: Timer | undefined;
+  #working: Promise<void> | undefined;
+  readonly #ending = new AbortController();
+  #compileRetry: Backoff = backoff(RETRY_FIRST_MS, RETRY_MOST_MS);
+  #compileAtMs = 0;
+
+  constructor(deps: ListUpdaterDeps) {
+    this.#deps = deps;
+    this.#index = {
+      ...{ key: toHex(deps.randomBytes(16)), serial: 0 },
+      ...{ versions: {}, compiled: undefined },
+    };
+  }
+
+  /** Takes up what is on the disk, so that names are blocked before anything is fetched. */
+  start(): void {
+    const { directories, log, folder } = this.#deps;
+    const made = directories.make(folder, FOLDER_MODE);
+    if (!made.ok) log.error({ error: made.error.message }, 'no folder for lists');
+    const read = directories.read(this.#path('lists.json'), MAX_SIDE_BYTES);
+    const index = read.ok ? decodeIndex(new TextDecoder().decode(read.value)) : undefined;
+    if (index === undefined) return;
+    this.#index = index;
+    if (index.compiled !== undefined && !this.#load()) {
+      this.#index = { ...index, compiled: undefined };
+    }
+  }
+
+  /** `lists` and `rewrites` are the whole of it. */
+  apply(lists: readonly ListConfig[], rewrites: readonly RewriteConfig[]): void {
+    const gone = new Set(this.#lists.keys());
+    this.#rewrites = rewrites;
+    for (const config of lists) {
+      gone.delete(config.id);
+      const one = this.#lists.get(config.id) ?? this.#added(config);
+      this.#configure(one, config);
+    }
+    for (const id of gone) {
+      const one = this.#lists.get(id);
+      if (one !== undefined) this.#step(one, 'disable');
+      this.#lists.delete(id);
+    }
+    if (this.#made() !== (this.#index.compiled?.made ?? '')) this.#dirty = true;
+    this.#wake();
+  }
+
+  /** Fetches now what is named, or all that is enabled. */
+  update(id?: string): void {
+    for (const one of this.#lists.values()) {
+      if (id !== undefined && one.config.id !== id) continue;
+      if (one.state !== 'disabled' && one.config.source.kind === 'url') one.nextMs = 0;
+    }
+    this.#wake();
+  }
+
+  get observed(): readonly ListObserved[] {
+    const compiled = new Map(this.#index.compiled?.lists.map((one) => [one.id, one.counts]));
+    return [...this.#lists.values()].map(({ config, state, triedMs, fault, nextMs }) => {
+      const counts = compiled.get(config.id);
+      const version = this.#index.versions[config.id];
+      return {
+        ...{ id: config.id, state, fault, triedMs },
+        nextMs: config.source.kind === 'url' && state !== 'disabled' ? nextMs : undefined,
+        format: counts?.format,
+        rules: counts?.rules ?? 0,
+        rejected: counts?.rejected ?? 0,
+        rejectedLines: counts?.rejectedLines ?? [],
+        sizeBytes: version?.sizeBytes ?? 0,
+        sha256: version?.sha256,
+        fetchedMs: version?.fetchedMs,
+      };
+    });
+  }
+
+  /** Names in the compiled file. */
+  get names(): number {
+    return this.#index.compiled?.names ?? 0;
+  }
+
+  /** Path of the file of a list's version in use; undefined while there is none. */
+  fileOf(id: string): string | undefined {
+    const file = this.#index.versions[id]?.file;
+    return file === undefined ? undefined : this.#path(file);
+  }
+
+  /** Resolves when nothing is under way. */
+  async settled(): Promise<void> {
+    while (this.#working !== undefined) await this.#working;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending.abort();
+    this.#timer?.cancel();
+    for (const { ending } of this.#lists.values()) ending?.abort();
+    await this.settled();
+  }
+
+  // ---- the machine of each list --------------------------------------------------------------
+
+  #added(config: ListConfig): OneList {
+    const one: OneList = {
+      ...{ config, state: 'disabled', triedMs: undefined, fault: '', nextMs: undefined },
+      retry: backoff(RETRY_FIRST_MS, RETRY_MOST_MS),
+      ...{ candidate: undefined, ending: undefined },
+    };
+    this.#lists.set(config.id, one);
+    return one;
+  }
+
+  #configure(one: OneList, config: ListConfig): void {
+    const wasUrl = urlOf(one.config);
+    const wasOn = one.state !== 'disabled';
+    one.config = config;
+    if (!config.enable) {
+      if (wasOn) this.#step(one, 'disable');
+      return;
+    }
+    if (wasOn && wasUrl === urlOf(config)) return this.#schedule(one);
+    one.retry = healthy(one.retry);
+    one.fault = '';
+    const has = config.source.kind === 'text' || this.#versionOf(one) !== undefined;
+    this.#step(one, has ? 'keep' : 'want');
+    this.#schedule(one);
+  }
+
+  /** One that was fetched from where it is to come from. */
+  #versionOf({ config }: OneList): StoredVersion | undefined {
+    const version = this.#index.versions[config.id];
+    return version?.url === urlOf(config) ? version : undefined;
+  }
+
+  #step(one: OneList, event: ListEvent): boolean {
+    const next = LIST_TABLE[one.state][event];
+    if (next === undefined) return false;
+    if (next.state !== one.state) {
+      this.#deps.log.debug({ list: one.config.id }, `list ${one.state} → ${next.state}`);
+    }
+    one.state = next.state;
+    if (next.effects.includes('compile')) this.#dirty = true;
+    if (next.effects.includes('abort')) {
+      one.ending?.abort();
+      one.candidate = undefined;
+    }
+    return next.effects.includes('fetch');
+  }
+
+  /** When it is to be fetched next, in Unix ms; a clock that went back counts as its time having come. */
+  #schedule(one: OneList): void {
+    const now = this.#deps.clock.wallMs();
+    const { everySec } = one.config;
+    if (one.state === 'failed') {
+      one.nextMs = (one.triedMs ?? now) + Math.min(delayMs(one.retry), everySec * SEC_MS);
+      return;
+    }
+    const since = Math.max(this.#versionOf(one)?.fetchedMs ?? 0, one.triedMs ?? 0);
+    one.nextMs = since > now ? now : since + everySec * SEC_MS;
+  }
+
+  // ---- work ----------------------------------------------------------------------------------
+
+  #wake(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#working !== undefined || this.#ending.signal.aborted) return;
+    this.#working = this.#work().finally(() => {
+      this.#working = undefined;
+      this.#arm();
+    });
+  }
+
+  #arm(): void {
+    if (this.#ending.signal.aborted) return;
+    const now = this.#deps.clock.wallMs();
+    let next = Infinity;
+    for (const one of this.#lists.values()) {
+      if (this.#isFetched(one)) next = Math.min(next, one.nextMs ?? Infinity);
+    }
+    if (this.#dirty) next = Math.min(next, this.#compileAtMs);
+    // The clock may be set meanwhile: never wait for long without a look at it.
+    const waitMs = Math.min(Math.max(next - now, SEC_MS), RETRY_MOST_MS);
+    if (next !== Infinity) this.#timer = this.#deps.clock.after(waitMs, () => this.#wake());
+    this.#deps.report();
+  }
+
+  #isFetched = (one: OneList): boolean =>
+    one.state !== 'disabled' && one.config.source.kind === 'url';
+
+  async #work(): Promise<void> {
+    // What was applied a moment ago is gathered first.
+    await Promise.resolve();
+    for (let one = this.#nextDue(); one !== undefined; one = this.#nextDue())
+      await this.#fetch(one);
+    while (this.#mayCompile()) await this.#compile();
+  }
+
+  #nextDue(): OneList | undefined {
+    if (this.#ending.signal.aborted) return undefined;
+    const now = this.#deps.clock.wallMs();
+    for (const one of this.#lists.values()) {
+      if (this.#isFetched(one) && (one.nextMs ?? Infinity) <= now) return one;
+    }
+    return undefined;
+  }
+
+  #mayCompile(): boolean {
+    const now = this.#deps.clock.wallMs();
+    return this.#dirty && !this.#ending.signal.aborted && this.#compileAtMs <= now;
+  }
+
+  async #fetch(one: OneList): Promise<void> {
+    const { config } = one;
+    const { clock, fetches, log, directories, report } = this.#deps;
+    if (config.source.kind !== 'url' || !this.#step(one, 'due')) {
+      one.nextMs = undefined;
+      return;
+    }
+    const ending = new AbortController();
+    one.ending = ending;
+    one.triedMs = clock.wallMs();
+    report();
+    const version = this.#versionOf(one);
+    const file = this.#newFile('list', 'txt');
+    const { url } = config.source;
+    const { maxBytes, sha256, signature } = config;
+    const have = version !== undefined && this.#isThere(version) ? version : undefined;
+    const order = { url, path: this.#path(file), have, maxBytes, sha256, signature };
+    const fetched = await fetches.fetch(order, ending.signal);
+    one.ending = undefined;
+    if (ending.signal.aborted || this.#ending.signal.aborted) {
+      directories.remove(order.path);
+      return;
+    }
+    if (!fetched.ok) return this.#failed(one, fetched.error.message);
+    one.retry = healthy(one.retry);
+    one.fault = '';
+    if (fetched.value.kind === 'unchanged' || fetched.value.sha256 === have?.sha256) {
+      directories.remove(order.path);
+      this.#step(one, 'unchanged');
+    } else {
+      const { sizeBytes, sha256: hash, etag, lastModified } = fetched.value;
+      const fetchedMs = one.triedMs;
+      one.candidate = { url, file, sizeBytes, sha256: hash, etag, lastModified, fetchedMs };
+      log.info({ list: config.name, sizeBytes }, 'a list was fetched');
+      this.#step(one, 'fetched');
+    }
+    this.#schedule(one);
+  }
+
+  #failed(one: OneList, why: string): void {
+    this.#deps.log.warn({ list: one.config.name, error: why }, 'a list could not be fetched');
+    one.fault = why;
+    one.retry = failed(one.retry);
+    this.#step(one, 'fail');
+    this.#schedule(one);
+  }
+
+  // ---- compiling -----------------------------------------------------------------------------
+
+  /** The lists that have a version, with it. */
+  #ready(): Ready[] {
+    return [...this.#lists.values()].flatMap((one) => {
+      if (one.state === 'disabled') return [];
+      const version = one.candidate ?? this.#versionOf(one);
+      return one.config.source.kind === 'text' || version !== undefined ? [{ one, version }] : [];
+    });
+  }
+
+  /** Tells whether a compiled file is still of what is wanted. */
+  #made(): string {
+    const lists = this.#ready().map(({ one: { config }, version }) => [
+      ...[config.id, config.name, config.effect, config.format, config.subdomains],
+      ...[config.mayRewrite, version?.sha256 ?? textOf(config)],
+    ]);
+    return JSON.stringify([rewriteKey(this.#rewrites), ...lists]);
+  }
+
+  async #compile(): Promise<void> {
+    const { errands, log, clock, directories } = this.#deps;
+    this.#dirty = false;
+    const made = this.#made();
+    if (made === this.#index.compiled?.made && this.#loaded) return;
+    const ready = this.#ready();
+    const order = this.#orderOf(ready);
+    const names = [order.blocksPath, order.sidePath];
+    const said = await errands.run(JSON.stringify(order), this.#ending.signal);
+    if (this.#ending.signal.aborted) return;
+    if (!said.ok) {
+      for (const path of names) directories.remove(path);
+      log.error({ error: said.error.message }, 'lists could not be compiled');
+      this.#dirty = true;
+      this.#compileRetry = failed(this.#compileRetry);
+      this.#compileAtMs = clock.wallMs() + delayMs(this.#compileRetry);
+      return;
+    }
+    this.#compileRetry = healthy(this.#compileRetry);
+    const answer = JSON.parse(said.value) as CompileAnswer;
+    if (this.#refuseEmpty(ready, answer)) {
+      // Without those that are no lists; the file before is in use meanwhile.
+      for (const path of names) directories.remove(path);
+      this.#dirty = true;
+      return;
+    }
+    this.#take(ready, order, answer, made);
+  }
+
+  #orderOf(ready: readonly Ready[]): CompileOrder {
+    const blocks = this.#newFile('blocks', 'bin');
+    return {
+      key: this.#index.key,
+      note: 'gatehouse',
+      blocksPath: this.#path(blocks),
+      sidePath: this.#path(blocks.replace('blocks', 'side').replace('.bin', '.json')),
+      own: this.#rewrites
+        .filter(({ enable }) => enable)
+        .map(({ name, wildcard }) => ({ name, scope: wildcard ? 'below' : 'exact' })),
+      lists: ready.map(({ one: { config }, version }, place) => ({
+        number: place + 2,
+        name: config.name,
+        sha256: version?.sha256 ?? '0'.repeat(64),
+        isOwn: config.source.kind === 'text',
+        reading: readingOf(config),
+        path: version?.file === undefined ? undefined : this.#path(version.file),
+        text: textOf(config),
+      })),
+    };
+  }
+
+  /** A page of a portal, say, that came in a list's stead has no rule in it. */
+  #refuseEmpty(ready: readonly Ready[], { counts }: CompileAnswer): boolean {
+    let refused = false;
+    for (const [place, { one }] of ready.entries()) {
+      const { rules, rejected } = counts[place] ?? { rules: 1, rejected: 0 };
+      if (one.candidate === undefined || rules > 0 || rejected === 0) continue;
+      if (one.candidate.file !== undefined) {
+        this.#deps.directories.remove(this.#path(one.candidate.file));
+      }
+      one.candidate = undefined;
+      this.#failed(one, 'there is no rule in what came');
+      refused = true;
+    }
+    return refused;
+  }
+
+  #take(ready: readonly Ready[], order: CompileOrder, answer: CompileAnswer, made: string): void {
+    const before = this.#index;
+    const versions = { ...before.versions };
+    for (const { one, version } of ready) {
+      if (version !== undefined) versions[one.config.id] = version;
+    }
+    for (const id of Object.keys(versions)) if (!this.#lists.has(id)) delete versions[id];
+    const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+    this.#index = {
+      ...this.#index,
+      versions,
+      compiled: {
+        blocks: nameOf(order.blocksPath),
+        side: nameOf(order.sidePath),
+        ...{ made, names: answer.names, rewriteKey: rewriteKey(this.#rewrites) },
+        lists: ready.flatMap(({ one: { config } }, place) => {
+          const counts = answer.counts[place];
+          return counts === undefined ? [] : [{ id: config.id, name: config.name, counts }];
+        }),
+      },
+    };
+    if (!this.#load()) {
+      this.#index = before;
+      return;
+    }
+    for (const { one } of ready) one.candidate = undefined;
+    this.#save();
+  }
+
+  /** Gives the engine the compiled file of the index; false when it is not whole. */
+  #load(): boolean {
+    const { engine, directories, log, use } = this.#deps;
+    const { compiled } = this.#index;
+    if (compiled === undefined) return false;
+    const refused = (error: SystemError | string): false => {
+      log.error({ error: String(error) }, 'the compiled lists cannot be used');
+      return false;
+    };
+    const text = directories.read(this.#path(compiled.side), MAX_SIDE_BYTES);
+    if (!text.ok) return refused(text.error);
+    const rules = decodeSideRules(new TextDecoder().decode(text.value));
+    if (rules === undefined) return refused('the rules beside them are broken');
+    const side = new SideRules();
+    for (const rule of rules) {
+      const added = side.add(rule);
+      if (!added.ok) return refused(added.error);
+    }
+    const loaded = engine.loadBlocks(this.#path(compiled.blocks));
+    if (!loaded.ok) return refused(loaded.error);
+    this.#loaded = true;
+    use({
+      lists: [{ id: '', name: '' }, ...compiled.lists],
+      side,
+      rewriteKey: compiled.rewriteKey,
+    });
+    return true;
+  }
+
+  /** Then nothing else of the folder is needed any longer. */
+  #save(): void {
+    const { directories, log, folder } = this.#deps;
+    const saved = this.#deps.files.writeAtomic(
+      this.#path('lists.json'),
+      encodeIndex(this.#index),
+      0o600,
+    );
+    if (!saved.ok) {
+      log.error({ error: saved.error.message }, 'the index of the lists cannot be written');
+      return;
+    }
+    const kept = new Set(['lists.json', ...files(this.#index)]);
+    for (const { candidate } of this.#lists.values()) if (candidate?.file) kept.add(candidate.file);
+    const there = directories.list(folder);
+    for (const name of there.ok ? there.value : []) {
+      if (!kept.has(name)) directories.remove(this.#path(name));
+    }
+  }
+
+  #newFile(kind: string, ending: string): string {
+    this.#index = { ...this.#index, serial: this.#index.serial + 1 };
+    return `${kind}-${this.#index.serial}.${ending}`;
+  }
+
+  #isThere(version: StoredVersion): boolean {
+    const listed = this.#deps.directories.list(this.#deps.folder);
+    return listed.ok && version.file !== undefined && listed.value.includes(version.file);
+  }
+
+  #path(name: string): string {
+    return `${this.#deps.folder}/${name}`;
+  }
+}
+
+const urlOf = ({ source }: ListConfig): string => (source.kind === 'url' ? source.url : '');
+const textOf = ({ source }: ListConfig): string | undefined =>
+  source.kind === 'text' ? source.text : undefined;
+const readingOf = ({ format, effect, subdomains, mayRewrite }: ListConfig) => ({
+  format,
+  effect,
+  subdomains,
+  mayRewrite,
+});
