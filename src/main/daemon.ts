@@ -52,6 +52,7 @@ import { consoleCommands } from './console-commands.ts';
 import { buildDhcpServer } from './dhcp-server.ts';
 import { dhcpServerCommands } from './dhcp-server-commands.ts';
 import { buildDhcp6Server } from './dhcp6-server.ts';
+import { dnsCalls } from './dns-calls.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
 import { buildNeighbors } from './neighbors.ts';
@@ -281,6 +282,7 @@ async function build(
           const text = files.readText(path);
           return text.ok ? text.value : undefined;
         },
+        dns: () => undefined,
         monoMs: () => clock.monoMs(),
         boottimeMs: () => clock.boottimeMs(),
         wallMs: () => clock.wallMs(),
@@ -296,6 +298,7 @@ async function build(
         powerOff: () => system.powerOff(),
         factoryReset: () => system.factoryReset(),
         ...firmwareCalls(updates, helper),
+        ...dnsCalls(() => undefined),
       },
       hashPassword: (password) => hashPassword(secrets, password),
       journal: history,
@@ -425,6 +428,9 @@ async function build(
       if (runs('dhcp-server')) dhcpServer.apply(wanted);
       return [];
     },
+    dns: () => [],
+    dnsPolicy: () => [],
+    dnsLog: () => [],
     neighbors: (wanted) => {
       if (runs('neighbors')) neighbors.apply(wanted);
       return [];

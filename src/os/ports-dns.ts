@@ -40,6 +40,8 @@ export interface EngineGroup {
   readonly slow: boolean;
   /** A name that no hashed rule decides is not answered from the local table or, before its `passMask` says so, from the cache. */
   readonly hasPatterns: boolean;
+  /** A name that a hashed rule blocks, not an important one, goes to JavaScript, too. */
+  readonly hasAllowPatterns: boolean;
 }
 
 /** The whole of what the engine needs to know of policy; replaces what was there. */
@@ -161,9 +163,9 @@ export interface DnsCache {
   pass(key: DnsCacheKey, passMask: bigint, generation: number): boolean;
   /** Forgets one name in all types, or everything; how many went. */
   flush(name?: Uint8Array): number;
-  /** Everything that is not `staleSec` past its TTL, written whole beside `path` and renamed. */
+  /** For the end, since it waits for the medium: all that is not `staleSec` past its TTL, written beside `path` and renamed. How many. */
   dump(path: string, nowMs: number, wallMs: number): Result<number, SystemError>;
-  /** What `dump` wrote, aged by the time since; passes are forgotten. How many came back. */
+  /** What `dump` wrote, aged by the time since; passes are forgotten, and if the clock went back, all is stale. How many came back. */
   load(path: string, nowMs: number, wallMs: number): Result<number, SystemError>;
 }
 
@@ -225,7 +227,7 @@ export interface BlockFile {
   readonly note: string;
 }
 
-/** Counted since the engine started. Everything that was received is in exactly one of `answered…`, `toJs` and `dropped…`. */
+/** Counted since the engine started. Everything that was received is in exactly one of `answered…`, `toJs` and the `dropped…` up to `droppedQueue`. */
 export interface EngineStats {
   readonly received: number;
   readonly answeredCache: number;
@@ -241,7 +243,7 @@ export interface EngineStats {
   readonly droppedSameAnswer: number;
   /** JavaScript did not keep up. */
   readonly droppedQueue: number;
-  /** The kernel had no room for the answer. */
+  /** Answers that the kernel did not take. */
   readonly droppedSend: number;
   /** Datagrams that the kernel dropped since the socket was full; not in `received`. */
   readonly droppedKernel: number;
@@ -257,7 +259,13 @@ export interface EngineStats {
 }
 
 export type EngineAnswer =
-  | { readonly kind: 'answer'; readonly by: EngineLogEntry['by']; readonly wire: Uint8Array }
+  | {
+      readonly kind: 'answer';
+      readonly by: EngineLogEntry['by'];
+      readonly wire: Uint8Array;
+      /** Less than a tenth of its TTL is left, and it has not been said before. */
+      readonly prefetch: boolean;
+    }
   | { readonly kind: 'miss'; readonly group: number; readonly reason: MissReason }
   | { readonly kind: 'drop' };
 

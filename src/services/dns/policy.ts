@@ -308,6 +308,7 @@ export class Policy {
       blockTtlSec,
       slow: (isOff && !paused) || allowed || unknown,
       hasPatterns: (listMask & this.#compiled.side.patternLists) !== 0n,
+      hasAllowPatterns: (listMask & this.#compiled.side.overrulingLists) !== 0n,
     };
   }
 

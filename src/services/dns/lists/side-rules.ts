@@ -26,6 +26,7 @@ export class SideRules {
   readonly #everywhere: SideRule[] = [];
   #size = 0;
   #patternLists = 0n;
+  #overrulingLists = 0n;
 
   get size(): number {
     return this.#size;
@@ -34,6 +35,11 @@ export class SideRules {
   /** Bit i: list i has rules that no hash can tell of. */
   get patternLists(): bigint {
     return this.#patternLists;
+  }
+
+  /** Those of them with a rule that may go before one that blocks a name. */
+  get overrulingLists(): bigint {
+    return this.#overrulingLists;
   }
 
   /** Refused with the reason when it cannot be searched for, or there are too many. */
@@ -46,15 +52,22 @@ export class SideRules {
       else there.push(side);
     } else if (target.pattern.kind === 'glob' && target.pattern.text === '*') {
       this.#everywhere.push(side);
-      this.#patternLists |= 1n << BigInt(side.list);
+      this.#markPattern(side);
     } else {
       const added = this.#patterns.add(target.pattern);
       if (!added.ok) return added;
       this.#byPattern.push(side);
-      this.#patternLists |= 1n << BigInt(side.list);
+      this.#markPattern(side);
     }
     this.#size += 1;
     return ok(undefined);
+  }
+
+  #markPattern({ rule, list }: SideRule): void {
+    const bit = 1n << BigInt(list);
+    this.#patternLists |= bit;
+    if (rule.effect === 'allow' || rule.important || rule.rewrite !== undefined)
+      this.#overrulingLists |= bit;
   }
 
   /** All whose target the name is, which is in lower case; conditions are not looked at. */
