@@ -12,9 +12,18 @@ const MAX_REDIRECTS = 5;
 /** One that can be asked for again, if it changed. */
 export interface ValidatedDownload extends Download, Validators {}
 
+export interface DownloadLimits {
+  /** Of the version that is there. */
+  readonly have: Validators | undefined;
+  /** EFBIG where more is announced, or comes (after decompression). */
+  readonly maxBytes: number;
+}
+
+const NO_LIMITS: DownloadLimits = { have: undefined, maxBytes: Infinity };
+
 export class LinuxDownloads implements Downloads {
   async open(text: string, signal: AbortSignal): Promise<Result<Download, SystemError>> {
-    const opened = await this.openIfChanged(text, undefined, signal);
+    const opened = await this.openIfChanged(text, NO_LIMITS, signal);
     if (!opened.ok || opened.value !== undefined) return opened as Result<Download, SystemError>;
     return err(new SystemError(`${text}: HTTP 304 without being asked`, 'EPROTO'));
   }
@@ -22,13 +31,13 @@ export class LinuxDownloads implements Downloads {
   /** Undefined when it is still the one of `have` (RFC 9110 §13.1). */
   async openIfChanged(
     text: string,
-    have: Validators | undefined,
+    limits: DownloadLimits,
     signal: AbortSignal,
   ): Promise<Result<ValidatedDownload | undefined, SystemError>> {
     const url = URL.parse(text);
     try {
-      if (url?.protocol === 'file:') return ok(await openFile(fileURLToPath(url), have));
-      if (url?.protocol === 'https:') return ok(await openHttps(url, have, signal));
+      if (url?.protocol === 'file:') return ok(await openFile(fileURLToPath(url), limits));
+      if (url?.protocol === 'https:') return ok(await openHttps(url, limits, signal));
     } catch (thrown) {
       if (thrown instanceof SystemError) return err(thrown);
       // fetch says no more than that it failed; its cause does.
@@ -41,7 +50,7 @@ export class LinuxDownloads implements Downloads {
 
 async function openFile(
   path: string,
-  have: Validators | undefined,
+  { have, maxBytes }: DownloadLimits,
 ): Promise<ValidatedDownload | undefined> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const is = await file.stat();
@@ -54,14 +63,18 @@ async function openFile(
     await file.close();
     return undefined;
   }
-  const pieces = file.createReadStream();
+  if (is.size > maxBytes) {
+    await file.close();
+    throw tooLong(path, maxBytes);
+  }
+  const pieces = capped(file.createReadStream(), path, maxBytes);
   return { sizeBytes: is.size, pieces, etag, lastModified: undefined };
 }
 
 /** A redirect must not lead to where nobody proves who he is. */
 async function openHttps(
   first: URL,
-  have: Validators | undefined,
+  { have, maxBytes }: DownloadLimits,
   signal: AbortSignal,
 ): Promise<ValidatedDownload | undefined> {
   const headers: Record<string, string> = {};
@@ -91,9 +104,13 @@ async function openHttps(
       throw new SystemError(`${first.href}: HTTP ${response.status}`, 'ENOENT');
     }
     const length = response.headers.get('content-length');
+    if (Number(length) > maxBytes) {
+      await response.body.cancel();
+      throw tooLong(first.href, maxBytes);
+    }
     return {
       sizeBytes: length === null ? undefined : Number(length),
-      pieces: response.body,
+      pieces: capped(response.body, first.href, maxBytes),
       etag: validator(response.headers.get('etag')),
       lastModified: validator(response.headers.get('last-modified')),
     };
@@ -104,3 +121,19 @@ async function openHttps(
 /** Longer ones are not worth keeping. */
 const validator = (value: string | null): string | undefined =>
   value === null || value.length > 256 ? undefined : value;
+
+const tooLong = (what: string, maxBytes: number): SystemError =>
+  new SystemError(`${what}: longer than ${maxBytes} bytes`, 'EFBIG');
+
+async function* capped(
+  pieces: AsyncIterable<Uint8Array>,
+  what: string,
+  maxBytes: number,
+): AsyncGenerator<Uint8Array> {
+  let size = 0;
+  for await (const piece of pieces) {
+    size += piece.length;
+    if (size > maxBytes) throw tooLong(what, maxBytes);
+    yield piece;
+  }
+}

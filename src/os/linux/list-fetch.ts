@@ -43,7 +43,6 @@ export class LinuxListFetches implements ListFetches {
     try {
       for await (const piece of patience.over(download.pieces)) {
         sizeBytes += piece.length;
-        if (sizeBytes > order.maxBytes) throw tooLong(order.url, order.maxBytes);
         hash.update(piece);
         orThrow(await file.append(piece));
       }
@@ -65,12 +64,8 @@ export class LinuxListFetches implements ListFetches {
     maxBytes: number,
     patience: Patience,
   ): Promise<ValidatedDownload | undefined> {
-    const opened = await this.#downloads.openIfChanged(url, have, patience.signal);
+    const opened = await this.#downloads.openIfChanged(url, { have, maxBytes }, patience.signal);
     if (!opened.ok) throw patience.whyEnded ?? opened.error;
-    if ((opened.value?.sizeBytes ?? 0) > maxBytes) {
-      patience.end();
-      throw tooLong(url, maxBytes);
-    }
     return opened.value;
   }
 
@@ -82,12 +77,7 @@ export class LinuxListFetches implements ListFetches {
   ): Promise<void> {
     const download = await this.#open(url, undefined, MAX_SIGNATURE_BYTES, patience);
     const pieces: Uint8Array[] = [];
-    let size = 0;
-    for await (const piece of patience.over(download?.pieces ?? [])) {
-      size += piece.length;
-      if (size > MAX_SIGNATURE_BYTES) throw tooLong(url, MAX_SIGNATURE_BYTES);
-      pieces.push(piece);
-    }
+    for await (const piece of patience.over(download?.pieces ?? [])) pieces.push(piece);
     const bytes = Buffer.concat(pieces);
     const raw = bytes.length === SIGNATURE_BYTES;
     const signature = raw ? bytes : Buffer.from(bytes.toString('latin1').trim(), 'base64');
@@ -123,10 +113,6 @@ class Patience implements Disposable {
     return this.#ending.signal;
   }
 
-  end(): void {
-    this.#ending.abort();
-  }
-
   async *over(
     pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   ): AsyncGenerator<Uint8Array> {
@@ -152,9 +138,6 @@ class Patience implements Disposable {
     this.#outer.removeEventListener('abort', this.#onAbort);
   }
 }
-
-const tooLong = (url: string, maxBytes: number): SystemError =>
-  new SystemError(`${url}: longer than ${maxBytes} bytes`, 'EFBIG');
 
 function orThrow<T>(result: Result<T, SystemError>): T {
   if (!result.ok) throw result.error;

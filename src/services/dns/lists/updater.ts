@@ -4,49 +4,29 @@
  * cannot be made, the file before it stays in use, over a restart too.
  */
 import { type Backoff, backoff, delayMs, failed, healthy } from '../../../base/backoff.ts';
-import { toHex } from '../../../base/bytes.ts';
 import type { Clock, Timer } from '../../../base/clock.ts';
-import type { SystemError } from '../../../base/errors.ts';
-import type { Log } from '../../../base/log.ts';
-import type { Directories, Files } from '../../../os/ports.ts';
-import type { DnsEngine } from '../../../os/ports-dns.ts';
 import type { Errands, ListFetches } from '../../../os/ports-dns-lists.ts';
 import { type CompiledLists, rewriteKey } from '../policy.ts';
 import type { ListConfig, ListObserved, RewriteConfig } from '../policy-config.ts';
 import type { CompileAnswer, CompileOrder } from './errand.ts';
-import {
-  decodeIndex,
-  encodeIndex,
-  files,
-  type ListIndex,
-  type StoredVersion,
-} from './list-index.ts';
+import type { StoredVersion } from './list-index.ts';
+import { ListStore, type ListStoreDeps } from './list-store.ts';
 import { LIST_TABLE, type ListEvent, type ListState } from './machine.ts';
-import { decodeSideRules } from './rule-text.ts';
-import { SideRules } from './side-rules.ts';
 
-export interface ListUpdaterDeps {
+export interface ListUpdaterDeps extends ListStoreDeps {
   readonly clock: Clock;
-  readonly log: Log;
-  readonly files: Files;
-  readonly directories: Directories;
   readonly fetches: ListFetches;
   /** Runs `compile-lists`. */
   readonly errands: Errands;
-  readonly engine: Pick<DnsEngine, 'loadBlocks'>;
-  readonly randomBytes: (count: number) => Uint8Array;
-  /** Its own, mode 0700. */
-  readonly folder: string;
   /** The engine has loaded it. */
   readonly use: (compiled: CompiledLists) => void;
+  /** What is observed changed. */
   readonly report: () => void;
 }
 
 const RETRY_FIRST_MS = 60_000;
 const RETRY_MOST_MS = 6 * 3600_000;
 const SEC_MS = 1000;
-const MAX_SIDE_BYTES = 64 * 1024 * 1024;
-const FOLDER_MODE = 0o700;
 
 interface OneList {
   config: ListConfig;
@@ -71,7 +51,7 @@ export class ListUpdater implements AsyncDisposable {
   readonly #deps: ListUpdaterDeps;
   readonly #lists = new Map<string, OneList>();
   #rewrites: readonly RewriteConfig[] = [];
-  #index: ListIndex;
+  readonly #store: ListStore;
   #loaded = false;
   #dirty = false;
   #timer: Timer | undefined;
@@ -82,24 +62,14 @@ export class ListUpdater implements AsyncDisposable {
 
   constructor(deps: ListUpdaterDeps) {
     this.#deps = deps;
-    this.#index = {
-      ...{ key: toHex(deps.randomBytes(16)), serial: 0 },
-      ...{ versions: {}, compiled: undefined },
-    };
+    this.#store = new ListStore(deps);
   }
 
   /** Takes up what is on the disk, so that names are blocked before anything is fetched. */
   start(): void {
-    const { directories, log, folder } = this.#deps;
-    const made = directories.make(folder, FOLDER_MODE);
-    if (!made.ok) log.error({ error: made.error.message }, 'no folder for lists');
-    const read = directories.read(this.#path('lists.json'), MAX_SIDE_BYTES);
-    const index = read.ok ? decodeIndex(new TextDecoder().decode(read.value)) : undefined;
-    if (index === undefined) return;
-    this.#index = index;
-    if (index.compiled !== undefined && !this.#load()) {
-      this.#index = { ...index, compiled: undefined };
-    }
+    const compiled = this.#store.open();
+    this.#loaded = compiled !== undefined;
+    if (compiled !== undefined) this.#deps.use(compiled);
   }
 
   /** `lists` and `rewrites` are the whole of it. */
@@ -116,7 +86,7 @@ export class ListUpdater implements AsyncDisposable {
       if (one !== undefined) this.#step(one, 'disable');
       this.#lists.delete(id);
     }
-    if (this.#made() !== (this.#index.compiled?.made ?? '')) this.#dirty = true;
+    if (this.#made() !== (this.#store.index.compiled?.made ?? '')) this.#dirty = true;
     this.#wake();
   }
 
@@ -130,10 +100,10 @@ export class ListUpdater implements AsyncDisposable {
   }
 
   get observed(): readonly ListObserved[] {
-    const compiled = new Map(this.#index.compiled?.lists.map((one) => [one.id, one.counts]));
+    const compiled = new Map(this.#store.index.compiled?.lists.map((one) => [one.id, one.counts]));
     return [...this.#lists.values()].map(({ config, state, triedMs, fault, nextMs }) => {
       const counts = compiled.get(config.id);
-      const version = this.#index.versions[config.id];
+      const version = this.#store.index.versions[config.id];
       return {
         ...{ id: config.id, state, fault, triedMs },
         nextMs: config.source.kind === 'url' && state !== 'disabled' ? nextMs : undefined,
@@ -150,13 +120,13 @@ export class ListUpdater implements AsyncDisposable {
 
   /** Names in the compiled file. */
   get names(): number {
-    return this.#index.compiled?.names ?? 0;
+    return this.#store.index.compiled?.names ?? 0;
   }
 
   /** Path of the file of a list's version in use; undefined while there is none. */
   fileOf(id: string): string | undefined {
-    const file = this.#index.versions[id]?.file;
-    return file === undefined ? undefined : this.#path(file);
+    const file = this.#store.index.versions[id]?.file;
+    return file === undefined ? undefined : this.#store.path(file);
   }
 
   /** Resolves when nothing is under way. */
@@ -191,9 +161,13 @@ export class ListUpdater implements AsyncDisposable {
       if (wasOn) this.#step(one, 'disable');
       return;
     }
-    if (wasOn && wasUrl === urlOf(config)) return this.#schedule(one);
+    if (wasOn && wasUrl === urlOf(config)) {
+      this.#schedule(one);
+      return;
+    }
     one.retry = healthy(one.retry);
     one.fault = '';
+    one.triedMs = undefined;
     const has = config.source.kind === 'text' || this.#versionOf(one) !== undefined;
     this.#step(one, has ? 'keep' : 'want');
     this.#schedule(one);
@@ -201,7 +175,7 @@ export class ListUpdater implements AsyncDisposable {
 
   /** One that was fetched from where it is to come from. */
   #versionOf({ config }: OneList): StoredVersion | undefined {
-    const version = this.#index.versions[config.id];
+    const version = this.#store.index.versions[config.id];
     return version?.url === urlOf(config) ? version : undefined;
   }
 
@@ -258,8 +232,9 @@ export class ListUpdater implements AsyncDisposable {
     this.#deps.report();
   }
 
-  #isFetched = (one: OneList): boolean =>
-    one.state !== 'disabled' && one.config.source.kind === 'url';
+  #isFetched(one: OneList): boolean {
+    return one.state !== 'disabled' && one.config.source.kind === 'url';
+  }
 
   async #work(): Promise<void> {
     // What was applied a moment ago is gathered first.
@@ -285,7 +260,7 @@ export class ListUpdater implements AsyncDisposable {
 
   async #fetch(one: OneList): Promise<void> {
     const { config } = one;
-    const { clock, fetches, log, directories, report } = this.#deps;
+    const { clock, fetches, log, report } = this.#deps;
     if (config.source.kind !== 'url' || !this.#step(one, 'due')) {
       one.nextMs = undefined;
       return;
@@ -295,22 +270,26 @@ export class ListUpdater implements AsyncDisposable {
     one.triedMs = clock.wallMs();
     report();
     const version = this.#versionOf(one);
-    const file = this.#newFile('list', 'txt');
+    const file = this.#store.newFile('list', 'txt');
     const { url } = config.source;
     const { maxBytes, sha256, signature } = config;
-    const have = version !== undefined && this.#isThere(version) ? version : undefined;
-    const order = { url, path: this.#path(file), have, maxBytes, sha256, signature };
+    const isThere = version?.file !== undefined && this.#store.has(version.file);
+    const have = isThere ? version : undefined;
+    const order = { url, path: this.#store.path(file), have, maxBytes, sha256, signature };
     const fetched = await fetches.fetch(order, ending.signal);
     one.ending = undefined;
     if (ending.signal.aborted || this.#ending.signal.aborted) {
-      directories.remove(order.path);
+      this.#store.remove(file);
       return;
     }
-    if (!fetched.ok) return this.#failed(one, fetched.error.message);
+    if (!fetched.ok) {
+      this.#failed(one, fetched.error.message);
+      return;
+    }
     one.retry = healthy(one.retry);
     one.fault = '';
     if (fetched.value.kind === 'unchanged' || fetched.value.sha256 === have?.sha256) {
-      directories.remove(order.path);
+      this.#store.remove(file);
       this.#step(one, 'unchanged');
     } else {
       const { sizeBytes, sha256: hash, etag, lastModified } = fetched.value;
@@ -351,41 +330,46 @@ export class ListUpdater implements AsyncDisposable {
   }
 
   async #compile(): Promise<void> {
-    const { errands, log, clock, directories } = this.#deps;
     this.#dirty = false;
     const made = this.#made();
-    if (made === this.#index.compiled?.made && this.#loaded) return;
+    if (made === this.#store.index.compiled?.made && this.#loaded) return;
     const ready = this.#ready();
+    const nothing = ready.length === 0 && rewriteKey(this.#rewrites) === '';
+    if (nothing && this.#store.index.compiled === undefined) return;
     const order = this.#orderOf(ready);
-    const names = [order.blocksPath, order.sidePath];
-    const said = await errands.run(JSON.stringify(order), this.#ending.signal);
+    const mine = [order.blocksPath, order.sidePath].map(nameOf);
+    const said = await this.#deps.errands.run(JSON.stringify(order), this.#ending.signal);
     if (this.#ending.signal.aborted) return;
     if (!said.ok) {
-      for (const path of names) directories.remove(path);
-      log.error({ error: said.error.message }, 'lists could not be compiled');
-      this.#dirty = true;
-      this.#compileRetry = failed(this.#compileRetry);
-      this.#compileAtMs = clock.wallMs() + delayMs(this.#compileRetry);
+      for (const name of mine) this.#store.remove(name);
+      this.#retryCompiling(said.error.message);
       return;
     }
     this.#compileRetry = healthy(this.#compileRetry);
     const answer = JSON.parse(said.value) as CompileAnswer;
     if (this.#refuseEmpty(ready, answer)) {
       // Without those that are no lists; the file before is in use meanwhile.
-      for (const path of names) directories.remove(path);
+      for (const name of mine) this.#store.remove(name);
       this.#dirty = true;
       return;
     }
     this.#take(ready, order, answer, made);
   }
 
+  #retryCompiling(why: string): void {
+    this.#deps.log.error({ error: why }, 'lists could not be compiled');
+    this.#dirty = true;
+    this.#compileRetry = failed(this.#compileRetry);
+    this.#compileAtMs = this.#deps.clock.wallMs() + delayMs(this.#compileRetry);
+  }
+
   #orderOf(ready: readonly Ready[]): CompileOrder {
-    const blocks = this.#newFile('blocks', 'bin');
+    const blocks = this.#store.newFile('blocks', 'bin');
     return {
-      key: this.#index.key,
+      key: this.#store.index.key,
       note: 'gatehouse',
-      blocksPath: this.#path(blocks),
-      sidePath: this.#path(blocks.replace('blocks', 'side').replace('.bin', '.json')),
+      blocksPath: this.#store.path(blocks),
+      sidePath: this.#store.path(blocks.replace('blocks', 'side').replace('.bin', '.json')),
       own: this.#rewrites
         .filter(({ enable }) => enable)
         .map(({ name, wildcard }) => ({ name, scope: wildcard ? 'below' : 'exact' })),
@@ -395,7 +379,7 @@ export class ListUpdater implements AsyncDisposable {
         sha256: version?.sha256 ?? '0'.repeat(64),
         isOwn: config.source.kind === 'text',
         reading: readingOf(config),
-        path: version?.file === undefined ? undefined : this.#path(version.file),
+        path: version?.file === undefined ? undefined : this.#store.path(version.file),
         text: textOf(config),
       })),
     };
@@ -407,9 +391,7 @@ export class ListUpdater implements AsyncDisposable {
     for (const [place, { one }] of ready.entries()) {
       const { rules, rejected } = counts[place] ?? { rules: 1, rejected: 0 };
       if (one.candidate === undefined || rules > 0 || rejected === 0) continue;
-      if (one.candidate.file !== undefined) {
-        this.#deps.directories.remove(this.#path(one.candidate.file));
-      }
+      if (one.candidate.file !== undefined) this.#store.remove(one.candidate.file);
       one.candidate = undefined;
       this.#failed(one, 'there is no rule in what came');
       refused = true;
@@ -418,98 +400,31 @@ export class ListUpdater implements AsyncDisposable {
   }
 
   #take(ready: readonly Ready[], order: CompileOrder, answer: CompileAnswer, made: string): void {
-    const before = this.#index;
-    const versions = { ...before.versions };
+    const versions = { ...this.#store.index.versions };
     for (const { one, version } of ready) {
       if (version !== undefined) versions[one.config.id] = version;
     }
     for (const id of Object.keys(versions)) if (!this.#lists.has(id)) delete versions[id];
-    const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
-    this.#index = {
-      ...this.#index,
-      versions,
-      compiled: {
-        blocks: nameOf(order.blocksPath),
-        side: nameOf(order.sidePath),
-        ...{ made, names: answer.names, rewriteKey: rewriteKey(this.#rewrites) },
-        lists: ready.flatMap(({ one: { config } }, place) => {
-          const counts = answer.counts[place];
-          return counts === undefined ? [] : [{ id: config.id, name: config.name, counts }];
-        }),
-      },
+    const compiled = {
+      ...{ blocks: nameOf(order.blocksPath), side: nameOf(order.sidePath) },
+      ...{ made, names: answer.names, rewriteKey: rewriteKey(this.#rewrites) },
+      lists: ready.flatMap(({ one: { config } }, place) => {
+        const counts = answer.counts[place];
+        return counts === undefined ? [] : [{ id: config.id, name: config.name, counts }];
+      }),
     };
-    if (!this.#load()) {
-      this.#index = before;
+    const taken = this.#store.take(versions, compiled);
+    if (!taken.ok) {
+      this.#retryCompiling(String(taken.error));
       return;
     }
-    for (const { one } of ready) one.candidate = undefined;
-    this.#save();
-  }
-
-  /** Gives the engine the compiled file of the index; false when it is not whole. */
-  #load(): boolean {
-    const { engine, directories, log, use } = this.#deps;
-    const { compiled } = this.#index;
-    if (compiled === undefined) return false;
-    const refused = (error: SystemError | string): false => {
-      log.error({ error: String(error) }, 'the compiled lists cannot be used');
-      return false;
-    };
-    const text = directories.read(this.#path(compiled.side), MAX_SIDE_BYTES);
-    if (!text.ok) return refused(text.error);
-    const rules = decodeSideRules(new TextDecoder().decode(text.value));
-    if (rules === undefined) return refused('the rules beside them are broken');
-    const side = new SideRules();
-    for (const rule of rules) {
-      const added = side.add(rule);
-      if (!added.ok) return refused(added.error);
-    }
-    const loaded = engine.loadBlocks(this.#path(compiled.blocks));
-    if (!loaded.ok) return refused(loaded.error);
     this.#loaded = true;
-    use({
-      lists: [{ id: '', name: '' }, ...compiled.lists],
-      side,
-      rewriteKey: compiled.rewriteKey,
-    });
-    return true;
-  }
-
-  /** Then nothing else of the folder is needed any longer. */
-  #save(): void {
-    const { directories, log, folder } = this.#deps;
-    const saved = this.#deps.files.writeAtomic(
-      this.#path('lists.json'),
-      encodeIndex(this.#index),
-      0o600,
-    );
-    if (!saved.ok) {
-      log.error({ error: saved.error.message }, 'the index of the lists cannot be written');
-      return;
-    }
-    const kept = new Set(['lists.json', ...files(this.#index)]);
-    for (const { candidate } of this.#lists.values()) if (candidate?.file) kept.add(candidate.file);
-    const there = directories.list(folder);
-    for (const name of there.ok ? there.value : []) {
-      if (!kept.has(name)) directories.remove(this.#path(name));
-    }
-  }
-
-  #newFile(kind: string, ending: string): string {
-    this.#index = { ...this.#index, serial: this.#index.serial + 1 };
-    return `${kind}-${this.#index.serial}.${ending}`;
-  }
-
-  #isThere(version: StoredVersion): boolean {
-    const listed = this.#deps.directories.list(this.#deps.folder);
-    return listed.ok && version.file !== undefined && listed.value.includes(version.file);
-  }
-
-  #path(name: string): string {
-    return `${this.#deps.folder}/${name}`;
+    for (const { one } of ready) one.candidate = undefined;
+    this.#deps.use(taken.value);
   }
 }
 
+const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 const urlOf = ({ source }: ListConfig): string => (source.kind === 'url' ? source.url : '');
 const textOf = ({ source }: ListConfig): string | undefined =>
   source.kind === 'text' ? source.text : undefined;
