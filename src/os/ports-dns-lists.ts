@@ -1,4 +1,4 @@
-/** Where lists of names come from, and what compiles them: types only, apart from the engine's in `ports-dns.ts`. */
+/** Where lists of names come from: types only, apart from the engine's in `ports-dns.ts`. */
 import type { SystemError } from '../base/errors.ts';
 import type { Result } from '../base/result.ts';
 
@@ -37,10 +37,9 @@ export interface ListFetches {
    * hash or signature do not fit, ETIMEDOUT when nothing comes for a minute.
    */
   fetch(order: ListOrder, signal: AbortSignal): Promise<Result<FetchedList, SystemError>>;
-}
-
-/** Does work in a process of its own that ends with it: what that took is given back. */
-export interface Errands {
-  /** `order` and the answer are text; the error tells what the process said. */
-  run(order: string, signal: AbortSignal): Promise<Result<string, SystemError>>;
+  /**
+   * A file that was fetched, in pieces of at most 16 KiB, each valid until the next is asked for.
+   * Everything else has its turn between two. Throws a SystemError.
+   */
+  read(path: string): AsyncIterable<Uint8Array>;
 }

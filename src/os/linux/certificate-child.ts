@@ -3,10 +3,11 @@
  * the first start and once in two months. What is asked and what is made, keys included, goes
  * through pipes alone.
  */
-import { SystemError } from '../../base/errors.ts';
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import { errorCode, errorMessage, SystemError } from '../../base/errors.ts';
 import type { Result } from '../../base/result.ts';
 import type { CertificateFacts, CertificateNames, Certificates, TlsMaterial } from '../ports.ts';
-import { ChildErrands } from './errand.ts';
 import type { Command } from './program.ts';
 
 /** The hidden command of `main.ts` that makes one. */
@@ -56,10 +57,29 @@ export async function fulfil(order: string, make: Certificates): Promise<string>
   return JSON.stringify(made);
 }
 
-async function ask(command: Command, order: Order): Promise<TlsMaterial> {
-  const errands = new ChildErrands(command, MAKE_CERTIFICATE, TIMEOUT_MS);
-  const made = await errands.run(JSON.stringify(order), new AbortController().signal);
-  if (made.ok) return JSON.parse(made.value) as TlsMaterial;
-  const { message, code } = made.error;
-  throw new SystemError(`no certificate was made: ${message}`, code, { cause: made.error });
+async function ask([file, ...args]: Command, order: Order): Promise<TlsMaterial> {
+  const child = spawn(file, [...args, MAKE_CERTIFICATE], {
+    env: {},
+    cwd: '/',
+    stdio: ['pipe', 'pipe', 'pipe'],
+    timeout: TIMEOUT_MS,
+    killSignal: 'SIGKILL',
+  });
+  child.stdin.on('error', () => {
+    // It ended without reading: its exit code tells why.
+  });
+  child.stdin.end(JSON.stringify(order));
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  try {
+    const [out, said, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+    if (code !== 0) throw new SystemError(`it ended with ${code}: ${said.slice(-300)}`, 'ECHILD');
+    return JSON.parse(out) as TlsMaterial;
+  } catch (cause) {
+    throw new SystemError(`no certificate was made: ${errorMessage(cause)}`, errorCode(cause), {
+      cause,
+    });
+  }
 }

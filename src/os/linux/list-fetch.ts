@@ -1,6 +1,7 @@
 /** Lists of names from elsewhere: streamed to the disk, bounded, and checked. */
 import { createHash, createPublicKey, verify } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
 import { errorCode, errorMessage, SystemError } from '../../base/errors.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { FetchedList, ListFetches, ListOrder } from '../ports-dns-lists.ts';
@@ -12,6 +13,7 @@ const SILENT_MS = 60_000;
 const MOST_MS = 15 * 60_000;
 const MAX_SIGNATURE_BYTES = 4096;
 const SIGNATURE_BYTES = 64;
+const PIECE_BYTES = 16 * 1024;
 /** DER of an Ed25519 SubjectPublicKeyInfo (RFC 8410 §4) before the key. */
 const ED25519_SPKI = Buffer.from('302a300506032b6570032100', 'hex');
 
@@ -29,6 +31,23 @@ export class LinuxListFetches implements ListFetches {
       if (thrown instanceof SystemError) return err(thrown);
       const why = `${order.url}: ${errorMessage(thrown)}`;
       return err(new SystemError(why, errorCode(thrown), { cause: thrown }));
+    }
+  }
+
+  async *read(path: string): AsyncGenerator<Uint8Array> {
+    try {
+      await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+      const buffer = new Uint8Array(PIECE_BYTES);
+      for (;;) {
+        const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+        if (bytesRead === 0) return;
+        yield buffer.subarray(0, bytesRead);
+      }
+    } catch (thrown) {
+      if (thrown instanceof SystemError) throw thrown;
+      throw new SystemError(`${path}: ${errorMessage(thrown)}`, errorCode(thrown), {
+        cause: thrown,
+      });
     }
   }
 

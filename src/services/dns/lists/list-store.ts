@@ -14,8 +14,8 @@ import {
   type StoredCompiled,
   type StoredVersion,
 } from './list-index.ts';
-import { decodeSideRules } from './rule-text.ts';
-import { SideRules } from './side-rules.ts';
+import { decodeSideRules, encodeRule } from './rule-text.ts';
+import { type SideRule, SideRules } from './side-rules.ts';
 
 export interface ListStoreDeps {
   readonly log: Log;
@@ -68,8 +68,12 @@ export class ListStore {
   take(
     versions: Readonly<Record<string, StoredVersion>>,
     compiled: StoredCompiled,
+    rules: readonly SideRule[],
   ): Result<CompiledLists, SystemError | string> {
-    const loaded = this.#load(compiled);
+    const { files: small } = this.#deps;
+    const written = small.writeAtomic(this.path(compiled.side), encodeRule(rules), FILE_MODE);
+    if (!written.ok) return written;
+    const loaded = this.#use(compiled, rules);
     if (!loaded.ok) return loaded;
     this.#index = { ...this.#index, versions, compiled };
     const { log, directories, folder } = this.#deps;
@@ -88,24 +92,27 @@ export class ListStore {
     return loaded;
   }
 
-  #load({
-    blocks,
-    side,
-    lists,
-    rewriteKey,
-  }: StoredCompiled): Result<CompiledLists, SystemError | string> {
-    const text = this.#deps.directories.read(this.path(side), MAX_SIDE_BYTES);
+  #load(compiled: StoredCompiled): Result<CompiledLists, SystemError | string> {
+    const text = this.#deps.directories.read(this.path(compiled.side), MAX_SIDE_BYTES);
     if (!text.ok) return text;
     const rules = decodeSideRules(new TextDecoder().decode(text.value));
-    if (rules === undefined) return err('the rules beside them are broken');
-    const sideRules = new SideRules();
+    return rules === undefined
+      ? err('the rules beside them are broken')
+      : this.#use(compiled, rules);
+  }
+
+  /** Gives the engine the compiled file, which stays with the one before if this one is not whole. */
+  #use(
+    { blocks, lists, rewriteKey }: StoredCompiled,
+    rules: readonly SideRule[],
+  ): Result<CompiledLists, SystemError | string> {
+    const side = new SideRules();
     for (const rule of rules) {
-      const added = sideRules.add(rule);
+      const added = side.add(rule);
       if (!added.ok) return added;
     }
     const loaded = this.#deps.engine.loadBlocks(this.path(blocks));
-    if (!loaded.ok) return loaded;
-    return ok({ lists: [{ id: '', name: '' }, ...lists], side: sideRules, rewriteKey });
+    return loaded.ok ? ok({ lists: [{ id: '', name: '' }, ...lists], side, rewriteKey }) : loaded;
   }
 
   /** A name that no file had yet. */

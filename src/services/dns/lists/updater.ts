@@ -1,14 +1,20 @@
 /**
- * Keeps lists up to date: fetches those whose time has come, one after the other, has them compiled
- * by a process of its own, and gives the engine the new file. Until that is there, and whenever it
- * cannot be made, the file before it stays in use, over a restart too.
+ * Keeps lists up to date: fetches those whose time has come, one after the other, compiles them in
+ * small steps, and gives the engine the new file. Until that is there, and whenever it cannot be
+ * made, the file before it stays in use, over a restart too.
+ *
+ * It is done in this process, since another one would take 90 MB where this takes the size of the
+ * compiled file (9 MB for a million names).
  */
 import { type Backoff, backoff, delayMs, failed, healthy } from '../../../base/backoff.ts';
+import { fromHex } from '../../../base/bytes.ts';
 import type { Clock, Timer } from '../../../base/clock.ts';
-import type { Errands, ListFetches } from '../../../os/ports-dns-lists.ts';
+import { errorMessage } from '../../../base/errors.ts';
+import type { BlockBuilders } from '../../../os/ports-dns.ts';
+import type { ListFetches } from '../../../os/ports-dns-lists.ts';
 import { type CompiledLists, rewriteKey } from '../policy.ts';
 import type { ListConfig, ListObserved, RewriteConfig } from '../policy-config.ts';
-import type { CompileAnswer, CompileOrder } from './errand.ts';
+import { type Compiled, type CompileSource, compileLists } from './compile.ts';
 import type { StoredVersion } from './list-index.ts';
 import { ListStore, type ListStoreDeps } from './list-store.ts';
 import { LIST_TABLE, type ListEvent, type ListState } from './machine.ts';
@@ -16,8 +22,7 @@ import { LIST_TABLE, type ListEvent, type ListState } from './machine.ts';
 export interface ListUpdaterDeps extends ListStoreDeps {
   readonly clock: Clock;
   readonly fetches: ListFetches;
-  /** Runs `compile-lists`. */
-  readonly errands: Errands;
+  readonly builders: BlockBuilders;
   /** The engine has loaded it. */
   readonly use: (compiled: CompiledLists) => void;
   /** What is observed changed. */
@@ -27,6 +32,8 @@ export interface ListUpdaterDeps extends ListStoreDeps {
 const RETRY_FIRST_MS = 60_000;
 const RETRY_MOST_MS = 6 * 3600_000;
 const SEC_MS = 1000;
+const KEY_BYTES = 16;
+const HASH_BYTES = 32;
 
 interface OneList {
   config: ListConfig;
@@ -324,7 +331,10 @@ export class ListUpdater implements AsyncDisposable {
   #made(): string {
     const lists = this.#ready().map(({ one: { config }, version }) => [
       ...[config.id, config.name, config.effect, config.format, config.subdomains],
-      ...[config.mayRewrite, version?.sha256 ?? textOf(config)],
+      ...[
+        config.mayRewrite,
+        version?.sha256 ?? (config.source.kind === 'text' ? config.source.text : ''),
+      ],
     ]);
     return JSON.stringify([rewriteKey(this.#rewrites), ...lists]);
   }
@@ -336,24 +346,53 @@ export class ListUpdater implements AsyncDisposable {
     const ready = this.#ready();
     const nothing = ready.length === 0 && rewriteKey(this.#rewrites) === '';
     if (nothing && this.#store.index.compiled === undefined) return;
-    const order = this.#orderOf(ready);
-    const mine = [order.blocksPath, order.sidePath].map(nameOf);
-    const said = await this.#deps.errands.run(JSON.stringify(order), this.#ending.signal);
-    if (this.#ending.signal.aborted) return;
-    if (!said.ok) {
-      for (const name of mine) this.#store.remove(name);
-      this.#retryCompiling(said.error.message);
-      return;
-    }
-    this.#compileRetry = healthy(this.#compileRetry);
-    const answer = JSON.parse(said.value) as CompileAnswer;
-    if (this.#refuseEmpty(ready, answer)) {
-      // Without those that are no lists; the file before is in use meanwhile.
-      for (const name of mine) this.#store.remove(name);
+    const blocks = this.#store.newFile('blocks', 'bin');
+    const side = blocks.replace('blocks', 'side').replace('.bin', '.json');
+    const compiled = await this.#compileTo(this.#store.path(blocks), ready);
+    if (compiled === undefined || this.#refuseEmpty(ready, compiled)) {
+      // Next time without those that are no lists; the file before is in use meanwhile.
+      this.#store.remove(blocks);
       this.#dirty = true;
       return;
     }
-    this.#take(ready, order, answer, made);
+    this.#take(ready, blocks, side, compiled, made);
+  }
+
+  async #compileTo(path: string, ready: readonly Ready[]): Promise<Compiled | undefined> {
+    const { builders } = this.#deps;
+    const key = fromHex(this.#store.index.key) ?? new Uint8Array(KEY_BYTES);
+    const own = this.#rewrites
+      .filter(({ enable }) => enable)
+      .map(({ name, wildcard }) => ({
+        name,
+        scope: wildcard ? ('below' as const) : ('exact' as const),
+      }));
+    const options = { key, note: 'gatehouse', path, own };
+    try {
+      const sources = ready.map((one, place) => this.#sourceOf(one, place));
+      const done = await compileLists(sources, builders, options, this.#ending.signal);
+      if (!done.ok) throw done.error;
+      this.#compileRetry = healthy(this.#compileRetry);
+      return done.value;
+    } catch (thrown) {
+      if (!this.#ending.signal.aborted) this.#retryCompiling(errorMessage(thrown));
+      return undefined;
+    }
+  }
+
+  #sourceOf({ one: { config }, version }: Ready, place: number): CompileSource {
+    const { fetches } = this.#deps;
+    const path = version?.file === undefined ? undefined : this.#store.path(version.file);
+    return {
+      list: {
+        id: place + 2,
+        name: config.name,
+        sha256: fromHex(version?.sha256 ?? '') ?? new Uint8Array(HASH_BYTES),
+      },
+      reading: config,
+      own: config.source.kind === 'text',
+      read: () => (path === undefined ? textOf(config) : fetches.read(path)),
+    };
   }
 
   #retryCompiling(why: string): void {
@@ -363,33 +402,11 @@ export class ListUpdater implements AsyncDisposable {
     this.#compileAtMs = this.#deps.clock.wallMs() + delayMs(this.#compileRetry);
   }
 
-  #orderOf(ready: readonly Ready[]): CompileOrder {
-    const blocks = this.#store.newFile('blocks', 'bin');
-    return {
-      key: this.#store.index.key,
-      note: 'gatehouse',
-      blocksPath: this.#store.path(blocks),
-      sidePath: this.#store.path(blocks.replace('blocks', 'side').replace('.bin', '.json')),
-      own: this.#rewrites
-        .filter(({ enable }) => enable)
-        .map(({ name, wildcard }) => ({ name, scope: wildcard ? 'below' : 'exact' })),
-      lists: ready.map(({ one: { config }, version }, place) => ({
-        number: place + 2,
-        name: config.name,
-        sha256: version?.sha256 ?? '0'.repeat(64),
-        isOwn: config.source.kind === 'text',
-        reading: readingOf(config),
-        path: version?.file === undefined ? undefined : this.#store.path(version.file),
-        text: textOf(config),
-      })),
-    };
-  }
-
   /** A page of a portal, say, that came in a list's stead has no rule in it. */
-  #refuseEmpty(ready: readonly Ready[], { counts }: CompileAnswer): boolean {
+  #refuseEmpty(ready: readonly Ready[], { lists }: Compiled): boolean {
     let refused = false;
     for (const [place, { one }] of ready.entries()) {
-      const { rules, rejected } = counts[place] ?? { rules: 1, rejected: 0 };
+      const { rules, rejected } = lists[place] ?? { rules: 1, rejected: 0 };
       if (one.candidate === undefined || rules > 0 || rejected === 0) continue;
       if (one.candidate.file !== undefined) this.#store.remove(one.candidate.file);
       one.candidate = undefined;
@@ -399,21 +416,26 @@ export class ListUpdater implements AsyncDisposable {
     return refused;
   }
 
-  #take(ready: readonly Ready[], order: CompileOrder, answer: CompileAnswer, made: string): void {
+  #take(
+    ready: readonly Ready[],
+    blocks: string,
+    side: string,
+    { built, lists, side: rules }: Compiled,
+    made: string,
+  ): void {
     const versions = { ...this.#store.index.versions };
     for (const { one, version } of ready) {
       if (version !== undefined) versions[one.config.id] = version;
     }
     for (const id of Object.keys(versions)) if (!this.#lists.has(id)) delete versions[id];
     const compiled = {
-      ...{ blocks: nameOf(order.blocksPath), side: nameOf(order.sidePath) },
-      ...{ made, names: answer.names, rewriteKey: rewriteKey(this.#rewrites) },
+      ...{ blocks, side, made, names: built.names, rewriteKey: rewriteKey(this.#rewrites) },
       lists: ready.flatMap(({ one: { config } }, place) => {
-        const counts = answer.counts[place];
+        const counts = lists[place];
         return counts === undefined ? [] : [{ id: config.id, name: config.name, counts }];
       }),
     };
-    const taken = this.#store.take(versions, compiled);
+    const taken = this.#store.take(versions, compiled, rules);
     if (!taken.ok) {
       this.#retryCompiling(String(taken.error));
       return;
@@ -424,13 +446,8 @@ export class ListUpdater implements AsyncDisposable {
   }
 }
 
-const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 const urlOf = ({ source }: ListConfig): string => (source.kind === 'url' ? source.url : '');
-const textOf = ({ source }: ListConfig): string | undefined =>
-  source.kind === 'text' ? source.text : undefined;
-const readingOf = ({ format, effect, subdomains, mayRewrite }: ListConfig) => ({
-  format,
-  effect,
-  subdomains,
-  mayRewrite,
-});
+
+async function* textOf({ source }: ListConfig): AsyncGenerator<Uint8Array> {
+  if (source.kind === 'text') yield new TextEncoder().encode(source.text);
+}

@@ -98,7 +98,12 @@ async function compare(t: Test, texts: ReadonlyMap<string, string>): Promise<voi
   }));
   const key = Uint8Array.from({ length: 16 }, (_, i) => i);
   const options = { key, note: 'test', path, own: [] };
-  const compiled = await compileLists(sources, new NativeBlockBuilders(native), options);
+  const compiled = await compileLists(
+    sources,
+    new NativeBlockBuilders(native),
+    options,
+    new AbortController().signal,
+  );
   if (!compiled.ok) throw compiled.error;
   const opened = new NativeDnsEngines(native).open(
     { cacheBytes: 1 << 20, queueLength: 16 },

@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { SystemError } from '#src/base/errors.ts';
-import { err, ok } from '#src/base/result.ts';
-import { fulfilCompileOrder } from '#src/main/compile-lists.ts';
+import { err } from '#src/base/result.ts';
 import { NativeBlockBuilders } from '#src/os/linux/dns-builder.ts';
 import { NativeDnsEngines } from '#src/os/linux/dns-engine.ts';
 import { LinuxDirectories, LinuxFiles } from '#src/os/linux/files.ts';
@@ -71,11 +70,12 @@ async function box(t: Test) {
       files: new LinuxFiles(),
       directories: new LinuxDirectories(),
       fetches: new LinuxListFetches(),
-      errands: {
-        run: async (order) => {
+      builders: {
+        open: (options) => {
           compiles.count += 1;
-          if (compiles.fail) return err(new SystemError('no memory', 'ENOMEM'));
-          return ok(await fulfilCompileOrder(order, new NativeBlockBuilders(native)));
+          return compiles.fail
+            ? err(new SystemError('no memory', 'ENOMEM'))
+            : new NativeBlockBuilders(native).open(options);
         },
       },
       engine,
