@@ -40,6 +40,7 @@ export function offlineModel(
     lookups: {
       linkStats: () => undefined,
       readText: () => undefined,
+      dns: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,
       wallMs: () => 0,

@@ -5,6 +5,8 @@ import { compileDhcpClient } from './objects/dhcpv4-client.ts';
 import { compileDhcpServer } from './objects/dhcpv4-server-config.ts';
 import { compileDhcp6Server } from './objects/dhcpv6-server-config.ts';
 import { compileResolvers } from './objects/dns-client.ts';
+import { compileDns, compileQueryLog } from './objects/dns-config.ts';
+import { compileDnsPolicy } from './objects/dns-policy-config.ts';
 import { compilePorts } from './objects/ethernet.ts';
 import { compileNeighbors } from './objects/hosts.ts';
 import { compileInterfaces } from './objects/ip.ts';
@@ -24,6 +26,9 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   dhcpClient: compileDhcpClient(rows),
   dhcpServer: compileDhcpServer(rows),
   dhcp6Server: compileDhcp6Server(rows),
+  dns: compileDns(rows),
+  dnsPolicy: compileDnsPolicy(rows),
+  dnsLog: compileQueryLog(rows),
   neighbors: compileNeighbors(rows),
   firewall: compileFirewall(rows),
   system: compileSystem(rows),

@@ -48,6 +48,7 @@ function model(): Model {
     lookups: {
       linkStats: () => undefined,
       readText: () => undefined,
+      dns: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,
       wallMs: () => 0,

@@ -6,6 +6,11 @@ import type { Lookups, ServiceCalls } from '../../src/tr181/table.ts';
 /** Every command of a service succeeds and does nothing. */
 export const willingCalls: ServiceCalls = {
   dhcpRenew: async () => ok(undefined),
+  dnsCancel: async () => true,
+  dnsFlush: async () => ok(0),
+  dnsLookup: async () => ok({ status: 'Complete', results: [] }),
+  dnsOverride: async () => ok(undefined),
+  dnsUpdateList: async () => ok(undefined),
   factoryReset: async () => ok(undefined),
   firmwareDownload: async () => ok(undefined),
   firmwareActivate: async () => ok(undefined),
@@ -19,6 +24,7 @@ export const willingCalls: ServiceCalls = {
 export const lookupsAt = (clock: Clock): Lookups => ({
   linkStats: () => undefined,
   readText: () => undefined,
+  dns: () => undefined,
   monoMs: () => clock.monoMs(),
   boottimeMs: () => clock.boottimeMs(),
   wallMs: () => clock.wallMs(),

@@ -626,6 +626,7 @@ t.test('exactly what is volatile is computed when it is read', async (t) => {
     product: { name: 'Gatehouse', version: '0.1.0' },
     lookups: {
       linkStats: () => undefined,
+      dns: () => undefined,
       readText: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,

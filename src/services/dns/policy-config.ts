@@ -145,6 +145,16 @@ export interface ListObserved {
   readonly fault: string;
 }
 
+/** A word for a while, as somebody said it. */
+export interface OverrideWanted {
+  readonly kind: 'pause' | 'allow' | 'block';
+  /** With all below it; empty for `pause`. */
+  readonly name: string;
+  /** Address, MAC address or host name of the LAN; empty: everybody. */
+  readonly client: string;
+  readonly seconds: number;
+}
+
 /** What somebody allowed, blocked or paused for a while. */
 export interface OverrideObserved {
   readonly id: number;
@@ -153,7 +163,8 @@ export interface OverrideObserved {
   readonly name: DnsName | undefined;
   /** Undefined: everybody. */
   readonly client: IpAddress | undefined;
-  readonly leftSec: number;
+  /** By the clock of the boot. */
+  readonly untilMs: number;
 }
 
 export interface PolicyObserved {

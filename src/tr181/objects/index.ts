@@ -6,6 +6,7 @@ import { dhcpv4Client } from './dhcpv4-client.ts';
 import { dhcpv4Server } from './dhcpv4-server.ts';
 import { dhcpv4ServerClients } from './dhcpv4-server-clients.ts';
 import { dhcpv6Server } from './dhcpv6-server.ts';
+import { dnsServer } from './dns.ts';
 import { dnsClient } from './dns-client.ts';
 import { ethernet } from './ethernet.ts';
 import { hosts } from './hosts.ts';
@@ -25,6 +26,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   ip6,
   routing,
   dnsClient,
+  dnsServer,
   nat,
   dhcpv4Client,
   dhcpv4Server,
