@@ -19,14 +19,13 @@ import {
   type Edns,
   encodeMessage,
   queryOf,
-  replyOf,
 } from '#src/wire/dns.ts';
 import { type DnsName, encodeName, parseName } from '#src/wire/dns-name.ts';
 import { CLASS_IN, RCODE } from '#src/wire/dns-registry.ts';
 
 export const CLIENT: IpAddress = ipv4(0xc0a80102);
 
-export const EVERYBODY: EnginePolicy['access'] = [{ address: ipv4(0), prefixLen: 0 }];
+const EVERYBODY: EnginePolicy['access'] = [{ address: ipv4(0), prefixLen: 0 }];
 
 export const GROUP: EngineGroup = {
   listMask: ~0n & 0xffff_ffff_ffff_ffffn,
@@ -69,7 +68,7 @@ export function folderFor(t: Test): string {
   return folder;
 }
 
-export function name(text: string): DnsName {
+function name(text: string): DnsName {
   const parsed = parseName(text);
   if (!parsed.ok) throw new Error(`${text}: ${parsed.error.message}`);
   return parsed.value;
@@ -116,6 +115,7 @@ export const record = (text: string, type: number, ttl: number, rdata: number[])
 /** A response as the cache holds it. */
 export const response = (text: string, type: number, parts: Partial<DnsMessage> = {}): Uint8Array =>
   encodeMessage({
-    ...replyOf({ name: name(text.toLowerCase()), type, class: CLASS_IN }, RCODE.NOERROR),
+    ...queryOf(0, { name: name(text.toLowerCase()), type, class: CLASS_IN }, undefined),
+    ...{ response: true, recursionAvailable: true, rcode: RCODE.NOERROR },
     ...parts,
   });
