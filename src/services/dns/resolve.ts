@@ -17,8 +17,8 @@ export type Validation =
   | { readonly kind: 'insecure' }
   | { readonly kind: 'bogus'; readonly ede: number; readonly reason: string };
 
-/** Validates what an upstream said of one question. */
-export type Validate = (type: number, scrubbed: Scrubbed) => Promise<Validation>;
+/** Validates what an upstream said of one question; `ends`: it must prove what it did not find. */
+export type Validate = (type: number, scrubbed: Scrubbed, ends: boolean) => Promise<Validation>;
 
 export interface Resolved {
   readonly parts: ReplyParts;
@@ -87,8 +87,14 @@ export async function resolve(
     upstream = outcome.upstream;
     const scrubbed = scrub(outcome.message, current, type);
     if (scrubbed === undefined) return fail(EDE.INVALID_DATA, 'aliases without end', false);
+    // An alias that leads out of what this upstream knows: its end is a question of its own.
+    const open =
+      !scrubbed.found &&
+      scrubbed.rcode === RCODE.NOERROR &&
+      scrubbed.targets.length > 0 &&
+      !scrubbed.authorities.some((rr) => rr.type === TYPE.SOA);
     if (validates && validate !== undefined) {
-      const verdict = await validate(type, scrubbed);
+      const verdict = await validate(type, scrubbed, !open);
       if (verdict.kind === 'bogus') {
         counts.bogus++;
         return fail(verdict.ede, verdict.reason, false);
@@ -100,11 +106,6 @@ export async function resolve(
       secure = secure && outcome.encrypted && outcome.message.authenticData && !validates;
     }
     answers.push(...scrubbed.answers);
-    const open =
-      !scrubbed.found &&
-      scrubbed.rcode === RCODE.NOERROR &&
-      scrubbed.targets.length > 0 &&
-      !scrubbed.authorities.some((rr) => rr.type === TYPE.SOA);
     if (open) {
       current = scrubbed.last;
       continue;

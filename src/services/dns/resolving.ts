@@ -259,7 +259,7 @@ export class Resolving implements Disposable {
         validate:
           validator === undefined
             ? undefined
-            : (qtype, scrubbed) => validator.validate(qtype, scrubbed),
+            : (qtype, scrubbed, ends) => validator.validate(qtype, scrubbed, ends),
         config: { cache: config?.cache ?? NO_CACHE, rebind: config?.rebind ?? NO_REBIND },
         isSplit: (one) => this.upstreams.isSplit(one),
         counts: this.#counts,

@@ -146,18 +146,27 @@ export function observedAnchors(
 const STATES: readonly string[] = ['addPending', 'valid', 'missing', 'revoked'];
 const HEAD = '# keys of the root zone by RFC 5011: state, since (Unix seconds), DNSKEY';
 
-export const encodeAnchors = (keys: readonly AnchorKey[]): string =>
+/** `configured`: the anchors that they were learned by. */
+export const encodeAnchors = (keys: readonly AnchorKey[], configured: readonly string[]): string =>
   [
     HEAD,
+    ...configured.map((text) => `by ${text}`),
     ...keys.map(({ state, sinceSec, rdata }) => `${state} ${sinceSec} ${toBase64(rdata)}`),
     '',
   ].join('\n');
 
 /** Refuses the whole where a line is none. */
-export function decodeAnchors(text: string): Result<readonly AnchorKey[], string> {
+export function decodeAnchors(
+  text: string,
+): Result<{ readonly keys: readonly AnchorKey[]; readonly configured: readonly string[] }, string> {
   const keys: AnchorKey[] = [];
+  const configured: string[] = [];
   for (const line of text.split('\n')) {
     if (line === '' || line.startsWith('#')) continue;
+    if (line.startsWith('by ')) {
+      configured.push(line.slice(3));
+      continue;
+    }
     const [state = '', since = '', key = '', ...rest] = line.split(' ');
     const rdata = fromBase64(key);
     const fits = STATES.includes(state) && /^\d{1,12}$/.test(since) && rest.length === 0;
@@ -166,5 +175,5 @@ export function decodeAnchors(text: string): Result<readonly AnchorKey[], string
     }
     keys.push({ rdata, state: state as AnchorKey['state'], sinceSec: Number(since) });
   }
-  return ok(keys);
+  return ok({ keys, configured });
 }

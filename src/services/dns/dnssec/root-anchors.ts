@@ -40,17 +40,22 @@ const LOOK_MS = 12 * 3_600_000;
 export class RootAnchors implements Disposable {
   readonly #deps: RootAnchorsDeps;
   #configured: readonly Ds[] = [];
-  #known: readonly AnchorKey[];
+  #known: readonly AnchorKey[] = [];
+  /** What was configured when they were learned. */
+  #texts: readonly string[] = [];
   #timer: Timer;
 
   constructor(deps: RootAnchorsDeps) {
     this.#deps = deps;
-    this.#known = this.#read();
+    this.#read();
     this.#timer = this.#later();
   }
 
+  /** What was learned by other anchors is forgotten. */
   configure(texts: readonly string[]): void {
     this.#configured = parseAnchors(texts);
+    if (texts.join() !== this.#texts.join()) this.#known = [];
+    this.#texts = texts;
   }
 
   get trusted(): readonly Ds[] {
@@ -81,8 +86,8 @@ export class RootAnchors implements Disposable {
       );
     };
     const next = step(this.#known, keys, revoked, isConfigured, sec);
-    const text = encodeAnchors(next);
-    if (text === encodeAnchors(this.#known)) return;
+    const text = encodeAnchors(next, this.#texts);
+    if (text === encodeAnchors(this.#known, this.#texts)) return;
     const told = next.map(({ rdata, state }) => `${dnskeyOf({ rdata }).keyTag} ${state}`);
     log.info({ keys: told }, 'trust anchors of the root changed');
     this.#known = next;
@@ -93,13 +98,19 @@ export class RootAnchors implements Disposable {
     this.#timer.cancel();
   }
 
-  #read(): readonly AnchorKey[] {
+  #read(): void {
     const text = this.#deps.file?.read();
-    if (text === undefined) return [];
-    const keys = decodeAnchors(text);
-    if (keys.ok) return keys.value;
-    this.#deps.log.error({ reason: keys.error }, 'the trust anchors that were learned are lost');
-    return [];
+    if (text === undefined) return;
+    const stored = decodeAnchors(text);
+    if (stored.ok) {
+      this.#known = stored.value.keys;
+      this.#texts = stored.value.configured;
+    } else {
+      this.#deps.log.error(
+        { reason: stored.error },
+        'the trust anchors that were learned are lost',
+      );
+    }
   }
 
   #later(): Timer {

@@ -76,8 +76,8 @@ export class Validator {
     this.#deps = deps;
   }
 
-  /** What an upstream said of one question, step by step to the end of its aliases. */
-  async validate(type: number, scrubbed: Scrubbed): Promise<Validation> {
+  /** What an upstream said of one question, step by step to the end of its aliases; `ends`: it must prove what it did not find. */
+  async validate(type: number, scrubbed: Scrubbed, ends: boolean): Promise<Validation> {
     const budget = new Budget();
     const denials = await this.#denialOf(scrubbed.authorities, budget);
     if (denials.kind === 'bogus') return denials;
@@ -105,7 +105,7 @@ export class Validator {
       if (proof === undefined) return bogus(EDE.NSEC_MISSING, 'a wildcard without proof');
       isSecure = isSecure && proof === 'proved';
     }
-    if (!scrubbed.found) {
+    if (!scrubbed.found && ends) {
       const nothing = await this.#nothing(scrubbed, type, denials, budget);
       if (nothing.kind === 'bogus') return nothing;
       isSecure = isSecure && nothing.kind === 'secure';
