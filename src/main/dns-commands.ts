@@ -304,7 +304,7 @@ function logOf({ log }: DnsFace, args: Args): object {
   const whole = (name: string, most: number): number =>
     Math.min(most, Math.max(0, Math.floor(Number(args[name] ?? 0)) || 0));
   const entries = log.entries({
-    after: whole('after', Number.MAX_SAFE_INTEGER),
+    after: args['after'] === undefined ? undefined : whole('after', Number.MAX_SAFE_INTEGER),
     limit: whole('limit', PAGE) || PAGE,
     text: text(args, 'text'),
     blocked: Boolean(args['blocked']),

@@ -40,8 +40,8 @@ export interface LogEntry {
 }
 
 export interface LogQuery {
-  /** Only those after this id. */
-  readonly after: number;
+  /** Only those after this id; undefined: the last ones. */
+  readonly after: number | undefined;
   readonly limit: number;
   /** Must be in the name or the client, whatever its case. */
   readonly text: string;
@@ -115,8 +115,8 @@ export class QueryLog {
     const fits = (entry: LogEntry): boolean =>
       (!blocked || entry.by === 'block') &&
       (wanted === '' || entry.name.includes(wanted) || entry.client.includes(wanted));
-    const found = this.#inOrder().filter((entry) => entry.id > after && fits(entry));
-    return after > 0 ? found.slice(0, limit) : found.reverse().slice(0, limit);
+    const found = this.#inOrder().filter((entry) => entry.id > (after ?? 0) && fits(entry));
+    return after === undefined ? found.reverse().slice(0, limit) : found.slice(0, limit);
   }
 
   get statistics(): DnsStatistics {

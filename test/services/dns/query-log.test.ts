@@ -2,14 +2,18 @@
 import t from 'tap';
 import { ipv4 } from '../../../src/base/ip.ts';
 import { ipv6 } from '../../../src/base/ip6.ts';
-import { type AnsweredQuery, QueryLog } from '../../../src/services/dns/query-log.ts';
+import {
+  type AnsweredQuery,
+  type LogQuery,
+  QueryLog,
+} from '../../../src/services/dns/query-log.ts';
 import { Statistics } from '../../../src/services/dns/statistics.ts';
 import { Top } from '../../../src/services/dns/top.ts';
 import { type DnsName, encodeName } from '../../../src/wire/dns-name.ts';
 import { FakeClock } from '../../lib/clock.ts';
 
 const CLIENT = ipv4(0xc0a8_0107);
-const ALL = { after: 0, limit: 100, text: '', blocked: false };
+const ALL = { after: undefined, limit: 100, text: '', blocked: false };
 
 const query = (name: string, values: Partial<AnsweredQuery> = {}): AnsweredQuery => ({
   ...{ client: CLIENT, name: name as DnsName, type: 1, rcode: 0, by: 'cache' },
@@ -71,7 +75,7 @@ t.test('looking for some: by text, blocked ones, and those after one that is kno
   for (let i = 1; i <= 10; i++) {
     log.add(query(`n${i}.example`, i % 2 === 0 ? { by: 'block' } : {}));
   }
-  const names = (wanted: Partial<typeof ALL>): string[] =>
+  const names = (wanted: Partial<LogQuery>): string[] =>
     log.entries({ ...ALL, ...wanted }).map(({ name }) => name);
   t.same(names({ text: 'N1' }), ['n10.example', 'n1.example']);
   t.equal(names({ text: '192.168.1.7' }).length, 10);
