@@ -53,6 +53,7 @@ import { buildDhcpServer } from './dhcp-server.ts';
 import { dhcpServerCommands } from './dhcp-server-commands.ts';
 import { buildDhcp6Server } from './dhcp6-server.ts';
 import { dnsCalls } from './dns-calls.ts';
+import { LazyDns } from './dns-lazy.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
 import { buildNeighbors } from './neighbors.ts';
@@ -118,7 +119,8 @@ async function build(
   must(directories.make(`${runDir}/hook`, 0o700));
   must(directories.make(`${runDir}/spool`, 0o700));
 
-  const reactor = stack.use(new Reactor(loadNative(nativePath), { leads: true }));
+  const native = loadNative(nativePath);
+  const reactor = stack.use(new Reactor(native, { leads: true }));
   const sockets = new LinuxUnixSockets(reactor);
   const processes = new LinuxProcesses(reactor);
   const taps = new LinuxPacketTaps(reactor);
@@ -265,6 +267,13 @@ async function build(
     lostAuditRecords += changes.length;
     log.error({ err: recorded.error }, 'changes could not be recorded in the audit trail');
   };
+  const dns = new LazyDns(async () =>
+    (await import('./dns.ts')).buildDns(stack, {
+      ...{ native, net, clock, files, stateDir, observed, neighbors },
+      log: log.child({ service: 'dns' }),
+      pageNames: config.http.names,
+    }),
+  );
   let answering = false;
   let laidDown: Promise<unknown> = Promise.resolve();
   const model: Model = stack.use(
@@ -282,7 +291,7 @@ async function build(
           const text = files.readText(path);
           return text.ok ? text.value : undefined;
         },
-        dns: () => undefined,
+        dns: () => dns.service?.observed,
         monoMs: () => clock.monoMs(),
         boottimeMs: () => clock.boottimeMs(),
         wallMs: () => clock.wallMs(),
@@ -428,8 +437,8 @@ async function build(
       if (runs('dhcp-server')) dhcpServer.apply(wanted);
       return [];
     },
-    dns: () => [],
-    dnsPolicy: () => [],
+    dns: (wanted) => (runs('dns') ? dns.apply(wanted) : []),
+    dnsPolicy: (wanted) => dns.applyPolicy(wanted),
     dnsLog: () => [],
     neighbors: (wanted) => {
       if (runs('neighbors')) neighbors.apply(wanted);

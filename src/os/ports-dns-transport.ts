@@ -40,7 +40,7 @@ export interface DnsTransports extends AsyncDisposable {
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<Result<Uint8Array, SystemError>>;
-  /** One question by multicast DNS (RFC 6762 §5.1) on an interface; all answers within `waitMs`. */
+  /** One question by multicast DNS (RFC 6762 §5.1) on an interface; all answers soon after the first, which is waited for `waitMs`. */
   multicast(
     ifName: string,
     query: Uint8Array,

@@ -272,8 +272,6 @@ export const TYPE = {
 } as const;
 
 export const CLASS_IN = 1;
-export const CLASS_CH = 3;
-export const CLASS_ANY = 255;
 
 export const OPCODE_QUERY = 0;
 

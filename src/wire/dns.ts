@@ -6,7 +6,8 @@
 import { decodeError, ok, type Result } from '../base/result.ts';
 import { type DnsName, decodeName, encodeName, ROOT } from './dns-name.ts';
 import { compressibleName, wholeRdata } from './dns-rdata.ts';
-import { CLASS_IN, OPTION, TYPE } from './dns-registry.ts';
+import { OPTION, TYPE } from './dns-registry.ts';
+import { encodeUtf8, utf8Bound } from './utf8.ts';
 
 export interface DnsQuestion {
   /** As it was asked, upper and lower case kept. */
@@ -62,7 +63,7 @@ export interface DnsMessage {
 
 export const HEADER_BYTES = 12;
 /** Larger ones do not exist: TCP's length has 16 bits. */
-export const MAX_MESSAGE_BYTES = 65_535;
+const MAX_MESSAGE_BYTES = 65_535;
 /** A record needs 11 bytes at least, so no message has more. */
 const MAX_RECORDS = 6000;
 const MAX_TTL = 0x7fffffff;
@@ -338,24 +339,12 @@ export const queryOf = (
   ...{ answers: [], authorities: [], additionals: [], edns },
 });
 
-/** An answer to a question of the Internet, without records. */
-export const replyOf = (question: DnsQuestion, rcode: number): DnsMessage => ({
-  ...{ id: 0, response: true, opcode: 0, authoritative: false, truncated: false },
-  ...{ recursionDesired: true, recursionAvailable: true, rcode },
-  ...{ authenticData: false, checkingDisabled: false, questions: [question] },
-  ...{ answers: [], authorities: [], additionals: [], edns: undefined },
-});
-
-export const isInternet = ({ class: qclass }: DnsQuestion): boolean => qclass === CLASS_IN;
-
-/** An extended error (RFC 8914 §2); the text is cut at 64 bytes, since answers stay small. */
+/** An extended error (RFC 8914 §2); of the text, 255 bytes of UTF-8. */
 export function extendedError(code: number, text = ''): EdnsOption {
-  const words = new Uint8Array(2 + Math.min(64, text.length));
-  words[0] = code >> 8;
-  words[1] = code & 255;
-  for (let i = 2; i < words.length; i++) {
-    const char = text.charCodeAt(i - 2);
-    words[i] = char < 0x80 ? char : 0x3f;
-  }
-  return { code: OPTION.EDE, value: words };
+  const utf8 = new Uint8Array(utf8Bound(text));
+  const length = Math.min(255, encodeUtf8(text, utf8, 0));
+  const value = new Uint8Array(2 + length);
+  value.set([code >> 8, code & 255]);
+  value.set(utf8.subarray(0, length), 2);
+  return { code: OPTION.EDE, value };
 }

@@ -1,0 +1,106 @@
+/** Builds the DNS server and joins it with the kernel, the LAN's hosts, the leases and the model. */
+import { randomBytes } from 'node:crypto';
+import { parseIpv4 } from '../base/ip.ts';
+import { type IpAddress, isLinkLocal, parseIpv6 } from '../base/ip6.ts';
+import type { Log } from '../base/log.ts';
+import type { LinuxClock } from '../os/linux/clock.ts';
+import { NodeDnsCrypto } from '../os/linux/dns-crypto.ts';
+import { NativeDnsEngines } from '../os/linux/dns-engine.ts';
+import { NodeDnsStreamServer } from '../os/linux/dns-serve.ts';
+import { NodeDnsTransports } from '../os/linux/dns-transports.ts';
+import type { Native } from '../os/linux/native.ts';
+import type { Files, Net } from '../os/ports.ts';
+import { DnsService } from '../services/dns/service.ts';
+import type { NeighborsService } from '../services/neighbors/service.ts';
+import type { Observed } from '../state/observed.ts';
+import type { Observations } from '../tr181/table.ts';
+
+export interface DnsParts {
+  readonly native: Native;
+  readonly net: Net;
+  readonly clock: LinuxClock;
+  readonly files: Files;
+  readonly stateDir: string;
+  readonly log: Log;
+  readonly observed: Observed<Observations>;
+  readonly neighbors: NeighborsService;
+  /** Names under which the page is served. */
+  readonly pageNames: readonly string[];
+}
+
+export function buildDns(stack: AsyncDisposableStack, parts: DnsParts): DnsService {
+  const { native, net, clock, files, stateDir, log, observed, neighbors, pageNames } = parts;
+  const transports = stack.use(new NodeDnsTransports());
+  const service = stack.use(
+    new DnsService({
+      engines: new NativeDnsEngines(native),
+      ...{ transports, clock, log },
+      crypto: new NodeDnsCrypto(),
+      streams: (handler) => new NodeDnsStreamServer(handler),
+      randomBytes: (count) => randomBytes(count),
+      localTime: (wallMs) => {
+        const time = new Date(wallMs);
+        // Monday is 0.
+        return { day: (time.getDay() + 6) % 7, minute: time.getHours() * 60 + time.getMinutes() };
+      },
+      addressesOf: (ifName) => lanAddresses(net, ifName),
+      hosts: () =>
+        neighbors.observed.hosts.map(({ mac, name, addresses }) => ({
+          ...{ mac, name },
+          addresses: addresses.map(({ address }) => address).filter(isReachable),
+        })),
+      ownNames: () => {
+        const kernel = files.readText('/proc/sys/kernel/hostname');
+        return kernel.ok ? [kernel.value.trim(), ...labels(pageNames)] : labels(pageNames);
+      },
+      leaseResolvers: () => resolversOf(observed, net),
+      cachePath: `${stateDir}/dns-cache`,
+      report: (value) => observed.publish('dns', value),
+    }),
+  );
+  stack.use(
+    net.subscribe((events) => {
+      if (events.some(({ what }) => what === 'address' || what === 'resync'))
+        service.factsChanged();
+    }),
+  );
+  stack.use(neighbors.namesChanged(() => service.factsChanged()));
+  stack.use(
+    observed.subscribe(({ services }) => {
+      if (services.has('network')) service.factsChanged();
+    }),
+  );
+  return service;
+}
+
+/** The single labels among names of the page. */
+const labels = (names: readonly string[]): string[] =>
+  names.filter((name) => !name.includes('.')).map((name) => name.toLowerCase());
+
+/** Link-local addresses are of no use without an interface. */
+const isReachable = (address: IpAddress): boolean =>
+  typeof address === 'number' || !isLinkLocal(address);
+
+function lanAddresses(net: Net, ifName: string) {
+  const ifIndex = net.links().find((link) => link.name === ifName)?.ifIndex;
+  if (ifIndex === undefined) return [];
+  const own = <T extends { readonly ifIndex: number }>(all: readonly T[]): readonly T[] =>
+    all.filter((one) => one.ifIndex === ifIndex);
+  return [
+    ...own(net.addresses()).map(({ address }) => ({ address, scopeId: 0 })),
+    ...own(net.addresses6())
+      .filter(({ dad }) => dad === 'done')
+      .map(({ address }) => ({ address, scopeId: isLinkLocal(address) ? ifIndex : 0 })),
+  ];
+}
+
+/** What resolv.conf names, but ourselves: the owner's resolvers first, then those of leases. */
+function resolversOf(observed: Observed<Observations>, net: Net): readonly IpAddress[] {
+  const own = new Set<IpAddress>(
+    [...net.addresses(), ...net.addresses6()].map(({ address }) => address),
+  );
+  return (observed.get('network')?.resolvers ?? []).flatMap(({ address: text }) => {
+    const address = text.includes(':') ? parseIpv6(text) : parseIpv4(text);
+    return address.ok && !own.has(address.value) ? [address.value] : [];
+  });
+}
