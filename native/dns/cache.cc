@@ -6,8 +6,10 @@ namespace gatehouse::dns {
 
 namespace {
 
-// As many of those that are asked often are kept for one that comes.
-constexpr int kSpared = 32;
+// For one that comes, as many of those that are asked often may be kept; what was not needed is
+// saved up, since they come in rows.
+constexpr uint32_t kSpared = 4;
+constexpr uint32_t kMostSpared = 1024;
 
 }  // namespace
 
@@ -64,14 +66,14 @@ void Cache::kill(Entry* e) {
 }
 
 // Takes one from the tail, or moves it to the head if it was asked for and fits there.
-void Cache::pop(int* spared, int64_t nowMs) {
+void Cache::pop(int64_t nowMs) {
   auto* e = reinterpret_cast<Entry*>(ring_ + tail_);
   size_t size = e->size;
   bool dead = (e->flags & kDead) != 0;
-  bool keep = !dead && (e->flags & kHit) != 0 && *spared > 0 && e->ageSec(nowMs) < e->ttlSec &&
+  bool keep = !dead && (e->flags & kHit) != 0 && spared_ > 0 && e->ageSec(nowMs) < e->ttlSec &&
               (head_ <= tail_ || capacity_ - head_ >= size);
   if (keep) {
-    (*spared)--;
+    spared_--;
     size_t slot = slotOf(e);
     auto* moved = reinterpret_cast<Entry*>(ring_ + head_);
     memmove(moved, e, size);
@@ -92,7 +94,7 @@ void Cache::pop(int* spared, int64_t nowMs) {
 
 // Free bytes at the head, in one piece.
 uint8_t* Cache::room(size_t size, int64_t nowMs) {
-  int spared = kSpared;
+  spared_ = spared_ + kSpared < kMostSpared ? spared_ + kSpared : kMostSpared;
   for (;;) {
     if (used_ == 0) head_ = tail_ = 0;
     if (entries_ * 4 < (mask_ + 1) * 3) {
@@ -100,7 +102,7 @@ uint8_t* Cache::room(size_t size, int64_t nowMs) {
         if (used_ < capacity_ && tail_ - head_ >= size) return ring_ + head_;
       } else if (capacity_ - head_ >= size) {
         return ring_ + head_;
-      } else if (tail_ > 0) {
+      } else {
         // The rest of the ring is too short: it is skipped like something dead.
         auto* filler = reinterpret_cast<Entry*>(ring_ + head_);
         filler->size = static_cast<uint32_t>(capacity_ - head_);
@@ -110,7 +112,7 @@ uint8_t* Cache::room(size_t size, int64_t nowMs) {
         continue;
       }
     }
-    pop(&spared, nowMs);
+    pop(nowMs);
   }
 }
 

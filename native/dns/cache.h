@@ -118,7 +118,7 @@ class Cache {
   void removeIndex(const Entry* e);
   void kill(Entry* e);
   uint8_t* room(size_t size, int64_t nowMs);
-  void pop(int* spared, int64_t nowMs);
+  void pop(int64_t nowMs);
 
   Key key_;
   uint8_t* ring_ = nullptr;
@@ -129,6 +129,7 @@ class Cache {
   Slot* index_ = nullptr;
   size_t mask_ = 0;
   uint32_t entries_ = 0;
+  uint32_t spared_ = 0;
 };
 
 }  // namespace gatehouse::dns

@@ -154,6 +154,33 @@ int checkResponse(const uint8_t* wire, size_t length, const uint8_t* name, size_
   return at == length ? static_cast<int>(records) : -1;
 }
 
+namespace {
+
+// nobody.invalid, compressed as far as the name asked for ends like it.
+uint8_t* nobody(const Name& name, uint8_t* at) {
+  static constexpr uint8_t kNobody[] = {6,   'n', 'o', 'b', 'o', 'd', 'y', 7,
+                                        'i', 'n', 'v', 'a', 'l', 'i', 'd', 0};
+  size_t start = 0;
+  for (; start < sizeof kNobody - 1; start += kNobody[start] + 1u) {
+    size_t rest = sizeof kNobody - start;
+    if (name.length < rest || memcmp(name.bytes + name.length - rest, kNobody + start, rest) != 0) {
+      continue;
+    }
+    // A label may end with the same bytes: it is a suffix only where a label begins.
+    size_t place = name.length - rest;
+    for (size_t i = 0; i < name.labels; i++) {
+      if (name.at[i] != place) continue;
+      memcpy(at, kNobody, start);
+      put16(at + start, 0xc000 | static_cast<uint32_t>(kHeader + place));
+      return at + start + 2;
+    }
+  }
+  memcpy(at, kNobody, sizeof kNobody);
+  return at + sizeof kNobody;
+}
+
+}  // namespace
+
 size_t blockAnswer(const Query& query, const BlockAnswer& how, size_t limit, uint8_t* out,
                    bool* truncated) {
   // Question, one record, which is the larger SOA at most, and nothing stored for long.
@@ -182,17 +209,18 @@ size_t blockAnswer(const Query& query, const BlockAnswer& how, size_t limit, uin
     at += addressBytes;
   } else if (how.mode != BlockMode::kRefused) {
     // The SOA that says how long the answer may be kept (RFC 2308 §5); its content is RFC 6303 §3's.
-    static constexpr uint8_t kSoa[] = {0xc0, kHeader, 6,   'n', 'o', 'b', 'o', 'd', 'y', 7,
-                                       'i',  'n',     'v', 'a', 'l', 'i', 'd', 0};
     wire[9] = 1;
-    record(kTypeSoa, sizeof kSoa + 20);
-    memcpy(at, kSoa, sizeof kSoa);
-    at += sizeof kSoa;
+    uint8_t* start = at;
+    record(kTypeSoa, 0);
+    uint8_t* data = at;
+    put16(at, 0xc000 | kHeader);
+    at = nobody(query.name, at + 2);
     const uint32_t times[] = {1, 3600, 1200, 604800, how.ttlSec};
     for (uint32_t value : times) {
       put32(at, value);
       at += 4;
     }
+    put16(start + 10, static_cast<uint32_t>(at - data));
   }
   size_t named = how.listLength < 255 ? how.listLength : 255;
   put16(options, 15);  // OPTION-CODE of EDE

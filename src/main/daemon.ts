@@ -471,6 +471,7 @@ async function build(
       bootId: boot,
       bus: stack.use(bus.another()),
       holdEffects: (answered) => control.hold(answered),
+      certificateUsed: (material) => dns.useCertificate(material),
       record: recordAll,
       onRecorded: (heard) => {
         heardRecords = heard;

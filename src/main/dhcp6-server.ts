@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Mac, macNumber } from '../base/ip.ts';
 import type { Log } from '../base/log.ts';
+import { servedBy, withResolvers6 } from '../control/dhcp-server.ts';
 import type { LinuxClock } from '../os/linux/clock.ts';
 import { LinuxFramePorts } from '../os/linux/frames.ts';
 import type { Reactor } from '../os/linux/native.ts';
@@ -68,9 +69,33 @@ export async function buildDhcp6Server(parts: Dhcp6ServerParts): Promise<BuiltDh
     // An interface is served once its link-local address is past duplicate detection.
     if (events.some(({ what }) => what !== 'route')) service.linksChanged();
   });
+  let wanted: CompiledConfig['dhcp6Server'] | undefined;
+  let given = '';
+  const apply = (): readonly string[] => {
+    if (wanted === undefined) return [];
+    const served = servedBy(observed.get('dns'));
+    given = [...served].join();
+    return service.apply(
+      withResolvers6(wanted, (ifName) => {
+        const ifIndex = net.links().find(({ name }) => name === ifName)?.ifIndex;
+        return net
+          .addresses6()
+          .filter((one) => one.ifIndex === ifIndex && served.has(one.address))
+          .map(({ address }) => address);
+      }),
+    );
+  };
+  const names = observed.subscribe(({ services }) => {
+    if (!services.has('dns') || [...servedBy(observed.get('dns'))].join() === given) return;
+    for (const fault of apply()) log.error({ fault }, 'the DNS server could not be told of');
+  });
   return {
-    apply: (wanted) => service.apply(wanted),
+    apply: (config) => {
+      wanted = config;
+      return apply();
+    },
     [Symbol.asyncDispose]: async () => {
+      names[Symbol.dispose]();
       followed[Symbol.dispose]();
       await service[Symbol.asyncDispose]();
     },

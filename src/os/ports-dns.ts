@@ -163,7 +163,7 @@ export interface DnsCache {
   pass(key: DnsCacheKey, passMask: bigint, generation: number): boolean;
   /** Forgets one name in all types, or everything; how many went. */
   flush(name?: Uint8Array): number;
-  /** For the end, since it waits for the medium: all that is not `staleSec` past its TTL, written beside `path` and renamed. How many. */
+  /** All that is not `staleSec` past its TTL, written beside `path` and renamed, not synced: `load` takes only what is whole. How many. */
   dump(path: string, nowMs: number, wallMs: number): Result<number, SystemError>;
   /** What `dump` wrote, aged by the time since; passes are forgotten, and if the clock went back, all is stale. How many came back. */
   load(path: string, nowMs: number, wallMs: number): Result<number, SystemError>;
