@@ -6,6 +6,7 @@ import { ulaPrefix } from '../base/ip6.ts';
 import { err, type Result } from '../base/result.ts';
 import { hashPassword, RowAccounts } from '../control/accounts.ts';
 import { ConfigurationService } from '../control/configuration.ts';
+import { DnsNames } from '../control/dns-names.ts';
 import { followRows, noteFollowed } from '../control/followed-rows.ts';
 import { History } from '../control/history.ts';
 import { Control, type Steps } from '../control/loop.ts';
@@ -53,6 +54,7 @@ import { buildDhcpServer } from './dhcp-server.ts';
 import { dhcpServerCommands } from './dhcp-server-commands.ts';
 import { buildDhcp6Server } from './dhcp6-server.ts';
 import { dnsCalls } from './dns-calls.ts';
+import { dnsCommands, modelCalls } from './dns-commands.ts';
 import { LazyDns } from './dns-lazy.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
@@ -271,6 +273,7 @@ async function build(
     (await import('./dns.ts')).buildDns(stack, {
       ...{ native, net, clock, files, stateDir, observed, neighbors },
       log: log.child({ service: 'dns' }),
+      policyConfig: () => model.compileAll().dnsPolicy,
       pageNames: config.http.names,
     }),
   );
@@ -307,7 +310,7 @@ async function build(
         powerOff: () => system.powerOff(),
         factoryReset: () => system.factoryReset(),
         ...firmwareCalls(updates, helper),
-        ...dnsCalls(() => undefined),
+        ...dnsCalls(() => dns.face && modelCalls(dns.face)),
       },
       hashPassword: (password) => hashPassword(secrets, password),
       journal: history,
@@ -389,11 +392,16 @@ async function build(
     lostAuditRecords,
   });
   let http: ServedHttp | undefined;
+  const dnsNames = new DnsNames({ model });
   const accounts = new RowAccounts({ rows, model, secrets });
   const services = [
     ...commandsOf({ dhcpClient, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors),
+    dnsCommands({
+      ...{ dns: () => dns.face, names: dnsNames, clock },
+      audit: (what, origin) => recordAll([{ action: 'operate', ...origin, path: `dns ${what}` }]),
+    }),
     configCommands(configuration, model),
     updateCommands(updates, (what, origin) =>
       recordAll([{ action: 'operate', ...origin, path: `update ${what}` }]),
@@ -439,7 +447,7 @@ async function build(
     },
     dns: (wanted) => (runs('dns') ? dns.apply(wanted) : []),
     dnsPolicy: (wanted) => dns.applyPolicy(wanted),
-    dnsLog: () => [],
+    dnsLog: (wanted) => dns.applyLog(wanted),
     neighbors: (wanted) => {
       if (runs('neighbors')) neighbors.apply(wanted);
       return [];

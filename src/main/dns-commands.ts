@@ -1,21 +1,23 @@
 /** `gatehouse.dns`: the DNS server, as ubus, the page and the command line offer it. */
-import { formatIp, type IpAddress } from '../base/ip6.ts';
+import { formatIp, type IpAddress, ipv6 } from '../base/ip6.ts';
 import { err, type Result } from '../base/result.ts';
 import type { DnsNames, NameWord } from '../control/dns-names.ts';
 import { type CommandAnswer, type CommandService, done, failed } from '../edge/ubus/gatehouse.ts';
 import type { DnsObserved } from '../services/dns/config.ts';
-import type { Queried } from '../services/dns/operations.ts';
+import type { DnsOperations } from '../services/dns/operations.ts';
 import type {
   OverrideWanted,
   PolicyConfig,
   PolicyObserved,
 } from '../services/dns/policy-config.ts';
 import type { QueryLog } from '../services/dns/query-log.ts';
+import type { Why } from '../services/dns/why.ts';
 import type { Origin } from '../tr181/model.ts';
 import type { DnsRecord } from '../wire/dns.ts';
-import { formatName } from '../wire/dns-name.ts';
+import { type DnsName, formatName, lowerName, parseName } from '../wire/dns-name.ts';
 import { formatRdata } from '../wire/dns-rdata-text.ts';
 import { OPTION, rcodeName, typeCode, typeName } from '../wire/dns-registry.ts';
+import type { DnsCalls } from './dns-calls.ts';
 
 /** The running server. */
 export interface DnsFace {
@@ -24,18 +26,12 @@ export interface DnsFace {
   /** Names of lists, groups and upstreams for people stand in the configuration. */
   readonly config: PolicyConfig;
   readonly log: QueryLog;
-  query(
-    name: string,
-    type: number,
-    client: IpAddress | undefined,
-  ): Promise<Result<Queried, string>>;
-  /** Which rule decides, for a client; whom nobody names is asked as the box itself. */
-  why(name: string, client: string): Promise<Result<object, string>>;
-  addressesOf(client: string): Result<readonly IpAddress[], string>;
-  override(wanted: OverrideWanted): Result<void, string>;
-  cancel(id: number): boolean;
-  /** Empty: everything. */
-  flush(name: string): Result<number, string>;
+  readonly operations: Pick<
+    DnsOperations,
+    'query' | 'lookUp' | 'addressesOf' | 'override' | 'cancel' | 'flush'
+  >;
+  /** Which rule decides; undefined while the server is off. */
+  why(name: DnsName, client: IpAddress): Why | undefined;
   /** Empty: all that are fetched. Resolves when nothing is under way any more. */
   update(list: string): Promise<Result<void, string>>;
 }
@@ -93,9 +89,7 @@ export function dnsCommands(deps: DnsCommandsDeps): CommandService {
       why: {
         about: 'which rule decides for a name, and a client',
         args: { ...name, client: 'string' },
-        run: running(async (dns, args) =>
-          answer(await dns.why(text(args, 'name'), text(args, 'client'))),
-        ),
+        run: running(why),
       },
       block: {
         about:
@@ -123,7 +117,7 @@ export function dnsCommands(deps: DnsCommandsDeps): CommandService {
         about: 'ends what was said for a while, by its number',
         args: { id: 'int32' },
         run: running(async (dns, { id }, origin) => {
-          if (!dns.cancel(Number(id))) return failed('there is none of that number');
+          if (!dns.operations.cancel(Number(id))) return failed('there is none of that number');
           await deps.audit(`cancel ${String(id)}`, origin);
           return done();
         }),
@@ -160,7 +154,7 @@ export function dnsCommands(deps: DnsCommandsDeps): CommandService {
         about: 'forgets the answers for one name, or all',
         args: name,
         run: running(async (dns, args, origin) => {
-          const flushed = dns.flush(text(args, 'name'));
+          const flushed = dns.operations.flush(text(args, 'name'));
           if (!flushed.ok) return failed(flushed.error);
           await deps.audit(`flush ${text(args, 'name')}`.trim(), origin);
           return done({ forgotten: flushed.value });
@@ -171,9 +165,6 @@ export function dnsCommands(deps: DnsCommandsDeps): CommandService {
 }
 
 const text = (args: Args, name: string): string => String(args[name] ?? '').trim();
-
-const answer = (result: Result<object, string>): CommandAnswer =>
-  result.ok ? done(result.value) : failed(result.error);
 
 async function forGood(
   names: DnsNames,
@@ -200,20 +191,37 @@ async function forAWhile(
     return failed(`seconds is 1 to ${MAX_SECONDS}: how long it holds`);
   }
   const wanted = { kind, seconds, name: text(args, 'name'), client: text(args, 'client') };
-  const said = dns.override(wanted);
+  const said = dns.operations.override(wanted);
   if (!said.ok) return failed(said.error);
   const about = [kind, wanted.name, wanted.client].filter((part) => part !== '').join(' ');
   await deps.audit(`${about} for ${seconds} s`, origin);
   return done({ overrides: overridesOf(dns.policy, deps.clock.boottimeMs()) });
 }
 
+const BOX = ipv6(1n);
+
+async function why(dns: DnsFace, args: Args): Promise<CommandAnswer> {
+  const name = parseName(text(args, 'name'));
+  if (!name.ok) return failed(name.error.message);
+  const client = text(args, 'client');
+  const addresses = client === '' ? undefined : dns.operations.addressesOf(client);
+  if (addresses?.ok === false) return failed(addresses.error);
+  const found = dns.why(lowerName(name.value), addresses?.value[0] ?? BOX);
+  if (found === undefined) return failed(OFF);
+  const { by = null, group = null, rules } = found;
+  return done({
+    ...{ name: formatName(found.name), verdict: found.verdict, by, group },
+    rules: rules.map(({ line = null, ...rule }) => ({ ...rule, line })),
+  });
+}
+
 async function query(dns: DnsFace, args: Args): Promise<CommandAnswer> {
   const type = typeCode(text(args, 'type') || 'A');
   if (type === undefined) return failed(`no type of record: ${text(args, 'type')}`);
   const client = text(args, 'client');
-  const addresses = client === '' ? undefined : dns.addressesOf(client);
+  const addresses = client === '' ? undefined : dns.operations.addressesOf(client);
   if (addresses?.ok === false) return failed(addresses.error);
-  const asked = await dns.query(text(args, 'name'), type, addresses?.value[0]);
+  const asked = await dns.operations.query(text(args, 'name'), type, addresses?.value[0]);
   if (!asked.ok) return failed(asked.error);
   const { message, tookMs } = asked.value;
   const options = message.edns?.options ?? [];
@@ -322,12 +330,12 @@ function logOf({ log }: DnsFace, args: Args): object {
 }
 
 /** For the model's commands: the same words. */
-export const modelCalls = (dns: DnsFace) => ({
-  dnsOverride: async (wanted: OverrideWanted): Promise<Result<void, string>> =>
-    dns.override(wanted),
-  dnsCancel: async (id: number): Promise<boolean> => dns.cancel(id),
-  dnsFlush: async (name: string): Promise<Result<number, string>> => dns.flush(name),
-  dnsUpdateList: async (id: string): Promise<Result<void, string>> => {
+export const modelCalls = (dns: DnsFace): DnsCalls => ({
+  dnsLookup: (wanted, signal) => dns.operations.lookUp(wanted, signal),
+  dnsOverride: async (wanted) => dns.operations.override(wanted),
+  dnsCancel: async (id) => dns.operations.cancel(id),
+  dnsFlush: async (name) => dns.operations.flush(name),
+  dnsUpdateList: async (id) => {
     const updated = await dns.update(id);
     const fault = dns.policy.lists.find((list) => list.id === id)?.fault ?? '';
     return updated.ok && fault !== '' ? err(fault) : updated;

@@ -2,12 +2,14 @@
 import { parseIpv4, parseMac } from '../../base/ip.ts';
 import { type IpAddress, ipv6, parseIpv6 } from '../../base/ip6.ts';
 import { err, ok, type Result } from '../../base/result.ts';
+import type { DnsCache } from '../../os/ports-dns.ts';
 import type { DnsEndpoint, DnsTransports } from '../../os/ports-dns-transport.ts';
 import { type DnsMessage, decodeMessage, encodeMessage, queryOf } from '../../wire/dns.ts';
-import { type DnsName, encodeName, lowerName, parseName } from '../../wire/dns-name.ts';
+import { encodeName, lowerName, parseName } from '../../wire/dns-name.ts';
 import { CLASS_IN } from '../../wire/dns-registry.ts';
 import type { HostFacts } from './clients.ts';
 import { type LookupDone, type LookupWanted, lookUp } from './lookup.ts';
+import type { Policy } from './policy.ts';
 import type { OverrideWanted } from './policy-config.ts';
 
 export interface DnsOperationsDeps {
@@ -15,6 +17,11 @@ export interface DnsOperationsDeps {
   readonly transports: Pick<DnsTransports, 'udp' | 'stream'>;
   /** The server's answer to a query that the box itself, or `client`, sends it; undefined for none. */
   ask(query: Uint8Array, client: IpAddress): Promise<Uint8Array | undefined>;
+  /** Undefined while the server is off. */
+  policy(): Pick<Policy, 'pause' | 'allow' | 'block' | 'endOverride'> | undefined;
+  cache(): Pick<DnsCache, 'flush'> | undefined;
+  /** Something was said for a while, or ended. */
+  overridden(): void;
   hosts(): Iterable<HostFacts>;
   random16(): number;
 }
@@ -24,6 +31,7 @@ export interface Queried {
   readonly tookMs: number;
 }
 
+const OFF = 'the DNS server is off';
 const LOOPBACK = ipv6(1n);
 /** Of what a resolver is asked by hand. */
 const UDP_SIZE = 1232;
@@ -112,19 +120,38 @@ export class DnsOperations {
     return err(`no device of the LAN is ${JSON.stringify(text)}`);
   }
 
-  /** What an override is about; an empty client is everybody. */
-  read({ kind, name: text, client }: OverrideWanted): Result<
-    {
-      readonly name: DnsName | undefined;
-      readonly clients: readonly (IpAddress | undefined)[];
-    },
-    string
-  > {
-    const name = kind === 'pause' ? undefined : parseName(text);
-    if (name?.ok === false) return err(name.error.message);
+  /** For each address of the client, so that it holds whichever of them it asks from. */
+  override({ kind, name: text, client, seconds }: OverrideWanted): Result<void, string> {
+    const policy = this.#deps.policy();
+    if (policy === undefined) return err(OFF);
     const clients = client === '' ? ok([undefined]) : this.addressesOf(client);
     if (!clients.ok) return clients;
-    return ok({ name: name && lowerName(name.value), clients: clients.value });
+    const ms = seconds * 1000;
+    if (kind === 'pause') {
+      for (const address of clients.value) policy.pause(address, ms);
+    } else {
+      const name = parseName(text);
+      if (!name.ok) return err(name.error.message);
+      for (const address of clients.value) policy[kind](lowerName(name.value), address, ms);
+    }
+    this.#deps.overridden();
+    return ok(undefined);
+  }
+
+  /** False when there is none of that number. */
+  cancel(id: number): boolean {
+    const ended = this.#deps.policy()?.endOverride(id) === true;
+    if (ended) this.#deps.overridden();
+    return ended;
+  }
+
+  /** How many answers went; an empty name is all of them. */
+  flush(text: string): Result<number, string> {
+    const cache = this.#deps.cache();
+    if (cache === undefined) return err(OFF);
+    if (text === '') return ok(cache.flush());
+    const name = parseName(text);
+    return name.ok ? ok(cache.flush(encodeName(lowerName(name.value)))) : err(name.error.message);
   }
 }
 
@@ -144,9 +171,3 @@ function isAnswerTo(answer: Uint8Array, query: Uint8Array): boolean {
     lowerName(theirs.name) === lowerName(ours.name)
   );
 }
-
-/** For the cache: wire format, lower case. */
-export const cacheName = (text: string): Result<Uint8Array, string> => {
-  const name = parseName(text);
-  return name.ok ? ok(encodeName(lowerName(name.value))) : err(name.error.message);
-};

@@ -4,7 +4,13 @@ import type { SystemError } from '../../base/errors.ts';
 import type { IpAddress } from '../../base/ip6.ts';
 import type { Log } from '../../base/log.ts';
 import type { TlsMaterial } from '../../os/ports.ts';
-import type { DnsEngine, DnsEngines, EngineQuery, MissReason } from '../../os/ports-dns.ts';
+import type {
+  DnsEngine,
+  DnsEngines,
+  EngineLogEntry,
+  EngineQuery,
+  MissReason,
+} from '../../os/ports-dns.ts';
 import type {
   DnsCrypto,
   DnsStreamHandler,
@@ -16,7 +22,8 @@ import type { HostFacts } from './clients.ts';
 import type { DnsConfig, DnsCounts, DnsObserved } from './config.ts';
 import { Listening } from './listening.ts';
 import type { CompiledLists } from './policy.ts';
-import type { PolicyConfig } from './policy-config.ts';
+import type { PolicyConfig, PolicyObserved } from './policy-config.ts';
+import type { AnsweredQuery } from './query-log.ts';
 import { Resolving } from './resolving.ts';
 import type { LocalTime } from './schedule.ts';
 
@@ -40,6 +47,12 @@ export interface DnsDeps {
   /** Where the cache is kept over a restart; undefined: nowhere. */
   readonly cachePath: string | undefined;
   report(observed: DnsObserved): void;
+  /** What is known of the lists. */
+  lists(): Pick<PolicyObserved, 'lists' | 'names'>;
+  reportPolicy(observed: PolicyObserved): void;
+  /** A query of a client was answered: by the chain, and by the engine. */
+  answered(query: AnsweredQuery): void;
+  answeredByEngine(entries: readonly EngineLogEntry[]): void;
 }
 
 /** Queries that JavaScript is at work on; more get no answer, and are asked again. */
@@ -67,6 +80,7 @@ export class DnsService implements AsyncDisposable {
   #settling: Timer | undefined;
   #dumping: Timer | undefined;
   #overload = 0;
+  #logs = false;
   #closed = false;
 
   constructor(deps: DnsDeps) {
@@ -134,6 +148,28 @@ export class DnsService implements AsyncDisposable {
     this.#resolving?.useLists(compiled);
   }
 
+  /** What is known of the lists changed, or something was said for a while. */
+  policyChanged(): void {
+    this.#resolving?.policyChanged();
+    this.#reportNow();
+  }
+
+  /** Whether what the engine answers is told, too. */
+  setLog(on: boolean): void {
+    this.#logs = on;
+    this.#engine?.setLog(on);
+  }
+
+  /** The answer to a query that came past the listeners, as a client would get it; undefined for none. */
+  ask(wire: Uint8Array, client: IpAddress): Promise<Uint8Array | undefined> {
+    return this.#stream(wire, client, 'tcp');
+  }
+
+  get policyObserved(): PolicyObserved {
+    const { generation = 0, overrides = [] } = this.#resolving?.policy ?? {};
+    return { generation, overrides, ...this.#deps.lists() };
+  }
+
   get observed(): DnsObserved {
     const config = this.#config;
     const stats = this.#engine?.stats();
@@ -170,7 +206,7 @@ export class DnsService implements AsyncDisposable {
       { cacheBytes: config.cache.sizeBytes, queueLength: QUEUE_LENGTH },
       {
         queries: (batch) => this.#batch(batch),
-        log: () => {},
+        log: (entries) => this.#deps.answeredByEngine(entries),
       },
     );
     if (!opened.ok) {
@@ -180,6 +216,7 @@ export class DnsService implements AsyncDisposable {
     const engine = opened.value;
     this.#engine = engine;
     this.#engineBytes = config.cache.sizeBytes;
+    engine.setLog(this.#logs);
     if (cachePath !== undefined) {
       const loaded = engine.cache.load(cachePath, clock.boottimeMs(), clock.wallMs());
       if (loaded.ok) log.info({ entries: loaded.value }, 'the DNS cache of before is taken up');
@@ -302,6 +339,7 @@ export class DnsService implements AsyncDisposable {
     this.#reporting?.cancel();
     this.#reporting = undefined;
     this.#deps.report(this.observed);
+    this.#deps.reportPolicy(this.policyObserved);
   }
 }
 
