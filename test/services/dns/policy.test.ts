@@ -104,7 +104,7 @@ async function policyOf(config: Partial<PolicyConfig>) {
       return { name, scope };
     });
     const options = { key: new Uint8Array(16), note: '', path: '/blocks', own };
-    const compiled = await compileLists(sources, blocks, options);
+    const compiled = await compileLists(sources, blocks, options, new AbortController().signal);
     if (!compiled.ok) throw compiled.error;
     const side = new SideRules();
     for (const one of compiled.value.side) side.add(one);
