@@ -29,9 +29,9 @@ export class LazyDns {
     if (this.#built === undefined) {
       if (!wanted.enable) return [];
       this.#built = await this.#build();
-      const { service, applyLog } = this.#built;
+      const { service, applyLog, applyPolicy } = this.#built;
       if (this.#log !== undefined) applyLog(this.#log);
-      if (this.#policy !== undefined) service.applyPolicy(this.#policy);
+      if (this.#policy !== undefined) applyPolicy(this.#policy);
       if (this.#certificate !== undefined) service.useCertificate(this.#certificate);
     }
     return this.#built.service.apply(wanted);
@@ -51,7 +51,7 @@ export class LazyDns {
 
   applyPolicy(wanted: CompiledConfig['dnsPolicy']): readonly string[] {
     this.#policy = wanted;
-    this.service?.applyPolicy(wanted);
+    this.#built?.applyPolicy(wanted);
     return [];
   }
 }

@@ -1,16 +1,21 @@
 /** Builds the DNS server and joins it with the kernel, the LAN's hosts, the leases and the model. */
 import { randomBytes } from 'node:crypto';
+import { SystemError } from '../base/errors.ts';
 import { parseIpv4 } from '../base/ip.ts';
 import { type IpAddress, isLinkLocal, parseIpv6 } from '../base/ip6.ts';
 import type { Log } from '../base/log.ts';
-import { err } from '../base/result.ts';
+import { err, ok } from '../base/result.ts';
 import type { LinuxClock } from '../os/linux/clock.ts';
+import { NativeBlockBuilders } from '../os/linux/dns-builder.ts';
 import { NodeDnsCrypto } from '../os/linux/dns-crypto.ts';
 import { NativeDnsEngines } from '../os/linux/dns-engine.ts';
 import { NodeDnsStreamServer } from '../os/linux/dns-serve.ts';
 import { NodeDnsTransports } from '../os/linux/dns-transports.ts';
+import { LinuxDirectories } from '../os/linux/files.ts';
+import { LinuxListFetches } from '../os/linux/list-fetch.ts';
 import type { Native } from '../os/linux/native.ts';
 import type { Files, Net } from '../os/ports.ts';
+import { ListUpdater } from '../services/dns/lists/updater.ts';
 import type { QueryLogConfig } from '../services/dns/log-config.ts';
 import { DnsOperations } from '../services/dns/operations.ts';
 import type { PolicyConfig } from '../services/dns/policy-config.ts';
@@ -41,6 +46,7 @@ export interface DnsParts {
 export interface BuiltDns {
   readonly service: DnsService;
   readonly face: DnsFace;
+  applyPolicy(wanted: PolicyConfig): void;
   applyLog(wanted: QueryLogConfig): void;
 }
 
@@ -69,11 +75,27 @@ export function buildDns(stack: AsyncDisposableStack, parts: DnsParts): BuiltDns
       leaseResolvers: () => resolversOf(observed, net),
       cachePath: `${stateDir}/dns-cache`,
       report: (value) => observed.publish('dns', value),
-      lists: () => NO_LISTS,
+      lists: () => ({ lists: lists.observed, names: lists.names }),
+      engineStarted: () => lists.start(),
       reportPolicy: (value) => observed.publish('dnsPolicy', value),
       answered: (query) => queryLog.add(query),
       answeredByEngine: (entries) =>
         queryLog.addBatch(entries, (place) => service.running?.policy.listName(place)),
+    }),
+  );
+  const lists: ListUpdater = stack.use(
+    new ListUpdater({
+      ...{ clock, files, log, folder: `${stateDir}/dns-lists` },
+      directories: new LinuxDirectories(),
+      randomBytes: (count) => randomBytes(count),
+      engine: {
+        loadBlocks: (path) =>
+          service.engine?.loadBlocks(path) ?? err(new SystemError('the engine is off', 'ENOENT')),
+      },
+      fetches: new LinuxListFetches(),
+      builders: new NativeBlockBuilders(native),
+      use: (compiled) => service.useLists(compiled),
+      report: () => service.policyChanged(),
     }),
   );
   stack.use(
@@ -88,7 +110,15 @@ export function buildDns(stack: AsyncDisposableStack, parts: DnsParts): BuiltDns
       if (services.has('network')) service.factsChanged();
     }),
   );
-  return { service, face: faceOf(parts, service, transports, queryLog), applyLog };
+  return {
+    service,
+    face: faceOf(parts, service, transports, queryLog, lists),
+    applyPolicy: (wanted) => {
+      service.applyPolicy(wanted);
+      lists.apply(wanted.lists, wanted.rewrites);
+    },
+    applyLog,
+  };
 
   function applyLog(wanted: QueryLogConfig): void {
     queryLog.apply(wanted);
@@ -96,13 +126,12 @@ export function buildDns(stack: AsyncDisposableStack, parts: DnsParts): BuiltDns
   }
 }
 
-const NO_LISTS = { lists: [], names: 0 };
-
 function faceOf(
   { clock, neighbors, policyConfig }: DnsParts,
   service: DnsService,
   transports: NodeDnsTransports,
   log: QueryLog,
+  lists: ListUpdater,
 ): DnsFace {
   const operations = new DnsOperations({
     ...{ clock, transports },
@@ -130,7 +159,11 @@ function faceOf(
         ? undefined
         : why(running.policy, engine, name, client);
     },
-    update: async () => err('there are no lists'),
+    update: async (list) => {
+      lists.update(list === '' ? undefined : list);
+      await lists.settled();
+      return ok(undefined);
+    },
   };
 }
 

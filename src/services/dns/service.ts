@@ -47,6 +47,8 @@ export interface DnsDeps {
   /** Where the cache is kept over a restart; undefined: nowhere. */
   readonly cachePath: string | undefined;
   report(observed: DnsObserved): void;
+  /** A new engine knows no lists yet: `useLists` is to be called when it has them. */
+  engineStarted(engine: DnsEngine): void;
   /** What is known of the lists. */
   lists(): Pick<PolicyObserved, 'lists' | 'names'>;
   reportPolicy(observed: PolicyObserved): void;
@@ -73,7 +75,6 @@ export class DnsService implements AsyncDisposable {
   #resolving: Resolving | undefined;
   #listening: Listening | undefined;
   #policy: PolicyConfig | undefined;
-  #lists: CompiledLists | undefined;
   #certificate: TlsMaterial | undefined;
   #queries = 0;
   #reporting: Timer | undefined;
@@ -144,7 +145,6 @@ export class DnsService implements AsyncDisposable {
 
   /** Lists were compiled anew, and the engine has them. */
   useLists(compiled: CompiledLists): void {
-    this.#lists = compiled;
     this.#resolving?.useLists(compiled);
   }
 
@@ -224,7 +224,7 @@ export class DnsService implements AsyncDisposable {
     }
     this.#resolving = new Resolving({ ...this.#deps, engine, changed: () => this.#reportSoon() });
     if (this.#policy !== undefined) this.#resolving.applyPolicy(this.#policy);
-    if (this.#lists !== undefined) this.#resolving.useLists(this.#lists);
+    this.#deps.engineStarted(engine);
     this.#listening = new Listening({
       engine,
       streams: this.#deps.streams((wire, client, transport) =>
