@@ -140,7 +140,8 @@ export class DnsService implements AsyncDisposable {
     this.#certificate = material;
     this.#listening?.useCertificate(material);
     const { listen } = this.#config ?? {};
-    if (listen !== undefined) void this.#listening?.apply(listen);
+    if (listen === undefined) return;
+    void this.#listening?.apply(listen).then(() => this.#reportSoon());
   }
 
   /** Lists were compiled anew, and the engine has them. */
