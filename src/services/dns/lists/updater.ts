@@ -13,7 +13,12 @@ import { errorMessage } from '../../../base/errors.ts';
 import type { BlockBuilders } from '../../../os/ports-dns.ts';
 import type { ListFetches } from '../../../os/ports-dns-lists.ts';
 import { type CompiledLists, rewriteKey } from '../policy.ts';
-import type { ListConfig, ListObserved, RewriteConfig } from '../policy-config.ts';
+import {
+  type ListConfig,
+  type ListObserved,
+  MAX_LISTS,
+  type RewriteConfig,
+} from '../policy-config.ts';
 import { type Compiled, type CompileSource, compileLists } from './compile.ts';
 import type { StoredVersion } from './list-index.ts';
 import { ListStore, type ListStoreDeps } from './list-store.ts';
@@ -320,11 +325,12 @@ export class ListUpdater implements AsyncDisposable {
 
   /** The lists that have a version, with it. */
   #ready(): Ready[] {
-    return [...this.#lists.values()].flatMap((one) => {
+    const all = [...this.#lists.values()].flatMap((one) => {
       if (one.state === 'disabled') return [];
       const version = one.candidate ?? this.#versionOf(one);
       return one.config.source.kind === 'text' || version !== undefined ? [{ one, version }] : [];
     });
+    return all.slice(0, MAX_LISTS);
   }
 
   /** Tells whether a compiled file is still of what is wanted. */

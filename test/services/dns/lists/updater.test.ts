@@ -62,7 +62,12 @@ async function box(t: Test) {
     );
     if (!opened.ok) throw opened.error;
     const engine = opened.value;
-    const policy = new Policy({ engine, clock, localTime: () => ({ day: 0, minute: 0 }) });
+    const policy = new Policy({
+      engine,
+      clock,
+      localTime: () => ({ day: 0, minute: 0 }),
+      isLocal: () => false,
+    });
     let used: CompiledLists | undefined;
     const updater = new ListUpdater({
       clock,
