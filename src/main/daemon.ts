@@ -43,7 +43,7 @@ import { Observed } from '../state/observed.ts';
 import { Rows } from '../state/rows.ts';
 import { createModel } from '../tr181/engine.ts';
 import { layDownInitial } from '../tr181/initial.ts';
-import type { Model } from '../tr181/model.ts';
+import type { Model, Origin } from '../tr181/model.ts';
 import type { Observations } from '../tr181/table.ts';
 import { auditChange } from './audit-change.ts';
 import { commandsOf, httpCommands } from './commands.ts';
@@ -277,6 +277,8 @@ async function build(
       pageNames: config.http.names,
     }),
   );
+  const recordDone = (path: string, origin: Origin): Promise<void> =>
+    recordAll([{ action: 'operate', ...origin, path }]);
   let answering = false;
   let laidDown: Promise<unknown> = Promise.resolve();
   const model: Model = stack.use(
@@ -331,8 +333,7 @@ async function build(
       secrets,
       log: log.child({ room: 'control' }),
       version,
-      audit: (what, origin) =>
-        recordAll([{ action: 'operate', ...origin, path: `config ${what}` }]),
+      audit: (what, origin) => recordDone(`config ${what}`, origin),
     }),
   );
   const first = rows.empty;
@@ -392,20 +393,17 @@ async function build(
     lostAuditRecords,
   });
   let http: ServedHttp | undefined;
-  const dnsNames = new DnsNames({ model });
   const accounts = new RowAccounts({ rows, model, secrets });
   const services = [
     ...commandsOf({ dhcpClient, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors),
     dnsCommands({
-      ...{ dns: () => dns.face, names: dnsNames, clock },
-      audit: (what, origin) => recordAll([{ action: 'operate', ...origin, path: `dns ${what}` }]),
+      ...{ dns: () => dns.face, names: new DnsNames({ model }), clock },
+      audit: (what, origin) => recordDone(`dns ${what}`, origin),
     }),
     configCommands(configuration, model),
-    updateCommands(updates, (what, origin) =>
-      recordAll([{ action: 'operate', ...origin, path: `update ${what}` }]),
-    ),
+    updateCommands(updates, (what, origin) => recordDone(`update ${what}`, origin)),
     consoleCommands({
       accounts,
       logins: new Logins({
