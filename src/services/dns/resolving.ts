@@ -21,6 +21,7 @@ import type { PolicyConfig } from './policy-config.ts';
 import { policyHandler } from './policy-handler.ts';
 import { type Query, type Reply, record, replyTo } from './query.ts';
 import { type Resolved, resolve } from './resolve.ts';
+import { targetOf } from './scrub.ts';
 import type { DnsDeps } from './service.ts';
 import { Upstreams } from './upstreams.ts';
 
@@ -235,6 +236,13 @@ export class Resolving implements Disposable {
   /** A question of the box's own, such as of a diagnosis: through local names, cache and resolvers. */
   resolveName(name: DnsName, type: number): Promise<Resolved> {
     return this.#ask(lowerName(name), type, false, false);
+  }
+
+  /** Names that the answer to a name leads to; none where it has no answer. */
+  async aliasesOf(name: DnsName): Promise<readonly DnsName[]> {
+    const { parts } = await this.resolveName(name, TYPE.A);
+    const aliases = (parts.answers ?? []).filter(({ type }) => type === TYPE.CNAME);
+    return aliases.map((rr) => lowerName(targetOf(rr)));
   }
 
   [Symbol.dispose](): void {

@@ -49,6 +49,8 @@ export interface DnsDeps {
   report(observed: DnsObserved): void;
   /** A new engine knows no lists yet: `useLists` is to be called when it has them. */
   engineStarted(engine: DnsEngine): void;
+  /** There is none any longer. */
+  engineStopped(): void;
   /** What is known of the lists. */
   lists(): Pick<PolicyObserved, 'lists' | 'names'>;
   reportPolicy(observed: PolicyObserved): void;
@@ -247,6 +249,7 @@ export class DnsService implements AsyncDisposable {
     this.#resolving?.[Symbol.dispose]();
     this.#resolving = undefined;
     this.#dump();
+    if (this.#engine !== undefined) this.#deps.engineStopped();
     await this.#engine?.[Symbol.asyncDispose]();
     this.#engine = undefined;
   }

@@ -23,6 +23,7 @@ import { type Compiled, type CompileSource, compileLists } from './compile.ts';
 import type { StoredVersion } from './list-index.ts';
 import { ListStore, type ListStoreDeps } from './list-store.ts';
 import { LIST_TABLE, type ListEvent, type ListState } from './machine.ts';
+import type { ListReading } from './read-list.ts';
 
 export interface ListUpdaterDeps extends ListStoreDeps {
   readonly clock: Clock;
@@ -156,10 +157,16 @@ export class ListUpdater implements AsyncDisposable {
     return this.#store.index.compiled?.names ?? 0;
   }
 
-  /** Path of the file of a list's version in use; undefined while there is none. */
-  fileOf(id: string): string | undefined {
-    const file = this.#store.index.versions[id]?.file;
-    return file === undefined ? undefined : this.#store.path(file);
+  /** What the version of a list in use consists of; undefined while there is none. */
+  source(
+    id: string,
+  ): { readonly reading: ListReading; readonly pieces: AsyncIterable<Uint8Array> } | undefined {
+    const one = this.#lists.get(id);
+    const version = one && this.#versionOf(one);
+    if (one === undefined || (one.config.source.kind === 'url' && version === undefined)) {
+      return undefined;
+    }
+    return { reading: one.config, pieces: this.#sourceOf({ one, version }, 0).read() };
   }
 
   /** Resolves when nothing is under way. */
