@@ -107,6 +107,12 @@ export class DnsBox implements AsyncDisposable {
       cachePath: undefined,
       anchorFile: undefined,
       timeIsSure: () => true,
+      engineStarted: () => {},
+      engineStopped: () => {},
+      lists: () => ({ lists: [], names: 0 }),
+      reportPolicy: () => {},
+      answered: () => {},
+      answeredByEngine: () => {},
       report: (value) => {
         this.observed = value;
       },

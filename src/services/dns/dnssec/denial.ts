@@ -36,7 +36,7 @@ const endsAt = ({ owner, types }: Nsec, name: DnsName): boolean =>
   isWithin(name, owner) &&
   (types.has(TYPE.DNAME) || (types.has(TYPE.NS) && !types.has(TYPE.SOA)));
 
-export function covers({ owner, next }: Pick<Nsec, 'owner' | 'next'>, name: DnsName): boolean {
+function covers({ owner, next }: Pick<Nsec, 'owner' | 'next'>, name: DnsName): boolean {
   if (compareNames(owner, name) >= 0) return false;
   // The last one of a zone leads back to its apex.
   return compareNames(name, next) < 0 || compareNames(next, owner) <= 0;
