@@ -7,6 +7,7 @@
 #include <malloc.h>
 
 #include "args.h"
+#include "dns/binding.h"
 #include "reactor.h"
 
 namespace gatehouse {
@@ -26,6 +27,7 @@ napi_value boottimeMs(napi_env env, napi_callback_info) {
 void onEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) {
   auto* addon = static_cast<Addon*>(data);
   for (Reactor* r = addon->reactors; r != nullptr; r = r->next) r->shutdown();
+  dns::shutdownDns(addon->dns);
   addon->ending = true;
   settle(addon);
 }
@@ -36,13 +38,16 @@ napi_value init(napi_env env, napi_value exports) {
   mallopt(M_ARENA_MAX, 1);
   auto* addon = static_cast<Addon*>(calloc(1, sizeof(Addon)));
   if (addon == nullptr) return nullptr;
-  if (napi_add_async_cleanup_hook(env, onEnvironmentEnd, addon, &addon->hook) != napi_ok) {
+  addon->dns = dns::openBindings([](void* with) { settle(static_cast<Addon*>(with)); }, addon);
+  if (addon->dns == nullptr ||
+      napi_add_async_cleanup_hook(env, onEnvironmentEnd, addon, &addon->hook) != napi_ok) {
+    if (addon->dns != nullptr) dns::freeBindings(addon->dns);
     free(addon);
     return nullptr;
   }
   static const Method methods[] = {{"createReactor", createReactor}, {"boottimeMs", boottimeMs}};
   if (!define(env, exports, methods, addon) || !definePrivileges(env, exports) ||
-      !defineCrypt(env, exports)) {
+      !defineCrypt(env, exports) || !dns::defineDns(env, exports, addon->dns)) {
     return nullptr;
   }
   return exports;

@@ -30,6 +30,10 @@ struct Args {
     return good && napi_get_value_uint32(env, value[i], out) == napi_ok;
   }
 
+  bool f64(size_t i, double* out) const {
+    return good && napi_get_value_double(env, value[i], out) == napi_ok;
+  }
+
   // A NUL-terminated string that fits whole; a longer one is refused, never cut.
   bool text(size_t i, char* out, size_t size) const {
     size_t need = 0;

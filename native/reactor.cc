@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "args.h"
+#include "dns/binding.h"
 
 namespace gatehouse {
 
@@ -233,12 +234,14 @@ void settle(Addon* addon) {
   for (Reactor* r = addon->reactors; r != nullptr; r = r->next) {
     if (r->handles > 0) return;
   }
+  if (!dns::dnsIsClosed(addon->dns)) return;
   while (addon->reactors != nullptr) {
     Reactor* r = addon->reactors;
     addon->reactors = r->next;
     free(r);
   }
   napi_async_cleanup_hook_handle hook = addon->hook;
+  dns::freeBindings(addon->dns);
   free(addon);
   napi_remove_async_cleanup_hook(hook);
 }

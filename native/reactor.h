@@ -77,6 +77,10 @@ struct Entry {
   Queue queue;
 };
 
+namespace dns {
+struct Bindings;
+}
+
 struct Addon;
 
 struct Reactor {
@@ -133,6 +137,7 @@ struct Reactor {
 // What one environment holds; freed when all libuv handles of all its reactors are closed.
 struct Addon {
   Reactor* reactors = nullptr;
+  dns::Bindings* dns = nullptr;
   napi_async_cleanup_hook_handle hook = nullptr;
   bool ending = false;
 };

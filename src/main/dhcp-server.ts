@@ -5,7 +5,13 @@ import { formatMac, type Ipv4, type Mac } from '../base/ip.ts';
 import type { Log } from '../base/log.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import { DhcpDevices } from '../control/dhcp-devices.ts';
-import { type DhcpNews, newsOf, resolversOf, withResolvers } from '../control/dhcp-server.ts';
+import {
+  type DhcpNews,
+  newsOf,
+  resolversOf,
+  servedBy,
+  withResolvers,
+} from '../control/dhcp-server.ts';
 import type { LinuxClock } from '../os/linux/clock.ts';
 import { LinuxDurableFiles } from '../os/linux/durable-files.ts';
 import { LinuxFramePorts } from '../os/linux/frames.ts';
@@ -112,12 +118,16 @@ export function buildDhcpServer(parts: DhcpServerParts): BuiltDhcpServer {
     const network = observed.get('network');
     if (wanted === undefined) return;
     const resolvers = network === undefined ? [] : resolversOf(network);
-    given = resolvers.join();
-    service.apply(withResolvers(wanted, resolvers));
+    const served = servedBy(observed.get('dns'));
+    given = `${resolvers.join()} ${[...served].join()}`;
+    service.apply(withResolvers(wanted, resolvers, served));
   };
   const followed = observed.subscribe(({ services }) => {
-    const network = services.has('network') ? observed.get('network') : undefined;
-    if (network !== undefined && resolversOf(network).join() !== given) apply();
+    if (!services.has('network') && !services.has('dns')) return;
+    const network = observed.get('network');
+    if (network === undefined) return;
+    const now = `${resolversOf(network).join()} ${[...servedBy(observed.get('dns'))].join()}`;
+    if (now !== given) apply();
   });
   return {
     service,

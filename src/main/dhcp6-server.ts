@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Mac, macNumber } from '../base/ip.ts';
 import type { Log } from '../base/log.ts';
+import { servedBy, withResolvers6 } from '../control/dhcp-server.ts';
 import { type Delegated, NOTHING_DELEGATED, withDelegated } from '../control/lan-prefixes.ts';
 import type { LinuxClock } from '../os/linux/clock.ts';
 import { LinuxFramePorts } from '../os/linux/frames.ts';
@@ -73,17 +74,37 @@ export async function buildDhcp6Server(parts: Dhcp6ServerParts): Promise<BuiltDh
   });
   let wanted: CompiledConfig['dhcp6Server'] | undefined;
   let delegated = NOTHING_DELEGATED;
+  let given = '';
+  const apply = (): readonly string[] => {
+    // Before the first configuration nothing is told, nor taken back.
+    if (wanted === undefined) return [];
+    const served = servedBy(observed.get('dns'));
+    given = [...served].join();
+    return service.apply(
+      withResolvers6(withDelegated(wanted, delegated), (ifName) => {
+        const ifIndex = net.links().find(({ name }) => name === ifName)?.ifIndex;
+        return net
+          .addresses6()
+          .filter((one) => one.ifIndex === ifIndex && served.has(one.address))
+          .map(({ address }) => address);
+      }),
+    );
+  };
+  const names = observed.subscribe(({ services }) => {
+    if (!services.has('dns') || [...servedBy(observed.get('dns'))].join() === given) return;
+    for (const fault of apply()) log.error({ fault }, 'the DNS server could not be told of');
+  });
   return {
     apply: (config) => {
       wanted = config;
-      return service.apply(withDelegated(config, delegated));
+      return apply();
     },
     delegated: (now) => {
       delegated = now;
-      // Before the first configuration nothing is told, nor taken back.
-      if (wanted !== undefined) service.apply(withDelegated(wanted, delegated));
+      apply();
     },
     [Symbol.asyncDispose]: async () => {
+      names[Symbol.dispose]();
       followed[Symbol.dispose]();
       await service[Symbol.asyncDispose]();
     },

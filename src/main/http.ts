@@ -18,7 +18,7 @@ import { LOG_FILE, type LogSink } from '../os/linux/log.ts';
 import type { Command } from '../os/linux/program.ts';
 import { NodeCertificates } from '../os/linux/tls-x509.ts';
 import { BuiltWebFiles } from '../os/linux/web-files.ts';
-import type { Net, Secrets } from '../os/ports.ts';
+import type { Net, Secrets, TlsMaterial } from '../os/ports.ts';
 import type { UpdateService } from '../services/update/service.ts';
 import type { Rows } from '../state/rows.ts';
 import type { Model } from '../tr181/model.ts';
@@ -45,6 +45,8 @@ export interface HttpSurroundings {
   readonly updates: UpdateService;
   readonly bus: UbusClient;
   holdEffects(answered: Promise<void>): void;
+  /** Others who prove themselves by the page's certificate get it, too. */
+  certificateUsed(material: TlsMaterial): void;
   record(changes: readonly AuditChange[]): Promise<void>;
   /** Has `heard` called with what was recorded. */
   onRecorded(heard: (changes: readonly AuditChange[]) => void): void;

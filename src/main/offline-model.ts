@@ -41,6 +41,7 @@ export function offlineModel(
       linkStats: () => undefined,
       mapUsage: () => undefined,
       readText: () => undefined,
+      dns: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,
       wallMs: () => 0,

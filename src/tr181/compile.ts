@@ -6,6 +6,8 @@ import { compileDhcpServer } from './objects/dhcpv4-server-config.ts';
 import { compileDhcp6Client } from './objects/dhcpv6-client.ts';
 import { compileDhcp6Server } from './objects/dhcpv6-server-config.ts';
 import { compileResolvers } from './objects/dns-client.ts';
+import { compileDns, compileQueryLog } from './objects/dns-config.ts';
+import { compileDnsPolicy } from './objects/dns-policy-config.ts';
 import { compilePorts } from './objects/ethernet.ts';
 import { compileNeighbors } from './objects/hosts.ts';
 import { compileInterfaces } from './objects/ip.ts';
@@ -27,6 +29,9 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   dhcp6Client: compileDhcp6Client(rows),
   dhcpServer: compileDhcpServer(rows),
   dhcp6Server: compileDhcp6Server(rows),
+  dns: compileDns(rows),
+  dnsPolicy: compileDnsPolicy(rows),
+  dnsLog: compileQueryLog(rows),
   neighbors: compileNeighbors(rows),
   firewall: compileFirewall(rows),
   map: compileMap(rows),

@@ -299,8 +299,7 @@ class Engine implements Model {
       const { table } = splitRow(notice.path);
       const node = this.#schema.nodeOf(table);
       if (node?.parent === undefined) continue;
-      const name = `${node.name}NumberOfEntries`;
-      const path = table.slice(0, -node.name.length - 1) + name;
+      const path = table.slice(0, -node.name.length - 1) + node.countName;
       const value = String(this.#resolver.instances(node, table).length);
       counts.set(path, { kind: 'value', path, value, type: 'unsignedInt' });
     }

@@ -26,6 +26,7 @@ export interface FirstAccount {
   readonly passwordHash: string;
 }
 
+const DNS = 'Device.X_GATEHOUSE_DNS.';
 const USER = 'Device.Users.User.1.';
 
 const REQUESTED_OPTIONS: readonly number[] = [
@@ -62,6 +63,7 @@ export function layDownInitial(
       ...general(),
       ...(setup.wan === undefined ? [] : wan(port(setup.wan))),
       ...(setup.lan.length === 0 ? [] : lan(setup.lan.map(port))),
+      ...dns(setup.lan.length > 0),
       ...(setup.lan.length === 0 || setup.ula === undefined ? [] : lan6(setup.ula)),
       ...(setup.account === undefined ? [] : administrator(setup.account)),
       ...Object.entries(setup.overrides).map(([path, value]) => ({ path, value })),
@@ -150,6 +152,22 @@ const lan = (ports: readonly string[]): Change[] => [
     DomainName: 'lan',
   }),
 ];
+
+/** The LAN asks the box. Nothing is blocked before its owner says what; what he says of single names counts for all. */
+const dns = (hasLan: boolean): Change[] => [
+  ...(hasLan ? [{ path: 'Device.DNS.Relay.Enable', value: 'true' }] : []),
+  ...row(`${DNS}Group.1.`, { Alias: 'everybody' }),
+  { path: `${DNS}DefaultGroup`, value: `${DNS}Group.1` },
+  ...ownList(1, 'blocked', 'Block'),
+  ...ownList(2, 'allowed', 'Allow'),
+];
+
+/** Of the names that are blocked or allowed one by one. */
+const ownList = (instance: number, alias: string, effect: string): Change[] =>
+  row(`${DNS}List.${instance}.`, {
+    ...{ Alias: alias, Enable: 'true', Effect: effect },
+    ...{ Format: 'Plain', AllGroups: 'true' },
+  });
 
 /** Hosts make their own addresses; DHCPv6 tells them the rest. */
 const lan6 = (ula: Ipv6Prefix): Change[] => [

@@ -65,11 +65,18 @@ export async function operate(
     );
   }
   const specs = command.output ?? {};
-  const output = Object.entries(specs).map(([argument, spec]) => ({
-    name: argument,
-    value: ran.value[argument] ?? emptyValue(spec),
-    type: baseOf(spec.type),
-  }));
+  const output = Object.entries(specs)
+    .filter(([argument]) => !argument.includes('{i}'))
+    .map(([argument, spec]) => ({
+      name: argument,
+      value: ran.value[argument] ?? emptyValue(spec),
+      type: baseOf(spec.type),
+    }));
+  for (const [argument, value] of Object.entries(ran.value)) {
+    const spec = specs[argument.replace(/\.\d+\./, '.{i}.')];
+    if (spec === undefined || Object.hasOwn(specs, argument)) continue;
+    output.push({ name: argument, value, type: baseOf(spec.type) });
+  }
   return ok({ output });
 }
 

@@ -46,6 +46,11 @@ export class SchemaNode {
     this.systemWritable = new Set(def.systemWritable);
   }
 
+  /** Of the parameter beside a table that counts its rows (TR-106). */
+  get countName(): string {
+    return `${this.def.countedAs ?? this.name}NumberOfEntries`;
+  }
+
   get commands(): Readonly<Record<string, CommandDef>> {
     return this.def.commands ?? {};
   }
@@ -126,7 +131,7 @@ export class Schema {
   #addCounts(node: SchemaNode): void {
     for (const child of node.children.values()) {
       if (child.table) {
-        const name = `${child.name}NumberOfEntries`;
+        const name = child.countName;
         node.params.set(name, {
           name,
           def: { type: 'unsignedInt', about: `Number of rows of ${child.name}.` },

@@ -10,6 +10,9 @@ import type { DhcpClientObserved } from '../services/dhcp-client/config.ts';
 import type { DhcpLeasesObserved, DhcpServerObserved } from '../services/dhcp-server/config.ts';
 import type { Dhcp6ClientObserved } from '../services/dhcp6-client/config.ts';
 import type { Dhcp6ServerObserved } from '../services/dhcp6-server/config.ts';
+import type { DnsObserved } from '../services/dns/config.ts';
+import type { LookupDone, LookupWanted } from '../services/dns/lookup.ts';
+import type { OverrideWanted, PolicyObserved } from '../services/dns/policy-config.ts';
 import type { FirewallObserved } from '../services/firewall/config.ts';
 import type { MapObserved, MapUsage } from '../services/map/config.ts';
 import type { NeighborsObserved } from '../services/neighbors/config.ts';
@@ -28,6 +31,8 @@ export interface Observations {
   readonly dhcpServer: DhcpServerObserved;
   readonly dhcpLeases: DhcpLeasesObserved;
   readonly dhcp6Server: Dhcp6ServerObserved;
+  readonly dns: DnsObserved;
+  readonly dnsPolicy: PolicyObserved;
   readonly neighbors: NeighborsObserved;
   readonly firewall: FirewallObserved;
   readonly map: MapObserved;
@@ -49,6 +54,16 @@ export interface ServiceCalls {
     action: 'Allow' | 'Deny',
     seconds: number,
   ): Promise<Result<void, string>>;
+  /** Asks for a name as often as wanted; why not at all, for people. */
+  dnsLookup(wanted: LookupWanted, signal: AbortSignal): Promise<Result<LookupDone, string>>;
+  /** Allows, blocks or pauses for a while; why not, for people. */
+  dnsOverride(wanted: OverrideWanted): Promise<Result<void, string>>;
+  /** Ends an override by its number; false when there is none. */
+  dnsCancel(id: number): Promise<boolean>;
+  /** Forgets the answers for a name, or for all where it is empty; how many went. */
+  dnsFlush(name: string): Promise<Result<number, string>>;
+  /** Fetches a list now; `id` as in `ListConfig`. */
+  dnsUpdateList(id: string, signal: AbortSignal): Promise<Result<void, string>>;
   /** The box goes down soon after it resolved; refused where no root helper runs. */
   reboot(): Promise<Result<void, SystemError>>;
   powerOff(): Promise<Result<void, SystemError>>;
@@ -74,6 +89,8 @@ export interface Lookups {
   mapUsage(id: string): MapUsage | undefined;
   /** Whole text of a small file of /proc, /sys or /etc; undefined when it cannot be read. */
   readText(path: string): string | undefined;
+  /** Of the DNS server, with fresh counters; undefined where it does not run. */
+  dns(): DnsObserved | undefined;
   monoMs(): number;
   /** CLOCK_BOOTTIME. */
   boottimeMs(): number;
@@ -131,6 +148,7 @@ export interface CommandDef {
   readonly about: string;
   readonly async?: true;
   readonly input?: Readonly<Record<string, ArgumentDef>>;
+  /** `Result.{i}.Status` stands for as many as there are, from 1 on. */
   readonly output?: Readonly<Record<string, ValueSpec>>;
   /** Gives the output arguments, or why it failed, for people. */
   run(context: CommandContext): Promise<Result<Readonly<Record<string, string>>, string>>;
@@ -153,6 +171,8 @@ export interface ObjectDef {
   readonly enable?: 'Enable';
   /** At most so many added rows. */
   readonly maxRows?: number;
+  /** Where the name of the count is not the table's: `Forward` for `ForwardNumberOfEntries`. */
+  readonly countedAs?: string;
   /** On a row made by the system, these may be written; all others may not. */
   readonly systemWritable?: readonly string[];
   readonly params: Readonly<Record<string, ParamDef>>;

@@ -1,7 +1,14 @@
 /** What the DHCP server is told besides its rows, and what of its observations is news. */
 import t from 'tap';
 import { formatIpv4, type Mac } from '../../src/base/ip.ts';
-import { newsOf, resolversOf, withResolvers } from '../../src/control/dhcp-server.ts';
+import {
+  newsOf,
+  resolversOf,
+  servedBy,
+  withResolvers,
+  withResolvers6,
+} from '../../src/control/dhcp-server.ts';
+import { advertise, at, config as config6, pool, segment } from '../services/dhcp6-server/house.ts';
 import { address, router } from '../tr181/fixture.ts';
 
 const resolver = (text: string) => ({ address: text, owner: 'dhcp4.1' });
@@ -25,6 +32,43 @@ t.test('pools without resolvers get those of the box, IPv4 and reachable ones', 
   await b.set('Device.DHCPv4.Server.Pool.1.DNSServers', '192.0.2.53');
   const own = withResolvers(b.model.compileAll().dhcpServer, found);
   t.same(own.pools[0]?.dnsServers, [address('192.0.2.53')], 'what the owner says counts');
+});
+
+t.test('pools without resolvers name the box where it answers', async (t) => {
+  const b = await router();
+  const config = b.model.compileAll().dhcpServer;
+  const [own] = config.segments[0]?.addresses ?? [];
+  if (own === undefined) return t.fail('no segment');
+  const listener = { transport: 'udp', port: 53, error: undefined } as const;
+  const found = [address('9.9.9.9')];
+  const told = (listeners: Parameters<typeof servedBy>[0]) =>
+    withResolvers(config, found, servedBy(listeners)).pools[0]?.dnsServers;
+  t.same(told({ listeners: [{ ...listener, address: own.address }] }), [own.address]);
+  t.same(told({ listeners: [{ ...listener, address: address('192.0.2.1') }] }), found, 'elsewhere');
+  t.same(told({ listeners: [{ ...listener, address: own.address, port: 5353 }] }), found);
+  t.same(told({ listeners: [{ ...listener, address: own.address, error: 'taken' }] }), found);
+  t.same(told(undefined), found);
+});
+
+t.test('hosts with IPv6 are told of the address that stays longest', async (t) => {
+  const own = [at('fe80::1'), at('2001:db8::1'), at('fd00::53')];
+  const house = (dnsGiven: boolean) =>
+    config6({
+      segments: [segment({ advertise: advertise({ dnsGiven }) })],
+      pools: [pool({ dnsGiven })],
+    });
+  const told = withResolvers6(house(false), () => own);
+  t.same(told.segments[0]?.advertise?.dnsServers, [at('fd00::53')]);
+  t.same(told.pools[0]?.dnsServers, [at('fd00::53')]);
+  t.same(
+    withResolvers6(house(false), () => []),
+    house(false),
+  );
+  t.same(
+    withResolvers6(house(true), () => own),
+    house(true),
+    'what the owner says counts',
+  );
 });
 
 t.test('a device and a server are news once', (t) => {

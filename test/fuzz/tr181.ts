@@ -49,6 +49,7 @@ function model(): Model {
       linkStats: () => undefined,
       mapUsage: () => undefined,
       readText: () => undefined,
+      dns: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,
       wallMs: () => 0,

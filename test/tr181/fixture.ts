@@ -34,6 +34,8 @@ export interface Bench {
   /** Reboots and power-offs that were asked for. */
   readonly down: string[];
   readonly stats: Map<string, bigint>;
+  /** What commands call; a test may put its own in the place of one. */
+  readonly calls: ServiceCalls;
   /** The value of one parameter, or the kind of the fault. */
   get(path: string): string;
   /** Kinds of faults, or `done`. */
@@ -87,6 +89,7 @@ export function bench(
       return n === undefined ? undefined : linkStats(n);
     },
     readText: (path) => files.get(path),
+    dns: () => undefined,
     monoMs: () => clock.monoMs(),
     boottimeMs: () => clock.boottimeMs(),
     wallMs: () => clock.wallMs(),
@@ -115,6 +118,7 @@ export function bench(
     decided,
     down,
     stats,
+    calls,
     get: (path) => {
       const [answer] = model.get([path]);
       if (answer?.result.ok !== true) return answer?.result.error.kind ?? 'nothing';

@@ -630,6 +630,7 @@ t.test('exactly what is volatile is computed when it is read', async (t) => {
     lookups: {
       linkStats: () => undefined,
       mapUsage: () => undefined,
+      dns: () => undefined,
       readText: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,

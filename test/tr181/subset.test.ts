@@ -144,7 +144,12 @@ function missing(def: ObjectDef, facts: ReadonlyMap<string, Fact>): string[] {
       fact.kind === 'command'
         ? def.commands?.[rest.slice(0, -2)] !== undefined
         : def.params[rest] !== undefined ||
-          (counts && tables.includes(`${def.path}${name.slice(0, -15)}.{i}.`));
+          (counts &&
+            (tables.includes(`${def.path}${name.slice(0, -15)}.{i}.`) ||
+              objects.some(
+                (other) =>
+                  other.path.startsWith(def.path) && other.countedAs === name.slice(0, -15),
+              )));
     const omitted = def.omitted?.[name] !== undefined;
     if (declared === omitted)
       problems.push(`${fact.path}: ${declared ? 'declared and omitted' : 'missing'}`);

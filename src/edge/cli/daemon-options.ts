@@ -6,6 +6,7 @@ import { readUciConfig, type UciConfig } from './uci.ts';
 export const SERVICES = [
   'dhcp-client',
   'dhcp-server',
+  'dns',
   'neighbors',
   'network',
   'firewall',

@@ -9,6 +9,7 @@ import type {
   HttpEndpoint,
   HttpExchange,
   HttpListeners,
+  TlsMaterial,
 } from '../../os/ports.ts';
 import type { Notification } from '../../tr181/model.ts';
 import { createApp } from './app.ts';
@@ -34,6 +35,8 @@ export interface HttpServiceDeps
     Pick<KeeperDeps, 'files' | 'directories' | 'directory'> {
   /** Made for `handle` of the service. */
   readonly listeners: HttpListeners;
+  /** Others who prove themselves by the page's certificate get it, too. */
+  certificateUsed(material: TlsMaterial): void;
   readonly makeCertificates: KeeperDeps['certificates'];
   readonly https: readonly ListenOn[];
   readonly http: readonly ListenOn[];
@@ -73,7 +76,11 @@ export class HttpService implements AsyncDisposable {
       ...deps,
       certificates: deps.makeCertificates,
       names: () => this.#certificateNames(),
-      use: (material) => listeners.useCertificate(material),
+      use: (material) => {
+        const used = listeners.useCertificate(material);
+        if (used.ok) deps.certificateUsed(material);
+        return used;
+      },
     });
     const subscribed = model.subscribe(USERS, (news) => this.#accountsChanged(news));
     this.#subscription = subscribed.ok ? subscribed.value : undefined;

@@ -13,6 +13,8 @@ function otherErrno(negative: number): readonly [string, string] {
   switch (negative) {
     case -62:
       return ['ETIME', 'timer expired'];
+    case -74:
+      return ['EBADMSG', 'not a whole file of this kind'];
     case -77:
       return ['EBADFD', 'file descriptor in bad state'];
     default:

@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { BugError, errorCode, errorMessage, SystemError } from '../../base/errors.ts';
+import type { NativeDns } from './dns-native.ts';
 
 export const What = {
   accepted: 1,
@@ -63,7 +64,7 @@ export interface RawReactor {
   release(id: number): number;
 }
 
-export interface Native {
+export interface Native extends NativeDns {
   createReactor(leads: boolean, onBatch: (count: number) => void): RawReactor | number;
   /** CLOCK_BOOTTIME in ms. */
   boottimeMs(): number;
@@ -97,12 +98,20 @@ export function loadNative(path: string = fileURLToPath(BUILT)): Native {
     );
   }
   const { createReactor, boottimeMs, lowerAndExecute, crypt } = module.exports;
-  if (!createReactor || !boottimeMs || !lowerAndExecute || !crypt) {
+  const { createDns, createBlockBuilder } = module.exports;
+  if (
+    !createReactor ||
+    !boottimeMs ||
+    !lowerAndExecute ||
+    !crypt ||
+    !createDns ||
+    !createBlockBuilder
+  ) {
     throw new SystemError(`${path} is not the native addon of this version`, 'ENOEXEC', {
       remedy: 'build it: scripts/build-native',
     });
   }
-  return { createReactor, boottimeMs, lowerAndExecute, crypt };
+  return { createReactor, boottimeMs, lowerAndExecute, crypt, createDns, createBlockBuilder };
 }
 
 /** The owner of a descriptor: gets each of its events (`What`) with up to four numbers. */

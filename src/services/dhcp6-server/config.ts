@@ -58,6 +58,8 @@ export interface AdvertiseConfig {
   readonly preferredLimitSec: number;
   readonly validLimitSec: number;
   readonly dnsServers: readonly Ipv6[];
+  /** They are the owner's choice; else the box itself takes their place where it answers. */
+  readonly dnsGiven: boolean;
   readonly domains: readonly string[];
   /** More specific routes (RFC 4191): prefixes of the whole box, say. */
   readonly routes: readonly Ipv6Prefix[];
@@ -103,6 +105,8 @@ export interface Pool6Config {
   readonly preference: number;
   readonly rapidCommit: boolean;
   readonly dnsServers: readonly Ipv6[];
+  /** They are the owner's choice; else the box itself takes their place where it answers. */
+  readonly dnsGiven: boolean;
   readonly domains: readonly string[];
   /** They replace what the fields above would send. */
   readonly options: readonly { readonly code: number; readonly value: Uint8Array }[];

@@ -120,7 +120,10 @@ export const dhcpv4Server: ObjectGroup = {
         MaxAddress: address('Last address of the pool.'),
         ReservedAddresses: addresses(32, 'Addresses between that are not given out.'),
         SubnetMask: address('Mask that hosts are given; empty for that of the interface.'),
-        DNSServers: addresses(4, 'Resolvers; empty for those that the box itself uses.'),
+        DNSServers: addresses(
+          4,
+          'Resolvers; empty for the box where it answers, else for those that it uses.',
+        ),
         DomainName: {
           type: 'string',
           access: 'readWrite',

@@ -92,6 +92,7 @@ function compileSetting(rows: RowReader, row: Row, setting: Row): AdvertiseConfi
     retransMs: setting.number('AdvRetransTimer'),
     ...{ mtu, preferredLimitSec: PREFERRED_LIMIT_SEC, validLimitSec: VALID_LIMIT_SEC },
     dnsServers: resolversOf(rows, setting),
+    dnsGiven: setting.text('X_GATEHOUSE_DNSServers') !== '',
     domains: setting.list('X_GATEHOUSE_Domains'),
     // The way to the box's other subnets, and to what it delegates.
     routes: row.bool('ULAEnable') && ula !== undefined ? [ula] : [],
@@ -145,6 +146,7 @@ function compilePool(rows: RowReader, row: Row, segments: readonly Segment6Confi
     preference: row.number('X_GATEHOUSE_Preference'),
     rapidCommit: row.bool('X_GATEHOUSE_RapidCommit'),
     dnsServers: resolversOf(rows, row),
+    dnsGiven: row.text('X_GATEHOUSE_DNSServers') !== '',
     domains: row.list('X_GATEHOUSE_Domains'),
     options: rows
       .rows(`${row.path}Option.`)

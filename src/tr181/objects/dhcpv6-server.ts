@@ -73,7 +73,7 @@ export const NAMES: Readonly<Record<string, ParamDef>> = {
     size: [0, 45],
     list: { maxItems: 4 },
     default: '',
-    about: 'Resolvers; empty for those with an IPv6 address that the box itself uses.',
+    about: 'Resolvers; empty for the box where it answers, else for those that it uses.',
     reason: 'TR-181 has them only as the bytes of an option',
   },
   X_GATEHOUSE_Domains: {

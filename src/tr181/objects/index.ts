@@ -7,6 +7,7 @@ import { dhcpv4Server } from './dhcpv4-server.ts';
 import { dhcpv4ServerClients } from './dhcpv4-server-clients.ts';
 import { dhcpv6Client } from './dhcpv6-client.ts';
 import { dhcpv6Server } from './dhcpv6-server.ts';
+import { dnsServer } from './dns.ts';
 import { dnsClient } from './dns-client.ts';
 import { ethernet } from './ethernet.ts';
 import { hosts } from './hosts.ts';
@@ -27,6 +28,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   ip6,
   routing,
   dnsClient,
+  dnsServer,
   nat,
   map,
   dhcpv4Client,

@@ -141,6 +141,7 @@ export async function box(
     https: [{ host: '127.0.0.1', port: 0 }],
     http: [{ host: '127.0.0.2', port: 0 }],
     lanAddresses: () => lan,
+    certificateUsed: () => {},
     names: ['router.example'],
     links: () => links,
     web: { read: (path) => web.get(path) },

@@ -55,7 +55,13 @@ export const advertise = (change: Partial<AdvertiseConfig> = {}): AdvertiseConfi
   ...{ minIntervalSec: 200, maxIntervalSec: 600, managed: false, other: true, hopLimit: 64 },
   ...{ preference: 'medium', lifetimeSec: 0, reachableMs: 0, retransMs: 0, mtu: 0 },
   ...{ preferredLimitSec: 2700, validLimitSec: 5400, routes: [], captivePortal: undefined },
-  ...{ dnsServers: [at('fd00::1')], domains: ['lan'], pref64: undefined, options: [] },
+  ...{
+    dnsServers: [at('fd00::1')],
+    dnsGiven: true,
+    domains: ['lan'],
+    pref64: undefined,
+    options: [],
+  },
   ...change,
 });
 
@@ -75,7 +81,7 @@ export const pool = (change: Partial<Pool6Config> = {}): Pool6Config => ({
   ...{ source: undefined, addresses: [timed('fd00::/64')], wholeLink: false },
   delegation: { prefixes: [timed('fd00:0:0:100::/56')], length: prefix('::/60').prefixLen },
   ...{ preferredSec: 3600, validSec: 7200, preference: 0, rapidCommit: false, dscp: 0 },
-  ...{ dnsServers: [at('fd00::1')], domains: ['lan'], options: [] },
+  ...{ dnsServers: [at('fd00::1')], dnsGiven: true, domains: ['lan'], options: [] },
   ...change,
 });
 
