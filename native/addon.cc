@@ -42,7 +42,7 @@ napi_value init(napi_env env, napi_value exports) {
   }
   static const Method methods[] = {{"createReactor", createReactor}, {"boottimeMs", boottimeMs}};
   if (!define(env, exports, methods, addon) || !definePrivileges(env, exports) ||
-      !defineCrypt(env, exports)) {
+      !defineCrypt(env, exports) || !defineCapture(env, exports)) {
     return nullptr;
   }
   return exports;

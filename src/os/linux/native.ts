@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { BugError, errorCode, errorMessage, SystemError } from '../../base/errors.ts';
+import type { NativeCapture } from './capture-native.ts';
 
 export const What = {
   accepted: 1,
@@ -63,7 +64,7 @@ export interface RawReactor {
   release(id: number): number;
 }
 
-export interface Native {
+export interface Native extends NativeCapture {
   createReactor(leads: boolean, onBatch: (count: number) => void): RawReactor | number;
   /** CLOCK_BOOTTIME in ms. */
   boottimeMs(): number;
@@ -96,13 +97,13 @@ export function loadNative(path: string = fileURLToPath(BUILT)): Native {
       { cause: thrown, remedy: 'build it: scripts/build-native' },
     );
   }
-  const { createReactor, boottimeMs, lowerAndExecute, crypt } = module.exports;
-  if (!createReactor || !boottimeMs || !lowerAndExecute || !crypt) {
+  const { createReactor, boottimeMs, lowerAndExecute, crypt, createCapture } = module.exports;
+  if (!createReactor || !boottimeMs || !lowerAndExecute || !crypt || !createCapture) {
     throw new SystemError(`${path} is not the native addon of this version`, 'ENOEXEC', {
       remedy: 'build it: scripts/build-native',
     });
   }
-  return { createReactor, boottimeMs, lowerAndExecute, crypt };
+  return { createReactor, boottimeMs, lowerAndExecute, crypt, createCapture };
 }
 
 /** The owner of a descriptor: gets each of its events (`What`) with up to four numbers. */
