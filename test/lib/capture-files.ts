@@ -198,6 +198,96 @@ export function clientHello(name: string): Buffer {
   return Buffer.concat([head, body]);
 }
 
+/** One packet of each kind that dissectors go into, from Ethernet on unless the name begins with another link. */
+export function capturePackets(): Readonly<Record<string, Uint8Array>> {
+  const [a, b] = [0xc0a80102, 0x08080808];
+  const ip = (protocol: number, body: Uint8Array): Buffer =>
+    ethernet(0x0800, ipv4(a, b, protocol, body));
+  const query = ip(17, udp(4000, 53, dnsMessage('www.example.org')));
+  const hex = (text: string): Buffer => Buffer.from(text, 'hex');
+  const dhcp = Buffer.alloc(280);
+  dhcp[0] = 1;
+  dhcp.set(hex('63825363350103320404030201'), 236);
+  dhcp.set(hex('0c046d696e65ff'), 249);
+  return {
+    dns: query,
+    answer: ip(17, udp(53, 4000, dnsMessage('www.example.org', 0x01020304))),
+    mdns: ip(17, udp(5353, 5353, dnsMessage('host.local', 0x01020304))),
+    dhcp: ip(17, udp(68, 67, dhcp)),
+    tls: ip(6, tcp(4000, 443, 1, 1, TCP.ack, clientHello('www.example.org'))),
+    syn: ip(6, tcp(4000, 443, 1, 0, TCP.syn)),
+    fin: ip(6, tcp(443, 4000, 1, 2, TCP.fin | TCP.ack)),
+    http: ip(
+      6,
+      tcp(4000, 80, 1, 1, TCP.ack, Buffer.from('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')),
+    ),
+    dnsOverTcp: ip(
+      6,
+      tcp(4000, 53, 1, 1, TCP.ack, Buffer.concat([hex('0021'), dnsMessage('www.example.org')])),
+    ),
+    quic: ip(17, udp(4000, 443, hex('c00000000108aaaaaaaaaaaaaaaa0000'))),
+    dht: ip(
+      17,
+      udp(6881, 6881, Buffer.from('d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe')),
+    ),
+    gre: ip(47, Buffer.concat([hex('00006558'), query])),
+    vxlan: ip(17, udp(9, 4789, Buffer.concat([hex('0800000000000700'), query]))),
+    ipip: ip(4, ipv4(a, b, 1, hex('0800000000000000'))),
+    ah: ip(
+      51,
+      Buffer.concat([
+        hex('110400000000000000000000'),
+        Buffer.alloc(12),
+        udp(123, 123, Buffer.alloc(48)),
+      ]),
+    ),
+    extensions: ethernet(
+      0x86dd,
+      ipv6(
+        1,
+        2,
+        0,
+        Buffer.concat([
+          hex('2b00050200000100'),
+          hex('2c00000000000000'),
+          hex('1100000000000001'),
+          udp(53, 53, dnsMessage('a.b')),
+        ]),
+      ),
+    ),
+    ndp: ethernet(0x86dd, ipv6(1, 2, 58, hex('8700000000000000'))),
+    arp: ethernet(0x0806, hex('0001080006040001020000000001c0a80101000000000000c0a80102')),
+    qinq: ethernet(
+      0x88a8,
+      Buffer.concat([hex('0005810000060800'), ipv4(a, b, 1, hex('0800000000000000'))]),
+    ),
+    pppoe: ethernet(
+      0x8864,
+      Buffer.concat([hex('1100000100320021'), ipv4(a, b, 1, hex('0800000000000000'))]),
+    ),
+    mpls: ethernet(
+      0x8847,
+      Buffer.concat([hex('0000100000001140'), ipv4(a, b, 1, hex('0800000000000000'))]),
+    ),
+    llc: Buffer.concat([hex('0180c2000000020000000001002642420300'), Buffer.alloc(36)]),
+    snap: Buffer.concat([
+      hex('0180c200000002000000000100'),
+      hex('24aaaa030000000800'),
+      ipv4(a, b, 1, hex('0800000000000000')),
+    ]),
+    radiotap: Buffer.concat([
+      hex('00000800000000000802000002000000000102000000000202000000000310008800aaaa030000000800'),
+      ipv4(a, b, 17, udp(123, 123, Buffer.alloc(48))),
+    ]),
+    sll: Buffer.concat([
+      hex('00000001000602000000000100000800'),
+      ipv4(a, b, 6, tcp(1, 2, 3, 4, TCP.rst)),
+    ]),
+    ppp: Buffer.concat([hex('ff030021'), ipv4(a, b, 1, hex('0800000000000000'))]),
+    raw: ipv4(a, b, 17, udp(1900, 1900, Buffer.from('M-SEARCH * HTTP/1.1\r\n'))),
+  };
+}
+
 /** Seeded packets: TLS, HTTP, QUIC and DNS of a hundred hosts with three thousand servers, IPv6 among it. */
 export class Traffic {
   readonly #next: () => number;

@@ -12,12 +12,12 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 
-t.setTimeout(240_000);
+t.setTimeout(120_000);
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TESTS = [
   'native/addon',
-  'os/linux/capture-engine',
+  'native/capture',
   'os/linux/frames',
   'native/root-helper',
   'os/linux/net',
