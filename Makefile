@@ -63,7 +63,7 @@ openwrt: setup ## Build the packages for OpenWrt [ARCH=x86_64|arm64] [OPENWRT_AR
 build/openwrt/x86_64/version: build/binary/x86_64/manifest.json $(shell find openwrt -type f) $(wildcard scripts/openwrt/*) scripts/build-openwrt.ts
 	@$(NODE) node scripts/build-openwrt.ts x86_64 >&2
 
-$(BINARIES): build/binary/%/manifest.json: build/gatehouse.cjs build/web/index.html $(wildcard native/* scripts/binary/*) scripts/build-binary.ts scripts/build-native src/main/executable.ts
+$(BINARIES): build/binary/%/manifest.json: build/gatehouse.cjs build/web/index.html $(wildcard native/* native/*/* scripts/binary/*) scripts/build-binary.ts scripts/build-native src/main/executable.ts
 	@$(NODE) node scripts/build-binary.ts $*
 
 build/web/index.html: $(shell find src/web -type f) scripts/build-web.ts scripts/vite.config.ts package-lock.json

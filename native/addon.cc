@@ -47,7 +47,8 @@ napi_value init(napi_env env, napi_value exports) {
   }
   static const Method methods[] = {{"createReactor", createReactor}, {"boottimeMs", boottimeMs}};
   if (!define(env, exports, methods, addon) || !definePrivileges(env, exports) ||
-      !defineCrypt(env, exports) || !dns::defineDns(env, exports, addon->dns)) {
+      !defineCrypt(env, exports) || !dns::defineDns(env, exports, addon->dns) ||
+      !defineCapture(env, exports)) {
     return nullptr;
   }
   return exports;

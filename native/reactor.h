@@ -174,6 +174,7 @@ bool definePacket(napi_env env, napi_value target, Reactor* r);
 bool defineFrames(napi_env env, napi_value target, Reactor* r);
 bool defineProcess(napi_env env, napi_value target, Reactor* r);
 bool definePrivileges(napi_env env, napi_value target);
+bool defineCapture(napi_env env, napi_value target);
 bool defineCrypt(napi_env env, napi_value target);
 napi_value createReactor(napi_env env, napi_callback_info info);
 

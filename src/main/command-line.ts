@@ -49,6 +49,7 @@ export function commandLine(
   | 'connect'
   | 'auditFiles'
   | 'sha256'
+  | 'capture'
 > {
   return {
     readStdin: () => text(process.stdin),
@@ -70,5 +71,12 @@ export function commandLine(
     },
     auditFiles: (stateDir) => auditFiles(`${stateDir}/audit`),
     sha256,
+    capture: async () => {
+      const [{ captureService }, { LinuxCaptureEngine }] = await Promise.all([
+        import('../services/capture/service.ts'),
+        import('../os/linux/capture-engine.ts'),
+      ]);
+      return captureService(new LinuxCaptureEngine(loadNative(nativePath)));
+    },
   };
 }

@@ -1,6 +1,5 @@
 /** The composition root of the daemon: the one place that builds its real adapters and joins the rooms. */
 import { randomBytes } from 'node:crypto';
-import type { AuditChange } from '../base/audit.ts';
 import { errorMessage, SystemError } from '../base/errors.ts';
 import { ulaPrefix } from '../base/ip6.ts';
 import { err } from '../base/result.ts';
@@ -16,7 +15,6 @@ import { Logins } from '../edge/http/logins.ts';
 import { bbfdmObject } from '../edge/ubus/bbfdm.ts';
 import { openBus } from '../edge/ubus/bus.ts';
 import { announceChanges, gatehouseObjects } from '../edge/ubus/gatehouse.ts';
-import { AuditTrail } from '../os/linux/audit.ts';
 import { bootId } from '../os/linux/boot.ts';
 import { LinuxClock } from '../os/linux/clock.ts';
 import { LinuxDirectories, LinuxFiles } from '../os/linux/files.ts';
@@ -43,7 +41,7 @@ import { Observed } from '../state/observed.ts';
 import { Rows } from '../state/rows.ts';
 import { createModel } from '../tr181/engine.ts';
 import { layDownInitial } from '../tr181/initial.ts';
-import type { Model, Origin } from '../tr181/model.ts';
+import type { Model } from '../tr181/model.ts';
 import type { Observations } from '../tr181/table.ts';
 import { auditChange } from './audit-change.ts';
 import { commandsOf, httpCommands } from './commands.ts';
@@ -63,6 +61,7 @@ import { buildMap, mapCommands } from './map.ts';
 import { ended, must } from './must.ts';
 import { buildNeighbors } from './neighbors.ts';
 import { neighborsCommands } from './neighbors-commands.ts';
+import { Records } from './records.ts';
 import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
 
 export interface Surroundings {
@@ -131,14 +130,7 @@ async function build(
   const processes = new LinuxProcesses(reactor);
   const taps = new LinuxPacketTaps(reactor);
   const net = stack.use(must(LinuxNet.open(reactor)));
-  const auditLog = log.child({ room: 'audit' });
-  // The disk takes its time to sync the trail. It is open before anything is applied; a change that
-  // comes sooner waits for it with its answer.
-  const trail = AuditTrail.open({ directory: `${stateDir}/audit`, clock, log: auditLog });
-  stack.defer(async () => {
-    const opened = await trail;
-    if (opened.ok) await opened.value[Symbol.asyncDispose]();
-  });
+  const records = stack.use(new Records(stateDir, clock, log));
   const store = stack.use(must(await openStore(stateDir)));
 
   const observed = new Observed<Observations>(log, clock);
@@ -275,16 +267,6 @@ async function build(
   const rows = new Rows(store);
   const secrets = new LinuxSecrets(loadNative(around.program.nativePath));
   const history = new History({ store, clock, secrets, bootId: boot });
-  let lostAuditRecords = 0;
-  let heardRecords: (changes: readonly AuditChange[]) => void = () => {};
-  const recordAll = async (changes: readonly AuditChange[]): Promise<void> => {
-    const opened = await trail;
-    const recorded = opened.ok ? await opened.value.record(changes) : opened;
-    if (recorded.ok) return heardRecords(changes);
-    // The change is made and durable; that its record is not must be seen.
-    lostAuditRecords += changes.length;
-    log.error({ err: recorded.error }, 'changes could not be recorded in the audit trail');
-  };
   const dns = new LazyDns(async () =>
     (await import('./dns.ts')).buildDns(stack, {
       ...{ native, net, clock, files, stateDir, observed, neighbors },
@@ -293,8 +275,6 @@ async function build(
       pageNames: config.http.names,
     }),
   );
-  const recordDone = (path: string, origin: Origin): Promise<void> =>
-    recordAll([{ action: 'operate', ...origin, path }]);
   let answering = false;
   let laidDown: Promise<unknown> = Promise.resolve();
   const model: Model = stack.use(
@@ -338,7 +318,7 @@ async function build(
       hashPassword: (password) => hashPassword(secrets, password),
       journal: history,
       audit: (entries) => {
-        const recorded = recordAll(entries.map(auditChange));
+        const recorded = records.all(entries.map(auditChange));
         if (answering) return recorded;
         // Nobody waits for an answer about what is laid down first: `ready` does.
         laidDown = Promise.all([laidDown, recorded]);
@@ -354,7 +334,7 @@ async function build(
       secrets,
       log: log.child({ room: 'control' }),
       version,
-      audit: (what, origin) => recordDone(`config ${what}`, origin),
+      audit: (what, origin) => records.done(`config ${what}`, origin),
     }),
   );
   const first = rows.empty;
@@ -414,7 +394,7 @@ async function build(
     failing: control.convergence.failing,
     bus: bus.stats ?? 'ubusd',
     lostLogLines: logs.dropped,
-    lostAuditRecords,
+    lostAuditRecords: records.lost,
   });
   let http: ServedHttp | undefined;
   const accounts = new RowAccounts({ rows, model, secrets });
@@ -425,17 +405,17 @@ async function build(
     mapCommands(map),
     dnsCommands({
       ...{ dns: () => dns.face, names: new DnsNames({ model }), clock },
-      audit: (what, origin) => recordDone(`dns ${what}`, origin),
+      audit: (what, origin) => records.done(`dns ${what}`, origin),
     }),
     configCommands(configuration, model),
-    updateCommands(updates, (what, origin) => recordDone(`update ${what}`, origin)),
+    updateCommands(updates, (what, origin) => records.done(`update ${what}`, origin)),
     consoleCommands({
       accounts,
       logins: new Logins({
         accounts,
         clock,
         log: log.child({ room: 'console' }),
-        audit: (login) => recordAll([loginChange('console', login)]),
+        audit: (login) => records.all([loginChange('console', login)]),
       }),
       lineOf: (pid) => lineOf(files, pid),
     }),
@@ -488,7 +468,7 @@ async function build(
     new Control({ model, steps, clock, log: log.child({ room: 'control' }) }),
   );
   // Not sooner: from the first pause on, requests are answered.
-  must(await trail);
+  must(await records.opened);
   await control.converge();
   const { failing } = control.convergence;
   if (Object.keys(failing).length === 0) log.info({}, STANDS);
@@ -509,10 +489,8 @@ async function build(
       bus: stack.use(bus.another()),
       holdEffects: (answered) => control.hold(answered),
       certificateUsed: (material) => dns.useCertificate(material),
-      record: recordAll,
-      onRecorded: (heard) => {
-        heardRecords = heard;
-      },
+      record: (changes) => records.all(changes),
+      onRecorded: (heard) => records.listen(heard),
     }),
   );
 }

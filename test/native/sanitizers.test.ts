@@ -17,6 +17,7 @@ t.setTimeout(120_000);
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TESTS = [
   'native/addon',
+  'native/capture',
   'os/linux/frames',
   'native/root-helper',
   'os/linux/net',

@@ -3,6 +3,7 @@ import type { AuditFile, Sha256 } from '../../base/audit.ts';
 import type { SystemError } from '../../base/errors.ts';
 import type { Result } from '../../base/result.ts';
 import type { Bus, BusError } from './bus.ts';
+import type { LoadCapture } from './capture-commands.ts';
 import type { GlobalOptions } from './session.ts';
 
 export interface Output {
@@ -43,6 +44,8 @@ export interface CliEnvironment {
   /** Files of the audit trail under a state directory, oldest first; throws a SystemError when they cannot be read. */
   auditFiles(stateDir: string): Iterable<AuditFile>;
   readonly sha256: Sha256;
+  /** What is in captures, without a daemon. */
+  readonly capture: LoadCapture;
   /** Runs until told to end; gives the exit code. */
   daemon(args: readonly string[]): Promise<number>;
   /**

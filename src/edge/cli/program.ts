@@ -1,6 +1,7 @@
 /** The command line: names, arguments and help of every command. What they do stands in `*-commands.ts`. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { auditShow, auditVerify } from './audit-commands.ts';
+import { defineCapture } from './capture-commands.ts';
 import { complete, SCRIPTS } from './completion.ts';
 import {
   addToConfirm,
@@ -160,6 +161,7 @@ function define(program: Command, session: Session, json: boolean): void {
 
   defineDhcp(command('dhcp', 'who gets an address on the LAN'), session);
   defineDns(command('dns', 'names for the LAN: what is asked, answered, blocked'), session);
+  defineCapture(program, session);
   command('reboot', 'end everything in order and start the box again')
     .option('--yes', 'do not ask')
     .option('--reason <text>', 'why, for the audit trail')

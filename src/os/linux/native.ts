@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { BugError, errorCode, errorMessage, SystemError } from '../../base/errors.ts';
+import type { NativeCapture } from './capture-native.ts';
 import type { NativeDns } from './dns-native.ts';
 
 export const What = {
@@ -64,7 +65,7 @@ export interface RawReactor {
   release(id: number): number;
 }
 
-export interface Native extends NativeDns {
+export interface Native extends NativeCapture, NativeDns {
   createReactor(leads: boolean, onBatch: (count: number) => void): RawReactor | number;
   /** CLOCK_BOOTTIME in ms. */
   boottimeMs(): number;
@@ -98,20 +99,29 @@ export function loadNative(path: string = fileURLToPath(BUILT)): Native {
     );
   }
   const { createReactor, boottimeMs, lowerAndExecute, crypt } = module.exports;
-  const { createDns, createBlockBuilder } = module.exports;
+  const { createDns, createBlockBuilder, createCapture } = module.exports;
   if (
     !createReactor ||
     !boottimeMs ||
     !lowerAndExecute ||
     !crypt ||
     !createDns ||
-    !createBlockBuilder
+    !createBlockBuilder ||
+    !createCapture
   ) {
     throw new SystemError(`${path} is not the native addon of this version`, 'ENOEXEC', {
       remedy: 'build it: scripts/build-native',
     });
   }
-  return { createReactor, boottimeMs, lowerAndExecute, crypt, createDns, createBlockBuilder };
+  return {
+    createReactor,
+    boottimeMs,
+    lowerAndExecute,
+    crypt,
+    createDns,
+    createBlockBuilder,
+    createCapture,
+  };
 }
 
 /** The owner of a descriptor: gets each of its events (`What`) with up to four numbers. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { captureService } from '#src/services/capture/service.ts';
 import { type AuditFile, CHAIN_START, chain } from '../../../src/base/audit.ts';
 import { SystemError } from '../../../src/base/errors.ts';
 import { err as failed, ok } from '../../../src/base/result.ts';
@@ -134,6 +135,10 @@ export const fakeEnvironment = (
   daemon: async () => 0,
   resetPassword: async (_stateDir, name = 'admin') => ok(name),
   diag: async () => undefined,
+  capture: async () =>
+    captureService({
+      analyze: async (path) => failed(new SystemError(`${path}: no such file`, 'ENOENT')),
+    }),
 });
 
 /** Runs a command line to its end against a bus, or against none. */

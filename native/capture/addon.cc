@@ -1,0 +1,276 @@
+// The capture engine for JavaScript: createCapture(flows, conversations, endpoints) answers an object,
+// or -errno. What takes long runs on libuv's pool, one piece of work at a time; each method says so
+// by -EBUSY when another is still under way.
+//
+//   read(fd, budgetBytes, waitMs): promise of the bytes read; 0 at the end, -errno
+//   take(fd, into, waitMs): promise of the bytes read into `into`, as read; nothing is looked at
+//   feed(bytes): promise of 0 or -errno; the bytes must stay as they are until then
+//   end(): no more bytes come
+//   progress(into: Float64Array of 4): fills offset, packets, bytes, and whether the file is broken
+//   report(endpoints, conversations, flows, names): one JSON object of all statistics, as bytes
+//   release(): frees all that it holds now, not when the object is collected; -EINVAL from then on
+
+#include <cerrno>
+#include <cstdio>
+#include <new>
+#include <string>
+
+#include "../args.h"
+#include "../reactor.h"
+#include "reader.h"
+
+namespace gatehouse {
+
+namespace {
+
+using capture::Engine;
+using capture::Limits;
+using capture::Reader;
+using capture::Rows;
+
+constexpr uint32_t kMostEntries = 1u << 22;
+
+struct Capture {
+  explicit Capture(const Limits& limits) : engine(limits), reader(&engine) {}
+  Engine engine;
+  Reader reader;
+  // The work under way.
+  bool busy = false;
+  enum class Does { Read, Take, Feed } does = Does::Read;
+  int fd = -1;
+  int64_t budget = 0;
+  int32_t waitMs = 0;
+  const uint8_t* bytes = nullptr;
+  uint8_t* into = nullptr;
+  size_t length = 0;
+  int64_t answer = 0;
+  napi_async_work work = nullptr;
+  napi_deferred deferred = nullptr;
+  // Keep this object, and the bytes, until the work is done.
+  napi_ref self = nullptr;
+  napi_ref held = nullptr;
+};
+
+Capture* of(napi_env env, napi_callback_info info) {
+  napi_value self = nullptr;
+  void* at = nullptr;
+  if (napi_get_cb_info(env, info, nullptr, nullptr, &self, nullptr) != napi_ok ||
+      napi_unwrap(env, self, &at) != napi_ok) {
+    return nullptr;
+  }
+  return static_cast<Capture*>(at);
+}
+
+void run(napi_env, void* data) {
+  auto* c = static_cast<Capture*>(data);
+  switch (c->does) {
+    case Capture::Does::Read:
+      c->answer = c->reader.read(c->fd, c->budget, c->waitMs);
+      break;
+    case Capture::Does::Take:
+      c->answer = capture::readSome(c->fd, c->into, c->length, c->waitMs);
+      break;
+    case Capture::Does::Feed:
+      c->answer = c->reader.feed(c->bytes, c->length) ? 0 : -ENOMEM;
+      break;
+  }
+}
+
+void done(napi_env env, napi_status status, void* data) {
+  auto* c = static_cast<Capture*>(data);
+  c->busy = false;
+  napi_delete_async_work(env, c->work);
+  if (c->held != nullptr) napi_delete_reference(env, c->held);
+  c->held = nullptr;
+  napi_value value = nullptr;
+  napi_create_int64(env, status == napi_ok ? c->answer : -ECANCELED, &value);
+  napi_resolve_deferred(env, c->deferred, value);
+  // Last: without it the object may go.
+  napi_ref self = c->self;
+  c->self = nullptr;
+  napi_delete_reference(env, self);
+}
+
+napi_value start(napi_env env, napi_callback_info info, Capture* c, napi_value held) {
+  napi_value self = nullptr, name = nullptr, promise = nullptr;
+  if (napi_get_cb_info(env, info, nullptr, nullptr, &self, nullptr) != napi_ok ||
+      napi_create_string_utf8(env, "capture", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+      napi_create_async_work(env, nullptr, name, run, done, c, &c->work) != napi_ok) {
+    return number(env, -ENOMEM);
+  }
+  if (napi_create_reference(env, self, 1, &c->self) != napi_ok ||
+      (held != nullptr && napi_create_reference(env, held, 1, &c->held) != napi_ok) ||
+      napi_create_promise(env, &c->deferred, &promise) != napi_ok ||
+      napi_queue_async_work(env, c->work) != napi_ok) {
+    if (c->self != nullptr) napi_delete_reference(env, c->self);
+    if (c->held != nullptr) napi_delete_reference(env, c->held);
+    c->self = c->held = nullptr;
+    napi_delete_async_work(env, c->work);
+    return number(env, -ENOMEM);
+  }
+  c->busy = true;
+  return promise;
+}
+
+napi_value read(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  Capture* c = of(env, info);
+  int32_t fd = -1, budget = 0, waitMs = 0;
+  if (c == nullptr || !args.i32(0, &fd) || !args.i32(1, &budget) || !args.i32(2, &waitMs) || fd < 0 ||
+      budget <= 0 || waitMs < 0) {
+    return number(env, -EINVAL);
+  }
+  if (c->busy) return number(env, -EBUSY);
+  c->does = Capture::Does::Read;
+  c->fd = fd;
+  c->budget = budget;
+  c->waitMs = waitMs;
+  return start(env, info, c, nullptr);
+}
+
+napi_value take(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  Capture* c = of(env, info);
+  int32_t fd = -1, waitMs = 0;
+  const uint8_t* into = nullptr;
+  size_t length = 0;
+  if (c == nullptr || !args.i32(0, &fd) || !args.bytes(1, &into, &length) || !args.i32(2, &waitMs) ||
+      fd < 0 || length == 0 || waitMs < 0) {
+    return number(env, -EINVAL);
+  }
+  if (c->busy) return number(env, -EBUSY);
+  c->does = Capture::Does::Take;
+  c->fd = fd;
+  c->into = const_cast<uint8_t*>(into);
+  c->length = length;
+  c->waitMs = waitMs;
+  return start(env, info, c, args.value[1]);
+}
+
+napi_value feed(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  Capture* c = of(env, info);
+  const uint8_t* bytes = nullptr;
+  size_t length = 0;
+  if (c == nullptr || !args.bytes(0, &bytes, &length)) return number(env, -EINVAL);
+  if (c->busy) return number(env, -EBUSY);
+  c->does = Capture::Does::Feed;
+  c->bytes = bytes;
+  c->length = length;
+  return start(env, info, c, args.value[0]);
+}
+
+napi_value end(napi_env env, napi_callback_info info) {
+  Capture* c = of(env, info);
+  if (c == nullptr) return number(env, -EINVAL);
+  if (c->busy) return number(env, -EBUSY);
+  c->reader.end();
+  return number(env, 0);
+}
+
+napi_value progress(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  Capture* c = of(env, info);
+  napi_typedarray_type type;
+  size_t length = 0;
+  void* at = nullptr;
+  if (c == nullptr || !args.good ||
+      napi_get_typedarray_info(env, args.value[0], &type, &length, &at, nullptr, nullptr) != napi_ok ||
+      type != napi_float64_array || length < 4) {
+    return number(env, -EINVAL);
+  }
+  if (c->busy) return number(env, -EBUSY);
+  auto* into = static_cast<double*>(at);
+  into[0] = static_cast<double>(c->reader.offset());
+  into[1] = static_cast<double>(c->engine.packets());
+  into[2] = static_cast<double>(c->engine.bytes());
+  into[3] = c->reader.error() != nullptr ? 1 : 0;
+  return number(env, 0);
+}
+
+napi_value report(napi_env env, napi_callback_info info) {
+  Args<4> args(env, info);
+  Capture* c = of(env, info);
+  Rows rows{};
+  if (c == nullptr || !args.u32(0, &rows.endpoints) || !args.u32(1, &rows.conversations) ||
+      !args.u32(2, &rows.flows) || !args.u32(3, &rows.names)) {
+    return number(env, -EINVAL);
+  }
+  if (c->busy) return number(env, -EBUSY);
+  std::string out = "{\"format\":\"";
+  out += c->reader.format();
+  char text[64];
+  snprintf(text, sizeof text, "\",\"interfaces\":%u,", c->reader.interfaces());
+  out += text;
+  c->engine.report(rows, &out);
+  out += c->reader.truncated() ? ",\"truncated\":true" : ",\"truncated\":false";
+  if (c->reader.error() == nullptr) {
+    out += ",\"error\":null}";
+  } else {
+    snprintf(text, sizeof text, "\",\"errorOffset\":%llu}",
+             static_cast<unsigned long long>(c->reader.errorOffset()));
+    out.append(",\"error\":\"").append(c->reader.error()).append(text);
+  }
+  void* to = nullptr;
+  napi_value buffer = nullptr, bytes = nullptr;
+  if (napi_create_arraybuffer(env, out.size(), &to, &buffer) != napi_ok ||
+      napi_create_typedarray(env, napi_uint8_array, out.size(), buffer, 0, &bytes) != napi_ok) {
+    return number(env, -ENOMEM);
+  }
+  memcpy(to, out.data(), out.size());
+  return bytes;
+}
+
+void drop(napi_env, void* data, void*) { delete static_cast<Capture*>(data); }
+
+napi_value release(napi_env env, napi_callback_info info) {
+  Capture* c = of(env, info);
+  if (c == nullptr) return number(env, -EINVAL);
+  if (c->busy) return number(env, -EBUSY);
+  napi_value self = nullptr;
+  void* at = nullptr;
+  if (napi_get_cb_info(env, info, nullptr, nullptr, &self, nullptr) != napi_ok ||
+      napi_remove_wrap(env, self, &at) != napi_ok) {
+    return number(env, -EINVAL);
+  }
+  delete c;
+  return number(env, 0);
+}
+
+napi_value createCapture(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  Limits limits{};
+  if (!args.u32(0, &limits.flows) || !args.u32(1, &limits.conversations) ||
+      !args.u32(2, &limits.endpoints)) {
+    return number(env, -EINVAL);
+  }
+  // A flow that is folded needs room for both its ends at once.
+  for (const uint32_t n : {limits.flows, limits.conversations, limits.endpoints}) {
+    if (n < 2 || n > kMostEntries) return number(env, -EINVAL);
+  }
+  auto* c = new (std::nothrow) Capture(limits);
+  if (c == nullptr || !c->engine.good()) {
+    delete c;
+    return number(env, -ENOMEM);
+  }
+  napi_value out = nullptr;
+  static const Method methods[] = {
+      {"read", read}, {"take", take},         {"feed", feed},
+      {"end", end},   {"progress", progress}, {"report", report},
+      {"release", release}};
+  if (napi_create_object(env, &out) != napi_ok ||
+      napi_wrap(env, out, c, drop, nullptr, nullptr) != napi_ok) {
+    delete c;
+    return number(env, -ENOMEM);
+  }
+  return define(env, out, methods, nullptr) ? out : number(env, -ENOMEM);
+}
+
+}  // namespace
+
+bool defineCapture(napi_env env, napi_value target) {
+  static const Method methods[] = {{"createCapture", createCapture}};
+  return define(env, target, methods, nullptr);
+}
+
+}  // namespace gatehouse

@@ -1,0 +1,271 @@
+/** analyze, export, chart: what is in capture files, without a daemon. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { escapeControls } from '../../base/text.ts';
+import type {
+  CaptureConversation,
+  CaptureEndpoint,
+  CaptureProgress,
+  CaptureReport,
+  CaptureRows,
+} from '../../os/ports-capture.ts';
+import type { ChartKind } from '../../services/capture/chart.ts';
+import type { CsvTable } from '../../services/capture/csv.ts';
+import type { CaptureService } from '../../services/capture/service.ts';
+import type { Json } from './bus.ts';
+import { type Count, duration, quantity, spark } from './capture-text.ts';
+import type { Session } from './session.ts';
+import { type Column, pairs } from './table.ts';
+
+/** Rows of each table on a terminal, unless `--top` says otherwise. */
+const SHOWN = 10;
+/** Of the lists in data: all endpoints and conversations that the engine keeps. */
+const ALL: CaptureRows = { endpoints: 65_536, conversations: 65_536, flows: 1000, names: 1000 };
+
+/** Loaded when one of its commands is run. */
+export type LoadCapture = () => Promise<CaptureService>;
+
+export function defineCapture(program: Command, session: Session): void {
+  const top = (): Option =>
+    new Option('--top <rows>', 'rows of each list').argParser((text) => {
+      if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError('a whole number is wanted');
+      return Number(text);
+    });
+  const file = 'pcap or pcapng file, packed by gzip or zstd or not; - for standard input';
+  const command = (name: string, about: string): Command =>
+    program
+      .command(name)
+      .description(about)
+      .allowExcessArguments(false)
+      .argument('<file>', file)
+      .addOption(top());
+  command('analyze', 'who talked how much with what, in a capture file').action(
+    (path: string, options: { top?: number }) => analyze(session, path, options.top),
+  );
+  command('export', 'the statistics of a capture file as CSV')
+    .option(
+      '--table <name>',
+      'summary, protocols, endpoints, conversations, flows, names, bandwidth or sizes; all without',
+    )
+    .action((path: string, options: { top?: number; table?: string }) =>
+      exportCsv(session, path, options),
+    );
+  command('chart', 'the statistics of a capture file as an SVG picture')
+    .addOption(
+      new Option('--kind <kind>', 'protocols, talkers, bandwidth or sizes').default('bandwidth'),
+    )
+    .option('--title <text>', 'what stands above it')
+    .action((path: string, options: { kind: string; title?: string }) =>
+      drawChart(session, path, options),
+    );
+}
+
+const rowsOf = (top: number | undefined): CaptureRows =>
+  top === undefined ? ALL : { endpoints: top, conversations: top, flows: top, names: top };
+
+/** Says what stands in the way, or gives what was read, with a bar on the terminal meanwhile. */
+async function read(
+  session: Session,
+  path: string,
+  rows: CaptureRows,
+): Promise<{ report: CaptureReport; service: CaptureService } | undefined> {
+  const { environment } = session;
+  const service = await environment.capture();
+  const { stderr, signal } = environment;
+  const startedMs = environment.wallMs();
+  let shown = false;
+  const onProgress = (progress: CaptureProgress): void => {
+    const elapsedMs = environment.wallMs() - startedMs;
+    // What is read at once needs no bar.
+    if (elapsedMs < 300) return;
+    shown = true;
+    stderr.write(`\r\u001b[K${progressText(progress, elapsedMs)}`);
+  };
+  const found = await service.analyze(path, {
+    rows,
+    signal,
+    ...(stderr.isTerminal && !session.json ? { onProgress } : {}),
+  });
+  if (shown) stderr.write('\r\u001b[K');
+  if (!found.ok) {
+    session.fail(found.error.message);
+    return undefined;
+  }
+  return { report: found.value, service };
+}
+
+export function progressText(
+  { packets, readBytes, totalBytes }: CaptureProgress,
+  elapsedMs: number,
+): string {
+  const perSec = readBytes / Math.max(0.001, elapsedMs / 1000);
+  const rate = `${quantity(packets)} packets, ${quantity(perSec)}B/s`;
+  if (totalBytes === undefined || totalBytes === 0) return `${quantity(readBytes)}B  ${rate}`;
+  const part = Math.min(1, readBytes / totalBytes);
+  const done = Math.round(part * 30);
+  const left = duration(Math.ceil((totalBytes - readBytes) / Math.max(1, perSec)));
+  return `[${'#'.repeat(done)}${'.'.repeat(30 - done)}] ${Math.floor(part * 100)} %  ${rate}, ${left} left`;
+}
+
+/** What is wrong with the file, after all that it gave. */
+function complain(
+  session: Session,
+  path: string,
+  { error, errorOffset, truncated }: CaptureReport,
+): void {
+  if (error === null) return;
+  session.fail(
+    `${path}: ${error}, at byte ${errorOffset ?? 0}${truncated ? '; what was before it, was read' : ''}`,
+  );
+}
+
+async function analyze(session: Session, path: string, top: number | undefined): Promise<void> {
+  const wanted = session.json ? rowsOf(top) : rowsOf(top ?? SHOWN);
+  const done = await read(session, path, wanted);
+  if (done === undefined) return;
+  if (session.json) session.printJson(done.report as unknown as Json);
+  else print(session, path, done.report);
+  complain(session, path, done.report);
+}
+
+async function exportCsv(
+  session: Session,
+  path: string,
+  { top, table }: { readonly top?: number; readonly table?: string },
+): Promise<void> {
+  const { csvTables } = await session.environment.capture();
+  if (table !== undefined && !csvTables.includes(table as CsvTable))
+    return session.fail(`no table ${table}: there are ${csvTables.join(', ')}`, 2);
+  const done = await read(session, path, rowsOf(top));
+  if (done === undefined) return;
+  session.data(done.service.csv(done.report, table as CsvTable | undefined));
+  complain(session, path, done.report);
+}
+
+async function drawChart(
+  session: Session,
+  path: string,
+  { kind, title }: { readonly kind: string; readonly title?: string },
+): Promise<void> {
+  const { chartKinds } = await session.environment.capture();
+  if (!chartKinds.includes(kind as ChartKind))
+    return session.fail(`no chart ${kind}: there are ${chartKinds.join(', ')}`, 2);
+  const done = await read(session, path, rowsOf(50));
+  if (done === undefined) return;
+  const name = path === '-' ? 'standard input' : (path.split('/').at(-1) ?? path);
+  session.data(done.service.chart(done.report, kind as ChartKind, title ?? `${name}: ${kind}`));
+  complain(session, path, done.report);
+}
+
+const named = (address: string, names: ReadonlyMap<string, string>): string => {
+  const name = names.get(address);
+  return name === undefined ? address : `${address} (${name})`;
+};
+
+const ENDPOINTS: readonly Column<CaptureEndpoint>[] = [
+  { title: 'ADDRESS', cell: ({ address }) => address },
+  { title: 'NAME', cell: ({ name }) => name ?? '' },
+  { title: 'BYTES', cell: ({ bytes, missedBytes }) => about(bytes, missedBytes) },
+  { title: 'PACKETS', cell: ({ packets }) => quantity(packets) },
+  { title: 'SENT', cell: ({ sentBytes }) => quantity(sentBytes) },
+  { title: 'RECEIVED', cell: ({ receivedBytes }) => quantity(receivedBytes) },
+];
+
+/** A figure that may be too low by so much says it. */
+const about = (value: number, missed: number | undefined): string =>
+  missed === undefined ? quantity(value) : `${quantity(value)} (+${quantity(missed)})`;
+
+function print(session: Session, path: string, report: CaptureReport): void {
+  const { paint } = session;
+  const title = (text: string): void => session.data(`\n${paint('bold', text)}\n`);
+  const seconds = report.lastSec - report.firstSec;
+  const when = (sec: number): string => new Date(sec * 1000).toISOString();
+  const perSec = (n: number): string => (seconds > 0 ? `, ${quantity(n / seconds)}` : '');
+  const lines: [string, string][] = [
+    ['File', `${path}, ${report.format}`],
+    [
+      'Packets',
+      `${report.packets.toLocaleString('en')}${perSec(report.packets)}${seconds > 0 ? '/s' : ''}`,
+    ],
+    [
+      'Bytes',
+      `${report.bytes.toLocaleString('en')}${perSec(report.bytes * 8)}${seconds > 0 ? 'bit/s' : ''}`,
+    ],
+  ];
+  if (report.packets > 0) {
+    lines.push(
+      ['From', when(report.firstSec)],
+      ['To', `${when(report.lastSec)}, ${duration(seconds)}`],
+    );
+    lines.push(['Bandwidth', spark(report.bandwidth.bytes, 60)]);
+  }
+  if (report.tcp.connections > 0) {
+    const { connections, handshakes, retransmissions } = report.tcp;
+    lines.push([
+      'TCP',
+      `${connections} connections, ${handshakes} shaken hands, ${retransmissions} segments sent again`,
+    ]);
+  }
+  if (report.interrupted) lines.push(['Read', 'until it was interrupted']);
+  session.data(pairs(lines, paint));
+
+  const share = (bytes: number): string =>
+    report.bytes > 0 ? `${((bytes / report.bytes) * 100).toFixed(1)} %` : '';
+  const protocols: Count[] = report.protocols.map(({ path: place, protocol, packets, bytes }) => ({
+    label: `${'  '.repeat(place.split(':').length - 1)}${protocol}`,
+    packets,
+    bytes,
+  }));
+  if (protocols.length > 0) {
+    title('Protocols');
+    session.print<Count>(
+      [
+        { title: 'PROTOCOL', cell: ({ label }) => label },
+        { title: 'PACKETS', cell: ({ packets }) => quantity(packets) },
+        { title: 'BYTES', cell: ({ bytes }) => quantity(bytes) },
+        { title: 'SHARE', cell: ({ bytes }) => share(bytes) },
+      ],
+      protocols,
+    );
+  }
+  if (report.endpoints.length > 0) {
+    title(`Top talkers (${report.endpoints.length} of ${report.totals.endpoints})`);
+    session.print(ENDPOINTS, report.endpoints);
+  }
+  if (report.conversations.length > 0) {
+    const names = new Map(
+      report.endpoints.flatMap(({ address, name }) =>
+        name === undefined ? [] : [[address, name]],
+      ),
+    );
+    title(`Conversations (${report.conversations.length} of ${report.totals.conversations})`);
+    session.print<CaptureConversation>(
+      [
+        { title: 'A', cell: ({ a }) => named(a, names) },
+        { title: 'B', cell: ({ b }) => named(b, names) },
+        { title: 'BYTES', cell: ({ bytes, missedBytes }) => about(bytes, missedBytes) },
+        { title: 'PACKETS', cell: ({ packets }) => quantity(packets) },
+        { title: 'A → B', cell: ({ bytesFromA }) => quantity(bytesFromA) },
+        { title: 'B → A', cell: ({ bytesFromB }) => quantity(bytesFromB) },
+      ],
+      report.conversations,
+    );
+  }
+  if (report.names.length > 0) {
+    title('Names');
+    session.print(
+      [
+        { title: 'NAME', cell: ({ name }) => name },
+        { title: 'ASKED', cell: ({ queries }) => String(queries) },
+        { title: 'GREETED', cell: ({ hellos }) => String(hellos) },
+      ],
+      report.names,
+    );
+  }
+  if (!report.approximation.exact)
+    session.note(
+      escapeControls(
+        'there were more than the tables hold: a figure with (+N) may be too low by up to N, ' +
+          `and whoever is not shown had at most ${quantity(report.approximation.endpointFloorBytes)}B`,
+      ),
+    );
+}

@@ -1,0 +1,29 @@
+/** The face of native/capture, as the addon exports it. */
+
+/** One engine and the file that it reads. Work runs on libuv's pool, one piece at a time: -EBUSY else. */
+export interface RawCapture {
+  /** Bytes read and analyzed; 0 at the end, -EAGAIN when nothing came for `waitMs`, another -errno. */
+  read(fd: number, budgetBytes: number, waitMs: number): Promise<number> | number;
+  /** The same for bytes that nobody looks at: they are put into `into`. */
+  take(fd: number, into: Uint8Array, waitMs: number): Promise<number> | number;
+  /** Analyzes bytes, which must not change until the promise is kept: 0 or -errno. */
+  feed(bytes: Uint8Array): Promise<number> | number;
+  /** No more bytes come. */
+  end(): number;
+  /** Fills offset, packets, bytes, and 1 where the file is broken. */
+  progress(into: Float64Array): number;
+  /** A JSON object; `interrupted` is not in it. */
+  report(
+    endpoints: number,
+    conversations: number,
+    flows: number,
+    names: number,
+  ): Uint8Array | number;
+  /** Frees all that it holds; every other call is -EINVAL then. */
+  release(): number;
+}
+
+export interface NativeCapture {
+  /** How many flows, conversations and endpoints are kept at most; or -errno. */
+  createCapture(flows: number, conversations: number, endpoints: number): RawCapture | number;
+}

@@ -1,0 +1,183 @@
+/** What the rooms may ask of the capture engine: types only, like `ports.ts`. */
+import type { SystemError } from '../base/errors.ts';
+import type { Result } from '../base/result.ts';
+
+/** `link`: MAC addresses, of frames without an IP packet in them. */
+export type CaptureFamily = 'ipv4' | 'ipv6' | 'link';
+
+/** A node of the tree of protocols; what is inside it counts, too. */
+export interface CaptureProtocol {
+  /** As Wireshark's filters name it, where they do: `ip`, `tcp`, `dns`. */
+  readonly protocol: string;
+  /** From the link on: `eth:ip:udp:dns`. */
+  readonly path: string;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/**
+ * A row of a table that let others go may have had up to so much more before it came into the table:
+ * its true figures are between those counted and those plus these. Absent when the figures are exact.
+ */
+interface Missed {
+  readonly missedPackets?: number;
+  readonly missedBytes?: number;
+}
+
+/** Bytes are those of whole frames, as they were on the wire. */
+export interface CaptureEndpoint extends Missed {
+  readonly address: string;
+  readonly family: CaptureFamily;
+  /** What DNS, DHCP, TLS or HTTP last called this address. */
+  readonly name?: string;
+  readonly packets: number;
+  readonly bytes: number;
+  readonly sentPackets: number;
+  readonly sentBytes: number;
+  readonly receivedPackets: number;
+  readonly receivedBytes: number;
+}
+
+interface BothWays {
+  readonly a: string;
+  readonly b: string;
+  readonly family: CaptureFamily;
+  readonly packets: number;
+  readonly bytes: number;
+  readonly packetsFromA: number;
+  readonly bytesFromA: number;
+  readonly packetsFromB: number;
+  readonly bytesFromB: number;
+  /** Unix time in seconds. */
+  readonly firstSec: number;
+  readonly lastSec: number;
+}
+
+export interface CaptureConversation extends BothWays, Missed {
+  readonly flows: number;
+}
+
+/** One pair of addresses, ports and a protocol. */
+export interface CaptureFlow extends BothWays {
+  /** Number of IANA, of IP packets. */
+  readonly protocol?: number;
+  readonly portA?: number;
+  readonly portB?: number;
+  readonly application?: string;
+  /** TLS server name, or HTTP host. */
+  readonly name?: string;
+  /** Of TCP alone, as all that follows. */
+  readonly state?:
+    | 'unseen'
+    | 'midstream'
+    | 'syn-sent'
+    | 'syn-received'
+    | 'established'
+    | 'half-closed'
+    | 'closed'
+    | 'reset';
+  readonly client?: 'a' | 'b';
+  /** On the same ports, one after the other. */
+  readonly connections?: number;
+  readonly retransmissions?: number;
+  readonly outOfOrder?: number;
+  /** From SYN to the ACK that ends the handshake, in µs. */
+  readonly rttUs?: number;
+}
+
+/** All statistics of a capture. */
+export interface CaptureReport {
+  readonly format: 'pcap' | 'pcapng' | 'unknown';
+  readonly interfaces: number;
+  readonly packets: number;
+  readonly bytes: number;
+  /** Packets of which not all bytes were captured. */
+  readonly cutPackets: number;
+  /** Unix time in seconds of the earliest and the latest packet; 0 without any. */
+  readonly firstSec: number;
+  readonly lastSec: number;
+  readonly protocols: readonly CaptureProtocol[];
+  /** How many packets were at least so long, and shorter than the next row. */
+  readonly sizes: readonly { readonly leastBytes: number; readonly packets: number }[];
+  /** Bins of `stepSec` (a power of two) from `startSec` on. */
+  readonly bandwidth: {
+    readonly startSec: number;
+    readonly stepSec: number;
+    readonly packets: readonly number[];
+    readonly bytes: readonly number[];
+  };
+  /** Those with the most bytes first, as in the lists that follow. */
+  readonly endpoints: readonly CaptureEndpoint[];
+  readonly conversations: readonly CaptureConversation[];
+  /** Rows that the tables hold; the lists may be shorter. */
+  readonly totals: {
+    readonly endpoints: number;
+    readonly conversations: number;
+    readonly flows: number;
+  };
+  /** Where a table was full: what it let go, and what whoever is not in it had at most. */
+  readonly approximation: {
+    /** All figures but those of single flows, which are forgotten first and counted on in their conversations. */
+    readonly exact: boolean;
+    readonly flowsForgotten: number;
+    readonly endpointsForgotten: number;
+    readonly endpointFloorBytes: number;
+    readonly conversationsForgotten: number;
+    readonly conversationFloorBytes: number;
+    readonly namesForgotten: number;
+    readonly protocolTreeFull: boolean;
+  };
+  readonly tcp: {
+    readonly connections: number;
+    readonly handshakes: number;
+    readonly retransmissions: number;
+    readonly outOfOrder: number;
+  };
+  readonly flows: readonly CaptureFlow[];
+  /** Names that were asked for (DNS) or greeted (TLS, HTTP), most often first. */
+  readonly names: readonly {
+    readonly name: string;
+    readonly queries: number;
+    readonly hellos: number;
+  }[];
+  /** The file ends within a record. */
+  readonly truncated: boolean;
+  /** What is wrong with the file, after what could be read of it. */
+  readonly error: string | null;
+  /** Where, in bytes from the start (of what was unpacked, of a packed file). */
+  readonly errorOffset?: number;
+  /** Somebody ended the reading before the file did. */
+  readonly interrupted: boolean;
+}
+
+export interface CaptureProgress {
+  readonly packets: number;
+  /** Of the file as it lies on the disk. */
+  readonly readBytes: number;
+  /** Undefined for a pipe. */
+  readonly totalBytes: number | undefined;
+}
+
+/** How long the lists of a report may become. */
+export interface CaptureRows {
+  readonly endpoints: number;
+  readonly conversations: number;
+  readonly flows: number;
+  readonly names: number;
+}
+
+export interface AnalyzeOptions {
+  readonly rows: CaptureRows;
+  /** Ends the reading; the report is of what was read. */
+  readonly signal?: AbortSignal;
+  /** Called between two pieces of the file, of some 16 MB each. */
+  readonly onProgress?: (progress: CaptureProgress) => void;
+}
+
+export interface CaptureEngine {
+  /**
+   * Reads a pcap or pcapng file, packed by gzip or zstd or not, or `-`, standard input. A file that
+   * cannot be opened or read is an error; one that is broken gives a report that says so.
+   */
+  analyze(path: string, options: AnalyzeOptions): Promise<Result<CaptureReport, SystemError>>;
+}

@@ -1,0 +1,24 @@
+/** What can be had of a capture: its statistics, as data, as CSV, as a chart. */
+import type { SystemError } from '../../base/errors.ts';
+import type { Result } from '../../base/result.ts';
+import type { AnalyzeOptions, CaptureEngine, CaptureReport } from '../../os/ports-capture.ts';
+import { CHART_KINDS, type ChartKind, chart } from './chart.ts';
+import { CSV_TABLES, type CsvTable, csvAll, csvTable } from './csv.ts';
+
+export interface CaptureService {
+  readonly chartKinds: readonly ChartKind[];
+  readonly csvTables: readonly CsvTable[];
+  analyze(path: string, options: AnalyzeOptions): Promise<Result<CaptureReport, SystemError>>;
+  /** One table, or without a name all of them. */
+  csv(report: CaptureReport, table: CsvTable | undefined): string;
+  /** An SVG document. */
+  chart(report: CaptureReport, kind: ChartKind, title: string): string;
+}
+
+export const captureService = (engine: CaptureEngine): CaptureService => ({
+  chartKinds: CHART_KINDS,
+  csvTables: CSV_TABLES,
+  analyze: (path, options) => engine.analyze(path, options),
+  csv: (report, table) => (table === undefined ? csvAll(report) : csvTable(report, table)),
+  chart,
+});

@@ -1,0 +1,118 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { progressText } from '#src/edge/cli/capture-commands.ts';
+import { duration, quantity, spark } from '#src/edge/cli/capture-text.ts';
+import { runCli } from '#src/edge/cli/program.ts';
+import { LinuxCaptureEngine } from '#src/os/linux/capture-engine.ts';
+import { loadNative } from '#src/os/linux/native.ts';
+import { captureService } from '#src/services/capture/service.ts';
+import { pcapFile, Traffic } from '../../lib/capture-files.ts';
+import { REPORT } from '../../services/capture/report.ts';
+import { Captured, cli, fakeEnvironment } from './fake.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'gh-cli-capture-'));
+t.teardown(() => rmSync(folder, { recursive: true }));
+const path = join(folder, 'a.pcap');
+const traffic = new Traffic(1);
+const bytes = pcapFile(Array.from({ length: 500 }, () => traffic.packet()));
+writeFileSync(path, bytes);
+const capture = async () => captureService(new LinuxCaptureEngine(loadNative()));
+const run = (...args: string[]) => cli(args, undefined, { capture });
+
+t.test('analyze: tables for people, one object for programs', async (t) => {
+  const { code, out, err } = await run('analyze', path, '--top', '3');
+  t.match({ code, err }, { code: 0, err: '' });
+  for (const word of [
+    'Packets',
+    '500',
+    'Protocols',
+    'eth',
+    'Top talkers (3 of',
+    'Conversations (3 of',
+  ])
+    t.ok(out.includes(word), word);
+  const json = await run('analyze', path, '--json');
+  t.equal(json.code, 0);
+  const report = JSON.parse(json.out);
+  t.match(report, { packets: 500, truncated: false, error: null, interrupted: false });
+  t.ok(report.firstSec <= report.lastSec);
+  for (const list of ['protocols', 'endpoints', 'conversations'])
+    t.ok(report[list].length > 0, list);
+});
+
+t.test(
+  'a broken file: what was readable, then the error; a missing one: the error alone',
+  async (t) => {
+    const cut = join(folder, 'cut.pcap');
+    writeFileSync(cut, bytes.subarray(0, bytes.length - 1));
+    const { code, out, err } = await run('analyze', cut, '--json');
+    t.equal(code, 1);
+    t.match(JSON.parse(out), { packets: 499, truncated: true, error: /within a record/ });
+    t.match(err, /cut\.pcap: the file ends within a record, at byte \d+/);
+    t.match(await run('analyze', join(folder, 'none')), { code: 1, out: '', err: /no such file/ });
+    t.match(await run('analyze'), { code: 2 });
+  },
+);
+
+t.test('export and chart', async (t) => {
+  const { code, out } = await run('export', path, '--table', 'conversations', '--top', '2');
+  t.equal(code, 0);
+  t.equal(out.split('\r\n').length, 4);
+  t.match(await run('export', path, '--table', 'x'), { code: 2, err: /no table x: there are/ });
+  const svg = await run('chart', path, '--kind', 'talkers', '--title', 'Who?');
+  t.match(svg, { code: 0, out: /^<svg .*<title>Who\?<\/title>/s });
+  t.match(await run('chart', path, '--kind', 'x'), { code: 2, err: /no chart x: there are/ });
+});
+
+t.test('a signal ends with the summary of what was read', async (t) => {
+  const ending = new AbortController();
+  const [stdout, stderr] = [new Captured(), new Captured(true)];
+  let ms = 0;
+  const code = await runCli(['analyze', path], {
+    ...fakeEnvironment({ message: 'no bus', status: undefined }, { stdout, stderr }),
+    signal: ending.signal,
+    wallMs: () => (ms += 1000),
+    capture: async () =>
+      captureService({
+        analyze: async (_path, { onProgress, signal }) => {
+          onProgress?.({ packets: 100, readBytes: 5e6, totalBytes: 1e7 });
+          ending.abort();
+          return { ok: true, value: { ...REPORT, interrupted: signal?.aborted === true } };
+        },
+      }),
+  });
+  t.equal(code, 0);
+  t.match(stdout.text, /until it was interrupted/);
+  t.match(stderr.text, /50 %/, 'a bar on the way');
+  t.match(stderr.text, /too low by up to N/, 'and what is not exact');
+});
+
+t.test('figures', async (t) => {
+  t.same([0, 999, 1000, 123_456, 9.99e8, 1e9].map(quantity), [
+    '0',
+    '999',
+    '1.00 k',
+    '123 k',
+    '999 M',
+    '1.00 G',
+  ]);
+  t.same([0.2512, 59, 185, 7380, 349_200].map(duration), [
+    '0.251 s',
+    '59 s',
+    '3 min 5 s',
+    '2 h 3 min',
+    '4 d 1 h',
+  ]);
+  t.equal(spark([0, 1, 2, 4, 8], 10), '▁▂▃▅█');
+  t.equal(spark([1, 1, 4, 4], 2), '▃█');
+  t.equal(
+    progressText({ packets: 2e6, readBytes: 25e6, totalBytes: 1e8 }, 500),
+    `[${'#'.repeat(8)}${'.'.repeat(22)}] 25 %  2.00 M packets, 50.0 MB/s, 2 s left`,
+  );
+  t.equal(
+    progressText({ packets: 5, readBytes: 2e6, totalBytes: undefined }, 1000),
+    '2.00 MB  5 packets, 2.00 MB/s',
+  );
+});
