@@ -2,7 +2,7 @@
  * Our image beside plain Debian with systemd, dnsmasq and dhcpcd (image/debian.ts), in turns, in the same
  * QEMU with the same cards, memory and processors: size, start to lease, memory. The first start of each is
  * not counted. QEMU starts Debian's kernel directly, ours is started by its boot loader, so times are
- * counted from the kernel's start.
+ * counted from the kernel's start. GATEHOUSE_BENCH_STARTS is how many of each are counted (3).
  */
 import { statSync } from 'node:fs';
 import { EmulatedBox, imageOf, noImage, type OtherDisk } from '../lib/emulated-box.ts';
@@ -12,7 +12,7 @@ import { noDebian, plainImage } from './image/debian.ts';
 import type { Bench, Comparison } from './run.ts';
 
 const ARCH = 'x86_64';
-const STARTS = 3;
+const STARTS = Number(process.env['GATEHOUSE_BENCH_STARTS'] ?? 3);
 const DEBIAN = 'Debian trixie with systemd, dnsmasq and dhcpcd';
 
 interface Start {

@@ -11,7 +11,7 @@ import { EmulatedBox, imagesAsked, noImage } from '../lib/emulated-box.ts';
 import { dnsmasq, ISP_RANGE } from '../lib/isp.ts';
 import { home, type Namespaces } from '../lib/netns.ts';
 
-t.setTimeout(720_000);
+t.setTimeout(2_400_000);
 
 const wanted = imagesAsked('minutes');
 
@@ -194,7 +194,7 @@ for (const arch of ['x86_64', 'arm64'] as const) {
   const skip = wanted.includes(arch) ? noImage(arch) : 'runs by make test-image';
   t.test(
     `${arch}: at the serial console`,
-    { timeout: 600_000, ...(skip ? { skip } : {}) },
+    { timeout: 1_200_000, ...(skip ? { skip } : {}) },
     async (t) => {
       using spaces = home(`con-${arch}`);
       await using box = new EmulatedBox(spaces, arch);
