@@ -19,6 +19,7 @@ import {
 } from '../lib/status.ts';
 import { useApp, useT } from '../state/app.ts';
 import { useLive, useModel } from '../ui/hooks.ts';
+import { Part } from '../ui/part.tsx';
 import {
   Card,
   Copy,
@@ -34,6 +35,8 @@ import { Table } from '../ui/table.tsx';
 import { ClientPage } from './dhcp-client.tsx';
 import { InterfacePage } from './interface.tsx';
 import { Remaining, remaining } from './overview.tsx';
+
+const ipv6 = () => import('../parts/ipv6/index.tsx');
 
 const PATHS = [
   'Device.IP.',
@@ -53,6 +56,7 @@ export function Network() {
   const tabs = [
     { id: 'interfaces', title: t('network.interfaces'), href: href('network', ['interfaces']) },
     { id: 'dhcp', title: t('network.dhcp'), href: href('network', ['dhcp']) },
+    { id: 'ipv6', title: 'IPv6', href: href('network', ['ipv6']) },
     { id: 'firewall', title: t('network.firewall'), href: href('network', ['firewall']) },
     { id: 'routes', title: t('network.routes'), href: href('network', ['routes']) },
   ];
@@ -83,6 +87,7 @@ function Body({ tab, row, values }: { tab: string; row: string | undefined; valu
     ) : (
       <ClientPage row={row} values={values} />
     );
+  if (tab === 'ipv6') return <Part load={ipv6} />;
   if (tab === 'firewall') return <Firewall values={values} />;
   if (tab === 'routes') return <Routes values={values} />;
   return row === undefined ? (
