@@ -74,7 +74,8 @@ export class TaygaTranslator implements Translator {
         this.#well?.cancel();
         this.#running = undefined;
         if (unwanted) this.#restarts += 1;
-        deps.changed();
+        // What comes of it is known when the runner has heard of it, too.
+        queueMicrotask(() => deps.changed());
       },
       over: () => this.#idle?.(),
     });
