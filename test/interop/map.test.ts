@@ -1,7 +1,7 @@
 /** MAP-T as a whole, configured by rows: the LAN reaches IPv4 through the real border relay. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Server } from '../lib/isp.ts';
@@ -227,6 +227,10 @@ except ConnectionRefusedError: print("refused")
 
   await t.test('a translator that dies is started again', async (t) => {
     const [pid = 0] = tayga();
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    t.match(status, /^Uid:\t6767\t6767\t6767\t6767$/m, 'it runs unprivileged');
+    t.match(status, /^NoNewPrivs:\t1$/m);
+    t.equal(readFileSync(`/proc/${pid}/environ`, 'utf8'), '', 'with an empty environment');
     process.kill(pid, 'SIGKILL');
     await router.until('another runs', () => tayga().length === 1 && tayga()[0] !== pid);
     t.ok(await router.until('traffic flows again', works));
@@ -271,9 +275,9 @@ except ConnectionRefusedError: print("refused")
     await router.waitFor(`${DOMAIN}Status`, 'Disabled');
     await router.until('nothing is left', () => {
       const left = spaces.exec('r', 'ip', '-br', 'link');
-      return !left.includes('gh-map') && tayga().length === 0;
+      const tables = spaces.exec('r', 'nft', 'list', 'tables');
+      return !`${left}${tables}`.match(/gh-map|gatehouse_map/) && tayga().length === 0;
     });
-    t.notMatch(spaces.exec('r', 'nft', 'list', 'tables'), /gatehouse_map/);
     t.notMatch(spaces.exec('r', 'ip', 'route'), /default/);
     t.equal(await works(), false);
     t.same(await router.set({ [`${DOMAIN}Enable`]: 'true' }), []);
