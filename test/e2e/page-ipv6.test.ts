@@ -26,11 +26,11 @@ t.test('the page of IPv6', { skip: noBrowser() }, async (t) => {
   await page.getByRole('heading', { name: 'IPv6 on wan' }).waitFor();
   await page.getByText('2001:db8:1100::/56').first().waitFor();
   await page.getByText('2001:db8:f::50').first().waitFor();
-  const parts = page.getByRole('table', { name: 'Where prefixes are in use' });
-  await parts.getByText('2001:db8:1100:2::/64').waitFor();
-  await parts.getByText('lan', { exact: true }).waitFor();
+  const part = page.getByRole('row').filter({ hasText: '2001:db8:1100:2::/64' });
+  await part.getByText('lan', { exact: true }).waitFor();
+  await part.getByText('In use').waitFor();
   await page.getByText('aftr.isp.com').waitFor();
-  await page.getByText('95 MAP-T').waitFor();
+  await page.getByText('95 MAP-T').first().waitFor();
   for (const look of LOOKS) {
     await dress(page, look);
     t.same(await violations(page, look.contrast), [], look.name);
@@ -38,13 +38,13 @@ t.test('the page of IPv6', { skip: noBrowser() }, async (t) => {
   }
 
   const asked = server.all.length;
-  await page.getByRole('button', { name: 'Renew' }).click();
+  await page.getByRole('button', { name: 'Renew now' }).click();
   await router.until('the server is asked', () => server.all.length > asked);
   await page.getByRole('button', { name: 'Add an option' }).click();
   const dialog = page.getByRole('dialog');
-  await dialog.getByLabel('Tag').fill('15');
+  await dialog.getByLabel('Option number').fill('15');
   await dialog.getByLabel('Value').fill('0004ABCD1234');
-  await dialog.getByRole('button', { name: 'Add' }).click();
+  await dialog.getByRole('button', { name: 'Add', exact: true }).click();
   await page.getByText('0004ABCD1234').first().waitFor();
   await router.until('it is sent', () => server.all.at(-1)?.sent['15'] === '0004abcd1234');
   t.same(heard, []);
