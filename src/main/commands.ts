@@ -1,18 +1,27 @@
 /** The commands of the services, as ubus and the command line offer them: `gatehouse call SERVICE COMMAND`. */
 
+import { toHex } from '../base/bytes.ts';
 import { formatIpv4, type Ipv4 } from '../base/ip.ts';
+import { formatIpv6, type Ipv6 } from '../base/ip6.ts';
 import { type CommandService, done, failed } from '../edge/ubus/gatehouse.ts';
 import type { DhcpClientService } from '../services/dhcp-client/service.ts';
+import type { Dhcp6ClientService } from '../services/dhcp6-client/service.ts';
 import type { FirewallService } from '../services/firewall/service.ts';
 import type { NetworkService } from '../services/network/service.ts';
 
 export interface Services {
   readonly dhcpClient: DhcpClientService;
+  readonly dhcp6Client: Dhcp6ClientService;
   readonly network: NetworkService;
   readonly firewall: FirewallService;
 }
 
-export const commandsOf = ({ dhcpClient, network, firewall }: Services): CommandService[] => [
+export const commandsOf = ({
+  dhcpClient,
+  dhcp6Client,
+  network,
+  firewall,
+}: Services): CommandService[] => [
   {
     name: 'dhcp-client',
     about: 'the WAN’s lease: one udhcpc for each Device.DHCPv4.Client',
@@ -28,6 +37,28 @@ export const commandsOf = ({ dhcpClient, network, firewall }: Services): Command
         run: async ({ id }) => {
           if (typeof id !== 'string') return failed('id is missing, such as dhcp4.1');
           const asked = await dhcpClient.renew(id);
+          return asked.ok ? done() : failed(asked.error);
+        },
+      },
+    },
+  },
+  {
+    name: 'dhcp6-client',
+    about:
+      'IPv6 of the WAN: one client program for each Device.DHCPv6.Client, and where prefixes went',
+    commands: {
+      status: {
+        about:
+          'every client with its state, lease and options, and each network’s part of prefixes',
+        args: {},
+        run: async () => done(plain(dhcp6Client.observed)),
+      },
+      renew: {
+        about: 'asks the server for renewal now',
+        args: { id: 'string' },
+        run: async ({ id }) => {
+          if (typeof id !== 'string') return failed('id is missing, such as dhcp6.1');
+          const asked = dhcp6Client.renew(id);
           return asked.ok ? done() : failed(asked.error);
         },
       },
@@ -80,8 +111,15 @@ const LISTS: ReadonlySet<string> = new Set(['routers', 'dnsServers']);
 function plain(observed: object): object {
   const text = JSON.stringify(observed, (key, value: unknown) => {
     if (typeof value === 'number' && ADDRESSES.has(key)) return formatIpv4(value as Ipv4);
-    if (Array.isArray(value) && LISTS.has(key)) return value.map((a) => formatIpv4(a as Ipv4));
-    if (typeof value === 'bigint') return Number(value);
+    if (Array.isArray(value) && LISTS.has(key)) {
+      return value.map((a) => (typeof a === 'bigint' ? a : formatIpv4(a as Ipv4)));
+    }
+    if (value instanceof Uint8Array) return toHex(value);
+    if (typeof value === 'bigint') {
+      // Counters are no addresses, though both are large.
+      const address = ADDRESSES.has(key) || /^\d+$/.test(key) || key === 'serverAddress';
+      return address ? formatIpv6(value as Ipv6) : Number(value);
+    }
     return value === Number.POSITIVE_INFINITY ? 'never' : value;
   });
   return JSON.parse(text) as object;

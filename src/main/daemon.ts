@@ -399,7 +399,7 @@ async function build(
   let http: ServedHttp | undefined;
   const accounts = new RowAccounts({ rows, model, secrets });
   const services = [
-    ...commandsOf({ dhcpClient, network, firewall }),
+    ...commandsOf({ dhcpClient, dhcp6Client, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors),
     mapCommands(map),

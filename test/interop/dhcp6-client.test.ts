@@ -1,8 +1,9 @@
 /** IPv6 at the WAN with a real client and servers: kept through crashes, and right on the LAN after every change. */
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { DHCP6 } from '../../src/wire/dhcp6.ts';
-import { advertiser, Kea6, Server, TalkingServer6 } from '../lib/isp.ts';
+import { advertiser, dnsmasq, ISP_RANGE, Kea6, Server, TalkingServer6 } from '../lib/isp.ts';
 import { home, type Namespaces, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 import type { Isp6Mood } from './dhcp6-isp.ts';
@@ -62,6 +63,39 @@ async function settles(
   return performance.now() - from;
 }
 
+/** What the firewall lets through, and what not. */
+async function passes(t: Checks, router: Router, spaces: Namespaces): Promise<void> {
+  const linkLocal = /fe80\S+(?=\/)/.exec(
+    spaces.exec('r', 'ip', '-6', 'address', 'show', 'dev', 'wan0'),
+  );
+  const route = ['2001:db8:1000::/40', 'via', linkLocal?.[0] ?? '', 'dev', 'isp0'];
+  spaces.exec('isp', 'ip', '-6', 'route', 'add', ...route);
+  const [host = ''] = hostOf(spaces).preferred;
+  const [inside] = host.split('/');
+  const runs = (node: string, command: string): number =>
+    spawnSync('ip', spaces.argv(node, 'sh', '-c', command), { timeout: 10_000 }).status ?? 1;
+  await router.until(
+    'the host reaches the ISP',
+    () => runs('lan', 'ping -6 -c 1 -W 1 2001:db8:f::1 >/dev/null') === 0,
+  );
+  t.equal(runs('isp', `ping -6 -c 1 -W 2 ${inside} >/dev/null`), 0, 'echo comes in (RFC 4890)');
+  const knock = (node: string, to: string) =>
+    runs(node, `timeout 2 bash -c 'exec 3<>/dev/tcp/${to}/9' 2>/dev/null`);
+  t.equal(knock('lan', '2001:db8:f::1'), 1, 'out: an answer comes back');
+  t.equal(knock('isp', inside ?? ''), 124, 'in: silence');
+  t.equal(knock('isp', '2001:db8:1000:2::1'), 124, 'nor to the box itself');
+  const ula = /fd\S+(?=\/64)/.exec(
+    spaces.exec('lan', 'ip', '-6', '-o', 'address', 'show', 'dev', 'eth0'),
+  );
+  t.not(
+    runs('lan', `ping -6 -I ${ula?.[0]} -c 1 -W 1 2001:db8:f::1 >/dev/null`),
+    0,
+    'RFC 4193 §4.3',
+  );
+}
+
+type Checks = Pick<typeof t, 'equal' | 'not'>;
+
 const nothingWritten = (): (() => string) => {
   const files = ['/etc/resolv.conf', '/etc/ntp.conf', '/etc/localtime'];
   const read = () =>
@@ -77,53 +111,62 @@ const nothingWritten = (): (() => string) => {
   return read;
 };
 
-t.test('bound, routed, and kept through twenty kills of client and daemon', { skip }, async (t) => {
-  const etc = nothingWritten();
-  const before = etc();
-  await using stack = new AsyncDisposableStack();
-  const spaces = stack.use(home('v6kill'));
-  stack.use(await Kea6.start(spaces, 'isp', { ...TIMES, delegates: ['2001:db8:1000::/40-56'] }));
-  stack.use(await advertiser(spaces, 'isp'));
-  const router = stack.use(new Router(spaces, 'r'));
-  await router.start();
-  await router.waitFor(`${CLIENT}X_GATEHOUSE_State`, 'Bound');
-  await settles(router, spaces, ['2001:db8:1000:2:']);
-  const address = (await router.value(`${CLIENT}X_GATEHOUSE_Addresses`)) ?? '';
-  t.match(address, /^2001:db8:f::1/);
-  t.match(spaces.exec('r', 'ip', '-6', 'route'), /unreachable 2001:db8:1000::\/56/);
-  await router.until('a router was heard', () =>
-    /default via fe80\S+ dev wan0 proto ra/.test(spaces.exec('r', 'ip', '-6', 'route')),
-  );
-  t.match(spaces.exec('lan', 'ip', '-6', 'route'), /default via fe80\S+ dev eth0 proto ra/);
+t.test(
+  'bound, routed, and kept through twenty kills of clients and daemon',
+  { skip },
+  async (t) => {
+    const etc = nothingWritten();
+    const before = etc();
+    await using stack = new AsyncDisposableStack();
+    const spaces = stack.use(home('v6kill'));
+    stack.use(await Kea6.start(spaces, 'isp', { ...TIMES, delegates: ['2001:db8:1000::/40-56'] }));
+    stack.use(await advertiser(spaces, 'isp'));
+    stack.use(await dnsmasq(spaces, 'isp', ...ISP_RANGE));
+    const router = stack.use(new Router(spaces, 'r'));
+    await router.start();
+    await router.waitFor(`${CLIENT}X_GATEHOUSE_State`, 'Bound');
+    await settles(router, spaces, ['2001:db8:1000:2:']);
+    const address = (await router.value(`${CLIENT}X_GATEHOUSE_Addresses`)) ?? '';
+    t.match(address, /^2001:db8:f::1/);
+    t.match(spaces.exec('r', 'ip', '-6', 'route'), /unreachable 2001:db8:1000::\/56/);
+    await router.until('a router was heard', () =>
+      /default via fe80\S+ dev wan0 proto ra/.test(spaces.exec('r', 'ip', '-6', 'route')),
+    );
+    t.match(spaces.exec('lan', 'ip', '-6', 'route'), /default via fe80\S+ dev eth0 proto ra/);
 
-  const duid = await router.value(`${CLIENT}DUID`);
-  const monitor = stack.use(new Server(spaces, 'r', 'ip', ['-6', 'monitor', 'address']));
-  const deleted = () =>
-    monitor.lines.filter((line) => /Deleted/.test(line) && /2001:db8/.test(line));
-  const pids = new Set<number>();
-  for (let round = 0; round < 20; round++) {
-    const [pid] = await router.until('a client runs', () => {
-      const running = router.processes('dibbler-client').filter((one) => !pids.has(one));
-      return running.length > 0 ? running : undefined;
-    });
-    if (pid === undefined) return t.fail('no client');
-    pids.add(pid);
-    const both = round % 2 === 0;
-    if (both) await router.stop('SIGKILL');
-    process.kill(pid, 'SIGKILL');
-    if (both) await router.start();
-    if (round % 5 !== 4) continue;
+    await passes(t, router, spaces);
+    await router.waitFor('Device.DHCPv4.Client.1.DHCPStatus', 'Bound');
+    const address4 = await router.value('Device.DHCPv4.Client.1.IPAddress');
+    const duid = await router.value(`${CLIENT}DUID`);
+    const monitor = stack.use(new Server(spaces, 'r', 'ip', ['monitor', 'address']));
+    const deleted = () =>
+      monitor.lines.filter((line) => /Deleted/.test(line) && /2001:db8|198\.51/.test(line));
+    const pids = new Set<number>();
+    for (let round = 0; round < 20; round++) {
+      const [pid] = await router.until('a client runs', () => {
+        const running = router.processes('dibbler-client').filter((one) => !pids.has(one));
+        return running.length > 0 ? running : undefined;
+      });
+      if (pid === undefined) return t.fail('no client');
+      pids.add(pid);
+      const both = round % 2 === 0;
+      if (both) await router.stop('SIGKILL');
+      for (const one of [pid, ...router.processes('udhcpc')]) process.kill(one, 'SIGKILL');
+      if (both) await router.start();
+      if (round % 5 !== 4) continue;
+      await router.waitFor(`${CLIENT}X_GATEHOUSE_State`, 'Bound', 70_000);
+    }
     await router.waitFor(`${CLIENT}X_GATEHOUSE_State`, 'Bound', 70_000);
-  }
-  await router.waitFor(`${CLIENT}X_GATEHOUSE_State`, 'Bound', 70_000);
-  t.equal(pids.size, 20, 'twenty clients were killed');
-  t.equal(await router.value(`${CLIENT}DUID`), duid, 'the same DUID');
-  t.equal(await router.value(`${CLIENT}X_GATEHOUSE_Prefixes`), '2001:db8:1000::/56');
-  t.equal(await router.value(`${CLIENT}X_GATEHOUSE_Addresses`), address);
-  t.same(deleted(), [], 'no address was removed');
-  t.same(hostOf(spaces).deprecated, [], 'the LAN noticed nothing');
-  t.equal(etc(), before, 'nothing of /etc was touched');
-});
+    t.equal(pids.size, 20, 'twenty clients were killed');
+    t.equal(await router.value(`${CLIENT}DUID`), duid, 'the same DUID');
+    t.equal(await router.value(`${CLIENT}X_GATEHOUSE_Prefixes`), '2001:db8:1000::/56');
+    t.equal(await router.value(`${CLIENT}X_GATEHOUSE_Addresses`), address);
+    t.equal(await router.value('Device.DHCPv4.Client.1.IPAddress'), address4);
+    t.same(deleted(), [], 'no address was removed');
+    t.same(hostOf(spaces).deprecated, [], 'the LAN noticed nothing');
+    t.equal(etc(), before, 'nothing of /etc was touched');
+  },
+);
 
 const LEASE: Partial<Isp6Mood> = {
   mode: 'answer',
@@ -146,9 +189,9 @@ t.test('the ISP changes its mind', { skip }, async (t) => {
     what: string,
     mood: Parameters<TalkingServer6['mood']>[0],
     wanted: readonly string[],
-    type: number | undefined = RENEW,
+    type: number | 'any' = RENEW,
   ): Promise<void> => {
-    const asked = (): number => (type === undefined ? server.all : server.seen(type)).length;
+    const asked = (): number => (type === 'any' ? server.all : server.seen(type)).length;
     const seen = asked();
     await server.mood(mood);
     await router.until('the server was asked', () => asked() > seen);
@@ -196,7 +239,7 @@ t.test('the ISP changes its mind', { skip }, async (t) => {
     'NoAddrsAvail and NoPrefixAvail',
     { addresses: [], prefixes: [], gone: [] },
     [],
-    undefined,
+    'any',
   );
   await router.until('the address is gone', () => !addresses().includes('2001:db8:f::50'));
   await server.mood({ ...LEASE, prefixes: ['2001:db8:1600::/56'] });
@@ -313,3 +356,22 @@ t.test(
     t.notMatch(spaces.exec('r', 'ip', '-6', 'address'), /2001:db8/);
   },
 );
+
+t.test('Kea renumbers, and withdraws', { skip }, async (t) => {
+  await using stack = new AsyncDisposableStack();
+  const spaces = stack.use(home('v6kea'));
+  const times = { preferred: 300, valid: 600, t1: 3, t2: 240 };
+  const kea = stack.use(
+    await Kea6.start(spaces, 'isp', { ...times, delegates: ['2001:db8:4000::/40-56'] }),
+  );
+  const router = stack.use(new Router(spaces, 'r'));
+  await router.start();
+  await settles(router, spaces, ['2001:db8:4000:2:']);
+  await kea.configure({ ...times, delegates: ['2001:db8:5000::/40-60'] });
+  await settles(router, spaces, ['2001:db8:5000:2:'], 20_000);
+  t.match(hostOf(spaces).deprecated.join(), '2001:db8:4000:2:');
+  t.equal(await router.value(`${CLIENT}X_GATEHOUSE_Prefixes`), '2001:db8:5000::/60');
+  await kea.configure({ ...times, delegates: [] });
+  await settles(router, spaces, [], 20_000);
+  t.match(hostOf(spaces).deprecated.join(), '2001:db8:5000:2:');
+});

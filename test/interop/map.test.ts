@@ -1,7 +1,7 @@
 /** MAP-T as a whole, configured by rows: the LAN reaches IPv4 through the real border relay. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Server } from '../lib/isp.ts';
@@ -39,6 +39,39 @@ for size in sizes:
         print(size, "came")
     except TimeoutError: print(size, "lost")
     except OSError as e: print(size, errno.errorcode[e.errno])
+`;
+/** Tells each sender its port, from several addresses. */
+const MIRROR = `
+import select, socket, sys
+socks = []
+for host in sys.argv[1:]:
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind((host, 9))
+    socks.append(s)
+print("ready")
+while True:
+    for s in select.select(socks, [], [])[0]:
+        data, peer = s.recvfrom(99)
+        s.sendto(b"%d" % peer[1], peer)
+`;
+/** One line for each of COUNT sockets: its port as each host sees it, or a dash. */
+const SOCKETS = `
+import socket, sys
+count, *hosts = sys.argv[1:]
+socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(int(count))]
+for s in socks:
+    s.bind(("0.0.0.0", 0))
+    s.settimeout(2)
+for s in socks:
+    for host in hosts: s.sendto(b"x", (host, 9))
+for s in socks:
+    seen = {}
+    try:
+        for _ in hosts:
+            data, peer = s.recvfrom(99)
+            seen[peer[0]] = data.decode()
+    except TimeoutError: pass
+    print(*[seen.get(host, "-") for host in hosts])
 `;
 const skip =
   noNamespaces() ?? (existsSync('/usr/sbin/tayga') ? false : 'needs tayga, which is not installed');
@@ -133,6 +166,28 @@ t.test('a domain of rows, from power-on to traffic', { skip }, async (t) => {
     t.equal(await sizes('0', 1453, 3000), '1453 came\n3000 came\n', 'in fragments, both ways');
   });
 
+  await t.test('a UDP socket has one port towards everyone', async (t) => {
+    const hosts = [20, 21, 22].map((host) => `203.0.113.${host}`);
+    const mirror = new Server(spaces, 'web', 'python3', ['-u', '-c', MIRROR, ...hosts]);
+    stack.use(mirror);
+    await mirror.said(/ready/);
+    const ask = async (count: number, ...to: string[]): Promise<string[][]> =>
+      (await within(spaces, 'lan', 'python3', '-c', SOCKETS, `${count}`, ...to))
+        .trim()
+        .split('\n')
+        .map((line) => line.split(' '));
+    const few = await ask(20, ...hosts);
+    t.same(
+      few.filter((ports) => new Set(ports).size !== 1 || ports.includes('-')),
+      [],
+      'the same from three servers (RFC 4787 REQ-1)',
+    );
+    const [host = ''] = hosts;
+    const many = (await ask(220, host)).flat();
+    t.equal(many.filter((port) => port !== '-').length, 220, 'and 220 sockets reach one server');
+    t.equal(new Set(many).size, 220, 'each by a port of its own');
+  });
+
   await t.test('errors of the network find the one that they are for', async (t) => {
     // The web server answers "port unreachable"; "time exceeded" come the box, a router of the
     // provider, which has no IPv4 address, and the border relay.
@@ -172,10 +227,20 @@ except ConnectionRefusedError: print("refused")
 
   await t.test('a translator that dies is started again', async (t) => {
     const [pid = 0] = tayga();
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    t.match(status, /^Uid:\t6767\t6767\t6767\t6767$/m, 'it runs unprivileged');
+    t.match(status, /^NoNewPrivs:\t1$/m);
+    t.equal(readFileSync(`/proc/${pid}/environ`, 'utf8'), '', 'with an empty environment');
     process.kill(pid, 'SIGKILL');
     await router.until('another runs', () => tayga().length === 1 && tayga()[0] !== pid);
     t.ok(await router.until('traffic flows again', works));
     t.equal(await router.waitFor(`${DOMAIN}X_GATEHOUSE_Restarts`, '1'), '1');
+    await router.waitFor(`${DOMAIN}Status`, 'Enabled');
+  });
+
+  await t.test('a link that somebody removes is made again', async (t) => {
+    spaces.exec('r', 'ip', 'link', 'del', 'gh-map1');
+    t.ok(await router.until('traffic flows again', works));
     await router.waitFor(`${DOMAIN}Status`, 'Enabled');
   });
 
@@ -210,9 +275,9 @@ except ConnectionRefusedError: print("refused")
     await router.waitFor(`${DOMAIN}Status`, 'Disabled');
     await router.until('nothing is left', () => {
       const left = spaces.exec('r', 'ip', '-br', 'link');
-      return !left.includes('gh-map') && tayga().length === 0;
+      const tables = spaces.exec('r', 'nft', 'list', 'tables');
+      return !`${left}${tables}`.match(/gh-map|gatehouse_map/) && tayga().length === 0;
     });
-    t.notMatch(spaces.exec('r', 'nft', 'list', 'tables'), /gatehouse_map/);
     t.notMatch(spaces.exec('r', 'ip', 'route'), /default/);
     t.equal(await works(), false);
     t.same(await router.set({ [`${DOMAIN}Enable`]: 'true' }), []);

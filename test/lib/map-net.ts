@@ -32,6 +32,13 @@ export const CUSTOMER: Customer = {
   })),
 };
 
+/** Has the same address, with the PSID after it. */
+export const NEIGHBOUR: Customer = {
+  delegated: '2001:db8:12:3500::/56',
+  ...{ address: CUSTOMER.address, address6: '2001:db8:12:3500:0:c000:212:35' },
+  ports: CUSTOMER.ports.map(({ first, last }) => ({ first: first + 4, last: last + 4 })),
+};
+
 /** Rows of a domain as a user would set it. */
 export const DOMAIN_ROWS: Readonly<Record<string, string>> = {
   'Device.DHCPv4.Client.1.Enable': 'false',
@@ -132,6 +139,63 @@ map ${address} ${address6}
       }`,
     );
     const pid = join(this.#folder, 'relay.pid');
+    this.#servers.push(
+      new Server(this.#spaces, 'br', 'tayga', ['--nodetach', '-c', config, '-p', pid]),
+    );
+  }
+
+  /**
+   * A second customer beside the first, with whom it shares the address: router `r2`, host `lan2`. The
+   * relay tells them apart by the port, and by the IPv6 address on the way back.
+   */
+  async neighbour(): Promise<void> {
+    const { exec } = { exec: this.#spaces.exec.bind(this.#spaces) };
+    const { address, address6, ports, delegated } = NEIGHBOUR;
+    this.#spaces.link(['r2', 'wan0'], ['isp', 'isp1']);
+    this.#spaces.link(['r2', 'lan0'], ['lan2', 'eth0']);
+    exec('r2', 'ip', 'link', 'set', 'wan0', 'down');
+    exec('r2', 'ip', 'link', 'set', 'lan0', 'down');
+    exec('r2', 'ip', 'link', 'set', 'wan0', 'address', WAN_MAC);
+    exec('isp', 'ip', 'address', 'add', 'fe80::1/64', 'dev', 'isp1', 'nodad');
+    exec('isp', 'ip', 'route', 'add', delegated, 'via', WAN_LINK_LOCAL, 'dev', 'isp1');
+    exec('lan2', 'ip', 'address', 'add', '192.168.1.100/24', 'dev', 'eth0');
+    exec('lan2', 'ip', 'route', 'add', 'default', 'via', '192.168.1.1');
+    const config = join(this.#folder, 'relay2.conf');
+    writeFileSync(
+      config,
+      `tun-device nat64b
+ipv4-addr 192.0.2.253
+ipv6-addr 2001:db8:e::65
+prefix ${RELAY_PREFIX}
+map ${address} ${address6}
+`,
+    );
+    exec('br', 'tayga', '--mktun', '-c', config);
+    exec('br', 'ip', 'link', 'set', 'nat64b', 'up', 'txqueuelen', '4000');
+    for (const name of ['all', 'nat64b', 'web0'])
+      exec('br', 'sh', '-c', `echo 0 >/proc/sys/net/ipv4/conf/${name}/rp_filter`);
+    exec('br', 'ip', '-6', 'rule', 'add', 'from', address6, 'lookup', '102');
+    exec('br', 'ip', '-6', 'route', 'add', RELAY_PREFIX, 'dev', 'nat64b', 'table', '102');
+    exec('br', 'ip', 'rule', 'add', 'fwmark', '2', 'lookup', '102');
+    exec('br', 'ip', 'route', 'add', address, 'dev', 'nat64b', 'table', '102');
+    const sets = ports.map(({ first, last }) => `${first}-${last}`).join(', ');
+    exec(
+      'br',
+      'nft',
+      `table ip relay {
+        chain tell {
+          type filter hook prerouting priority mangle; policy accept;
+          iifname "web0" meta l4proto { tcp, udp } th dport { ${sets} } meta mark set 2
+          iifname "web0" icmp id { ${sets} } meta mark set 2
+        }
+        chain forward {
+          iifname "nat64b" meta l4proto { tcp, udp } th sport { ${sets} } accept
+          iifname "nat64b" icmp id { ${sets} } accept
+          iifname "nat64b" counter name foreign drop
+        }
+      }`,
+    );
+    const pid = join(this.#folder, 'relay2.pid');
     this.#servers.push(
       new Server(this.#spaces, 'br', 'tayga', ['--nodetach', '-c', config, '-p', pid]),
     );

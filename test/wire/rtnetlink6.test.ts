@@ -98,3 +98,17 @@ t.test('other families are not ours', async (t) => {
     t.notOk(decode(Uint8Array.of(10, 200, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0)).ok);
   }
 });
+
+const plainOf = ({ prefixRoute: _none, ...address }: RtAddress6): RtAddress6 => address;
+
+t.test('an address without a route of the kernel’s', async (t) => {
+  const address: RtAddress6 = {
+    ...{ ifIndex: 2, address: ipv6(1n), prefixLen: 64 as PrefixLen6, preferredSec: 1, validSec: 2 },
+    ...{ dad: 'done', protocol: 71, prefixRoute: false },
+  };
+  const bytes = body(writeSetAddress6(new NetlinkWriter(), 1, address).bytes());
+  // IFA_FLAGS (8) of IFA_F_NOPREFIXROUTE (0x200, linux/if_addr.h).
+  t.ok(Buffer.from(bytes).includes(Buffer.from('0800080000020000', 'hex')));
+  const plain = body(writeSetAddress6(new NetlinkWriter(), 1, plainOf(address)).bytes());
+  t.notOk(Buffer.from(plain).includes(Buffer.from('0800080000020000', 'hex')));
+});

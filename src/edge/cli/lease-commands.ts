@@ -52,11 +52,43 @@ export function remaining(text: string): string {
   return minutes > 0 ? `${minutes} min ${sec % 60} s` : `${sec} s`;
 }
 
+const LEASED6_COLUMNS: readonly Column<Lease>[] = [
+  { title: 'CLIENT', cell: ({ client, values }) => values.get('Alias') ?? client },
+  {
+    title: 'STATE',
+    cell: ({ values }) => stateOf6(values),
+    style: ({ values }) => statusStyle(stateOf6(values)),
+  },
+  ofLease('ADDRESSES', 'X_GATEHOUSE_Addresses'),
+  ofLease('PREFIXES', 'X_GATEHOUSE_Prefixes'),
+  ofLease('DNS', 'X_GATEHOUSE_DNSServers'),
+  {
+    title: 'REMAINING',
+    cell: ({ values }) => remaining(values.get('X_GATEHOUSE_LeaseTimeRemaining') ?? ''),
+  },
+];
+
+const stateOf6 = (values: Lease['values']): string =>
+  (values.get('Status') === 'Enabled' ? values.get('X_GATEHOUSE_State') : values.get('Status')) ??
+  '';
+
+/** Where delegated prefixes went: rows of `IPv6Prefix.` that came out of them. */
+const PART_COLUMNS: readonly Column<Lease>[] = [
+  ofLease('PREFIX', 'Prefix'),
+  { title: 'ON', cell: ({ client }) => client },
+  ofLease('STATE', 'PrefixStatus'),
+  ofLease('VALID UNTIL', 'ValidLifetime'),
+];
+
 /** Groups the parameters of `Device.DHCPv4.Client.{i}.` itself by instance. */
-export function leasesOf(rows: readonly Value[]): Lease[] {
+export const leasesOf = (rows: readonly Value[]): Lease[] =>
+  grouped(rows, /^Device\.DHCPv4\.Client\.(\d+)\.([^.]+)$/);
+
+/** Groups parameters by the first part of `pattern`; its second is their name. */
+function grouped(rows: readonly Value[], pattern: RegExp): Lease[] {
   const leases = new Map<string, Map<string, string>>();
   for (const { path, value } of rows) {
-    const match = /^Device\.DHCPv4\.Client\.(\d+)\.([^.]+)$/.exec(path);
+    const match = pattern.exec(path);
     const [, client = '', name = ''] = match ?? [];
     if (match === null) continue;
     const values = leases.get(client) ?? new Map<string, string>();
@@ -91,26 +123,62 @@ export async function lentLeases(session: Session, all = false): Promise<JsonObj
 export async function leases(session: Session): Promise<void> {
   const wan = await leasedLeases(session);
   if (wan === undefined) return;
+  const { wan4, wan6, parts } = wan;
   if (!session.json) {
-    if (wan.length === 0) session.note('no DHCP client is configured');
-    session.print(LEASED_COLUMNS, wan);
+    if (wan4.length + wan6.length === 0) session.note('no DHCP client is configured');
+    session.print(LEASED_COLUMNS, wan4);
+    for (const [columns, rows] of [
+      [LEASED6_COLUMNS, wan6],
+      [PART_COLUMNS, parts],
+    ] as const) {
+      if (rows.length === 0) continue;
+      session.data('\n');
+      session.print(columns, rows);
+    }
   }
   const lan = await lentLeases(session);
   if (lan === undefined) return;
   if (session.json) {
-    const leased = wan.map(({ client, values }) => ({ client, ...Object.fromEntries(values) }));
-    session.printJson({ wan: leased, lan });
+    const plain = (rows: readonly Lease[]) =>
+      rows.map(({ client, values }) => ({ client, ...Object.fromEntries(values) }));
+    session.printJson({ wan: plain(wan4), wan6: plain(wan6), prefixes: plain(parts), lan });
   } else if (lan.length > 0) {
-    if (wan.length > 0) session.data('\n');
+    if (wan4.length + wan6.length > 0) session.data('\n');
     session.print(LENT_COLUMNS, lan);
   }
 }
 
-async function leasedLeases(session: Session): Promise<readonly Lease[] | undefined> {
-  let found: readonly Lease[] | undefined;
+interface Leased {
+  readonly wan4: readonly Lease[];
+  readonly wan6: readonly Lease[];
+  /** What the LAN has of delegated prefixes. */
+  readonly parts: readonly Lease[];
+}
+
+const LEASED_PATHS = ['Device.DHCPv4.Client.', 'Device.DHCPv6.Client.', 'Device.IP.Interface.'];
+
+async function leasedLeases(session: Session): Promise<Leased | undefined> {
+  let found: Leased | undefined;
   await session.withRouter(async (router) => {
-    const rows = session.rows(await router.get(['Device.DHCPv4.Client.']));
-    if (rows !== undefined) found = leasesOf(rows);
+    const rows = session.rows(await router.get(LEASED_PATHS));
+    if (rows === undefined) return;
+    const names = new Map(
+      grouped(rows, /^Device\.IP\.Interface\.(\d+)\.([^.]+)$/).map(({ client, values }) => [
+        client,
+        values.get('Alias') ?? client,
+      ]),
+    );
+    const prefixes = grouped(rows, /^Device\.IP\.Interface\.(\d+\.IPv6Prefix\.\d+)\.([^.]+)$/);
+    found = {
+      wan4: leasesOf(rows),
+      wan6: grouped(rows, /^Device\.DHCPv6\.Client\.(\d+)\.([^.]+)$/),
+      parts: prefixes
+        .filter(({ values }) => values.get('Origin') === 'Child')
+        .map(({ client, values }) => ({
+          client: names.get(client.split('.')[0] ?? '') ?? '',
+          values,
+        })),
+    };
   });
   return found;
 }

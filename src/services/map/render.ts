@@ -18,6 +18,8 @@ const MIN_MTU6 = 1280;
  * be out of step as soon as they alternate: every third connection meets every third set alone.
  */
 const TURNS = 64;
+/** Sockets of the LAN that keep their port; those beyond take the sets in turn. */
+const SOCKETS = 16384;
 /** Places of all turns together: what the kernel loads in a blink. */
 const MAX_PLACES = 4096;
 
@@ -30,7 +32,8 @@ export const mtu4Of = (mtu6: number): number => Math.max(MIN_MTU6, mtu6) - HEADE
  *
  * nft's `snat … map` would take the first port of each range; a chain for each set takes all.
  * Where a set has no port left for a destination, the kernel drops the first packet, and its
- * repetition meets another set.
+ * repetition meets another set. A UDP socket keeps its set, and with that the kernel gives it the
+ * same port towards everyone, as games and calls need it (RFC 4787 REQ-1).
  */
 export function renderMap(
   endpoints: readonly MapEndpoint[],
@@ -60,15 +63,38 @@ ${endpoints.map(({ link, wan }) => clamp(link, mtu4Of(mtu6Of(wan)) - TCP_HEADERS
 function chains({ addressing: { shared, ports } }: MapEndpoint, i: number): string {
   if (!shared) return `  chain out${i} {\n    masquerade\n  }\n`;
   const sets = ports.map(({ first, last }) => ({ first: Math.max(1, first), last }));
-  const turn = `numgen inc mod ${sets.length} vmap { ${sets.map((_, k) => `${k} : goto set${i}_${k}`).join(', ')} }`;
+  const next = `numgen inc mod ${sets.length}`;
+  const places = sets.map((_, k) => `${k} : goto set${i}_${k}`).join(', ');
   const turns = [
     ...Array(Math.max(1, Math.min(TURNS, Math.floor(MAX_PLACES / sets.length)))).keys(),
   ];
-  return `${sets.map((set, k) => setChain(`set${i}_${k}`, set)).join('')}${turns
-    .map((k) => `  chain turn${i}_${k} {\n    ${turn}\n  }\n`)
-    .join('')}  chain out${i} {
-    meta l4proto { tcp, udp } jhash ip daddr . th dport mod ${turns.length} vmap { ${turns.map((k) => `${k} : goto turn${i}_${k}`).join(', ')} }
-    meta l4proto icmp ${turn}
+  const byDestination = (chain: string): string =>
+    `jhash ip daddr . th dport mod ${turns.length} vmap { ${turns.map((k) => `${k} : goto ${chain}${i}_${k}`).join(', ')} }`;
+  return `  map socket${i} {
+    type ipv4_addr . inet_service : mark
+    flags dynamic, timeout
+    size ${SOCKETS}
+    timeout 5m
+  }
+${sets.map((set, k) => setChain(`set${i}_${k}`, set)).join('')}  chain again${i} {
+    meta mark set ip saddr . udp sport map @socket${i} meta mark vmap { ${places} }
+    ${next} vmap { ${places} }
+  }
+${turns
+  .map(
+    (k) => `  chain turn${i}_${k} {
+    ${next} vmap { ${places} }
+  }
+  chain udp${i}_${k} {
+    update @socket${i} { ip saddr . udp sport : ${next} }
+    goto again${i}
+  }
+`,
+  )
+  .join('')}  chain out${i} {
+    meta l4proto tcp ${byDestination('turn')}
+    meta l4proto udp ${byDestination('udp')}
+    meta l4proto icmp ${next} vmap { ${places} }
     counter drop comment "has no ports"
   }
 `;

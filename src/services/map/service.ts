@@ -218,7 +218,7 @@ export class MapService implements AsyncDisposable {
       ...planner.set(owner, {
         ...{ ifName: link, address: addressing.address, prefixLen: WHOLE, broadcast: undefined },
         routes: [{ destination: ipv4(0), prefixLen: ALL, gateway: undefined }],
-        ...{ metric: METRIC, mtu: this.#mtu6Of(wan), bringUp: true, queueLength: QUEUE },
+        ...{ metric: metricOf(link), mtu: this.#mtu6Of(wan), bringUp: true, queueLength: QUEUE },
         ...{ resolvers: [], searchDomains: [] },
       }),
       ...planner.setRoutes6(
@@ -307,6 +307,10 @@ export class MapService implements AsyncDisposable {
     if (!this.#closed) this.#deps.report(this.observed);
   }
 }
+
+/** Two domains must not have one route. */
+const metricOf = (link: string): number =>
+  METRIC + Number(/\d+$/.exec(link)?.[0] ?? 0) + (link.startsWith(`${MAP_LINK}d`) ? 10_000 : 0);
 
 const ownerOf = (link: string): string => `map.${link}`;
 

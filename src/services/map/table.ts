@@ -78,7 +78,8 @@ export class MapTable {
 
   async #list(): Promise<string | undefined> {
     const { processes, nft } = this.#deps;
-    const args = ['--stateless', 'list', 'table', 'inet', MAP_TABLE];
+    // Without what the kernel itself puts in: counters, and the sockets of the map.
+    const args = ['--stateless', '--terse', 'list', 'table', 'inet', MAP_TABLE];
     const run = await processes.run(nft, args, { timeoutMs: NFT_TIMEOUT_MS });
     return run.ok && run.value.code === 0 ? run.value.stdout : undefined;
   }

@@ -53,8 +53,8 @@ export class TaygaTranslator implements Translator {
   readonly #args: readonly string[];
   readonly #runner: Runner;
   #written: string | undefined;
-  /** Text and MTU that the process that runs was started with. */
-  #running: { readonly text: string; readonly mtu: number } | undefined;
+  /** What the process that runs was started with. */
+  #running: { readonly text: string; readonly mtu: number; readonly ifIndex: number } | undefined;
   #restarts = 0;
   #well: Timer | undefined;
   #idle: (() => void) | undefined;
@@ -74,7 +74,8 @@ export class TaygaTranslator implements Translator {
         this.#well?.cancel();
         this.#running = undefined;
         if (unwanted) this.#restarts += 1;
-        deps.changed();
+        // What comes of it is known when the runner has heard of it, too.
+        queueMicrotask(() => deps.changed());
       },
       over: () => this.#idle?.(),
     });
@@ -106,13 +107,12 @@ export class TaygaTranslator implements Translator {
     const link = this.#deps.linkOf(this.#link);
     const text = this.#written;
     if (link === undefined || text === undefined) return;
-    // It asks for the MTU once, when it starts.
-    const stale = this.#running !== undefined && this.#running.mtu !== link.mtu;
-    if (stale || (this.#running !== undefined && this.#running.text !== text)) {
-      this.#runner.tell({ type: 'restart' });
-    } else {
-      this.#runner.tell({ type: 'start' });
-    }
+    const now = this.#running;
+    // It asks for the MTU once, when it starts, and does not see that its link is another by now.
+    const stale =
+      now !== undefined &&
+      (now.text !== text || now.mtu !== link.mtu || now.ifIndex !== link.ifIndex);
+    this.#runner.tell({ type: stale ? 'restart' : 'start' });
   }
 
   async remove(): Promise<Result<void, SystemError>> {
@@ -151,7 +151,7 @@ export class TaygaTranslator implements Translator {
       const link = this.#deps.linkOf(this.#link);
       if (same && link !== undefined && this.#running === undefined) {
         log.info({ pid: identity.pid, link: this.#link }, 'translator taken over');
-        this.#running = { text, mtu: link.mtu };
+        this.#running = { text, mtu: link.mtu, ifIndex: link.ifIndex };
         this.#runner.adopt(child, args);
       } else {
         child.signal('SIGKILL');
@@ -162,7 +162,8 @@ export class TaygaTranslator implements Translator {
 
   #started(): void {
     const { clock, linkOf, changed } = this.#deps;
-    this.#running = { text: this.#written ?? '', mtu: linkOf(this.#link)?.mtu ?? 0 };
+    const { mtu = 0, ifIndex = 0 } = linkOf(this.#link) ?? {};
+    this.#running = { text: this.#written ?? '', mtu, ifIndex };
     this.#well?.cancel();
     this.#well = clock.after(WELL_MS, () => this.#runner.tell({ type: 'healthy' }));
     changed();

@@ -118,7 +118,7 @@ export function desire6(
   return { addresses, routes, items };
 }
 
-/** Adds come before deletes. Only what carries Gatehouse's own protocol number is ever deleted. */
+/** Adds come before deletes. Only what Gatehouse set is ever deleted. */
 export function changes6(
   desired: Desired6,
   actual: Pick<Net, 'addresses6' | 'routes6' | 'links'>,
@@ -154,7 +154,9 @@ export function changes6(
     if (!there.has(key)) adds.push({ op: 'route6.replace', route });
   }
   for (const [key, address] of present) {
-    if (!wanted.has(key) && address.protocol === OWN_PROTOCOL) {
+    // A client program may have put its own mark on what was set by a plan.
+    const own = address.protocol === OWN_PROTOCOL || lastUntil.has(key);
+    if (!wanted.has(key) && own) {
       deletes.push({ op: 'address6.del', address });
     }
   }

@@ -30,28 +30,49 @@ export function learnedPrefixIds(
     .map(({ id }) => id);
 }
 
-/** Prefixes first, since addresses name theirs. Gives nothing of the box's own ULA. */
-export function reportLearned(context: ReportContext, row: Row, out: ReportSink): void {
+/** Rows of what was delegated, on the interfaces of the WAN; gives them by client and prefix. */
+export function reportDelegated(
+  { observed, rows, lookups }: ReportContext,
+  out: ReportSink,
+): ReadonlyMap<string, string> {
+  const parents = new Map<string, string>();
+  for (const { id, ifName = '', lease } of observed.dhcp6Client?.clients ?? []) {
+    const row = ipInterfaceOf(rows, ifName);
+    if (row === undefined) continue;
+    for (const { prefix, ...until } of lease?.prefixes ?? []) {
+      const key = delegatedKey(id, prefix);
+      const path = out.row(`${row.path}IPv6Prefix.`, key, {
+        ...{ Enable: 'true', Status: 'Enabled', Prefix: formatPrefix6(prefix) },
+        ...{ Origin: 'PrefixDelegation', StaticType: 'Inapplicable', OnLink: 'false' },
+        ...{ Autonomous: 'false', ...times(until, lookups) },
+      });
+      parents.set(key, path.slice(0, -1));
+    }
+  }
+  return parents;
+}
+
+/**
+ * What one interface has of that, and what it was given; `parents` are the rows of `reportDelegated`.
+ * Prefixes first, since addresses name theirs. Gives nothing of the box's own ULA.
+ */
+export function reportLearned(
+  context: ReportContext,
+  row: Row,
+  parents: ReadonlyMap<string, string>,
+  out: ReportSink,
+): void {
   const { observed, rows, lookups } = context;
   const client6 = observed.dhcp6Client;
   const ifName = ifNameOf(rows, row);
-  for (const client of client6?.clients ?? []) {
-    if (client.ifName === undefined || ipInterfaceOf(rows, client.ifName)?.id !== row.id) continue;
-    for (const one of client.lease?.prefixes ?? []) delegatedRow(row, client.id, one, lookups, out);
-  }
   const parts = new Map<string, string>();
   for (const part of client6?.lanPrefixes ?? []) {
     if (part.lan !== row.id) continue;
-    const wan = rows.at(clientOf(rows, part.client)?.text('Interface') ?? '');
-    const parent =
-      wan &&
-      rows
-        .systemRows(`${wan.path}IPv6Prefix.`)
-        .find(({ key }) => key === delegatedKey(part.client, part.delegated));
+    const parent = parents.get(delegatedKey(part.client, part.delegated));
     const path = out.row(`${row.path}IPv6Prefix.`, lanKey(part.subnet), {
       ...{ Enable: 'true', Status: 'Enabled', Prefix: formatPrefix6(part.subnet) },
       ...{ Origin: 'Child', StaticType: 'Inapplicable', OnLink: 'true', Autonomous: 'true' },
-      ...{ ParentPrefix: parent?.id ?? '', ...times(part, lookups) },
+      ...{ ParentPrefix: parent ?? '', ...times(part, lookups) },
     });
     parts.set(formatIpv6(part.subnet.address), path.slice(0, -1));
   }
@@ -118,24 +139,6 @@ function lifetimesOf(
 
 const delegatedKey = (client: string, prefix: Ipv6Prefix): string =>
   `pd ${client} ${formatPrefix6(prefix)}`;
-
-function delegatedRow(
-  row: Row,
-  client: string,
-  delegated: {
-    readonly prefix: Ipv6Prefix;
-    readonly preferredUntilMs: number;
-    readonly validUntilMs: number;
-  },
-  lookups: Lookups,
-  out: ReportSink,
-): void {
-  out.row(`${row.path}IPv6Prefix.`, delegatedKey(client, delegated.prefix), {
-    ...{ Enable: 'true', Status: 'Enabled', Prefix: formatPrefix6(delegated.prefix) },
-    ...{ Origin: 'PrefixDelegation', StaticType: 'Inapplicable', OnLink: 'false' },
-    ...{ Autonomous: 'false', ...times(delegated, lookups) },
-  });
-}
 
 /** CLOCK_BOOTTIME ends as dates. */
 function times(

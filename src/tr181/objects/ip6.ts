@@ -29,7 +29,7 @@ import {
   type ReportSink,
 } from '../table.ts';
 import { IP, ifNameOf } from './interfaces.ts';
-import { reportLearned, stateOf } from './ip6-learned.ts';
+import { reportDelegated, reportLearned, stateOf } from './ip6-learned.ts';
 
 /** Key of the rows that the system makes of the ULA. */
 const ULA = 'ula';
@@ -305,6 +305,7 @@ function report(context: ReportContext, out: ReportSink): void {
   const { observed, rows } = context;
   const { network } = observed;
   const items = new Map(network?.items.map((item) => [item.id, item]));
+  const parents = reportDelegated(context, out);
   for (const row of rows.rows(IP)) {
     const ifName = ifNameOf(rows, row);
     const here = (network?.addresses6 ?? []).filter((a) => a.ifName === ifName);
@@ -337,7 +338,7 @@ function report(context: ReportContext, out: ReportSink): void {
         X_GATEHOUSE_Reason: item?.reason ?? '',
       });
     }
-    reportLearned(context, row, out);
+    reportLearned(context, row, parents, out);
     const item = items.get(ulaAddressId(row));
     for (const a of here) {
       const isUla = a.owner === ulaAddressId(row);

@@ -36,7 +36,9 @@ import { ClientPage } from './dhcp-client.tsx';
 import { InterfacePage } from './interface.tsx';
 import { Remaining, remaining } from './overview.tsx';
 
+const ipv6 = () => import('../parts/ipv6/index.tsx');
 const map = () => import('../parts/map/index.tsx');
+
 const PATHS = [
   'Device.IP.',
   'Device.Ethernet.Interface.',
@@ -55,6 +57,7 @@ export function Network() {
   const tabs = [
     { id: 'interfaces', title: t('network.interfaces'), href: href('network', ['interfaces']) },
     { id: 'dhcp', title: t('network.dhcp'), href: href('network', ['dhcp']) },
+    { id: 'ipv6', title: 'IPv6', href: href('network', ['ipv6']) },
     { id: 'firewall', title: t('network.firewall'), href: href('network', ['firewall']) },
     { id: 'routes', title: t('network.routes'), href: href('network', ['routes']) },
     { id: 'map', title: 'MAP-T', href: href('network', ['map']) },
@@ -86,6 +89,7 @@ function Body({ tab, row, values }: { tab: string; row: string | undefined; valu
     ) : (
       <ClientPage row={row} values={values} />
     );
+  if (tab === 'ipv6') return <Part load={ipv6} />;
   if (tab === 'firewall') return <Firewall values={values} />;
   if (tab === 'routes') return <Routes values={values} />;
   if (tab === 'map') return <Part load={map} />;

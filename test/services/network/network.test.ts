@@ -7,6 +7,7 @@ import type {
   Address,
   Address6,
   AddressPlan,
+  AddressPlan6,
   Files,
   Link,
   Net,
@@ -427,4 +428,49 @@ t.test('IPv6: addresses, routes of delegated prefixes, what the kernel is told',
   t.equal(written.get('/proc/sys/net/ipv6/conf/all/forwarding'), '0');
   t.equal(kernel.address6Rows.filter((a) => a.protocol === 71).length, 0);
   t.equal(item()?.status, 'Disabled');
+});
+
+t.test('IPv6 with an end: lifetimes follow the plan, and all of it goes with it', async (t) => {
+  const { kernel, service, clock, written } = house();
+  const wan = CONFIG.interfaces.map((i) =>
+    i.ifName === 'wan0' ? { ...i, acceptAdvertisements: 1024 } : i,
+  );
+  service.apply({ ...CONFIG, interfaces: wan });
+  t.equal(written.get('/proc/sys/net/ipv6/conf/wan0/accept_ra'), '2');
+  t.equal(written.get('/proc/sys/net/ipv6/conf/wan0/ra_defrtr_metric'), '1024');
+  const now = clock.boottimeMs();
+  const plan = (preferredSec: number, validSec: number): AddressPlan6 => ({
+    addresses: [
+      {
+        ...{ ifName: 'br-lan', address: ip6('2001:db8:0:1::1'), prefixLen: 64 as PrefixLen6 },
+        ...{ preferredUntilMs: now + preferredSec * 1000, validUntilMs: now + validSec * 1000 },
+      },
+    ],
+    unreachable: [{ address: ip6('2001:db8::'), prefixLen: 56 as PrefixLen6 }],
+    resolvers: [ip6('2001:db8::53')],
+    searchDomains: ['isp.example'],
+  });
+  const mine = () => kernel.address6Rows.find((a) => a.address === ip6('2001:db8:0:1::1'));
+  t.same(service.set6('dhcp6.1', plan(60, 120)), []);
+  t.match(mine(), { preferredSec: 60, validSec: 120, protocol: 71, prefixRoute: false });
+  const routes = () => kernel.route6Rows.map((r) => `${r.type} ${r.prefixLen} ${r.ifIndex}`);
+  const bridge = kernel.linkRows.find(({ name }) => name === 'br-lan')?.ifIndex;
+  // The kernel has routes that lead nowhere on the loopback.
+  t.same(routes(), [`unicast 64 ${bridge}`, 'unreachable 56 1']);
+  t.match(service.observed.resolvers.at(-1), { address: '2001:db8::53', owner: 'dhcp6.1' });
+  t.match(written.get('/run/resolv.conf') ?? [...written.values()].join('\n'), /2001:db8::53/);
+
+  const { restored } = service.observed;
+  service.set6('dhcp6.1', plan(600, 1200));
+  t.match(mine(), { preferredSec: 600, validSec: 1200 });
+  t.equal(service.observed.restored, restored, 'a renewal puts nothing back');
+  const before = kernel.log.length;
+  kernel.tell({ what: 'address', ifIndex: 5 });
+  t.equal(kernel.log.length, before, 'nor is anything done twice');
+
+  // dibbler-client sets its addresses itself, and so takes the mark off.
+  kernel.address6Rows = kernel.address6Rows.map((a) => ({ ...a, protocol: 0 }));
+  service.set6('dhcp6.1', undefined);
+  t.equal(mine(), undefined);
+  t.same(routes(), []);
 });
