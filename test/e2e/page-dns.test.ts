@@ -80,7 +80,7 @@ t.test('names', { skip: noBrowser() }, async (t) => {
 
   await t.test('why, and a pause that stands there until it is ended', async (t) => {
     await at('');
-    await main.getByLabel('Name').fill('x.ads.example');
+    await main.getByLabel('Name', { exact: true }).fill('x.ads.example');
     await press('Look it up');
     await main.getByText('x.ads.example: blocked').waitFor();
     t.match(await main.textContent(), /Decided by: blocked/);

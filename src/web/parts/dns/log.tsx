@@ -63,7 +63,7 @@ export function Log({ values }: { values: Values }) {
         {t(`privacy.${privacy}` as 'privacy.Full')}{' '}
         <a href={href('dns', ['settings'])}>{t('log.change')}</a>
       </p>
-      <div class="actions">
+      <div class="actions dns-tools">
         <label class="check" for={id}>
           <input
             id={id}

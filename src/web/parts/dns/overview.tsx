@@ -133,13 +133,15 @@ function Pause({ values }: { values: Values }) {
   return (
     <Card title={t('pause.title')}>
       <p class="muted">{t('pause.text')}</p>
-      <Device values={values} value={client.value} onInput={(text) => (client.value = text)} />
-      <div class="actions">
-        {MINUTES.map((minutes) => (
-          <button key={minutes} type="button" onClick={() => pause(minutes)}>
-            {duration(minutes * 60, app.locale)}
-          </button>
-        ))}
+      <div class="stack">
+        <Device values={values} value={client.value} onInput={(text) => (client.value = text)} />
+        <div class="actions">
+          {MINUTES.map((minutes) => (
+            <button key={minutes} type="button" onClick={() => pause(minutes)}>
+              {duration(minutes * 60, app.locale)}
+            </button>
+          ))}
+        </div>
       </div>
     </Card>
   );
