@@ -31,7 +31,7 @@ export interface DnsFace {
     'query' | 'lookUp' | 'addressesOf' | 'override' | 'cancel' | 'flush'
   >;
   /** Which rule decides; undefined while the server is off. */
-  why(name: DnsName, client: IpAddress): Why | undefined;
+  why(name: DnsName, client: IpAddress): Promise<Why | undefined>;
   /** Empty: all that are fetched. Resolves when nothing is under way any more. */
   update(list: string): Promise<Result<void, string>>;
 }
@@ -206,12 +206,13 @@ async function why(dns: DnsFace, args: Args): Promise<CommandAnswer> {
   const client = text(args, 'client');
   const addresses = client === '' ? undefined : dns.operations.addressesOf(client);
   if (addresses?.ok === false) return failed(addresses.error);
-  const found = dns.why(lowerName(name.value), addresses?.value[0] ?? BOX);
+  const found = await dns.why(lowerName(name.value), addresses?.value[0] ?? BOX);
   if (found === undefined) return failed(OFF);
-  const { by = null, group = null, rules } = found;
+  const { by = null, group = null, decides = null, alias, rules, unread } = found;
   return done({
-    ...{ name: formatName(found.name), verdict: found.verdict, by, group },
-    rules: rules.map(({ line = null, ...rule }) => ({ ...rule, line })),
+    ...{ name: formatName(found.name), verdict: found.verdict, by, group, decides },
+    alias: alias === undefined ? null : formatName(alias),
+    ...{ rules, unread },
   });
 }
 

@@ -25,6 +25,7 @@ import { why } from '../services/dns/why.ts';
 import type { NeighborsService } from '../services/neighbors/service.ts';
 import type { Observed } from '../state/observed.ts';
 import type { Observations } from '../tr181/table.ts';
+import type { DnsName } from '../wire/dns-name.ts';
 import type { DnsFace } from './dns-commands.ts';
 
 export interface DnsParts {
@@ -52,6 +53,7 @@ export interface BuiltDns {
 
 export function buildDns(stack: AsyncDisposableStack, parts: DnsParts): BuiltDns {
   const { native, net, clock, files, stateDir, log, observed, neighbors, pageNames } = parts;
+  const anchorPath = `${stateDir}/dns-root-keys`;
   const queryLog = new QueryLog(clock);
   const transports = stack.use(new NodeDnsTransports());
   const service: DnsService = stack.use(
@@ -74,9 +76,21 @@ export function buildDns(stack: AsyncDisposableStack, parts: DnsParts): BuiltDns
       },
       leaseResolvers: () => resolversOf(observed, net),
       cachePath: `${stateDir}/dns-cache`,
+      anchorFile: {
+        read: () => {
+          const text = files.readText(anchorPath);
+          return text.ok ? text.value : undefined;
+        },
+        write: (text) => {
+          const written = files.writeAtomic(anchorPath, text, 0o644);
+          if (!written.ok) log.error({ err: written.error }, 'trust anchors could not be written');
+        },
+      },
+      timeIsSure: () => clock.boottimeMs() > CLOCK_SETS_MS,
       report: (value) => observed.publish('dns', value),
       lists: () => ({ lists: lists.observed, names: lists.names }),
       engineStarted: () => lists.start(),
+      engineStopped: () => lists.rest(),
       reportPolicy: (value) => observed.publish('dnsPolicy', value),
       answered: (query) => queryLog.add(query),
       answeredByEngine: (entries) =>
@@ -126,6 +140,8 @@ export function buildDns(stack: AsyncDisposableStack, parts: DnsParts): BuiltDns
   }
 }
 
+/** A box without a clock of its own asks for the time first, and must find out whom to ask. */
+const CLOCK_SETS_MS = 15 * 60_000;
 function faceOf(
   { clock, neighbors, policyConfig }: DnsParts,
   service: DnsService,
@@ -153,11 +169,13 @@ function faceOf(
     get config() {
       return policyConfig();
     },
-    why: (name, client) => {
+    why: async (name, client) => {
       const { running, engine } = service;
-      return running === undefined || engine === undefined
-        ? undefined
-        : why(running.policy, engine, name, client);
+      if (running === undefined || engine === undefined) return undefined;
+      const { policy } = running;
+      const aliasesOf = (asked: DnsName) => running.aliasesOf(asked);
+      const deps = { policy, engine, aliasesOf, source: (list: string) => lists.source(list) };
+      return why(deps, name, client, AbortSignal.timeout(WHY_MS));
     },
     update: async (list) => {
       lists.update(list === '' ? undefined : list);
@@ -172,6 +190,9 @@ const hostsOf = (neighbors: NeighborsService) =>
     ...{ mac, name },
     addresses: addresses.map(({ address }) => address).filter(isReachable),
   }));
+
+/** The lists that speak of a name are read for it. */
+const WHY_MS = 30_000;
 
 /** The single labels among names of the page. */
 const labels = (names: readonly string[]): string[] =>

@@ -74,6 +74,8 @@ export async function dnsWhy(
   const facts: [string, string][] = [
     ['Verdict', verdict],
     ['Decided by', text(data['by'])],
+    ['Rule', isObject(data['decides']) ? text(data['decides']['text']) : ''],
+    ['Through', text(data['alias'])],
     ['Group', text(data['group'])],
   ];
   session.data(
@@ -83,6 +85,7 @@ export async function dnsWhy(
     ),
   );
   session.print(RULES, rows(data['rules']));
+  for (const fault of list(data['unread'])) session.note(`not read: ${text(fault)}`);
 }
 
 // ---- saying ----------------------------------------------------------------------------------

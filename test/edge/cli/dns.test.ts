@@ -37,6 +37,24 @@ t.test('query: records, how long it took, and why there is none', async (t) => {
   t.same(asked(bus), [['query', { name: 'a.example', type: 'AAAA', client: 'tv' }]]);
 });
 
+t.test('why: the line that decides, and all that speak of the name', async (t) => {
+  const rule = { effect: 'block', list: 'Adverts', counts: true, line: 7, text: '||a.example^' };
+  const bus = busOf({
+    why: {
+      ...{ name: 'news.example', verdict: 'block', by: 'Adverts, line 7', group: 'home' },
+      ...{ alias: 'x.a.example', decides: rule, rules: [rule], unread: ['Old: gone'] },
+    },
+  });
+  const { out, err, code } = await cli(['dns', 'why', 'news.example'], bus);
+  t.equal(code, 0);
+  t.match(out, /Verdict +block\n/);
+  t.match(out, /Decided by +Adverts, line 7\n/);
+  t.match(out, /Rule +\|\|a\.example\^\n/);
+  t.match(out, /Through +x\.a\.example\n/);
+  t.match(out, /block +Adverts +7 +\|\|a\.example\^/);
+  t.match(err, /not read: Old: gone/);
+});
+
 t.test('block, allow, forget, pause, cancel, flush', async (t) => {
   const bus = busOf({
     ...{ block: {}, allow: {}, forget: {}, pause: {}, cancel: {} },
