@@ -85,13 +85,13 @@ t.test('names', { skip: noBrowser() }, async (t) => {
     await main.getByText('x.ads.example: blocked').waitFor();
     t.match(await main.textContent(), /Decided by: blocked/);
     await press('5 minutes');
-    await main.getByText('Everybody: nothing is blocked').waitFor();
+    await main.getByText('Everybody: nothing is blocked').first().waitFor();
     await answers('ads.example', '203.0.113.2');
     await press(/^End it/);
     await main.getByText('Nothing is paused').waitFor();
     await answers('ads.example', '0.0.0.0');
     await press('Allow for an hour');
-    await main.getByText('x.ads.example is allowed (Everybody)').waitFor();
+    await main.getByText('x.ads.example is allowed (Everybody)').first().waitFor();
   });
 
   await t.test('a list: added, in use, its fault in words', async () => {

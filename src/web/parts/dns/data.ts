@@ -13,14 +13,6 @@ export const OVERRIDES = `${DNS}Override.`;
 export const STATS = `${DNS}Stats.`;
 export const LOG = `${DNS}QueryLog.`;
 
-export interface Override {
-  readonly id: number;
-  readonly kind: 'pause' | 'allow' | 'block';
-  readonly name: string | null;
-  readonly client: string | null;
-  readonly leftSec: number;
-}
-
 export type LoggedBy = 'block' | 'rewrite' | 'local' | 'cache' | 'stale' | 'upstream' | 'error';
 
 export interface Entry {
