@@ -39,6 +39,8 @@ export interface PolicyDeps {
   readonly clock: Clock;
   /** Of Unix ms. */
   readonly localTime: (wallMs: number) => LocalTime;
+  /** What the box answers of itself: it resolves in offline hours, too. */
+  readonly isLocal: (ask: DnsAsk) => boolean;
 }
 
 /** Its part of the engine's policy, and when it is to be asked for again: ms from now, Infinity for never. */
@@ -188,7 +190,8 @@ export class Policy {
     }
     if (group === undefined || place === undefined) return { kind: 'pass', shared };
     const now = this.#now();
-    if (group.offlineDuring !== undefined && isDuring(group.offlineDuring, now)) {
+    const isOff = group.offlineDuring !== undefined && isDuring(group.offlineDuring, now);
+    if (isOff && !this.#deps.isLocal(ask)) {
       const by = { kind: 'offline', group: group.name } as const;
       return { kind: 'block', by, shared, mode: blockMode, ttlSec: blockTtlSec };
     }

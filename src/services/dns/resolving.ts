@@ -9,7 +9,7 @@ import { Bootstrap } from './bootstrap.ts';
 import { cacheHandler } from './cache.ts';
 import { chainOf, type Handlers } from './chain.ts';
 import type { AnchorObserved, DnsConfig } from './config.ts';
-import type { Decision } from './decision.ts';
+import type { Decision, DnsAsk } from './decision.ts';
 import { designatedRecords } from './designated.ts';
 import { Forwarder } from './forward.ts';
 import { aclHandler, forwardHandler, localHandler, readQuery } from './handlers.ts';
@@ -84,7 +84,9 @@ export class Resolving implements Disposable {
     this.#deps = deps;
     const { engine, clock, transports, randomBytes, localTime } = deps;
     const net = { transports, randomBytes, clock };
-    this.policy = new Policy({ engine, clock, localTime });
+    const isLocal = ({ name, type }: DnsAsk): boolean =>
+      this.#zone.answer(name, type) !== undefined;
+    this.policy = new Policy({ engine, clock, localTime, isLocal });
     this.upstreams = new Upstreams({ clock });
     this.#forwarder = new Forwarder({ ...net, upstreams: this.upstreams });
     this.#bootstrap = new Bootstrap({ ...net, changed: () => this.#applyUpstreams() });

@@ -102,3 +102,81 @@ t.test('by HTTPS, and never without', async (t) => {
   writeFileSync(stranger, (await certificates.makeCa('Other', now)).certificatePem);
   t.match(await fetched(at('/bundle'), stranger), { code: /CERT|SIGNATURE|ISSUER/ });
 });
+
+t.test('again only if it changed, and never more than is wanted', async (t) => {
+  const file = join(folder, 'list.txt');
+  writeFileSync(file, 'one');
+  const downloads = new LinuxDownloads();
+  const limits = { have: undefined, maxBytes: 100 };
+  const first = await downloads.openIfChanged(`file://${file}`, limits, signal);
+  if (!first.ok || first.value === undefined) throw new TypeError('nothing came');
+  for await (const _ of first.value.pieces);
+  const { etag, lastModified } = first.value;
+  const have = { etag, lastModified };
+  t.match(await downloads.openIfChanged(`file://${file}`, { ...limits, have }, signal), {
+    ok: true,
+    value: undefined,
+  });
+  writeFileSync(file, 'another');
+  const second = await downloads.openIfChanged(`file://${file}`, { ...limits, have }, signal);
+  if (!second.ok || second.value === undefined) throw new TypeError('nothing came');
+  for await (const _ of second.value.pieces);
+  t.not(second.value.etag, etag);
+  const small = { have: undefined, maxBytes: 6 };
+  t.match(await downloads.openIfChanged(`file://${file}`, small, signal), {
+    error: { code: 'EFBIG' },
+  });
+});
+
+t.test('a server is asked whether it changed, by tag and by date', async (t) => {
+  const certificates = new NodeCertificates();
+  const ca = await certificates.makeCa('Test', Date.now());
+  const names = { hosts: ['localhost'], addresses: ['127.0.0.1'] };
+  const leaf = await certificates.makeLeaf(ca, names, Date.now());
+  const caFile = join(folder, 'lists-ca.pem');
+  writeFileSync(caFile, ca.certificatePem);
+  const date = 'Sat, 01 Aug 2026 10:00:00 GMT';
+  const server = createServer(
+    { cert: leaf.certificatePem, key: leaf.keyPem },
+    ({ url, headers }, response) => {
+      if (url === '/endless') {
+        response.write('x'.repeat(80));
+        response.end('y'.repeat(80));
+      } else if (headers['if-none-match'] === '"v1"' && headers['if-modified-since'] === date) {
+        response.writeHead(304).end();
+      } else {
+        response.writeHead(200, { etag: '"v1"', 'last-modified': date }).end('||a.example^\n');
+      }
+    },
+  );
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const port = (server.address() as AddressInfo).port;
+  const script = `
+    const { LinuxListFetches } = await import('${new URL('list-fetch.ts', MODULE).href}');
+    const fetches = new LinuxListFetches();
+    const path = ${JSON.stringify(join(folder, 'fetched.txt'))};
+    const order = { path, have: undefined, maxBytes: 100, sha256: undefined, signature: undefined };
+    const fetch = async (more) => {
+      const done = await fetches.fetch({ ...order, ...more }, new AbortController().signal);
+      return done.ok ? done.value : done.error.code;
+    };
+    const url = 'https://127.0.0.1:${port}/list';
+    const first = await fetch({ url });
+    const again = await fetch({ url, have: first });
+    const stale = await fetch({ url, have: { ...first, etag: '"v0"' } });
+    const endless = await fetch({ url: url.replace('list', 'endless') });
+    console.log(JSON.stringify([first, again, stale.kind, endless]));`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    env: { ...process.env, NODE_EXTRA_CA_CERTS: caFile },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [first, again, stale, endless] = JSON.parse(await text(child.stdout));
+  t.match(first, { kind: 'new', sizeBytes: 13, etag: '"v1"', lastModified: date });
+  t.same(again, { kind: 'unchanged' });
+  t.equal(stale, 'new');
+  t.equal(endless, 'EFBIG', 'it does not say how long it is');
+});

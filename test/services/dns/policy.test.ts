@@ -85,7 +85,8 @@ async function policyOf(config: Partial<PolicyConfig>) {
   const blocks = new PlainBlocks();
   const clock = new FakeClock();
   const time = { day: 0, minute: 0 };
-  const policy = new Policy({ engine: blocks, clock, localTime: () => time });
+  const isLocal = ({ name }: { readonly name: string }): boolean => name.endsWith('.lan');
+  const policy = new Policy({ engine: blocks, clock, localTime: () => time, isLocal });
   policy.apply(whole);
   const compile = async (): Promise<void> => {
     const sources = whole.lists.map((one, place): CompileSource => {
@@ -104,7 +105,7 @@ async function policyOf(config: Partial<PolicyConfig>) {
       return { name, scope };
     });
     const options = { key: new Uint8Array(16), note: '', path: '/blocks', own };
-    const compiled = await compileLists(sources, blocks, options);
+    const compiled = await compileLists(sources, blocks, options, new AbortController().signal);
     if (!compiled.ok) throw compiled.error;
     const side = new SideRules();
     for (const one of compiled.value.side) side.add(one);
@@ -361,6 +362,8 @@ t.test('times of the week', async (t) => {
   t.equal(at(0, 12), 'pass, pass', 'the end is not part of it');
   t.ok(policy.forEngine().generation > generation);
   t.equal(at(0, 20), 'block by offline, block by offline');
+  const nas = policy.decide({ name: dnsName('nas.lan'), type: 1 }, CLIENT);
+  t.equal(told(nas), 'pass', 'the LAN’s own names go on');
   t.equal(policy.forEngine().groups[2]?.slow, true);
   t.equal(at(1, 6, 59), 'block by offline, block by offline', 'past midnight');
   t.equal(at(1, 7), 'pass, pass');

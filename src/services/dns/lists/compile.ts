@@ -14,7 +14,7 @@ export interface CompileSource {
   readonly reading: ListReading;
   /** The owner's own: its `$badfilter` holds for the rules of all lists, that of others just for their own. */
   readonly own: boolean;
-  /** From the beginning, each time it is called. */
+  /** From the beginning, each time it is called; a piece is used only until the next one. */
   read(): AsyncIterable<Uint8Array>;
 }
 
@@ -36,22 +36,28 @@ export interface CompileOptions {
 
 const OWN_LIST: BlockList = { id: 1, name: 'own answers', sha256: new Uint8Array(32) };
 
-/** Streams every source into the builder, which writes `path`. What reading a source throws goes on to the caller. */
+/**
+ * Streams every source into the builder, which writes `path`: what it takes meanwhile is about the
+ * size of that file. Throws what reading a source throws, and when it is given up.
+ */
 export async function compileLists(
   sources: readonly CompileSource[],
   builders: BlockBuilders,
   options: CompileOptions,
+  signal: AbortSignal,
 ): Promise<Result<Compiled, SystemError>> {
   const lists = [OWN_LIST, ...sources.map((source) => source.list)];
   const opened = builders.open({ key: options.key, lists, note: options.note });
   if (!opened.ok) return opened;
   using builder = opened.value;
   for (const { name, scope } of options.own) builder.add(OWN_PLACE, 'complex', scope, name);
-  const badfilters = await badfiltersOf(sources);
+  const badfilters = await badfiltersOf(sources, signal);
   const compiler = new Compiler(builder, badfilters);
   const counts: ListCounts[] = [];
   for (const [place, source] of sources.entries()) {
-    counts.push(await readAll(source, (rule, line) => compiler.take(rule, line, place + 1)));
+    counts.push(
+      await readAll(source, signal, (rule, line) => compiler.take(rule, line, place + 1)),
+    );
   }
   const built = builder.finish(options.path);
   return built.ok ? ok({ built: built.value, lists: counts, side: compiler.side }) : built;
@@ -59,10 +65,14 @@ export async function compileLists(
 
 async function readAll(
   source: CompileSource,
+  signal: AbortSignal,
   take: (rule: Rule, line: number) => string | undefined,
 ): Promise<ListCounts> {
   const reader = new ListReader(source.reading, take);
-  for await (const piece of source.read()) reader.push(piece);
+  for await (const piece of source.read()) {
+    signal.throwIfAborted();
+    reader.push(piece);
+  }
   return reader.end();
 }
 
@@ -126,11 +136,14 @@ const MAX_BADFILTERS = 10_000;
 const MARK = 'badfilter';
 
 /** Most lists have none, which a look at the bytes tells. */
-async function badfiltersOf(sources: readonly CompileSource[]): Promise<Badfilters> {
+async function badfiltersOf(
+  sources: readonly CompileSource[],
+  signal: AbortSignal,
+): Promise<Badfilters> {
   const found = new Badfilters();
   for (const [place, source] of sources.entries()) {
     if (!(await mentions(source))) continue;
-    await readAll(source, (rule) => {
+    await readAll(source, signal, (rule) => {
       if (rule.badfilter) found.add(rule, place + 1, source.own);
       return undefined;
     });

@@ -1,0 +1,459 @@
+/**
+ * Keeps lists up to date: fetches those whose time has come, one after the other, compiles them in
+ * small steps, and gives the engine the new file. Until that is there, and whenever it cannot be
+ * made, the file before it stays in use, over a restart too.
+ *
+ * It is done in this process, since another one would take 90 MB where this takes the size of the
+ * compiled file (9 MB for a million names).
+ */
+import { type Backoff, backoff, delayMs, failed, healthy } from '../../../base/backoff.ts';
+import { fromHex } from '../../../base/bytes.ts';
+import type { Clock, Timer } from '../../../base/clock.ts';
+import { errorMessage } from '../../../base/errors.ts';
+import type { BlockBuilders } from '../../../os/ports-dns.ts';
+import type { ListFetches } from '../../../os/ports-dns-lists.ts';
+import { type CompiledLists, rewriteKey } from '../policy.ts';
+import {
+  type ListConfig,
+  type ListObserved,
+  MAX_LISTS,
+  type RewriteConfig,
+} from '../policy-config.ts';
+import { type Compiled, type CompileSource, compileLists } from './compile.ts';
+import type { StoredVersion } from './list-index.ts';
+import { ListStore, type ListStoreDeps } from './list-store.ts';
+import { LIST_TABLE, type ListEvent, type ListState } from './machine.ts';
+
+export interface ListUpdaterDeps extends ListStoreDeps {
+  readonly clock: Clock;
+  readonly fetches: ListFetches;
+  readonly builders: BlockBuilders;
+  /** The engine has loaded it. */
+  readonly use: (compiled: CompiledLists) => void;
+  /** What is observed changed. */
+  readonly report: () => void;
+}
+
+const RETRY_FIRST_MS = 60_000;
+const RETRY_MOST_MS = 6 * 3600_000;
+const SEC_MS = 1000;
+const KEY_BYTES = 16;
+const HASH_BYTES = 32;
+
+interface OneList {
+  config: ListConfig;
+  state: ListState;
+  /** Unix ms. */
+  triedMs: number | undefined;
+  fault: string;
+  retry: Backoff;
+  nextMs: number | undefined;
+  /** Fetched, and not in a compiled file yet: it may turn out to be no list at all. */
+  candidate: StoredVersion | undefined;
+  ending: AbortController | undefined;
+}
+
+/** A list that can be compiled, and from what: undefined is the text of its configuration. */
+interface Ready {
+  readonly one: OneList;
+  readonly version: StoredVersion | undefined;
+}
+
+export class ListUpdater implements AsyncDisposable {
+  readonly #deps: ListUpdaterDeps;
+  readonly #lists = new Map<string, OneList>();
+  #rewrites: readonly RewriteConfig[] = [];
+  readonly #store: ListStore;
+  #loaded = false;
+  #dirty = false;
+  #timer: Timer | undefined;
+  #working: Promise<void> | undefined;
+  readonly #ending = new AbortController();
+  #compileRetry: Backoff = backoff(RETRY_FIRST_MS, RETRY_MOST_MS);
+  #compileAtMs = 0;
+
+  constructor(deps: ListUpdaterDeps) {
+    this.#deps = deps;
+    this.#store = new ListStore(deps);
+  }
+
+  /** Takes up what is on the disk, so that names are blocked before anything is fetched. */
+  start(): void {
+    const compiled = this.#store.open();
+    this.#loaded = compiled !== undefined;
+    if (compiled !== undefined) this.#deps.use(compiled);
+  }
+
+  /** `lists` and `rewrites` are the whole of it. */
+  apply(lists: readonly ListConfig[], rewrites: readonly RewriteConfig[]): void {
+    const gone = new Set(this.#lists.keys());
+    this.#rewrites = rewrites;
+    for (const config of lists) {
+      gone.delete(config.id);
+      const one = this.#lists.get(config.id) ?? this.#added(config);
+      this.#configure(one, config);
+    }
+    for (const id of gone) {
+      const one = this.#lists.get(id);
+      if (one !== undefined) this.#step(one, 'disable');
+      this.#lists.delete(id);
+    }
+    if (this.#made() !== (this.#store.index.compiled?.made ?? '')) this.#dirty = true;
+    this.#wake();
+  }
+
+  /** Fetches now what is named, or all that is enabled. */
+  update(id?: string): void {
+    for (const one of this.#lists.values()) {
+      if (id !== undefined && one.config.id !== id) continue;
+      if (one.state !== 'disabled' && one.config.source.kind === 'url') one.nextMs = 0;
+    }
+    this.#wake();
+  }
+
+  get observed(): readonly ListObserved[] {
+    const compiled = new Map(this.#store.index.compiled?.lists.map((one) => [one.id, one.counts]));
+    return [...this.#lists.values()].map(({ config, state, triedMs, fault, nextMs }) => {
+      const counts = compiled.get(config.id);
+      const version = this.#store.index.versions[config.id];
+      return {
+        ...{ id: config.id, state, fault, triedMs },
+        nextMs: config.source.kind === 'url' && state !== 'disabled' ? nextMs : undefined,
+        format: counts?.format,
+        rules: counts?.rules ?? 0,
+        rejected: counts?.rejected ?? 0,
+        rejectedLines: counts?.rejectedLines ?? [],
+        sizeBytes: version?.sizeBytes ?? 0,
+        sha256: version?.sha256,
+        fetchedMs: version?.fetchedMs,
+      };
+    });
+  }
+
+  /** Names in the compiled file. */
+  get names(): number {
+    return this.#store.index.compiled?.names ?? 0;
+  }
+
+  /** Path of the file of a list's version in use; undefined while there is none. */
+  fileOf(id: string): string | undefined {
+    const file = this.#store.index.versions[id]?.file;
+    return file === undefined ? undefined : this.#store.path(file);
+  }
+
+  /** Resolves when nothing is under way. */
+  async settled(): Promise<void> {
+    while (this.#working !== undefined) await this.#working;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending.abort();
+    this.#timer?.cancel();
+    for (const { ending } of this.#lists.values()) ending?.abort();
+    await this.settled();
+  }
+
+  // ---- the machine of each list --------------------------------------------------------------
+
+  #added(config: ListConfig): OneList {
+    const one: OneList = {
+      ...{ config, state: 'disabled', triedMs: undefined, fault: '', nextMs: undefined },
+      retry: backoff(RETRY_FIRST_MS, RETRY_MOST_MS),
+      ...{ candidate: undefined, ending: undefined },
+    };
+    this.#lists.set(config.id, one);
+    return one;
+  }
+
+  #configure(one: OneList, config: ListConfig): void {
+    const wasUrl = urlOf(one.config);
+    const wasOn = one.state !== 'disabled';
+    one.config = config;
+    if (!config.enable) {
+      if (wasOn) this.#step(one, 'disable');
+      return;
+    }
+    if (wasOn && wasUrl === urlOf(config)) {
+      this.#schedule(one);
+      return;
+    }
+    one.retry = healthy(one.retry);
+    one.fault = '';
+    one.triedMs = undefined;
+    const has = config.source.kind === 'text' || this.#versionOf(one) !== undefined;
+    this.#step(one, has ? 'keep' : 'want');
+    this.#schedule(one);
+  }
+
+  /** One that was fetched from where it is to come from. */
+  #versionOf({ config }: OneList): StoredVersion | undefined {
+    const version = this.#store.index.versions[config.id];
+    return version?.url === urlOf(config) ? version : undefined;
+  }
+
+  #step(one: OneList, event: ListEvent): boolean {
+    const next = LIST_TABLE[one.state][event];
+    if (next === undefined) return false;
+    if (next.state !== one.state) {
+      this.#deps.log.debug({ list: one.config.id }, `list ${one.state} → ${next.state}`);
+    }
+    one.state = next.state;
+    if (next.effects.includes('compile')) this.#dirty = true;
+    if (next.effects.includes('abort')) {
+      one.ending?.abort();
+      one.candidate = undefined;
+    }
+    return next.effects.includes('fetch');
+  }
+
+  /** When it is to be fetched next, in Unix ms; a clock that went back counts as its time having come. */
+  #schedule(one: OneList): void {
+    const now = this.#deps.clock.wallMs();
+    const { everySec } = one.config;
+    if (one.state === 'failed') {
+      one.nextMs = (one.triedMs ?? now) + Math.min(delayMs(one.retry), everySec * SEC_MS);
+      return;
+    }
+    const since = Math.max(this.#versionOf(one)?.fetchedMs ?? 0, one.triedMs ?? 0);
+    one.nextMs = since > now ? now : since + everySec * SEC_MS;
+  }
+
+  // ---- work ----------------------------------------------------------------------------------
+
+  #wake(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#working !== undefined || this.#ending.signal.aborted) return;
+    this.#working = this.#work().finally(() => {
+      this.#working = undefined;
+      this.#arm();
+    });
+  }
+
+  #arm(): void {
+    if (this.#ending.signal.aborted) return;
+    const now = this.#deps.clock.wallMs();
+    let next = Infinity;
+    for (const one of this.#lists.values()) {
+      if (this.#isFetched(one)) next = Math.min(next, one.nextMs ?? Infinity);
+    }
+    if (this.#dirty) next = Math.min(next, this.#compileAtMs);
+    // The clock may be set meanwhile: never wait for long without a look at it.
+    const waitMs = Math.min(Math.max(next - now, SEC_MS), RETRY_MOST_MS);
+    if (next !== Infinity) this.#timer = this.#deps.clock.after(waitMs, () => this.#wake());
+    this.#deps.report();
+  }
+
+  #isFetched(one: OneList): boolean {
+    return one.state !== 'disabled' && one.config.source.kind === 'url';
+  }
+
+  async #work(): Promise<void> {
+    // What was applied a moment ago is gathered first.
+    await Promise.resolve();
+    for (let one = this.#nextDue(); one !== undefined; one = this.#nextDue())
+      await this.#fetch(one);
+    while (this.#mayCompile()) await this.#compile();
+  }
+
+  #nextDue(): OneList | undefined {
+    if (this.#ending.signal.aborted) return undefined;
+    const now = this.#deps.clock.wallMs();
+    for (const one of this.#lists.values()) {
+      if (this.#isFetched(one) && (one.nextMs ?? Infinity) <= now) return one;
+    }
+    return undefined;
+  }
+
+  #mayCompile(): boolean {
+    const now = this.#deps.clock.wallMs();
+    return this.#dirty && !this.#ending.signal.aborted && this.#compileAtMs <= now;
+  }
+
+  async #fetch(one: OneList): Promise<void> {
+    const { config } = one;
+    const { clock, fetches, log, report } = this.#deps;
+    if (config.source.kind !== 'url' || !this.#step(one, 'due')) {
+      one.nextMs = undefined;
+      return;
+    }
+    const ending = new AbortController();
+    one.ending = ending;
+    one.triedMs = clock.wallMs();
+    report();
+    const version = this.#versionOf(one);
+    const file = this.#store.newFile('list', 'txt');
+    const { url } = config.source;
+    const { maxBytes, sha256, signature } = config;
+    const isThere = version?.file !== undefined && this.#store.has(version.file);
+    const have = isThere ? version : undefined;
+    const order = { url, path: this.#store.path(file), have, maxBytes, sha256, signature };
+    const fetched = await fetches.fetch(order, ending.signal);
+    one.ending = undefined;
+    if (ending.signal.aborted || this.#ending.signal.aborted) {
+      this.#store.remove(file);
+      return;
+    }
+    if (!fetched.ok) {
+      this.#failed(one, fetched.error.message);
+      return;
+    }
+    one.retry = healthy(one.retry);
+    one.fault = '';
+    if (fetched.value.kind === 'unchanged' || fetched.value.sha256 === have?.sha256) {
+      this.#store.remove(file);
+      this.#step(one, 'unchanged');
+    } else {
+      const { sizeBytes, sha256: hash, etag, lastModified } = fetched.value;
+      const fetchedMs = one.triedMs;
+      one.candidate = { url, file, sizeBytes, sha256: hash, etag, lastModified, fetchedMs };
+      log.info({ list: config.name, sizeBytes }, 'a list was fetched');
+      this.#step(one, 'fetched');
+    }
+    this.#schedule(one);
+  }
+
+  #failed(one: OneList, why: string): void {
+    this.#deps.log.warn({ list: one.config.name, error: why }, 'a list could not be fetched');
+    one.fault = why;
+    one.retry = failed(one.retry);
+    this.#step(one, 'fail');
+    this.#schedule(one);
+  }
+
+  // ---- compiling -----------------------------------------------------------------------------
+
+  /** The lists that have a version, with it. */
+  #ready(): Ready[] {
+    const all = [...this.#lists.values()].flatMap((one) => {
+      if (one.state === 'disabled') return [];
+      const version = one.candidate ?? this.#versionOf(one);
+      return one.config.source.kind === 'text' || version !== undefined ? [{ one, version }] : [];
+    });
+    return all.slice(0, MAX_LISTS);
+  }
+
+  /** Tells whether a compiled file is still of what is wanted. */
+  #made(): string {
+    const lists = this.#ready().map(({ one: { config }, version }) => [
+      ...[config.id, config.name, config.effect, config.format, config.subdomains],
+      ...[
+        config.mayRewrite,
+        version?.sha256 ?? (config.source.kind === 'text' ? config.source.text : ''),
+      ],
+    ]);
+    return JSON.stringify([rewriteKey(this.#rewrites), ...lists]);
+  }
+
+  async #compile(): Promise<void> {
+    this.#dirty = false;
+    const made = this.#made();
+    if (made === this.#store.index.compiled?.made && this.#loaded) return;
+    const ready = this.#ready();
+    const nothing = ready.length === 0 && rewriteKey(this.#rewrites) === '';
+    if (nothing && this.#store.index.compiled === undefined) return;
+    const blocks = this.#store.newFile('blocks', 'bin');
+    const side = blocks.replace('blocks', 'side').replace('.bin', '.json');
+    const compiled = await this.#compileTo(this.#store.path(blocks), ready);
+    if (compiled === undefined || this.#refuseEmpty(ready, compiled)) {
+      // Next time without those that are no lists; the file before is in use meanwhile.
+      this.#store.remove(blocks);
+      this.#dirty = true;
+      return;
+    }
+    this.#take(ready, blocks, side, compiled, made);
+  }
+
+  async #compileTo(path: string, ready: readonly Ready[]): Promise<Compiled | undefined> {
+    const { builders } = this.#deps;
+    const key = fromHex(this.#store.index.key) ?? new Uint8Array(KEY_BYTES);
+    const own = this.#rewrites
+      .filter(({ enable }) => enable)
+      .map(({ name, wildcard }) => ({
+        name,
+        scope: wildcard ? ('below' as const) : ('exact' as const),
+      }));
+    const options = { key, note: 'gatehouse', path, own };
+    try {
+      const sources = ready.map((one, place) => this.#sourceOf(one, place));
+      const done = await compileLists(sources, builders, options, this.#ending.signal);
+      if (!done.ok) throw done.error;
+      this.#compileRetry = healthy(this.#compileRetry);
+      return done.value;
+    } catch (thrown) {
+      if (!this.#ending.signal.aborted) this.#retryCompiling(errorMessage(thrown));
+      return undefined;
+    }
+  }
+
+  #sourceOf({ one: { config }, version }: Ready, place: number): CompileSource {
+    const { fetches } = this.#deps;
+    const path = version?.file === undefined ? undefined : this.#store.path(version.file);
+    return {
+      list: {
+        id: place + 2,
+        name: config.name,
+        sha256: fromHex(version?.sha256 ?? '') ?? new Uint8Array(HASH_BYTES),
+      },
+      reading: config,
+      own: config.source.kind === 'text',
+      read: () => (path === undefined ? textOf(config) : fetches.read(path)),
+    };
+  }
+
+  #retryCompiling(why: string): void {
+    this.#deps.log.error({ error: why }, 'lists could not be compiled');
+    this.#dirty = true;
+    this.#compileRetry = failed(this.#compileRetry);
+    this.#compileAtMs = this.#deps.clock.wallMs() + delayMs(this.#compileRetry);
+  }
+
+  /** A page of a portal, say, that came in a list's stead has no rule in it. */
+  #refuseEmpty(ready: readonly Ready[], { lists }: Compiled): boolean {
+    let refused = false;
+    for (const [place, { one }] of ready.entries()) {
+      const { rules, rejected } = lists[place] ?? { rules: 1, rejected: 0 };
+      if (one.candidate === undefined || rules > 0 || rejected === 0) continue;
+      if (one.candidate.file !== undefined) this.#store.remove(one.candidate.file);
+      one.candidate = undefined;
+      this.#failed(one, 'there is no rule in what came');
+      refused = true;
+    }
+    return refused;
+  }
+
+  #take(
+    ready: readonly Ready[],
+    blocks: string,
+    side: string,
+    { built, lists, side: rules }: Compiled,
+    made: string,
+  ): void {
+    const versions = { ...this.#store.index.versions };
+    for (const { one, version } of ready) {
+      if (version !== undefined) versions[one.config.id] = version;
+    }
+    for (const id of Object.keys(versions)) if (!this.#lists.has(id)) delete versions[id];
+    const compiled = {
+      ...{ blocks, side, made, names: built.names, rewriteKey: rewriteKey(this.#rewrites) },
+      lists: ready.flatMap(({ one: { config } }, place) => {
+        const counts = lists[place];
+        return counts === undefined ? [] : [{ id: config.id, name: config.name, counts }];
+      }),
+    };
+    const taken = this.#store.take(versions, compiled, rules);
+    if (!taken.ok) {
+      this.#retryCompiling(String(taken.error));
+      return;
+    }
+    this.#loaded = true;
+    for (const { one } of ready) one.candidate = undefined;
+    this.#deps.use(taken.value);
+  }
+}
+
+const urlOf = ({ source }: ListConfig): string => (source.kind === 'url' ? source.url : '');
+
+async function* textOf({ source }: ListConfig): AsyncGenerator<Uint8Array> {
+  if (source.kind === 'text') yield new TextEncoder().encode(source.text);
+}
