@@ -17,6 +17,9 @@ t.setTimeout(120_000);
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TESTS = [
   'native/addon',
+  'native/dns',
+  'os/linux/dns-engine',
+  'services/dns/fast-path',
   'os/linux/frames',
   'native/root-helper',
   'os/linux/net',
