@@ -6,6 +6,7 @@ import { ulaPrefix } from '../base/ip6.ts';
 import { err, type Result } from '../base/result.ts';
 import { hashPassword, RowAccounts } from '../control/accounts.ts';
 import { ConfigurationService } from '../control/configuration.ts';
+import { DnsNames } from '../control/dns-names.ts';
 import { followRows, noteFollowed } from '../control/followed-rows.ts';
 import { History } from '../control/history.ts';
 import { Control, type Steps } from '../control/loop.ts';
@@ -42,7 +43,7 @@ import { Observed } from '../state/observed.ts';
 import { Rows } from '../state/rows.ts';
 import { createModel } from '../tr181/engine.ts';
 import { layDownInitial } from '../tr181/initial.ts';
-import type { Model } from '../tr181/model.ts';
+import type { Model, Origin } from '../tr181/model.ts';
 import type { Observations } from '../tr181/table.ts';
 import { auditChange } from './audit-change.ts';
 import { commandsOf, httpCommands } from './commands.ts';
@@ -53,6 +54,7 @@ import { buildDhcpServer } from './dhcp-server.ts';
 import { dhcpServerCommands } from './dhcp-server-commands.ts';
 import { buildDhcp6Server } from './dhcp6-server.ts';
 import { dnsCalls } from './dns-calls.ts';
+import { dnsCommands, modelCalls } from './dns-commands.ts';
 import { LazyDns } from './dns-lazy.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
@@ -271,9 +273,12 @@ async function build(
     (await import('./dns.ts')).buildDns(stack, {
       ...{ native, net, clock, files, stateDir, observed, neighbors },
       log: log.child({ service: 'dns' }),
+      policyConfig: () => model.compileAll().dnsPolicy,
       pageNames: config.http.names,
     }),
   );
+  const recordDone = (path: string, origin: Origin): Promise<void> =>
+    recordAll([{ action: 'operate', ...origin, path }]);
   let answering = false;
   let laidDown: Promise<unknown> = Promise.resolve();
   const model: Model = stack.use(
@@ -307,7 +312,7 @@ async function build(
         powerOff: () => system.powerOff(),
         factoryReset: () => system.factoryReset(),
         ...firmwareCalls(updates, helper),
-        ...dnsCalls(() => undefined),
+        ...dnsCalls(() => dns.face && modelCalls(dns.face)),
       },
       hashPassword: (password) => hashPassword(secrets, password),
       journal: history,
@@ -328,8 +333,7 @@ async function build(
       secrets,
       log: log.child({ room: 'control' }),
       version,
-      audit: (what, origin) =>
-        recordAll([{ action: 'operate', ...origin, path: `config ${what}` }]),
+      audit: (what, origin) => recordDone(`config ${what}`, origin),
     }),
   );
   const first = rows.empty;
@@ -394,10 +398,12 @@ async function build(
     ...commandsOf({ dhcpClient, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors),
+    dnsCommands({
+      ...{ dns: () => dns.face, names: new DnsNames({ model }), clock },
+      audit: (what, origin) => recordDone(`dns ${what}`, origin),
+    }),
     configCommands(configuration, model),
-    updateCommands(updates, (what, origin) =>
-      recordAll([{ action: 'operate', ...origin, path: `update ${what}` }]),
-    ),
+    updateCommands(updates, (what, origin) => recordDone(`update ${what}`, origin)),
     consoleCommands({
       accounts,
       logins: new Logins({
@@ -439,7 +445,7 @@ async function build(
     },
     dns: (wanted) => (runs('dns') ? dns.apply(wanted) : []),
     dnsPolicy: (wanted) => dns.applyPolicy(wanted),
-    dnsLog: () => [],
+    dnsLog: (wanted) => dns.applyLog(wanted),
     neighbors: (wanted) => {
       if (runs('neighbors')) neighbors.apply(wanted);
       return [];

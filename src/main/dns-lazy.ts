@@ -2,26 +2,39 @@
 import type { TlsMaterial } from '../os/ports.ts';
 import type { DnsService } from '../services/dns/service.ts';
 import type { CompiledConfig } from '../tr181/model.ts';
+import type { BuiltDns } from './dns.ts';
+import type { DnsFace } from './dns-commands.ts';
 
 export class LazyDns {
-  readonly #build: () => Promise<DnsService>;
+  readonly #build: () => Promise<BuiltDns>;
+  #built: BuiltDns | undefined;
+  #log: CompiledConfig['dnsLog'] | undefined;
   #policy: CompiledConfig['dnsPolicy'] | undefined;
   #certificate: TlsMaterial | undefined;
   /** Undefined as long as it was never on. */
-  service: DnsService | undefined;
+  get service(): DnsService | undefined {
+    return this.#built?.service;
+  }
 
-  constructor(build: () => Promise<DnsService>) {
+  /** Undefined while it is off. */
+  get face(): DnsFace | undefined {
+    return this.#built?.service.running === undefined ? undefined : this.#built.face;
+  }
+
+  constructor(build: () => Promise<BuiltDns>) {
     this.#build = build;
   }
 
   async apply(wanted: CompiledConfig['dns']): Promise<readonly string[]> {
-    if (this.service === undefined) {
+    if (this.#built === undefined) {
       if (!wanted.enable) return [];
-      this.service = await this.#build();
-      if (this.#policy !== undefined) this.service.applyPolicy(this.#policy);
-      if (this.#certificate !== undefined) this.service.useCertificate(this.#certificate);
+      this.#built = await this.#build();
+      const { service, applyLog, applyPolicy } = this.#built;
+      if (this.#log !== undefined) applyLog(this.#log);
+      if (this.#policy !== undefined) applyPolicy(this.#policy);
+      if (this.#certificate !== undefined) service.useCertificate(this.#certificate);
     }
-    return this.service.apply(wanted);
+    return this.#built.service.apply(wanted);
   }
 
   /** For DNS over TLS and HTTPS. */
@@ -30,9 +43,15 @@ export class LazyDns {
     this.service?.useCertificate(material);
   }
 
+  applyLog(wanted: CompiledConfig['dnsLog']): readonly string[] {
+    this.#log = wanted;
+    this.#built?.applyLog(wanted);
+    return [];
+  }
+
   applyPolicy(wanted: CompiledConfig['dnsPolicy']): readonly string[] {
     this.#policy = wanted;
-    this.service?.applyPolicy(wanted);
+    this.#built?.applyPolicy(wanted);
     return [];
   }
 }

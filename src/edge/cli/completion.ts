@@ -46,11 +46,15 @@ export async function complete(
   session: Session,
   words: readonly string[],
   commands: readonly string[],
+  below: (command: string) => readonly string[],
 ): Promise<void> {
   const current = words.at(-1) ?? '';
   const print = (list: Iterable<string>): void =>
     session.data([...list].map((word) => `${word}\n`).join(''));
   if (words.length <= 1) return print(commands.filter((name) => name.startsWith(current)));
+  if (words.length === 2 && below(words[0] ?? '').length > 0) {
+    return print(below(words[0] ?? '').filter((name) => name.startsWith(current)));
+  }
   if (!TAKES_PATHS.has(words[0] ?? '') || current.includes('=')) return;
   await session.withRouter(async (router) => {
     const folder = current.slice(0, current.lastIndexOf('.') + 1);

@@ -23,6 +23,7 @@ import {
   dhcpWord,
   duration,
 } from './dhcp-commands.ts';
+import { defineDns } from './dns-program.ts';
 import { type CliEnvironment, EXIT } from './environment.ts';
 import { hosts } from './host-commands.ts';
 import { leases } from './lease-commands.ts';
@@ -154,6 +155,7 @@ function define(program: Command, session: Session, json: boolean): void {
   );
 
   defineDhcp(command('dhcp', 'who gets an address on the LAN'), session);
+  defineDns(command('dns', 'names for the LAN: what is asked, answered, blocked'), session);
   command('reboot', 'end everything in order and start the box again')
     .option('--yes', 'do not ask')
     .option('--reason <text>', 'why, for the audit trail')
@@ -255,10 +257,8 @@ function define(program: Command, session: Session, json: boolean): void {
     .command('complete [words...]', { hidden: true })
     .helpOption(false)
     .action((words: string[]) =>
-      complete(
-        session,
-        words,
-        program.commands.map((c) => c.name()).filter((name) => name !== 'complete'),
+      complete(session, words, namesOf(program), (name) =>
+        namesOf(program.commands.find((c) => c.name() === name)),
       ),
     );
 }
@@ -348,6 +348,10 @@ function defineDhcp(dhcp: Command, session: Session): void {
     .description('end the lease of an address')
     .action((address: string) => dhcpWord(session, 'release', { address }, `${address}: free`));
 }
+
+/** Of its commands, but the hidden one. */
+const namesOf = (command: Command | undefined): readonly string[] =>
+  (command?.commands ?? []).map((c) => c.name()).filter((name) => name !== 'complete');
 
 /** Alike for all that changes the configuration. */
 const confirmOption = (): Option =>

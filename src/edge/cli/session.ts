@@ -3,7 +3,7 @@ import { escapeControls } from '../../base/text.ts';
 import { type Bus, type BusError, isObject, type Json, type JsonObject } from './bus.ts';
 import { type CliEnvironment, EXIT } from './environment.ts';
 import { type Answer, type FaultRow, Router } from './router.ts';
-import { type Column, type Paint, paintFor, table } from './table.ts';
+import { type Column, type Paint, paintFor, type Style, table } from './table.ts';
 
 export interface GlobalOptions {
   readonly json?: boolean;
@@ -44,6 +44,12 @@ export class Session {
 
   print<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): void {
     this.data(table(columns, rows, this.paint));
+  }
+
+  /** One line of data that came from elsewhere. */
+  line(text: string, style: Style | undefined): void {
+    const shown = escapeControls(text);
+    this.data(`${style === undefined ? shown : this.paint(style, shown)}\n`);
   }
 
   /** For people, on stderr; `--json` leaves it out, the data says it all. */

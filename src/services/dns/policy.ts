@@ -254,6 +254,11 @@ export class Policy {
     return this.#numberOf(this.#placeOf(client), client);
   }
 
+  /** What the list at a place of the compiled file is called. */
+  listName(place: number): string | undefined {
+    return this.#compiled.lists[place]?.name;
+  }
+
   get generation(): number {
     return this.#generation;
   }

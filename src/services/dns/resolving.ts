@@ -11,6 +11,7 @@ import { chainOf, type Handlers } from './chain.ts';
 import type { AnchorObserved, DnsConfig } from './config.ts';
 import type { Decision, DnsAsk } from './decision.ts';
 import { designatedRecords } from './designated.ts';
+import { loggedBy, ruleText } from './explain.ts';
 import { Forwarder } from './forward.ts';
 import { aclHandler, forwardHandler, localHandler, readQuery } from './handlers.ts';
 import { LocalZone } from './local.ts';
@@ -20,6 +21,7 @@ import type { PolicyConfig } from './policy-config.ts';
 import { policyHandler } from './policy-handler.ts';
 import { type Query, type Reply, record, replyTo } from './query.ts';
 import { type Resolved, resolve } from './resolve.ts';
+import { targetOf } from './scrub.ts';
 import type { DnsDeps } from './service.ts';
 import { Upstreams } from './upstreams.ts';
 
@@ -36,6 +38,7 @@ export interface ResolvingDeps
     | 'hosts'
     | 'ownNames'
     | 'leaseResolvers'
+    | 'answered'
   > {
   readonly engine: DnsEngine;
   /** Something changed that is observed. */
@@ -73,7 +76,7 @@ export class Resolving implements Disposable {
   #config: DnsConfig | undefined;
   #policyTimer: Timer | undefined;
   /** What decided a query that policy answered. */
-  decided: (query: Query, decision: Decision) => void = () => {};
+  readonly #decisions = new WeakMap<Query, Decision>();
   readonly #counts = {
     ...{ refused: 0, malformed: 0, local: 0, blocked: 0, cacheHits: 0, staleAnswers: 0 },
     ...{ prefetches: 0, forwarded: 0, failed: 0, rebindRefused: 0, secure: 0, bogus: 0 },
@@ -98,7 +101,7 @@ export class Resolving implements Disposable {
       acl: aclHandler(() => this.#config?.allow ?? [], counts),
       policy: policyHandler({
         ...{ policy: this.policy, cache: engine.cache, follow, counts },
-        decided: (query, decision) => this.decided(query, decision),
+        decided: (query, decision) => void this.#decisions.set(query, decision),
       }),
       local: localHandler({
         ...{ isSplit, follow, counts },
@@ -213,13 +216,33 @@ export class Resolving implements Disposable {
     };
     const reply = query.type === TYPE.ANY ? anyReply(query) : await this.#chain(query);
     if (reply === undefined) return undefined;
+    if (query.reason !== 'prefetch') this.#tell(query, reply);
     const limit = limitBytes ?? udpLimit(message.edns);
     return finish(message, reply.wire, reply.options, reply.ageSec, Math.min(limit, STREAM_BYTES));
+  }
+
+  /** For the log. */
+  #tell(query: Query, { wire, by, upstream, tookMs }: Reply): void {
+    const decision = this.#decisions.get(query);
+    const decider = decision === undefined || decision.kind === 'pass' ? undefined : decision.by;
+    this.#deps.answered({
+      ...{ client: query.client, name: query.name, type: query.type, upstream, tookMs },
+      rcode: (wire[3] ?? 0) & 15,
+      by: loggedBy(by, decision),
+      rule: decider && ruleText(decider),
+    });
   }
 
   /** A question of the box's own, such as of a diagnosis: through local names, cache and resolvers. */
   resolveName(name: DnsName, type: number): Promise<Resolved> {
     return this.#ask(lowerName(name), type, false, false);
+  }
+
+  /** Names that the answer to a name leads to; none where it has no answer. */
+  async aliasesOf(name: DnsName): Promise<readonly DnsName[]> {
+    const { parts } = await this.resolveName(name, TYPE.A);
+    const aliases = (parts.answers ?? []).filter(({ type }) => type === TYPE.CNAME);
+    return aliases.map((rr) => lowerName(targetOf(rr)));
   }
 
   [Symbol.dispose](): void {

@@ -4,7 +4,13 @@ import type { SystemError } from '../../base/errors.ts';
 import type { IpAddress } from '../../base/ip6.ts';
 import type { Log } from '../../base/log.ts';
 import type { TlsMaterial } from '../../os/ports.ts';
-import type { DnsEngine, DnsEngines, EngineQuery, MissReason } from '../../os/ports-dns.ts';
+import type {
+  DnsEngine,
+  DnsEngines,
+  EngineLogEntry,
+  EngineQuery,
+  MissReason,
+} from '../../os/ports-dns.ts';
 import type {
   DnsCrypto,
   DnsStreamHandler,
@@ -16,7 +22,8 @@ import type { HostFacts } from './clients.ts';
 import type { DnsConfig, DnsCounts, DnsObserved } from './config.ts';
 import { Listening } from './listening.ts';
 import type { CompiledLists } from './policy.ts';
-import type { PolicyConfig } from './policy-config.ts';
+import type { PolicyConfig, PolicyObserved } from './policy-config.ts';
+import type { AnsweredQuery } from './query-log.ts';
 import { Resolving } from './resolving.ts';
 import type { LocalTime } from './schedule.ts';
 
@@ -40,6 +47,16 @@ export interface DnsDeps {
   /** Where the cache is kept over a restart; undefined: nowhere. */
   readonly cachePath: string | undefined;
   report(observed: DnsObserved): void;
+  /** A new engine knows no lists yet: `useLists` is to be called when it has them. */
+  engineStarted(engine: DnsEngine): void;
+  /** There is none any longer. */
+  engineStopped(): void;
+  /** What is known of the lists. */
+  lists(): Pick<PolicyObserved, 'lists' | 'names'>;
+  reportPolicy(observed: PolicyObserved): void;
+  /** A query of a client was answered: by the chain, and by the engine. */
+  answered(query: AnsweredQuery): void;
+  answeredByEngine(entries: readonly EngineLogEntry[]): void;
 }
 
 /** Queries that JavaScript is at work on; more get no answer, and are asked again. */
@@ -60,13 +77,13 @@ export class DnsService implements AsyncDisposable {
   #resolving: Resolving | undefined;
   #listening: Listening | undefined;
   #policy: PolicyConfig | undefined;
-  #lists: CompiledLists | undefined;
   #certificate: TlsMaterial | undefined;
   #queries = 0;
   #reporting: Timer | undefined;
   #settling: Timer | undefined;
   #dumping: Timer | undefined;
   #overload = 0;
+  #logs = false;
   #closed = false;
 
   constructor(deps: DnsDeps) {
@@ -125,13 +142,35 @@ export class DnsService implements AsyncDisposable {
     this.#certificate = material;
     this.#listening?.useCertificate(material);
     const { listen } = this.#config ?? {};
-    if (listen !== undefined) void this.#listening?.apply(listen);
+    if (listen === undefined) return;
+    void this.#listening?.apply(listen).then(() => this.#reportSoon());
   }
 
   /** Lists were compiled anew, and the engine has them. */
   useLists(compiled: CompiledLists): void {
-    this.#lists = compiled;
     this.#resolving?.useLists(compiled);
+  }
+
+  /** What is known of the lists changed, or something was said for a while. */
+  policyChanged(): void {
+    this.#resolving?.policyChanged();
+    this.#reportNow();
+  }
+
+  /** Whether what the engine answers is told, too. */
+  setLog(on: boolean): void {
+    this.#logs = on;
+    this.#engine?.setLog(on);
+  }
+
+  /** The answer to a query that came past the listeners, as a client would get it; undefined for none. */
+  ask(wire: Uint8Array, client: IpAddress): Promise<Uint8Array | undefined> {
+    return this.#stream(wire, client, 'tcp');
+  }
+
+  get policyObserved(): PolicyObserved {
+    const { generation = 0, overrides = [] } = this.#resolving?.policy ?? {};
+    return { generation, overrides, ...this.#deps.lists() };
   }
 
   get observed(): DnsObserved {
@@ -170,7 +209,7 @@ export class DnsService implements AsyncDisposable {
       { cacheBytes: config.cache.sizeBytes, queueLength: QUEUE_LENGTH },
       {
         queries: (batch) => this.#batch(batch),
-        log: () => {},
+        log: (entries) => this.#deps.answeredByEngine(entries),
       },
     );
     if (!opened.ok) {
@@ -180,6 +219,7 @@ export class DnsService implements AsyncDisposable {
     const engine = opened.value;
     this.#engine = engine;
     this.#engineBytes = config.cache.sizeBytes;
+    engine.setLog(this.#logs);
     if (cachePath !== undefined) {
       const loaded = engine.cache.load(cachePath, clock.boottimeMs(), clock.wallMs());
       if (loaded.ok) log.info({ entries: loaded.value }, 'the DNS cache of before is taken up');
@@ -187,7 +227,7 @@ export class DnsService implements AsyncDisposable {
     }
     this.#resolving = new Resolving({ ...this.#deps, engine, changed: () => this.#reportSoon() });
     if (this.#policy !== undefined) this.#resolving.applyPolicy(this.#policy);
-    if (this.#lists !== undefined) this.#resolving.useLists(this.#lists);
+    this.#deps.engineStarted(engine);
     this.#listening = new Listening({
       engine,
       streams: this.#deps.streams((wire, client, transport) =>
@@ -209,6 +249,7 @@ export class DnsService implements AsyncDisposable {
     this.#resolving?.[Symbol.dispose]();
     this.#resolving = undefined;
     this.#dump();
+    if (this.#engine !== undefined) this.#deps.engineStopped();
     await this.#engine?.[Symbol.asyncDispose]();
     this.#engine = undefined;
   }
@@ -302,6 +343,7 @@ export class DnsService implements AsyncDisposable {
     this.#reporting?.cancel();
     this.#reporting = undefined;
     this.#deps.report(this.observed);
+    this.#deps.reportPolicy(this.policyObserved);
   }
 }
 

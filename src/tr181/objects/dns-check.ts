@@ -84,8 +84,8 @@ function checkLists(lists: readonly Row[], out: CheckSink): void {
   for (const row of lists) {
     for (const name of ['URL', 'SignatureURL']) {
       const url = row.text(name);
-      if (url !== '' && !/^https?:\/\/[^\s/]+/i.test(url)) {
-        out.fault(row.path + name, 'no URL that begins with https:// or http://');
+      if (url !== '' && !/^(https:\/\/[^\s/]|file:\/\/\/)/i.test(url)) {
+        out.fault(row.path + name, 'no URL that begins with https:// or file:///');
       }
     }
     const signed = row.text('SignatureURL') !== '';

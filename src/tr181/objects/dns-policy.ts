@@ -50,7 +50,7 @@ const LIST: ObjectDef = {
       default: 'Block',
       about: 'What a name that merely stands in it means.',
     },
-    URL: text(2048, 'Where it is fetched from (http, https); empty: the names stand in Text.'),
+    URL: text(2048, 'Where it is fetched from (https, file); empty: the names stand in Text.'),
     Text: text(65_535, 'The list itself, where there is no URL; one rule on each line.'),
     Format: {
       type: 'string',

@@ -23,6 +23,7 @@ import { type Compiled, type CompileSource, compileLists } from './compile.ts';
 import type { StoredVersion } from './list-index.ts';
 import { ListStore, type ListStoreDeps } from './list-store.ts';
 import { LIST_TABLE, type ListEvent, type ListState } from './machine.ts';
+import type { ListReading } from './read-list.ts';
 
 export interface ListUpdaterDeps extends ListStoreDeps {
   readonly clock: Clock;
@@ -62,10 +63,16 @@ interface Ready {
 export class ListUpdater implements AsyncDisposable {
   readonly #deps: ListUpdaterDeps;
   readonly #lists = new Map<string, OneList>();
+  /** Undefined before `apply`. */
+  #wanted: readonly ListConfig[] | undefined;
   #rewrites: readonly RewriteConfig[] = [];
+  /** There is an engine that wants lists. */
+  #active = false;
   readonly #store: ListStore;
   #loaded = false;
   #dirty = false;
+  /** Somebody wanted something while work was under way. */
+  #again = false;
   #timer: Timer | undefined;
   #working: Promise<void> | undefined;
   readonly #ending = new AbortController();
@@ -77,17 +84,32 @@ export class ListUpdater implements AsyncDisposable {
     this.#store = new ListStore(deps);
   }
 
-  /** Takes up what is on the disk, so that names are blocked before anything is fetched. */
+  /**
+   * A new engine wants lists: it gets what is on the disk, so that names are blocked before anything
+   * is fetched. Nothing is fetched or compiled before this, or after `rest`.
+   */
   start(): void {
     const compiled = this.#store.open();
     this.#loaded = compiled !== undefined;
+    this.#active = true;
     if (compiled !== undefined) this.#deps.use(compiled);
+    if (this.#wanted !== undefined) this.apply(this.#wanted, this.#rewrites);
+  }
+
+  /** The engine is off. */
+  rest(): void {
+    this.#active = false;
+    this.#loaded = false;
+    this.#timer?.cancel();
+    for (const { ending } of this.#lists.values()) ending?.abort();
   }
 
   /** `lists` and `rewrites` are the whole of it. */
   apply(lists: readonly ListConfig[], rewrites: readonly RewriteConfig[]): void {
-    const gone = new Set(this.#lists.keys());
+    this.#wanted = lists;
     this.#rewrites = rewrites;
+    if (!this.#active) return;
+    const gone = new Set(this.#lists.keys());
     for (const config of lists) {
       gone.delete(config.id);
       const one = this.#lists.get(config.id) ?? this.#added(config);
@@ -135,10 +157,16 @@ export class ListUpdater implements AsyncDisposable {
     return this.#store.index.compiled?.names ?? 0;
   }
 
-  /** Path of the file of a list's version in use; undefined while there is none. */
-  fileOf(id: string): string | undefined {
-    const file = this.#store.index.versions[id]?.file;
-    return file === undefined ? undefined : this.#store.path(file);
+  /** What the version of a list in use consists of; undefined while there is none. */
+  source(
+    id: string,
+  ): { readonly reading: ListReading; readonly pieces: AsyncIterable<Uint8Array> } | undefined {
+    const one = this.#lists.get(id);
+    const version = one && this.#versionOf(one);
+    if (one === undefined || (one.config.source.kind === 'url' && version === undefined)) {
+      return undefined;
+    }
+    return { reading: one.config, pieces: this.#sourceOf({ one, version }, 0).read() };
   }
 
   /** Resolves when nothing is under way. */
@@ -223,15 +251,18 @@ export class ListUpdater implements AsyncDisposable {
   #wake(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#working !== undefined || this.#ending.signal.aborted) return;
-    this.#working = this.#work().finally(() => {
+    if (!this.#active || this.#ending.signal.aborted) return;
+    this.#again = this.#working !== undefined;
+    this.#working ??= this.#work().finally(() => {
       this.#working = undefined;
-      this.#arm();
+      // What came while the last of the work was ending.
+      if (this.#again) this.#wake();
+      else this.#arm();
     });
   }
 
   #arm(): void {
-    if (this.#ending.signal.aborted) return;
+    if (!this.#active || this.#ending.signal.aborted) return;
     const now = this.#deps.clock.wallMs();
     let next = Infinity;
     for (const one of this.#lists.values()) {
@@ -257,7 +288,7 @@ export class ListUpdater implements AsyncDisposable {
   }
 
   #nextDue(): OneList | undefined {
-    if (this.#ending.signal.aborted) return undefined;
+    if (!this.#active || this.#ending.signal.aborted) return undefined;
     const now = this.#deps.clock.wallMs();
     for (const one of this.#lists.values()) {
       if (this.#isFetched(one) && (one.nextMs ?? Infinity) <= now) return one;
@@ -267,7 +298,7 @@ export class ListUpdater implements AsyncDisposable {
 
   #mayCompile(): boolean {
     const now = this.#deps.clock.wallMs();
-    return this.#dirty && !this.#ending.signal.aborted && this.#compileAtMs <= now;
+    return this.#dirty && this.#active && !this.#ending.signal.aborted && this.#compileAtMs <= now;
   }
 
   async #fetch(one: OneList): Promise<void> {
@@ -292,6 +323,8 @@ export class ListUpdater implements AsyncDisposable {
     one.ending = undefined;
     if (ending.signal.aborted || this.#ending.signal.aborted) {
       this.#store.remove(file);
+      // Not one that is wanted from elsewhere now, or not at all: the engine went.
+      if (one.state === 'fetching') this.#step(one, 'fail');
       return;
     }
     if (!fetched.ok) {
@@ -355,6 +388,10 @@ export class ListUpdater implements AsyncDisposable {
     const blocks = this.#store.newFile('blocks', 'bin');
     const side = blocks.replace('blocks', 'side').replace('.bin', '.json');
     const compiled = await this.#compileTo(this.#store.path(blocks), ready);
+    if (!this.#active) {
+      this.#store.remove(blocks);
+      return;
+    }
     if (compiled === undefined || this.#refuseEmpty(ready, compiled)) {
       // Next time without those that are no lists; the file before is in use meanwhile.
       this.#store.remove(blocks);

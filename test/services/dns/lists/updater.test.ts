@@ -221,6 +221,31 @@ t.test('the last good one survives whatever comes', async (t) => {
   t.equal(says('ads.example'), 'pass');
 });
 
+t.test('without an engine nothing is done, and with the next one all goes on', async (t) => {
+  const { compiles, start, file, folder, clock } = await box(t);
+  const { updater, apply, says, list: observed } = await start();
+  await apply([list('a', file('a.txt', '||a.example^\n'))]);
+  updater.rest();
+  t.equal(clock.pending, 0);
+  file('a.txt', '||b.example^\n');
+  updater.update();
+  await updater.settled();
+  t.equal(compiles.count, 1);
+  const files = folder();
+  updater.start();
+  await updater.settled();
+  t.same(folder(), files, 'what is on the disk is current');
+  t.equal(says('a.example'), 'block');
+  updater.update();
+  updater.rest();
+  await updater.settled();
+  updater.start();
+  updater.update();
+  await updater.settled();
+  t.equal(says('b.example'), 'block');
+  t.equal(observed('a')?.state, 'current');
+});
+
 t.test('lists come and go with the configuration', async (t) => {
   const { compiles, start, file } = await box(t);
   const [a, b] = [file('a.txt', '||a.example^\n'), file('b.txt', '||b.example^\n')];
