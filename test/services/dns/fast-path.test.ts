@@ -215,6 +215,7 @@ t.test('the fast path answers byte for byte as the chain does', async (t) => {
     ownNames: () => [],
     leaseResolvers: () => [],
     changed: () => {},
+    answered: () => {},
   });
   t.teardown(() => resolving[Symbol.dispose]());
   const path = `${folderFor(t)}/lists`;
