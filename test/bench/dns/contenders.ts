@@ -139,7 +139,7 @@ export const gatehouse = (): Contender => ({
   },
 });
 
-export function compile(names: readonly string[], path: string): void {
+function compile(names: readonly string[], path: string): void {
   const opened = new NativeBlockBuilders(loadNative()).open({
     key: new Uint8Array(16).fill(1),
     lists: [{ id: 1, name: 'Synthetic', sha256: new Uint8Array(32) }],
