@@ -53,6 +53,7 @@ export interface BuiltDns {
 
 export function buildDns(stack: AsyncDisposableStack, parts: DnsParts): BuiltDns {
   const { native, net, clock, files, stateDir, log, observed, neighbors, pageNames } = parts;
+  const anchorPath = `${stateDir}/dns-root-keys`;
   const queryLog = new QueryLog(clock);
   const transports = stack.use(new NodeDnsTransports());
   const service: DnsService = stack.use(
@@ -75,6 +76,17 @@ export function buildDns(stack: AsyncDisposableStack, parts: DnsParts): BuiltDns
       },
       leaseResolvers: () => resolversOf(observed, net),
       cachePath: `${stateDir}/dns-cache`,
+      anchorFile: {
+        read: () => {
+          const text = files.readText(anchorPath);
+          return text.ok ? text.value : undefined;
+        },
+        write: (text) => {
+          const written = files.writeAtomic(anchorPath, text, 0o644);
+          if (!written.ok) log.error({ err: written.error }, 'trust anchors could not be written');
+        },
+      },
+      timeIsSure: () => clock.boottimeMs() > CLOCK_SETS_MS,
       report: (value) => observed.publish('dns', value),
       lists: () => ({ lists: lists.observed, names: lists.names }),
       engineStarted: () => lists.start(),
@@ -128,6 +140,8 @@ export function buildDns(stack: AsyncDisposableStack, parts: DnsParts): BuiltDns
   }
 }
 
+/** A box without a clock of its own asks for the time first, and must find out whom to ask. */
+const CLOCK_SETS_MS = 15 * 60_000;
 function faceOf(
   { clock, neighbors, policyConfig }: DnsParts,
   service: DnsService,

@@ -97,7 +97,7 @@ const BASE32 = '0123456789ABCDEFGHIJKLMNOPQRSTUV';
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
 /** RFC 4648 §7, without padding. */
-export const toBase32Hex = (bytes: Uint8Array): string => toBase(bytes, BASE32, 5);
+const toBase32Hex = (bytes: Uint8Array): string => toBase(bytes, BASE32, 5);
 
 function toBase(bytes: Uint8Array, alphabet: string, width: number): string {
   let [text, value, bits] = ['', 0, 0];

@@ -1,7 +1,6 @@
 /** What the DHCP server is told besides its rows, and what of its observations is news. */
 import t from 'tap';
 import { formatIpv4, type Mac } from '../../src/base/ip.ts';
-import { parseIpv6 } from '../../src/base/ip6.ts';
 import {
   newsOf,
   resolversOf,
@@ -9,6 +8,7 @@ import {
   withResolvers,
   withResolvers6,
 } from '../../src/control/dhcp-server.ts';
+import { advertise, at, config as config6, pool, segment } from '../services/dhcp6-server/house.ts';
 import { address, router } from '../tr181/fixture.ts';
 
 const resolver = (text: string) => ({ address: text, owner: 'dhcp4.1' });
@@ -51,18 +51,23 @@ t.test('pools without resolvers name the box where it answers', async (t) => {
 });
 
 t.test('hosts with IPv6 are told of the address that stays longest', async (t) => {
-  const b = await router();
-  const config = b.model.compileAll().dhcp6Server;
-  const addresses = ['fe80::1', '2001:db8::1', 'fd00::1'].map((text) => {
-    const parsed = parseIpv6(text);
-    if (!parsed.ok) throw new Error(text);
-    return parsed.value;
-  });
-  const told = withResolvers6(config, () => addresses).segments[0]?.advertise?.dnsServers;
-  t.same(told, [addresses[2]]);
+  const own = [at('fe80::1'), at('2001:db8::1'), at('fd00::53')];
+  const house = (dnsGiven: boolean) =>
+    config6({
+      segments: [segment({ advertise: advertise({ dnsGiven }) })],
+      pools: [pool({ dnsGiven })],
+    });
+  const told = withResolvers6(house(false), () => own);
+  t.same(told.segments[0]?.advertise?.dnsServers, [at('fd00::53')]);
+  t.same(told.pools[0]?.dnsServers, [at('fd00::53')]);
   t.same(
-    withResolvers6(config, () => []),
-    config,
+    withResolvers6(house(false), () => []),
+    house(false),
+  );
+  t.same(
+    withResolvers6(house(true), () => own),
+    house(true),
+    'what the owner says counts',
   );
 });
 

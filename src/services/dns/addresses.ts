@@ -18,7 +18,7 @@ import type { IpRange } from './config.ts';
 import { record } from './query.ts';
 
 /** `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5), or its like below `ip6.arpa` (RFC 3596 §2.5). */
-export function reverseName(address: IpAddress): DnsName {
+function reverseName(address: IpAddress): DnsName {
   if (typeof address === 'number') {
     return `${[0, 8, 16, 24].map((shift) => (address >>> shift) & 255).join('.')}.in-addr.arpa` as DnsName;
   }

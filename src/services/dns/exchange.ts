@@ -193,7 +193,7 @@ function lowerSuffix(bytes: Uint8Array, start: number, mixed: Uint8Array): Uint8
 }
 
 /** One random bit for each letter: what a forger has to guess besides port and id (draft-vixie-dnsext-dns0x20). */
-export function mixedCase(name: DnsName, random: Uint8Array): DnsName {
+function mixedCase(name: DnsName, random: Uint8Array): DnsName {
   let text = '';
   for (let i = 0; i < name.length; i++) {
     const char = name[i] ?? '';

@@ -12,11 +12,13 @@ import { negativeTtl, type Scrubbed, scrub } from './scrub.ts';
 
 /** What DNSSEC says of an answer. */
 export type Validation =
-  | { readonly kind: 'secure' | 'insecure' }
+  /** It holds for so long by its signatures. */
+  | { readonly kind: 'secure'; readonly ttlCapSec: number }
+  | { readonly kind: 'insecure' }
   | { readonly kind: 'bogus'; readonly ede: number; readonly reason: string };
 
-/** Validates what an upstream said of one question. */
-export type Validate = (name: DnsName, type: number, scrubbed: Scrubbed) => Promise<Validation>;
+/** Validates what an upstream said of one question; `ends`: it must prove what it did not find. */
+export type Validate = (type: number, scrubbed: Scrubbed, ends: boolean) => Promise<Validation>;
 
 export interface Resolved {
   readonly parts: ReplyParts;
@@ -64,6 +66,7 @@ export async function resolve(
   let tookMs = 0;
   let upstream: string | undefined;
   let [secure, current] = [true, name];
+  let ttlCapSec = Number.POSITIVE_INFINITY;
   const fail = (ede: number, reason: string, unreachable: boolean): Resolved => {
     counts.failed++;
     return {
@@ -84,23 +87,25 @@ export async function resolve(
     upstream = outcome.upstream;
     const scrubbed = scrub(outcome.message, current, type);
     if (scrubbed === undefined) return fail(EDE.INVALID_DATA, 'aliases without end', false);
-    if (validates && validate !== undefined) {
-      const verdict = await validate(current, type, scrubbed);
-      if (verdict.kind === 'bogus') {
-        counts.bogus++;
-        return fail(verdict.ede, verdict.reason, false);
-      }
-      secure = secure && verdict.kind === 'secure';
-    } else {
-      // Another's word counts where nobody on the way could change it.
-      secure = secure && outcome.encrypted && outcome.message.authenticData && !validates;
-    }
-    answers.push(...scrubbed.answers);
+    // An alias that leads out of what this upstream knows: its end is a question of its own.
     const open =
       !scrubbed.found &&
       scrubbed.rcode === RCODE.NOERROR &&
       scrubbed.targets.length > 0 &&
       !scrubbed.authorities.some((rr) => rr.type === TYPE.SOA);
+    if (validates && validate !== undefined) {
+      const verdict = await validate(type, scrubbed, !open);
+      if (verdict.kind === 'bogus') {
+        counts.bogus++;
+        return fail(verdict.ede, verdict.reason, false);
+      }
+      secure = secure && verdict.kind === 'secure';
+      if (verdict.kind === 'secure') ttlCapSec = Math.min(ttlCapSec, verdict.ttlCapSec);
+    } else {
+      // Another's word counts where nobody on the way could change it.
+      secure = secure && outcome.encrypted && outcome.message.authenticData && !validates;
+    }
+    answers.push(...scrubbed.answers);
     if (open) {
       current = scrubbed.last;
       continue;
@@ -119,7 +124,7 @@ export async function resolve(
       answers: answers.flatMap((rr) => kept(rr) ?? []),
       authorities: scrubbed.authorities.flatMap((rr) => kept(rr) ?? []),
     };
-    const timed = withLimits(parts, scrubbed.found, config.cache);
+    const timed = withLimits(parts, scrubbed.found, config.cache, ttlCapSec);
     return { ...timed, upstream, tookMs, unreachable: false };
   }
   return fail(EDE.INVALID_DATA, 'aliases without end', false);
@@ -148,11 +153,14 @@ function withLimits(
   parts: ReplyParts,
   found: boolean,
   cache: DnsConfig['cache'],
+  ttlCapSec: number,
 ): { readonly parts: ReplyParts; readonly keepSec: number } {
   const { answers = [], authorities = [] } = parts;
   const negative = found ? undefined : negativeTtl(authorities);
   if (!found && negative === undefined) return { parts, keepSec: 0 };
-  const most = found ? cache.maxTtlSec : Math.min(cache.maxTtlSec, cache.maxNegativeTtlSec);
+  const limit = found ? cache.maxTtlSec : Math.min(cache.maxTtlSec, cache.maxNegativeTtlSec);
+  // No longer than the signatures hold (RFC 4035 §5.3.3).
+  const most = Math.min(limit, ttlCapSec);
   const least = Math.min(most, cache.minTtlSec);
   const limited = (rr: DnsRecord): DnsRecord => {
     // Of a negative answer, the SOA says how long it holds (RFC 2308 §5).

@@ -3,7 +3,7 @@ import type { Timer } from '../../base/clock.ts';
 import type { IpAddress } from '../../base/ip6.ts';
 import type { DnsEngine, MissReason } from '../../os/ports-dns.ts';
 import { finish, headerOnly, STREAM_BYTES, udpLimit } from '../../wire/dns-finish.ts';
-import { type DnsName, lowerName } from '../../wire/dns-name.ts';
+import { type DnsName, lowerName, ROOT } from '../../wire/dns-name.ts';
 import { CLASS_IN, OPCODE_QUERY, RCODE, TYPE } from '../../wire/dns-registry.ts';
 import { Bootstrap } from './bootstrap.ts';
 import { cacheHandler } from './cache.ts';
@@ -11,6 +11,9 @@ import { chainOf, type Handlers } from './chain.ts';
 import type { AnchorObserved, DnsConfig } from './config.ts';
 import type { Decision, DnsAsk } from './decision.ts';
 import { designatedRecords } from './designated.ts';
+import { RootAnchors } from './dnssec/root-anchors.ts';
+import { Budget, type Now } from './dnssec/signatures.ts';
+import { Validator } from './dnssec/validator.ts';
 import { loggedBy, ruleText } from './explain.ts';
 import { Forwarder } from './forward.ts';
 import { aclHandler, forwardHandler, localHandler, readQuery } from './handlers.ts';
@@ -38,6 +41,8 @@ export interface ResolvingDeps
     | 'hosts'
     | 'ownNames'
     | 'leaseResolvers'
+    | 'anchorFile'
+    | 'timeIsSure'
     | 'answered'
   > {
   readonly engine: DnsEngine;
@@ -72,6 +77,8 @@ export class Resolving implements Disposable {
   readonly #chain: (query: Query) => Promise<Reply | undefined>;
   readonly #ending = new AbortController();
   readonly #multicasts = new Map<string, Promise<Resolved>>();
+  readonly #anchors: RootAnchors;
+  #validator: Validator | undefined;
   #zone: LocalZone;
   #config: DnsConfig | undefined;
   #policyTimer: Timer | undefined;
@@ -93,6 +100,14 @@ export class Resolving implements Disposable {
     this.upstreams = new Upstreams({ clock });
     this.#forwarder = new Forwarder({ ...net, upstreams: this.upstreams });
     this.#bootstrap = new Bootstrap({ ...net, changed: () => this.#applyUpstreams() });
+    this.#anchors = new RootAnchors({
+      ...{ crypto: deps.crypto, clock, log: deps.log, file: deps.anchorFile },
+      now: () => this.#now(),
+      refresh: () => {
+        this.#validator?.forget(ROOT);
+        void this.#validator?.trustOf(ROOT, new Budget());
+      },
+    });
     this.#zone = this.#buildZone(undefined);
     const counts = this.#counts;
     const isSplit = (name: DnsName): boolean => this.upstreams.isSplit(name);
@@ -130,14 +145,15 @@ export class Resolving implements Disposable {
   }
 
   get anchors(): readonly AnchorObserved[] {
-    return [];
+    return this.#config?.dnssec.enable === true ? this.#anchors.observed : [];
   }
 
   async apply(config: DnsConfig): Promise<void> {
     this.#config = config;
     const { engine } = this.#deps;
     engine.setCache({ staleSec: config.cache.staleSec, prefetch: config.cache.prefetch });
-    // What was answered under other rules (resolvers, DNSSEC, rebinding) is not worth keeping.
+    this.#anchors.configure(config.dnssec.anchors);
+    this.#validator = config.dnssec.enable ? this.#buildValidator(config) : undefined;
     this.#applyUpstreams();
     this.factsChanged();
   }
@@ -248,6 +264,7 @@ export class Resolving implements Disposable {
   [Symbol.dispose](): void {
     this.#ending.abort();
     this.#policyTimer?.cancel();
+    this.#anchors[Symbol.dispose]();
     this.#bootstrap[Symbol.dispose]();
     this.#forwarder[Symbol.dispose]();
   }
@@ -258,16 +275,39 @@ export class Resolving implements Disposable {
 
   #ask(name: DnsName, type: number, dnssecOk: boolean, checkingDisabled: boolean) {
     const config = this.#config;
+    const validator = this.#validator;
     return resolve(
       {
         ask: (asked) => this.#forwarder.ask(asked),
-        validate: undefined,
+        validate:
+          validator === undefined
+            ? undefined
+            : (qtype, scrubbed, ends) => validator.validate(qtype, scrubbed, ends),
         config: { cache: config?.cache ?? NO_CACHE, rebind: config?.rebind ?? NO_REBIND },
         isSplit: (one) => this.upstreams.isSplit(one),
         counts: this.#counts,
       },
       ...([name, type, dnssecOk, checkingDisabled] as const),
     );
+  }
+
+  #buildValidator({ dnssec }: DnsConfig): Validator {
+    const { crypto, clock } = this.#deps;
+    const flags = { dnssecOk: true, checkingDisabled: true };
+    return new Validator({
+      crypto,
+      ask: (name, type) => this.#forwarder.ask({ name, type, ...flags }),
+      anchors: () => this.#anchors.trusted,
+      rootKeys: (set) => this.#anchors.seen(set),
+      negativeAnchors: dnssec.negativeAnchors,
+      monoMs: () => clock.monoMs(),
+      now: () => this.#now(),
+    });
+  }
+
+  #now(): Now {
+    const { clock, timeIsSure } = this.#deps;
+    return { sec: timeIsSure() ? Math.floor(clock.wallMs() / 1000) : undefined };
   }
 
   #multicast({ name, type }: Query): Promise<Resolved> {

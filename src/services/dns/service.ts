@@ -20,6 +20,7 @@ import type {
 import { STREAM_BYTES } from '../../wire/dns-finish.ts';
 import type { HostFacts } from './clients.ts';
 import type { DnsConfig, DnsCounts, DnsObserved } from './config.ts';
+import type { AnchorFile } from './dnssec/root-anchors.ts';
 import { Listening } from './listening.ts';
 import type { CompiledLists } from './policy.ts';
 import type { PolicyConfig, PolicyObserved } from './policy-config.ts';
@@ -46,6 +47,10 @@ export interface DnsDeps {
   leaseResolvers(): readonly IpAddress[];
   /** Where the cache is kept over a restart; undefined: nowhere. */
   readonly cachePath: string | undefined;
+  /** Where the root's keys are kept that were learned; undefined: nowhere. */
+  readonly anchorFile: AnchorFile | undefined;
+  /** The wall clock can be right. Before, signatures hold whatever their dates: else a box without a clock could not ask for the time. */
+  timeIsSure(): boolean;
   report(observed: DnsObserved): void;
   /** A new engine knows no lists yet: `useLists` is to be called when it has them. */
   engineStarted(engine: DnsEngine): void;

@@ -19,10 +19,12 @@ import {
   MAX_LISTS,
   type RewriteConfig,
 } from '../policy-config.ts';
-import { type Compiled, type CompileSource, compileLists } from './compile.ts';
+import { type Compiled, compileLists } from './compile.ts';
 import type { StoredVersion } from './list-index.ts';
+import { type ListText, sourceOf } from './list-source.ts';
 import { ListStore, type ListStoreDeps } from './list-store.ts';
 import { LIST_TABLE, type ListEvent, type ListState } from './machine.ts';
+import { placed } from './places.ts';
 import type { ListReading } from './read-list.ts';
 
 export interface ListUpdaterDeps extends ListStoreDeps {
@@ -39,7 +41,6 @@ const RETRY_FIRST_MS = 60_000;
 const RETRY_MOST_MS = 6 * 3600_000;
 const SEC_MS = 1000;
 const KEY_BYTES = 16;
-const HASH_BYTES = 32;
 
 interface OneList {
   config: ListConfig;
@@ -59,6 +60,8 @@ interface Ready {
   readonly one: OneList;
   readonly version: StoredVersion | undefined;
 }
+
+type Place = Ready | undefined;
 
 export class ListUpdater implements AsyncDisposable {
   readonly #deps: ListUpdaterDeps;
@@ -166,7 +169,8 @@ export class ListUpdater implements AsyncDisposable {
     if (one === undefined || (one.config.source.kind === 'url' && version === undefined)) {
       return undefined;
     }
-    return { reading: one.config, pieces: this.#sourceOf({ one, version }, 0).read() };
+    const text = this.#textOf({ one, version });
+    return { reading: one.config, pieces: sourceOf(text, 0, this.#deps.fetches).read() };
   }
 
   /** Resolves when nothing is under way. */
@@ -216,7 +220,8 @@ export class ListUpdater implements AsyncDisposable {
   /** One that was fetched from where it is to come from. */
   #versionOf({ config }: OneList): StoredVersion | undefined {
     const version = this.#store.index.versions[config.id];
-    return version?.url === urlOf(config) ? version : undefined;
+    const isThere = version?.file === undefined || this.#store.has(version.file);
+    return version?.url === urlOf(config) && isThere ? version : undefined;
   }
 
   #step(one: OneList, event: ListEvent): boolean {
@@ -282,9 +287,19 @@ export class ListUpdater implements AsyncDisposable {
   async #work(): Promise<void> {
     // What was applied a moment ago is gathered first.
     await Promise.resolve();
+    for (const one of this.#lists.values()) this.#missLost(one);
     for (let one = this.#nextDue(); one !== undefined; one = this.#nextDue())
       await this.#fetch(one);
     while (this.#mayCompile()) await this.#compile();
+  }
+
+  /** Somebody took the file of a version away: it is to come again. */
+  #missLost(one: OneList): void {
+    const isLost = one.candidate === undefined && this.#versionOf(one) === undefined;
+    if (one.state !== 'current' || !this.#isFetched(one) || !isLost) return;
+    this.#step(one, 'want');
+    one.triedMs = undefined;
+    this.#schedule(one);
   }
 
   #nextDue(): OneList | undefined {
@@ -316,9 +331,7 @@ export class ListUpdater implements AsyncDisposable {
     const file = this.#store.newFile('list', 'txt');
     const { url } = config.source;
     const { maxBytes, sha256, signature } = config;
-    const isThere = version?.file !== undefined && this.#store.has(version.file);
-    const have = isThere ? version : undefined;
-    const order = { url, path: this.#store.path(file), have, maxBytes, sha256, signature };
+    const order = { url, path: this.#store.path(file), have: version, maxBytes, sha256, signature };
     const fetched = await fetches.fetch(order, ending.signal);
     one.ending = undefined;
     if (ending.signal.aborted || this.#ending.signal.aborted) {
@@ -333,7 +346,7 @@ export class ListUpdater implements AsyncDisposable {
     }
     one.retry = healthy(one.retry);
     one.fault = '';
-    if (fetched.value.kind === 'unchanged' || fetched.value.sha256 === have?.sha256) {
+    if (fetched.value.kind === 'unchanged' || fetched.value.sha256 === version?.sha256) {
       this.#store.remove(file);
       this.#step(one, 'unchanged');
     } else {
@@ -382,7 +395,8 @@ export class ListUpdater implements AsyncDisposable {
     this.#dirty = false;
     const made = this.#made();
     if (made === this.#store.index.compiled?.made && this.#loaded) return;
-    const ready = this.#ready();
+    const before = this.#store.index.compiled?.lists.map(({ id }) => id) ?? [];
+    const ready = placed(before, this.#ready(), ({ one }) => one.config.id);
     const nothing = ready.length === 0 && rewriteKey(this.#rewrites) === '';
     if (nothing && this.#store.index.compiled === undefined) return;
     const blocks = this.#store.newFile('blocks', 'bin');
@@ -401,7 +415,7 @@ export class ListUpdater implements AsyncDisposable {
     this.#take(ready, blocks, side, compiled, made);
   }
 
-  async #compileTo(path: string, ready: readonly Ready[]): Promise<Compiled | undefined> {
+  async #compileTo(path: string, ready: readonly Place[]): Promise<Compiled | undefined> {
     const { builders } = this.#deps;
     const key = fromHex(this.#store.index.key) ?? new Uint8Array(KEY_BYTES);
     const own = this.#rewrites
@@ -412,7 +426,8 @@ export class ListUpdater implements AsyncDisposable {
       }));
     const options = { key, note: 'gatehouse', path, own };
     try {
-      const sources = ready.map((one, place) => this.#sourceOf(one, place));
+      const texts = ready.map((one) => one && this.#textOf(one));
+      const sources = texts.map((one, place) => sourceOf(one, place, this.#deps.fetches));
       const done = await compileLists(sources, builders, options, this.#ending.signal);
       if (!done.ok) throw done.error;
       this.#compileRetry = healthy(this.#compileRetry);
@@ -423,19 +438,9 @@ export class ListUpdater implements AsyncDisposable {
     }
   }
 
-  #sourceOf({ one: { config }, version }: Ready, place: number): CompileSource {
-    const { fetches } = this.#deps;
+  #textOf({ one: { config }, version }: Ready): ListText {
     const path = version?.file === undefined ? undefined : this.#store.path(version.file);
-    return {
-      list: {
-        id: place + 2,
-        name: config.name,
-        sha256: fromHex(version?.sha256 ?? '') ?? new Uint8Array(HASH_BYTES),
-      },
-      reading: config,
-      own: config.source.kind === 'text',
-      read: () => (path === undefined ? textOf(config) : fetches.read(path)),
-    };
+    return { config, path, sha256: version?.sha256 };
   }
 
   #retryCompiling(why: string): void {
@@ -446,11 +451,12 @@ export class ListUpdater implements AsyncDisposable {
   }
 
   /** A page of a portal, say, that came in a list's stead has no rule in it. */
-  #refuseEmpty(ready: readonly Ready[], { lists }: Compiled): boolean {
+  #refuseEmpty(ready: readonly Place[], { lists }: Compiled): boolean {
     let refused = false;
-    for (const [place, { one }] of ready.entries()) {
+    for (const [place, taken] of ready.entries()) {
       const { rules, rejected } = lists[place] ?? { rules: 1, rejected: 0 };
-      if (one.candidate === undefined || rules > 0 || rejected === 0) continue;
+      const one = taken?.one;
+      if (one?.candidate === undefined || rules > 0 || rejected === 0) continue;
       if (one.candidate.file !== undefined) this.#store.remove(one.candidate.file);
       one.candidate = undefined;
       this.#failed(one, 'there is no rule in what came');
@@ -460,22 +466,22 @@ export class ListUpdater implements AsyncDisposable {
   }
 
   #take(
-    ready: readonly Ready[],
+    ready: readonly Place[],
     blocks: string,
     side: string,
     { built, lists, side: rules }: Compiled,
     made: string,
   ): void {
     const versions = { ...this.#store.index.versions };
-    for (const { one, version } of ready) {
-      if (version !== undefined) versions[one.config.id] = version;
+    for (const taken of ready) {
+      if (taken?.version !== undefined) versions[taken.one.config.id] = taken.version;
     }
     for (const id of Object.keys(versions)) if (!this.#lists.has(id)) delete versions[id];
     const compiled = {
       ...{ blocks, side, made, names: built.names, rewriteKey: rewriteKey(this.#rewrites) },
-      lists: ready.flatMap(({ one: { config } }, place) => {
-        const counts = lists[place];
-        return counts === undefined ? [] : [{ id: config.id, name: config.name, counts }];
+      lists: lists.map((counts, place) => {
+        const { id = '', name = '' } = ready[place]?.one.config ?? {};
+        return { id, name, counts };
       }),
     };
     const taken = this.#store.take(versions, compiled, rules);
@@ -484,13 +490,9 @@ export class ListUpdater implements AsyncDisposable {
       return;
     }
     this.#loaded = true;
-    for (const { one } of ready) one.candidate = undefined;
+    for (const taken of ready) if (taken !== undefined) taken.one.candidate = undefined;
     this.#deps.use(taken.value);
   }
 }
 
 const urlOf = ({ source }: ListConfig): string => (source.kind === 'url' ? source.url : '');
-
-async function* textOf({ source }: ListConfig): AsyncGenerator<Uint8Array> {
-  if (source.kind === 'text') yield new TextEncoder().encode(source.text);
-}
