@@ -7,7 +7,6 @@
  * compiled file (9 MB for a million names).
  */
 import { type Backoff, backoff, delayMs, failed, healthy } from '../../../base/backoff.ts';
-import { fromHex } from '../../../base/bytes.ts';
 import type { Clock, Timer } from '../../../base/clock.ts';
 import { errorMessage } from '../../../base/errors.ts';
 import type { BlockBuilders } from '../../../os/ports-dns.ts';
@@ -19,12 +18,11 @@ import {
   MAX_LISTS,
   type RewriteConfig,
 } from '../policy-config.ts';
-import { type Compiled, compileLists } from './compile.ts';
 import type { StoredVersion } from './list-index.ts';
-import { type ListText, sourceOf } from './list-source.ts';
+import { sourceOf } from './list-source.ts';
 import { ListStore, type ListStoreDeps } from './list-store.ts';
 import { LIST_TABLE, type ListEvent, type ListState } from './machine.ts';
-import { placed } from './places.ts';
+import { listText, type MadeFile, madeOf, makeFile, type ReadyList } from './making.ts';
 import type { ListReading } from './read-list.ts';
 
 export interface ListUpdaterDeps extends ListStoreDeps {
@@ -40,7 +38,6 @@ export interface ListUpdaterDeps extends ListStoreDeps {
 const RETRY_FIRST_MS = 60_000;
 const RETRY_MOST_MS = 6 * 3600_000;
 const SEC_MS = 1000;
-const KEY_BYTES = 16;
 
 interface OneList {
   config: ListConfig;
@@ -54,14 +51,6 @@ interface OneList {
   candidate: StoredVersion | undefined;
   ending: AbortController | undefined;
 }
-
-/** A list that can be compiled, and from what: undefined is the text of its configuration. */
-interface Ready {
-  readonly one: OneList;
-  readonly version: StoredVersion | undefined;
-}
-
-type Place = Ready | undefined;
 
 export class ListUpdater implements AsyncDisposable {
   readonly #deps: ListUpdaterDeps;
@@ -123,7 +112,8 @@ export class ListUpdater implements AsyncDisposable {
       if (one !== undefined) this.#step(one, 'disable');
       this.#lists.delete(id);
     }
-    if (this.#made() !== (this.#store.index.compiled?.made ?? '')) this.#dirty = true;
+    const { compiled } = this.#store.index;
+    if (madeOf(this.#ready(), rewrites) !== compiled?.made) this.#dirty = true;
     this.#wake();
   }
 
@@ -169,7 +159,7 @@ export class ListUpdater implements AsyncDisposable {
     if (one === undefined || (one.config.source.kind === 'url' && version === undefined)) {
       return undefined;
     }
-    const text = this.#textOf({ one, version });
+    const text = listText(this.#store, { config: one.config, version });
     return { reading: one.config, pieces: sourceOf(text, 0, this.#deps.fetches).read() };
   }
 
@@ -370,77 +360,31 @@ export class ListUpdater implements AsyncDisposable {
   // ---- compiling -----------------------------------------------------------------------------
 
   /** The lists that have a version, with it. */
-  #ready(): Ready[] {
+  #ready(): ReadyList[] {
     const all = [...this.#lists.values()].flatMap((one) => {
       if (one.state === 'disabled') return [];
+      const { config } = one;
       const version = one.candidate ?? this.#versionOf(one);
-      return one.config.source.kind === 'text' || version !== undefined ? [{ one, version }] : [];
+      return config.source.kind === 'text' || version !== undefined ? [{ config, version }] : [];
     });
     return all.slice(0, MAX_LISTS);
   }
 
-  /** Tells whether a compiled file is still of what is wanted. */
-  #made(): string {
-    const lists = this.#ready().map(({ one: { config }, version }) => [
-      ...[config.id, config.name, config.effect, config.format, config.subdomains],
-      ...[
-        config.mayRewrite,
-        version?.sha256 ?? (config.source.kind === 'text' ? config.source.text : ''),
-      ],
-    ]);
-    return JSON.stringify([rewriteKey(this.#rewrites), ...lists]);
-  }
-
   async #compile(): Promise<void> {
     this.#dirty = false;
-    const made = this.#made();
-    if (made === this.#store.index.compiled?.made && this.#loaded) return;
-    const before = this.#store.index.compiled?.lists.map(({ id }) => id) ?? [];
-    const ready = placed(before, this.#ready(), ({ one }) => one.config.id);
+    const ready = this.#ready();
+    const { compiled } = this.#store.index;
+    if (this.#loaded && compiled?.made === madeOf(ready, this.#rewrites)) return;
     const nothing = ready.length === 0 && rewriteKey(this.#rewrites) === '';
-    if (nothing && this.#store.index.compiled === undefined) return;
-    const blocks = this.#store.newFile('blocks', 'bin');
-    const side = blocks.replace('blocks', 'side').replace('.bin', '.json');
-    const compiled = await this.#compileTo(this.#store.path(blocks), ready);
-    if (!this.#active) {
-      this.#store.remove(blocks);
-      return;
-    }
-    if (compiled === undefined || this.#refuseEmpty(ready, compiled)) {
-      // Next time without those that are no lists; the file before is in use meanwhile.
-      this.#store.remove(blocks);
-      this.#dirty = true;
-      return;
-    }
-    this.#take(ready, blocks, side, compiled, made);
-  }
-
-  async #compileTo(path: string, ready: readonly Place[]): Promise<Compiled | undefined> {
-    const { builders } = this.#deps;
-    const key = fromHex(this.#store.index.key) ?? new Uint8Array(KEY_BYTES);
-    const own = this.#rewrites
-      .filter(({ enable }) => enable)
-      .map(({ name, wildcard }) => ({
-        name,
-        scope: wildcard ? ('below' as const) : ('exact' as const),
-      }));
-    const options = { key, note: 'gatehouse', path, own };
+    if (nothing && compiled === undefined) return;
+    const deps = { ...this.#deps, store: this.#store };
     try {
-      const texts = ready.map((one) => one && this.#textOf(one));
-      const sources = texts.map((one, place) => sourceOf(one, place, this.#deps.fetches));
-      const done = await compileLists(sources, builders, options, this.#ending.signal);
-      if (!done.ok) throw done.error;
-      this.#compileRetry = healthy(this.#compileRetry);
-      return done.value;
+      const made = await makeFile(deps, ready, this.#rewrites, this.#ending.signal);
+      if (made.ok) this.#take(ready, made.value);
+      else this.#retryCompiling(made.error.message);
     } catch (thrown) {
       if (!this.#ending.signal.aborted) this.#retryCompiling(errorMessage(thrown));
-      return undefined;
     }
-  }
-
-  #textOf({ one: { config }, version }: Ready): ListText {
-    const path = version?.file === undefined ? undefined : this.#store.path(version.file);
-    return { config, path, sha256: version?.sha256 };
   }
 
   #retryCompiling(why: string): void {
@@ -450,48 +394,39 @@ export class ListUpdater implements AsyncDisposable {
     this.#compileAtMs = this.#deps.clock.wallMs() + delayMs(this.#compileRetry);
   }
 
-  /** A page of a portal, say, that came in a list's stead has no rule in it. */
-  #refuseEmpty(ready: readonly Place[], { lists }: Compiled): boolean {
+  #take(ready: readonly ReadyList[], { compiled, rules, ruleless }: MadeFile): void {
+    if (!this.#active || this.#refuse(ruleless)) {
+      this.#store.remove(compiled.blocks);
+      this.#dirty = true;
+      return;
+    }
+    const versions = { ...this.#store.index.versions };
+    for (const { config, version } of ready) {
+      if (version !== undefined) versions[config.id] = version;
+    }
+    for (const id of Object.keys(versions)) if (!this.#lists.has(id)) delete versions[id];
+    const taken = this.#store.take(versions, compiled, rules);
+    if (!taken.ok) return void this.#retryCompiling(String(taken.error));
+    this.#loaded = true;
+    this.#compileRetry = healthy(this.#compileRetry);
+    for (const { config } of ready) {
+      const one = this.#lists.get(config.id);
+      if (one !== undefined) one.candidate = undefined;
+    }
+    this.#deps.use(taken.value);
+  }
+
+  /** A page of a portal, say, that came in a list's stead: the file before stays in use meanwhile. */
+  #refuse(ruleless: ReadonlySet<string>): boolean {
     let refused = false;
-    for (const [place, taken] of ready.entries()) {
-      const { rules, rejected } = lists[place] ?? { rules: 1, rejected: 0 };
-      const one = taken?.one;
-      if (one?.candidate === undefined || rules > 0 || rejected === 0) continue;
+    for (const one of this.#lists.values()) {
+      if (one.candidate === undefined || !ruleless.has(one.config.id)) continue;
       if (one.candidate.file !== undefined) this.#store.remove(one.candidate.file);
       one.candidate = undefined;
       this.#failed(one, 'there is no rule in what came');
       refused = true;
     }
     return refused;
-  }
-
-  #take(
-    ready: readonly Place[],
-    blocks: string,
-    side: string,
-    { built, lists, side: rules }: Compiled,
-    made: string,
-  ): void {
-    const versions = { ...this.#store.index.versions };
-    for (const taken of ready) {
-      if (taken?.version !== undefined) versions[taken.one.config.id] = taken.version;
-    }
-    for (const id of Object.keys(versions)) if (!this.#lists.has(id)) delete versions[id];
-    const compiled = {
-      ...{ blocks, side, made, names: built.names, rewriteKey: rewriteKey(this.#rewrites) },
-      lists: lists.map((counts, place) => {
-        const { id = '', name = '' } = ready[place]?.one.config ?? {};
-        return { id, name, counts };
-      }),
-    };
-    const taken = this.#store.take(versions, compiled, rules);
-    if (!taken.ok) {
-      this.#retryCompiling(String(taken.error));
-      return;
-    }
-    this.#loaded = true;
-    for (const taken of ready) if (taken !== undefined) taken.one.candidate = undefined;
-    this.#deps.use(taken.value);
   }
 }
 
