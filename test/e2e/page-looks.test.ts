@@ -37,7 +37,7 @@ const placesOf = (
   'other-servers': ['devices/others', say('choice.Selective')],
   dns: ['dns', dns('why.look')],
   'dns-lists': ['dns/lists', dns('own.blockText')],
-  'dns-resolvers': ['dns/upstreams', '198.51.100.1'],
+  'dns-resolvers': ['dns/upstreams', dns('up.intro')],
   'dns-settings': ['dns/settings', dns('settings.logText')],
   interfaces: ['network/interfaces', say('column.mac')],
   interface: ['network/interfaces/2', say('param.MaxMTUSize')],
