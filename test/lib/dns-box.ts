@@ -188,8 +188,11 @@ async function askUdp(
 ): Promise<Uint8Array> {
   const socket = createSocket(server.includes(':') ? 'udp6' : 'udp4');
   try {
+    // Connected: what others send does not come in.
+    socket.connect(port, server);
+    await once(socket, 'connect');
     const answered = once(socket, 'message', { signal: AbortSignal.timeout(timeoutMs) });
-    socket.send(query, port, server);
+    socket.send(query);
     const [bytes] = await answered;
     return Uint8Array.from(bytes as Buffer);
   } finally {
