@@ -162,7 +162,7 @@ export async function ask(name: string, type: string, options: AskOptions = {}):
   return { ...saidOf(bytes), tookMs: performance.now() - startMs };
 }
 
-export function saidOf(bytes: Uint8Array): Omit<Said, 'tookMs'> {
+function saidOf(bytes: Uint8Array): Omit<Said, 'tookMs'> {
   const message = decodeMessage(bytes);
   if (!message.ok) throw new Error(`${message.error.field}: ${message.error.message}`);
   const { rcode, answers, edns: got } = message.value;
