@@ -41,6 +41,7 @@ export function offlineModel(
       linkStats: () => undefined,
       readText: () => undefined,
       dns: () => undefined,
+      dnsLogged: () => 0,
       monoMs: () => 0,
       boottimeMs: () => 0,
       wallMs: () => 0,

@@ -49,6 +49,7 @@ function model(): Model {
       linkStats: () => undefined,
       readText: () => undefined,
       dns: () => undefined,
+      dnsLogged: () => 0,
       monoMs: () => 0,
       boottimeMs: () => 0,
       wallMs: () => 0,

@@ -25,6 +25,7 @@ export const lookupsAt = (clock: Clock): Lookups => ({
   linkStats: () => undefined,
   readText: () => undefined,
   dns: () => undefined,
+  dnsLogged: () => 0,
   monoMs: () => clock.monoMs(),
   boottimeMs: () => clock.boottimeMs(),
   wallMs: () => clock.wallMs(),

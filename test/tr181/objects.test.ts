@@ -627,6 +627,7 @@ t.test('exactly what is volatile is computed when it is read', async (t) => {
     lookups: {
       linkStats: () => undefined,
       dns: () => undefined,
+      dnsLogged: () => 0,
       readText: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,

@@ -52,6 +52,7 @@ export function reportDns({ observed, rows, lookups }: ReportContext, out: Repor
       ]),
     ),
   );
+  out.put(`${DNS}QueryLog.`, { Recorded: () => String(lookups.dnsLogged()) });
   out.put(DNS, { BlockedNames: () => String(dnsPolicy?.names ?? 0) });
   reportPolicy(dnsPolicy, rows, () => lookups.boottimeMs(), out);
 }

@@ -30,8 +30,6 @@ export const en = {
   'place.capture': 'Capture',
   'place.model': 'Model',
   'place.system': 'System',
-  'later.dns':
-    'This router does not answer DNS (names to addresses) itself yet; the servers that your provider sends are under Network, DHCP clients.',
   'later.capture': 'This router cannot record network traffic yet.',
   'state.up': 'Up',
   'state.degraded': 'Degraded',

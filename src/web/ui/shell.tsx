@@ -57,7 +57,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
   );
 }
 
-const LATER = new Set<string>(['dns', 'capture']);
+const LATER = new Set<string>(['capture']);
 
 function Rail() {
   const app = useApp();
