@@ -207,6 +207,8 @@ t.test('the fast path answers byte for byte as the chain does', async (t) => {
     log: new MemoryLog(),
     randomBytes: (count) => new Uint8Array(count),
     localTime: () => ({ day: 0, minute: 0 }),
+    anchorFile: undefined,
+    timeIsSure: () => true,
     addressesOf: () => [],
     hosts: () => [
       { mac: '02:00:00:00:00:01' as Mac, name: 'box', addresses: [ipv4(0xc0a80109)] },
