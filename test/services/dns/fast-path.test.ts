@@ -218,8 +218,6 @@ t.test('the fast path answers byte for byte as the chain does', async (t) => {
     leaseResolvers: () => [],
     changed: () => {},
     answered: () => {},
-    anchorFile: undefined,
-    timeIsSure: () => true,
   });
   t.teardown(() => resolving[Symbol.dispose]());
   const path = `${folderFor(t)}/lists`;
