@@ -84,7 +84,7 @@ class Rig implements AsyncDisposable {
     writeFileSync(this.cachedPath, lines(cachedNames(CACHED)));
     writeFileSync(this.blockedPath, lines(sampleOf(blocked, ASKED_BLOCKED)));
     writeFileSync(this.onePath, lines(cachedNames(1)));
-    this.names = { cachedPath: this.cachedPath, blocked };
+    this.names = { blocked };
   }
 
   async startUpstream(): Promise<void> {
@@ -144,17 +144,26 @@ async function round(rig: Rig, contender: Contender): Promise<Round> {
   return { cached, paced, blocked, rssBytes: server.rssBytes() };
 }
 
-/** Bytes that a million blocked names take: the same server with them and without, after it has answered. */
-async function listBytes(rig: Rig, contender: Contender): Promise<number> {
+interface Sizes {
+  /** That a million blocked names take: the same server with them and without, after it has answered. */
+  readonly listBytes: number;
+  readonly runningBytes: number;
+  /** While it compiled them, where it is known. */
+  readonly peakBytes: number | undefined;
+}
+
+async function sizesOf(rig: Rig, contender: Contender): Promise<Sizes> {
   const sizes: number[] = [];
+  const peaks: (number | undefined)[] = [];
   for (const blocked of [rig.names.blocked, []]) {
-    await using server = await rig.start(contender, { ...rig.names, blocked });
+    await using server = await rig.start(contender, { blocked });
     await rig.load(server, rig.cachedPath, 'once', 32, 0);
     if (blocked.length > 0) await rig.load(server, rig.blockedPath, 'closed', WINDOW, 1);
     sizes.push(server.rssBytes());
+    peaks.push(server.peakBytes);
   }
   const [withList = 0, without = 0] = sizes;
-  return withList - without;
+  return { listBytes: withList - without, runningBytes: withList, peakBytes: peaks[0] };
 }
 
 const perCpuSec = (f: Figures): number => f.answered / f.cpuSec;
@@ -204,19 +213,21 @@ async function run(): Promise<Comparison[]> {
       note: `at ${kilo(PACED_PER_SEC)} queries/s; p50 ${middle(mine.map((f) => f.p50us))} µs, ${middle(theirs.map((f) => f.p50us))} µs`,
     });
   }
-  const ourBytes = await listBytes(rig, us);
+  const mine = await sizesOf(rig, us);
+  const { peakBytes = 0, runningBytes } = mine;
+  const peak = `${(peakBytes / 1e6).toFixed(0)} MB while they were compiled, ${(runningBytes / 1e6).toFixed(0)} MB running`;
   for (const peer of peers) {
     if (!peer.blocks || !/dnsmasq|unbound/.test(peer.name)) continue;
     rows.push({
       name: 'memory',
-      ours: ourBytes / 1e6,
-      peer: (await listBytes(rig, peer)) / 1e6,
+      ours: mine.listBytes / 1e6,
+      peer: (await sizesOf(rig, peer)).listBytes / 1e6,
       unit: 'MB',
       peerName: peer.name,
       higherIsBetter: false,
       oursCpuSec: 0,
       peerCpuSec: 0,
-      note: `resident for ${kilo(BLOCKED)} blocked names`,
+      note: `resident for ${kilo(BLOCKED)} blocked names; ours ${peak}`,
     });
   }
   return rows;

@@ -13,6 +13,8 @@ import { encodeName } from '#src/wire/dns-name.ts';
 import { TYPE } from '#src/wire/dns-registry.ts';
 import { dnsName, PlainBlocks } from '../../lib/dns-blocks.ts';
 
+t.setTimeout(120_000);
+
 const CLIENTS = ['192.168.1.10', '192.168.1.11'].map(
   (text): IpAddress => listAddress(text) ?? (0 as never),
 );
