@@ -71,6 +71,12 @@ bool Blocks::verify() const {
   for (size_t i = 0; i < h.lists; i++) {
     if (list(i).nameLength > kListName) return false;
   }
+  // Rules are of lists that are there.
+  uint64_t others = h.lists == kMaxLists ? 0 : ~uint64_t{0} << h.lists;
+  const auto* masks = reinterpret_cast<const uint64_t*>(data_ + h.classesAt());
+  for (size_t i = 0; i < h.classes * (sizeof(Class) / sizeof *masks); i++) {
+    if ((masks[i] & others) != 0) return false;
+  }
   const auto* offsets = reinterpret_cast<const uint32_t*>(data_ + h.offsetsAt());
   if (offsets[0] != 0 || offsets[h.buckets] != h.names) return false;
   for (uint32_t i = 0; i < h.buckets; i++) {

@@ -1,5 +1,6 @@
 // The cache over a restart: a header, and each response with its age.
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 
@@ -37,6 +38,7 @@ static_assert(sizeof(EntryHeader) == 16);
 
 constexpr char kMagic[8] = {'G', 'H', 'D', 'N', 'S', 'C', 'A', '1'};
 constexpr size_t kAtOnce = 64;
+constexpr int64_t kOldSec = int64_t{1} << 32;  // no TTL is longer
 constexpr off_t kMaxFile = off_t{1} << 30;
 
 uint32_t headerCrc(const FileHeader& h) {
@@ -109,7 +111,7 @@ int Cache::load(const char* path, int64_t nowMs, int64_t wallMs, uint32_t* count
   auto h = dns::load<FileHeader>(data);
   Crc body;
   bool whole = memcmp(h.magic, kMagic, sizeof h.magic) == 0 && headerCrc(h) == h.headerCrc &&
-               h.bodyBytes == length - sizeof h;
+               h.bodyBytes == length - sizeof h && h.wallMs >= 0;
   if (whole) body.add(data + sizeof h, length - sizeof h);
   if (!whole || body.value() != h.bodyCrc) {
     munmap(mapped, length);
@@ -130,7 +132,7 @@ int Cache::load(const char* path, int64_t nowMs, int64_t wallMs, uint32_t* count
       break;
     }
     const uint8_t* wire = data + at + sizeof head;
-    int64_t age = int64_t{head.ageSec} + since;
+    int64_t age = std::min(int64_t{head.ageSec} + since, kOldSec);
     if (unknown && age < head.ttlSec) age = head.ttlSec;
     lock(with, true);
     name.hashWith(key_);

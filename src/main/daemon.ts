@@ -120,6 +120,10 @@ async function build(
   const { log } = logs;
   const files = new LinuxFiles();
   const directories = new LinuxDirectories();
+  const textOf = (path: string): string | undefined => {
+    const text = files.readText(path);
+    return text.ok ? text.value : undefined;
+  };
   must(directories.make(`${runDir}/hook`, 0o700));
   must(directories.make(`${runDir}/spool`, 0o700));
   must(directories.make(`${runDir}/map`, 0o700));
@@ -288,12 +292,10 @@ async function build(
           net.refreshStats();
           return linkOf(ifName)?.stats;
         },
-        readText: (path) => {
-          const text = files.readText(path);
-          return text.ok ? text.value : undefined;
-        },
         mapUsage: (id) => map.usage(id),
+        readText: (path) => textOf(path),
         dns: () => dns.service?.observed,
+        dnsLogged: () => dns.face?.log.lastId ?? 0,
         monoMs: () => clock.monoMs(),
         boottimeMs: () => clock.boottimeMs(),
         wallMs: () => clock.wallMs(),
@@ -374,10 +376,7 @@ async function build(
         log: log.child({ room: 'ubus' }),
         randomU32: () => randomBytes(4).readUInt32BE(),
         self: { pid: process.pid, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
-        readText: (path) => {
-          const text = files.readText(path);
-          return text.ok ? text.value : '';
-        },
+        readText: (path) => textOf(path) ?? '',
         aclDirectory: () => readTrustedDirectory(ACL_DIR),
       }),
     ),
@@ -398,15 +397,16 @@ async function build(
   });
   let http: ServedHttp | undefined;
   const accounts = new RowAccounts({ rows, model, secrets });
+  const named = dnsCommands({
+    ...{ dns: () => dns.face, names: new DnsNames({ model }), clock },
+    audit: (what, origin) => records.done(`dns ${what}`, origin),
+  });
   const services = [
     ...commandsOf({ dhcpClient, dhcp6Client, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors),
     mapCommands(map),
-    dnsCommands({
-      ...{ dns: () => dns.face, names: new DnsNames({ model }), clock },
-      audit: (what, origin) => records.done(`dns ${what}`, origin),
-    }),
+    named,
     configCommands(configuration, model),
     updateCommands(updates, (what, origin) => records.done(`update ${what}`, origin)),
     consoleCommands({
@@ -481,7 +481,7 @@ async function build(
     await startHttp({
       ...{ stateDir, clock, logs, secrets, net, rows, model, configuration, updates },
       ...{ webPath, version, command },
-      devices: dhcpServer.devices,
+      ...{ devices: dhcpServer.devices, dns: named },
       https: options.https,
       http: options.http,
       names: config.http.names,

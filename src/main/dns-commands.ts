@@ -298,14 +298,18 @@ const timeText = (wallMs: number | undefined): string | null =>
   wallMs === undefined ? null : new Date(wallMs).toISOString();
 
 const statsOf = (dns: DnsFace): object => {
-  const { sinceMs, hours, ...rest } = dns.log.statistics;
+  const { sinceMs, hours, latency, ...rest } = dns.log.statistics;
+  const { upstreams, counts, cache } = dns.observed;
   return {
     since: timeText(sinceMs),
     privacy: dns.log.privacy,
     ...rest,
     hours: hours.map(({ fromMs, ...counts }) => ({ from: timeText(fromMs), ...counts })),
-    counts: dns.observed.counts,
-    cache: dns.observed.cache,
+    latency: latency.map((one) => {
+      const { address } = upstreams.find(({ id }) => id === one.upstream) ?? {};
+      return { ...one, address: address === undefined ? null : formatIp(address) };
+    }),
+    ...{ counts, cache },
   };
 };
 

@@ -8,6 +8,7 @@ import type { DhcpDevices } from '../control/dhcp-devices.ts';
 import type { Line, LineQuery } from '../edge/http/faces.ts';
 import { HttpService, type ListenOn } from '../edge/http/service.ts';
 import type { UbusClient } from '../edge/ubus/client.ts';
+import type { CommandService } from '../edge/ubus/gatehouse.ts';
 import { AUDIT_FILE } from '../os/linux/audit.ts';
 import { ChildCertificates } from '../os/linux/certificate-child.ts';
 import type { LinuxClock } from '../os/linux/clock.ts';
@@ -42,6 +43,7 @@ export interface HttpSurroundings {
   readonly model: Model;
   readonly configuration: Configuration;
   readonly devices: DhcpDevices;
+  readonly dns: CommandService;
   readonly updates: UpdateService;
   readonly bus: UbusClient;
   holdEffects(answered: Promise<void>): void;

@@ -42,6 +42,7 @@ export function offlineModel(
       mapUsage: () => undefined,
       readText: () => undefined,
       dns: () => undefined,
+      dnsLogged: () => 0,
       monoMs: () => 0,
       boottimeMs: () => 0,
       wallMs: () => 0,

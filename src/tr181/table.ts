@@ -91,6 +91,8 @@ export interface Lookups {
   readText(path: string): string | undefined;
   /** Of the DNS server, with fresh counters; undefined where it does not run. */
   dns(): DnsObserved | undefined;
+  /** Queries that its log took down so far. */
+  dnsLogged(): number;
   monoMs(): number;
   /** CLOCK_BOOTTIME. */
   boottimeMs(): number;

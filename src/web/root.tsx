@@ -10,7 +10,10 @@ import { Overview } from './pages/overview.tsx';
 import { System } from './pages/system.tsx';
 import { Wizard } from './pages/wizard.tsx';
 import { useApp, useT } from './state/app.ts';
+import { Part } from './ui/part.tsx';
 import { Shell } from './ui/shell.tsx';
+
+const loadDns = () => import('./parts/dns/index.tsx');
 
 export function Root() {
   const app = useApp();
@@ -33,6 +36,7 @@ function PlacePage() {
     case 'devices':
       return <Devices />;
     case 'dns':
+      return <Part load={loadDns} />;
     case 'capture':
       return <Later place={place} />;
     case 'network':

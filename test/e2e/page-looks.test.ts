@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import t from 'tap';
 import { type Translate, translator } from '../../src/web/i18n/catalogue.ts';
+import { texts } from '../../src/web/parts/dns/texts.ts';
 import { badText, dress, LOOKS, sticksOut, violations } from './page-axe.ts';
 import {
   askForAddress,
@@ -25,6 +26,7 @@ const CLIENT = encodeURIComponent('Device.DHCPv4.Client.1.');
 /** Places by the name of their picture: address, and what shows that it is there. */
 const placesOf = (
   say: Translate,
+  dns: Translate<keyof typeof texts.en>,
 ): Readonly<Record<string, readonly [hash: string, text: string]>> => ({
   overview: ['overview', say('needs.title')],
   devices: ['devices', 'pixel-9'],
@@ -33,7 +35,8 @@ const placesOf = (
   pools: ['devices/pools', say('pools.lent')],
   pool: ['devices/pools/1', say('about.X_GATEHOUSE_FollowInterface')],
   'other-servers': ['devices/others', say('choice.Selective')],
-  dns: ['dns', say('later.dns')],
+  dns: ['dns', dns('why.look')],
+  'dns-settings': ['dns/settings', dns('settings.logText')],
   interfaces: ['network/interfaces', say('column.mac')],
   interface: ['network/interfaces/2', say('param.MaxMTUSize')],
   'dhcp-clients': ['network/dhcp', say('clients.intro')],
@@ -108,7 +111,9 @@ t.test('every place, every look', { skip: noBrowser() }, async (t) => {
     await page.getByLabel(say('login.password')).fill(PASSWORD);
     await page.getByRole('button', { name: say('login.enter') }).click();
     await page.locator('.legend-out').waitFor();
-    for (const [place, [hash, text]] of Object.entries(placesOf(say))) {
+    for (const [place, [hash, text]] of Object.entries(
+      placesOf(say, translator(language, texts)),
+    )) {
       await page.goto(`${HOME}/#/${hash}`);
       await page.locator('main').getByText(text).first().waitFor();
       if (place === 'overview') await page.locator('.u-over').waitFor();

@@ -50,6 +50,7 @@ function model(): Model {
       mapUsage: () => undefined,
       readText: () => undefined,
       dns: () => undefined,
+      dnsLogged: () => 0,
       monoMs: () => 0,
       boottimeMs: () => 0,
       wallMs: () => 0,

@@ -101,6 +101,7 @@ const ZONES: readonly ZoneSpec[] = [
 ];
 
 runAlone(t, 'DNSSEC', import.meta.url, () => {
+  t.setTimeout(200_000);
   t.test('validation', { timeout: 120_000 }, async (t) => {
     execFileSync('ip', ['link', 'set', 'lo', 'up']);
     using zones = new SignedZones(ZONES);

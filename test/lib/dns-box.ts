@@ -162,7 +162,7 @@ export async function ask(name: string, type: string, options: AskOptions = {}):
   return { ...saidOf(bytes), tookMs: performance.now() - startMs };
 }
 
-export function saidOf(bytes: Uint8Array): Omit<Said, 'tookMs'> {
+function saidOf(bytes: Uint8Array): Omit<Said, 'tookMs'> {
   const message = decodeMessage(bytes);
   if (!message.ok) throw new Error(`${message.error.field}: ${message.error.message}`);
   const { rcode, answers, edns: got } = message.value;
@@ -188,8 +188,11 @@ async function askUdp(
 ): Promise<Uint8Array> {
   const socket = createSocket(server.includes(':') ? 'udp6' : 'udp4');
   try {
+    // Connected: what others send does not come in.
+    socket.connect(port, server);
+    await once(socket, 'connect');
     const answered = once(socket, 'message', { signal: AbortSignal.timeout(timeoutMs) });
-    socket.send(query, port, server);
+    socket.send(query);
     const [bytes] = await answered;
     return Uint8Array.from(bytes as Buffer);
   } finally {

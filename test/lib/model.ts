@@ -27,6 +27,7 @@ export const lookupsAt = (clock: Clock): Lookups => ({
   mapUsage: () => undefined,
   readText: () => undefined,
   dns: () => undefined,
+  dnsLogged: () => 0,
   monoMs: () => clock.monoMs(),
   boottimeMs: () => clock.boottimeMs(),
   wallMs: () => clock.wallMs(),

@@ -12,12 +12,15 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TESTS = [
   'native/addon',
   'native/capture',
+  'native/dns',
+  'os/linux/dns-engine',
+  'services/dns/fast-path',
   'os/linux/frames',
   'native/root-helper',
   'os/linux/net',

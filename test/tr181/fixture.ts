@@ -90,6 +90,7 @@ export function bench(
     },
     readText: (path) => files.get(path),
     dns: () => undefined,
+    dnsLogged: () => 0,
     monoMs: () => clock.monoMs(),
     boottimeMs: () => clock.boottimeMs(),
     wallMs: () => clock.wallMs(),

@@ -76,6 +76,7 @@ export async function dnsWhy(
     ['Decided by', text(data['by'])],
     ['Rule', isObject(data['decides']) ? text(data['decides']['text']) : ''],
     ['Through', text(data['alias'])],
+    ['Because of', text(data['alias'])],
     ['Group', text(data['group'])],
   ];
   session.data(
@@ -85,6 +86,7 @@ export async function dnsWhy(
     ),
   );
   session.print(RULES, rows(data['rules']));
+  for (const unread of list(data['unread'])) session.note(`not read: ${text(unread)}`);
   for (const fault of list(data['unread'])) session.note(`not read: ${text(fault)}`);
 }
 
@@ -215,7 +217,7 @@ const TOPS: readonly (readonly [title: string, field: string])[] = [
 const SHOWN = 10;
 
 const LATENCY: readonly Column<JsonObject>[] = [
-  { title: 'UPSTREAM', cell: ({ upstream }) => text(upstream) },
+  { title: 'UPSTREAM', cell: ({ address, upstream }) => text(address) || text(upstream) },
   { title: 'ANSWERS', cell: ({ count }) => text(count) },
   { title: 'HALF WITHIN', cell: ({ p50Ms }) => `${text(p50Ms)} ms` },
   { title: '90 %', cell: ({ p90Ms }) => `${text(p90Ms)} ms` },

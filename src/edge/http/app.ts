@@ -2,6 +2,7 @@
 import { Hono } from 'hono';
 import type { HttpHandler } from '../../os/ports.ts';
 import { deviceRoutes } from './api-devices.ts';
+import { dnsRoutes } from './api-dns.ts';
 import { modelRoutes } from './api-model.ts';
 import { sessionRoutes } from './api-session.ts';
 import { systemRoutes } from './api-system.ts';
@@ -40,6 +41,7 @@ export function createApp(parts: Parts, ubusSessions: UbusSessions): HttpHandler
   });
   app.route('/api', modelRoutes(parts));
   app.route('/api', deviceRoutes(parts));
+  app.route('/api', dnsRoutes(parts));
   app.route('/api', systemRoutes(parts));
   app.route('/api', updateRoutes(parts));
   app.all('/api/*', (c) => refuse(c, 404, 'there is no such thing'));

@@ -6,6 +6,7 @@ import type { HttpExchange } from '../../os/ports.ts';
 import type { UpdateService } from '../../services/update/service.ts';
 import type { Fault, Model, Origin } from '../../tr181/model.ts';
 import type { UbusClient } from '../ubus/client.ts';
+import type { CommandService } from '../ubus/gatehouse.ts';
 import type { CertificateKeeper } from './certificates.ts';
 import type { EventHub } from './events.ts';
 import type {
@@ -29,6 +30,7 @@ export interface Parts {
   readonly certificates: Pick<CertificateKeeper, 'caPem' | 'status' | 'import' | 'backToOwn'>;
   readonly configuration: Configuration;
   readonly devices: Pick<DhcpDevices, 'decide' | 'forget' | 'fix'>;
+  readonly dns: Pick<CommandService, 'commands'>;
   readonly updates: Pick<
     UpdateService,
     'begin' | 'write' | 'install' | 'cancel' | 'activate' | 'rollback'

@@ -1,6 +1,6 @@
 /** Layouts of what goes to and from the native DNS engine, those of native/dns; machine's order, little-endian. */
 import { BugError } from '../../base/errors.ts';
-import { type Ipv4, ipv4 } from '../../base/ip.ts';
+import { ipv4 } from '../../base/ip.ts';
 import { getIpv6, type IpAddress, putIpv6 } from '../../base/ip6.ts';
 import type {
   BlockFile,
@@ -273,6 +273,3 @@ export function readStats(view: DataView): EngineStats {
   );
   return stats;
 }
-
-/** The addresses of one family are numbers, those of the other are not. */
-export const isIpv4 = (address: IpAddress): address is Ipv4 => typeof address === 'number';

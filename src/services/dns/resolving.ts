@@ -79,6 +79,7 @@ export class Resolving implements Disposable {
   readonly #multicasts = new Map<string, Promise<Resolved>>();
   readonly #anchors: RootAnchors;
   #validator: Validator | undefined;
+  #validates: boolean | undefined;
   #zone: LocalZone;
   #config: DnsConfig | undefined;
   #policyTimer: Timer | undefined;
@@ -300,6 +301,14 @@ export class Resolving implements Disposable {
       anchors: () => this.#anchors.trusted,
       rootKeys: (set) => this.#anchors.seen(set),
       negativeAnchors: dnssec.negativeAnchors,
+      takesWhatComes: () => this.upstreams.for(ROOT).every(({ id }) => id === 'lease'),
+      validates: (able) => {
+        if (able === this.#validates) return;
+        this.#validates = able;
+        const { log } = this.#deps;
+        if (able) log.info({}, 'answers are validated');
+        else log.warn({}, 'the provider’s resolver keeps signatures back: nothing is validated');
+      },
       monoMs: () => clock.monoMs(),
       now: () => this.#now(),
     });

@@ -52,6 +52,7 @@ export function reportDns({ observed, rows, lookups }: ReportContext, out: Repor
       ]),
     ),
   );
+  out.put(`${DNS}QueryLog.`, { Recorded: () => String(lookups.dnsLogged()) });
   out.put(DNS, { BlockedNames: () => String(dnsPolicy?.names ?? 0) });
   reportPolicy(dnsPolicy, rows, () => lookups.boottimeMs(), out);
 }
@@ -126,10 +127,9 @@ const listValues = (list: ListObserved | undefined): ReportedValues => ({
   Reason: list?.fault ?? '',
   Rules: String(list?.rules ?? 0),
   Rejected: String(list?.rejected ?? 0),
-  RejectedLines: () =>
-    (list?.rejectedLines ?? [])
-      .map(({ line, reason, text }) => `${line}: ${reason}: ${text}`)
-      .join('\n'),
+  RejectedLines: (list?.rejectedLines ?? [])
+    .map(({ line, reason, text }) => `${line}: ${reason}: ${text}`)
+    .join('\n'),
   Size: String(list?.sizeBytes ?? 0),
   LastUpdate: timeOf(list?.fetchedMs),
   LastTry: timeOf(list?.triedMs),

@@ -276,6 +276,7 @@ export const DNS_SERVER_TABLES: readonly ObjectDef[] = [
           'Off: nothing. Counts: how many, and who answered. Anonymous: names too, of clients their network alone. Full: names and clients.',
       },
       Entries: amount([0, 100_000], 5000, 'Queries that are kept; the oldest makes room.'),
+      Recorded: counter('Queries that were taken down since the start.'),
     }),
   },
   {

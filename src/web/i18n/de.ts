@@ -31,8 +31,6 @@ export const de: Readonly<Record<Key, string>> = {
   'place.capture': 'Mitschnitt',
   'place.model': 'Modell',
   'place.system': 'System',
-  'later.dns':
-    'Dieser Router beantwortet DNS (Namen zu Adressen) noch nicht selbst; die Server Ihres Anbieters stehen unter Netzwerk, DHCP-Clients.',
   'later.capture': 'Dieser Router kann Netzverkehr noch nicht mitschneiden.',
   'state.up': 'In Ordnung',
   'state.degraded': 'Eingeschränkt',
@@ -91,6 +89,7 @@ export const de: Readonly<Record<Key, string>> = {
   'need.client': 'DHCP an {name}: {reason}',
   'need.interface': 'Schnittstelle {name}: {reason}',
   'need.link': 'An {name} ist nichts angeschlossen.',
+  'need.dns': 'Namen werden nicht überall beantwortet: {reason}',
   'need.restored':
     'Jemand hat die Firewall verändert; sie wurde {n} Mal wiederhergestellt.|Jemand hat die Firewall verändert; sie wurde {n} Mal wiederhergestellt.',
   'need.refused':

@@ -30,8 +30,6 @@ export const en = {
   'place.capture': 'Capture',
   'place.model': 'Model',
   'place.system': 'System',
-  'later.dns':
-    'This router does not answer DNS (names to addresses) itself yet; the servers that your provider sends are under Network, DHCP clients.',
   'later.capture': 'This router cannot record network traffic yet.',
   'state.up': 'Up',
   'state.degraded': 'Degraded',
@@ -90,6 +88,7 @@ export const en = {
   'need.client': 'DHCP on {name}: {reason}',
   'need.interface': 'Interface {name}: {reason}',
   'need.link': 'Nothing is connected to {name}.',
+  'need.dns': 'Names are not answered everywhere: {reason}',
   'need.restored':
     'Someone changed the firewall; it was put back {n} time.|Someone changed the firewall; it was put back {n} times.',
   'need.refused':

@@ -62,7 +62,8 @@ function controlOf(
   known: { reference?: boolean; secret?: boolean },
 ): Control {
   if (known.secret === true) return 'secret';
-  const reference = known.reference ?? /^(Interface|LowerLayers)$/.test(nameOf(row.path));
+  const reference =
+    known.reference ?? /^(Interface|LowerLayers|Lists|Groups)$/.test(nameOf(row.path));
   if (reference) return row.list === true ? 'references' : 'reference';
   if (row.list === true) return 'text';
   if (row.type === 'boolean') return 'switch';

@@ -5,7 +5,7 @@ import { useT } from '../state/app.ts';
 import { Icon } from '../ui/icons.tsx';
 import { PageHead } from '../ui/parts.tsx';
 
-export function Later({ place }: { place: Extract<Place, 'dns' | 'capture'> }) {
+export function Later({ place }: { place: Extract<Place, 'capture'> }) {
   const t = useT();
   return (
     <>

@@ -2,7 +2,13 @@
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { createContext } from 'preact';
 import { useContext, useMemo } from 'preact/hooks';
-import { type Catalogue, type Language, type Translate, translator } from '../i18n/catalogue.ts';
+import {
+  type Catalogue,
+  isKey,
+  type Language,
+  type Translate,
+  translator,
+} from '../i18n/catalogue.ts';
 import type { Key } from '../i18n/en.ts';
 import { SERVER } from '../lib/devices.ts';
 import { href, parseRoute, type Route } from '../lib/router.ts';
@@ -317,6 +323,18 @@ export class App {
     for (const path of paths) next.delete(path);
     this.drafts.value = next;
   }
+}
+
+const PartContext = createContext<Catalogue<string> | undefined>(undefined);
+
+/** Texts that everything in a part of the page may use, forms for its objects, say. */
+export const PartTexts = PartContext.Provider;
+
+/** A text that may be there: in the part of the page around, or in the page's own catalogue. */
+export function useKnown(): (key: string) => string | undefined {
+  const { language, translate } = useApp();
+  const part = useContext(PartContext)?.[language];
+  return (key) => part?.[key] ?? (isKey(key) ? translate.value(key) : undefined);
 }
 
 const AppContext = createContext<App | undefined>(undefined);

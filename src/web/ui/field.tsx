@@ -1,9 +1,8 @@
 /** One field of a form, made from what the model says of its parameter. */
 import { useId } from 'preact/hooks';
-import { isKey } from '../i18n/catalogue.ts';
 import { hexText, localTime, modelTime, timeMs } from '../lib/format.ts';
 import { type Field as FieldSpec, problemOf } from '../lib/schema-form.ts';
-import { useApp, useT } from '../state/app.ts';
+import { useApp, useKnown, useT } from '../state/app.ts';
 
 export interface Choice {
   readonly value: string;
@@ -25,13 +24,9 @@ export interface FieldProps {
 
 /** Plain name of a parameter where the catalogue has one. */
 function useLabel(): (name: string) => string {
-  const t = useT();
-  return (name) => {
-    const key = `param.${name}`;
-    return isKey(key)
-      ? t(key)
-      : name.replace(/^X_GATEHOUSE_/, '').replace(/([a-z])([A-Z])/g, '$1 $2');
-  };
+  const known = useKnown();
+  return (name) =>
+    known(`param.${name}`) ?? name.replace(/^X_GATEHOUSE_/, '').replace(/([a-z])([A-Z])/g, '$1 $2');
 }
 
 export function Field(props: FieldProps) {
@@ -45,15 +40,14 @@ export function Field(props: FieldProps) {
     props.fault ??
     (problem &&
       t(`problem.${problem.kind}`, 'allowed' in problem ? { allowed: problem.allowed } : {}));
-  const aboutKey = `about.${spec.name}`;
-  const own = isKey(aboutKey) && props.raw !== true;
-  const about = own ? t(aboutKey) : spec.about;
-  const known = (key: string, text: string): string => (isKey(key) ? t(key) : text);
+  const known = useKnown();
+  const own = props.raw === true ? undefined : known(`about.${spec.name}`);
+  const about = own ?? spec.about;
   const shown = (choice: string): string =>
-    props.raw === true ? choice : known(`choice.${choice}`, choice);
+    props.raw === true ? choice : (known(`choice.${choice}`) ?? choice);
   const hints = [
     spec.example === undefined ? '' : t('field.takes', { what: spec.example }),
-    spec.units === undefined ? '' : known(`unit.${spec.units}`, spec.units),
+    spec.units === undefined ? '' : (known(`unit.${spec.units}`) ?? spec.units),
     spec.default === undefined ||
     spec.default === '' ||
     spec.control === 'switch' ||
@@ -80,7 +74,7 @@ export function Field(props: FieldProps) {
         </p>
       )}
       <p class="hint" id={`${id}-about`}>
-        <span lang={own || language === 'en' ? undefined : 'en'}>{about}</span>
+        <span lang={own !== undefined || language === 'en' ? undefined : 'en'}>{about}</span>
         {hints.length > 0 && <span class="hint-limits"> {hints.join(' · ')}</span>}
       </p>
     </div>

@@ -23,9 +23,16 @@ export const parametersOf = (
       !row.path.slice(generic(object).length).includes('.'),
   );
 
+const TABLES: Readonly<Record<string, string>> = {
+  Interface: IP,
+  LowerLayers: ETHERNET,
+  Lists: 'Device.X_GATEHOUSE_DNS.List.',
+  Groups: 'Device.X_GATEHOUSE_DNS.Group.',
+};
+
 /** Rows that a reference of this name may point to. */
 export function choicesFor(values: Values, name: string): readonly Choice[] | undefined {
-  const table = name === 'Interface' ? IP : name === 'LowerLayers' ? ETHERNET : undefined;
+  const table = TABLES[name];
   if (table === undefined) return undefined;
   return rowsOf(values.keys(), table).map((row) => {
     const kernel = values.get(`${row}Name`)?.value ?? '';

@@ -40,6 +40,9 @@ export function RowsCard(props: RowsCardProps) {
   const editing = useSignal<string | undefined>(undefined);
   const { title, values, table, nameOf, edit, open } = props;
   const rows = props.rows ?? rowsOf(values.keys(), table);
+  /** Rows that the system makes can be looked at alone. */
+  const isOwn = (row: string): boolean =>
+    edit?.some((name) => values.get(`${row}${name}`)?.writable === true) ?? true;
   const actions: Column<string> = {
     key: 'do',
     title: t('column.actions'),
@@ -47,7 +50,7 @@ export function RowsCard(props: RowsCardProps) {
     cell: (row) => (
       <span class="actions">
         {props.more?.(row)}
-        {edit !== undefined && (
+        {edit !== undefined && isOwn(row) && (
           <button
             type="button"
             class="quiet"
@@ -58,7 +61,7 @@ export function RowsCard(props: RowsCardProps) {
             <span class="sr"> {nameOf(row)}</span>
           </button>
         )}
-        <DeleteRow row={row} name={nameOf(row)} values={values} />
+        {isOwn(row) && <DeleteRow row={row} name={nameOf(row)} values={values} />}
       </span>
     ),
   };

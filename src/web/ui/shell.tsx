@@ -18,6 +18,7 @@ export const GLANCE = [
   'Device.DHCPv4.Client.',
   'Device.X_GATEHOUSE_Firewall.',
   'Device.X_GATEHOUSE_LeaseMonitor.',
+  'Device.DNS.Relay.',
   PENDING,
 ];
 
@@ -57,7 +58,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
   );
 }
 
-const LATER = new Set<string>(['dns', 'capture']);
+const LATER = new Set<string>(['capture']);
 
 function Rail() {
   const app = useApp();

@@ -181,7 +181,9 @@ static void paced(double rate, double seconds, int random) {
     }
     hear(MSG_DONTWAIT);
   }
-  while (answered < asked && wait(100)) hear(MSG_DONTWAIT);
+  if (!random) {
+    while (answered < asked && wait(2000)) hear(MSG_DONTWAIT);
+  }
 }
 
 int main(int argc, char** argv) {

@@ -19,6 +19,7 @@ import { parseAccounts } from '../../../src/edge/ubus/accounts.ts';
 import { bbfdmObject } from '../../../src/edge/ubus/bbfdm.ts';
 import { Broker } from '../../../src/edge/ubus/broker.ts';
 import { UbusClient } from '../../../src/edge/ubus/client.ts';
+import type { CommandService } from '../../../src/edge/ubus/gatehouse.ts';
 import { LinuxDownloads } from '../../../src/os/linux/download.ts';
 import { LinuxDirectories, LinuxFiles } from '../../../src/os/linux/files.ts';
 import { NodeHttpListeners } from '../../../src/os/linux/http-listen.ts';
@@ -90,6 +91,7 @@ export interface Box {
 export async function box(
   t: { teardown(run: () => unknown): void },
   given?: UpdateService,
+  dns: Pick<CommandService, 'commands'> = { commands: {} },
 ): Promise<Box> {
   const folder = mkdtempSync(join(tmpdir(), 'gh-http-'));
   const house = await router(new FakeClock({ wallMs: Date.now() }));
@@ -131,7 +133,7 @@ export async function box(
       report: () => {},
     });
   const service: HttpService = new HttpService({
-    ...{ updates, model, configuration, clock, log, bus: callers, bootId, listeners },
+    ...{ updates, dns, model, configuration, clock, log, bus: callers, bootId, listeners },
     accounts: new RowAccounts({ rows, model, secrets }),
     devices: new DhcpDevices({ model, clock, leaseOf: () => undefined }),
     files: new LinuxFiles(),

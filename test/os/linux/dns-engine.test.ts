@@ -49,7 +49,8 @@ const missOf = (engine: DnsEngine, wire: Uint8Array, nowMs = 0): string => {
 
 const put = (engine: DnsEngine, text: string, ttl = 300, nowMs = 0): void => {
   const wire = response(text, A, { answers: [record(text.toLowerCase(), A, ttl, [192, 0, 2, 1])] });
-  t.ok(engine.cache.put(keyOf(text, A), wire, { ...META, ttlSec: ttl }, nowMs));
+  // Thousands of them: one that fails is enough to be told.
+  if (!engine.cache.put(keyOf(text, A), wire, { ...META, ttlSec: ttl }, nowMs)) t.fail(text);
 };
 
 type Line = readonly [list: number, kind: RuleKind, scope: RuleScope, name: string];
@@ -202,9 +203,9 @@ t.test('names are forgotten in all types, or everything', async (t) => {
 t.test('the cache stays within its bytes, and keeps what is asked for', async (t) => {
   const engine = engineFor(t);
   for (let i = 0; i < 200; i++) put(engine, `known${i}.example`);
-  for (let i = 0; i < 60_000; i++) {
+  for (let i = 0; i < 30_000; i++) {
     put(engine, `random${i}.flood.example`);
-    if (i % 50 === 0)
+    if (i % 100 === 0)
       for (let k = 0; k < 200; k++) engine.ask(query(`known${k}.example`, A), CLIENT, 512, 0);
   }
   let kept = 0;
@@ -234,7 +235,7 @@ t.test('the cache is what a map would be', async (t) => {
       continue;
     }
     const answers = Array.from({ length: size }, (_, k) => record(host, A, 300, [10, 0, 0, k]));
-    t.ok(engine.cache.put(keyOf(host, A), response(host, A, { answers }), META, 0));
+    if (!engine.cache.put(keyOf(host, A), response(host, A, { answers }), META, 0)) t.fail(host);
     expected.set(host, size);
   }
   for (let h = 0; h < 700; h++) {

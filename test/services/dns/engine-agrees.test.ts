@@ -31,6 +31,8 @@ import {
   response,
 } from '../../lib/dns-engine.ts';
 
+t.setTimeout(120_000);
+
 const ip = (text: string): IpAddress => listAddress(text) ?? (0 as never);
 const CLIENTS = ['192.168.1.10', '192.168.1.11', '192.168.2.10', '10.0.0.1'].map(ip);
 const TYPES = [TYPE.A, TYPE.AAAA, TYPE.TXT];

@@ -38,6 +38,8 @@ interface Bogus {
   readonly kind: 'bogus';
   readonly ede: number;
   readonly reason: string;
+  /** Nobody could be asked. */
+  readonly unreachable?: true;
 }
 
 export interface ValidatorDeps {
@@ -49,6 +51,13 @@ export interface ValidatorDeps {
   /** The root's keys as they were verified last, for RFC 5011. */
   rootKeys(keys: RrSet): void;
   readonly negativeAnchors: readonly DnsName[];
+  /**
+   * Only resolvers are asked that nobody chose. Where such a one keeps the root's signatures from us,
+   * nothing is validated, rather than nothing be answered: the owner is told.
+   */
+  takesWhatComes(): boolean;
+  /** Whether answers can be validated at all, as it was found last. */
+  validates(able: boolean): void;
   monoMs(): number;
   now(): Now;
 }
@@ -190,8 +199,18 @@ export class Validator {
     // A zone signed in ways that are not known here is as if unsigned (RFC 4035 §5.2).
     if (able.length === 0) return { trust: INSECURE, keepSec: dsTtl };
     const asked = await this.#ask(zone, TYPE.DNSKEY);
+    const set =
+      'kind' in asked
+        ? undefined
+        : setsOf(asked.answers).find((one) => one.type === TYPE.DNSKEY && one.owner === zone);
+    if (zone === ROOT) {
+      const unsigned = set === undefined || set.sigs.length === 0;
+      const isLost = 'kind' in asked && asked.unreachable === true;
+      const able = !(unsigned && !isLost && this.#deps.takesWhatComes());
+      this.#deps.validates(able);
+      if (!able) return { trust: INSECURE, keepSec: MIN_KEEP_SEC };
+    }
     if ('kind' in asked) return { trust: asked, keepSec: 0 };
-    const set = setsOf(asked.answers).find((one) => one.type === TYPE.DNSKEY && one.owner === zone);
     if (set === undefined) {
       return { trust: bogus(EDE.DNSKEY_MISSING, `${zone || '.'} has no keys`), keepSec: 0 };
     }
@@ -210,7 +229,8 @@ export class Validator {
   async #ask(name: DnsName, type: number): Promise<DnsMessage | Bogus> {
     const outcome = await this.#deps.ask(name, type);
     if (outcome.ok) return outcome.message;
-    return { kind: 'bogus', ede: outcome.ede, reason: outcome.reason };
+    const { ede, reason, unreachable } = outcome;
+    return { kind: 'bogus', ede, reason, ...(unreachable ? { unreachable } : {}) };
   }
 
   /** One set by the keys of whoever says that he signed it. */

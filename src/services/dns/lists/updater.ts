@@ -7,7 +7,6 @@
  * compiled file (9 MB for a million names).
  */
 import { type Backoff, backoff, delayMs, failed, healthy } from '../../../base/backoff.ts';
-import { fromHex } from '../../../base/bytes.ts';
 import type { Clock, Timer } from '../../../base/clock.ts';
 import { errorMessage } from '../../../base/errors.ts';
 import type { BlockBuilders } from '../../../os/ports-dns.ts';
@@ -19,10 +18,11 @@ import {
   MAX_LISTS,
   type RewriteConfig,
 } from '../policy-config.ts';
-import { type Compiled, type CompileSource, compileLists } from './compile.ts';
 import type { StoredVersion } from './list-index.ts';
+import { sourceOf } from './list-source.ts';
 import { ListStore, type ListStoreDeps } from './list-store.ts';
 import { LIST_TABLE, type ListEvent, type ListState } from './machine.ts';
+import { listText, type MadeFile, madeOf, makeFile, type ReadyList } from './making.ts';
 import type { ListReading } from './read-list.ts';
 
 export interface ListUpdaterDeps extends ListStoreDeps {
@@ -38,8 +38,6 @@ export interface ListUpdaterDeps extends ListStoreDeps {
 const RETRY_FIRST_MS = 60_000;
 const RETRY_MOST_MS = 6 * 3600_000;
 const SEC_MS = 1000;
-const KEY_BYTES = 16;
-const HASH_BYTES = 32;
 
 interface OneList {
   config: ListConfig;
@@ -52,12 +50,6 @@ interface OneList {
   /** Fetched, and not in a compiled file yet: it may turn out to be no list at all. */
   candidate: StoredVersion | undefined;
   ending: AbortController | undefined;
-}
-
-/** A list that can be compiled, and from what: undefined is the text of its configuration. */
-interface Ready {
-  readonly one: OneList;
-  readonly version: StoredVersion | undefined;
 }
 
 export class ListUpdater implements AsyncDisposable {
@@ -120,7 +112,8 @@ export class ListUpdater implements AsyncDisposable {
       if (one !== undefined) this.#step(one, 'disable');
       this.#lists.delete(id);
     }
-    if (this.#made() !== (this.#store.index.compiled?.made ?? '')) this.#dirty = true;
+    const { compiled } = this.#store.index;
+    if (madeOf(this.#ready(), rewrites) !== compiled?.made) this.#dirty = true;
     this.#wake();
   }
 
@@ -166,7 +159,8 @@ export class ListUpdater implements AsyncDisposable {
     if (one === undefined || (one.config.source.kind === 'url' && version === undefined)) {
       return undefined;
     }
-    return { reading: one.config, pieces: this.#sourceOf({ one, version }, 0).read() };
+    const text = listText(this.#store, { config: one.config, version });
+    return { reading: one.config, pieces: sourceOf(text, 0, this.#deps.fetches).read() };
   }
 
   /** Resolves when nothing is under way. */
@@ -216,7 +210,8 @@ export class ListUpdater implements AsyncDisposable {
   /** One that was fetched from where it is to come from. */
   #versionOf({ config }: OneList): StoredVersion | undefined {
     const version = this.#store.index.versions[config.id];
-    return version?.url === urlOf(config) ? version : undefined;
+    const isThere = version?.file === undefined || this.#store.has(version.file);
+    return version?.url === urlOf(config) && isThere ? version : undefined;
   }
 
   #step(one: OneList, event: ListEvent): boolean {
@@ -282,9 +277,19 @@ export class ListUpdater implements AsyncDisposable {
   async #work(): Promise<void> {
     // What was applied a moment ago is gathered first.
     await Promise.resolve();
+    for (const one of this.#lists.values()) this.#missLost(one);
     for (let one = this.#nextDue(); one !== undefined; one = this.#nextDue())
       await this.#fetch(one);
     while (this.#mayCompile()) await this.#compile();
+  }
+
+  /** Somebody took the file of a version away: it is to come again. */
+  #missLost(one: OneList): void {
+    const isLost = one.candidate === undefined && this.#versionOf(one) === undefined;
+    if (one.state !== 'current' || !this.#isFetched(one) || !isLost) return;
+    this.#step(one, 'want');
+    one.triedMs = undefined;
+    this.#schedule(one);
   }
 
   #nextDue(): OneList | undefined {
@@ -316,9 +321,7 @@ export class ListUpdater implements AsyncDisposable {
     const file = this.#store.newFile('list', 'txt');
     const { url } = config.source;
     const { maxBytes, sha256, signature } = config;
-    const isThere = version?.file !== undefined && this.#store.has(version.file);
-    const have = isThere ? version : undefined;
-    const order = { url, path: this.#store.path(file), have, maxBytes, sha256, signature };
+    const order = { url, path: this.#store.path(file), have: version, maxBytes, sha256, signature };
     const fetched = await fetches.fetch(order, ending.signal);
     one.ending = undefined;
     if (ending.signal.aborted || this.#ending.signal.aborted) {
@@ -333,7 +336,7 @@ export class ListUpdater implements AsyncDisposable {
     }
     one.retry = healthy(one.retry);
     one.fault = '';
-    if (fetched.value.kind === 'unchanged' || fetched.value.sha256 === have?.sha256) {
+    if (fetched.value.kind === 'unchanged' || fetched.value.sha256 === version?.sha256) {
       this.#store.remove(file);
       this.#step(one, 'unchanged');
     } else {
@@ -357,85 +360,31 @@ export class ListUpdater implements AsyncDisposable {
   // ---- compiling -----------------------------------------------------------------------------
 
   /** The lists that have a version, with it. */
-  #ready(): Ready[] {
+  #ready(): ReadyList[] {
     const all = [...this.#lists.values()].flatMap((one) => {
       if (one.state === 'disabled') return [];
+      const { config } = one;
       const version = one.candidate ?? this.#versionOf(one);
-      return one.config.source.kind === 'text' || version !== undefined ? [{ one, version }] : [];
+      return config.source.kind === 'text' || version !== undefined ? [{ config, version }] : [];
     });
     return all.slice(0, MAX_LISTS);
   }
 
-  /** Tells whether a compiled file is still of what is wanted. */
-  #made(): string {
-    const lists = this.#ready().map(({ one: { config }, version }) => [
-      ...[config.id, config.name, config.effect, config.format, config.subdomains],
-      ...[
-        config.mayRewrite,
-        version?.sha256 ?? (config.source.kind === 'text' ? config.source.text : ''),
-      ],
-    ]);
-    return JSON.stringify([rewriteKey(this.#rewrites), ...lists]);
-  }
-
   async #compile(): Promise<void> {
     this.#dirty = false;
-    const made = this.#made();
-    if (made === this.#store.index.compiled?.made && this.#loaded) return;
     const ready = this.#ready();
+    const { compiled } = this.#store.index;
+    if (this.#loaded && compiled?.made === madeOf(ready, this.#rewrites)) return;
     const nothing = ready.length === 0 && rewriteKey(this.#rewrites) === '';
-    if (nothing && this.#store.index.compiled === undefined) return;
-    const blocks = this.#store.newFile('blocks', 'bin');
-    const side = blocks.replace('blocks', 'side').replace('.bin', '.json');
-    const compiled = await this.#compileTo(this.#store.path(blocks), ready);
-    if (!this.#active) {
-      this.#store.remove(blocks);
-      return;
-    }
-    if (compiled === undefined || this.#refuseEmpty(ready, compiled)) {
-      // Next time without those that are no lists; the file before is in use meanwhile.
-      this.#store.remove(blocks);
-      this.#dirty = true;
-      return;
-    }
-    this.#take(ready, blocks, side, compiled, made);
-  }
-
-  async #compileTo(path: string, ready: readonly Ready[]): Promise<Compiled | undefined> {
-    const { builders } = this.#deps;
-    const key = fromHex(this.#store.index.key) ?? new Uint8Array(KEY_BYTES);
-    const own = this.#rewrites
-      .filter(({ enable }) => enable)
-      .map(({ name, wildcard }) => ({
-        name,
-        scope: wildcard ? ('below' as const) : ('exact' as const),
-      }));
-    const options = { key, note: 'gatehouse', path, own };
+    if (nothing && compiled === undefined) return;
+    const deps = { ...this.#deps, store: this.#store };
     try {
-      const sources = ready.map((one, place) => this.#sourceOf(one, place));
-      const done = await compileLists(sources, builders, options, this.#ending.signal);
-      if (!done.ok) throw done.error;
-      this.#compileRetry = healthy(this.#compileRetry);
-      return done.value;
+      const made = await makeFile(deps, ready, this.#rewrites, this.#ending.signal);
+      if (made.ok) this.#take(ready, made.value);
+      else this.#retryCompiling(made.error.message);
     } catch (thrown) {
       if (!this.#ending.signal.aborted) this.#retryCompiling(errorMessage(thrown));
-      return undefined;
     }
-  }
-
-  #sourceOf({ one: { config }, version }: Ready, place: number): CompileSource {
-    const { fetches } = this.#deps;
-    const path = version?.file === undefined ? undefined : this.#store.path(version.file);
-    return {
-      list: {
-        id: place + 2,
-        name: config.name,
-        sha256: fromHex(version?.sha256 ?? '') ?? new Uint8Array(HASH_BYTES),
-      },
-      reading: config,
-      own: config.source.kind === 'text',
-      read: () => (path === undefined ? textOf(config) : fetches.read(path)),
-    };
   }
 
   #retryCompiling(why: string): void {
@@ -445,12 +394,33 @@ export class ListUpdater implements AsyncDisposable {
     this.#compileAtMs = this.#deps.clock.wallMs() + delayMs(this.#compileRetry);
   }
 
-  /** A page of a portal, say, that came in a list's stead has no rule in it. */
-  #refuseEmpty(ready: readonly Ready[], { lists }: Compiled): boolean {
+  #take(ready: readonly ReadyList[], { compiled, rules, ruleless }: MadeFile): void {
+    if (!this.#active || this.#refuse(ruleless)) {
+      this.#store.remove(compiled.blocks);
+      this.#dirty = true;
+      return;
+    }
+    const versions = { ...this.#store.index.versions };
+    for (const { config, version } of ready) {
+      if (version !== undefined) versions[config.id] = version;
+    }
+    for (const id of Object.keys(versions)) if (!this.#lists.has(id)) delete versions[id];
+    const taken = this.#store.take(versions, compiled, rules);
+    if (!taken.ok) return void this.#retryCompiling(String(taken.error));
+    this.#loaded = true;
+    this.#compileRetry = healthy(this.#compileRetry);
+    for (const { config } of ready) {
+      const one = this.#lists.get(config.id);
+      if (one !== undefined) one.candidate = undefined;
+    }
+    this.#deps.use(taken.value);
+  }
+
+  /** A page of a portal, say, that came in a list's stead: the file before stays in use meanwhile. */
+  #refuse(ruleless: ReadonlySet<string>): boolean {
     let refused = false;
-    for (const [place, { one }] of ready.entries()) {
-      const { rules, rejected } = lists[place] ?? { rules: 1, rejected: 0 };
-      if (one.candidate === undefined || rules > 0 || rejected === 0) continue;
+    for (const one of this.#lists.values()) {
+      if (one.candidate === undefined || !ruleless.has(one.config.id)) continue;
       if (one.candidate.file !== undefined) this.#store.remove(one.candidate.file);
       one.candidate = undefined;
       this.#failed(one, 'there is no rule in what came');
@@ -458,39 +428,6 @@ export class ListUpdater implements AsyncDisposable {
     }
     return refused;
   }
-
-  #take(
-    ready: readonly Ready[],
-    blocks: string,
-    side: string,
-    { built, lists, side: rules }: Compiled,
-    made: string,
-  ): void {
-    const versions = { ...this.#store.index.versions };
-    for (const { one, version } of ready) {
-      if (version !== undefined) versions[one.config.id] = version;
-    }
-    for (const id of Object.keys(versions)) if (!this.#lists.has(id)) delete versions[id];
-    const compiled = {
-      ...{ blocks, side, made, names: built.names, rewriteKey: rewriteKey(this.#rewrites) },
-      lists: ready.flatMap(({ one: { config } }, place) => {
-        const counts = lists[place];
-        return counts === undefined ? [] : [{ id: config.id, name: config.name, counts }];
-      }),
-    };
-    const taken = this.#store.take(versions, compiled, rules);
-    if (!taken.ok) {
-      this.#retryCompiling(String(taken.error));
-      return;
-    }
-    this.#loaded = true;
-    for (const { one } of ready) one.candidate = undefined;
-    this.#deps.use(taken.value);
-  }
 }
 
 const urlOf = ({ source }: ListConfig): string => (source.kind === 'url' ? source.url : '');
-
-async function* textOf({ source }: ListConfig): AsyncGenerator<Uint8Array> {
-  if (source.kind === 'text') yield new TextEncoder().encode(source.text);
-}

@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import { PatternSet } from '#src/services/dns/lists/patterns.ts';
 
+t.setTimeout(120_000);
+
 const RUNS = { numRuns: 2000, seed: 1 };
 
 function found(kind: 'glob' | 'regex', text: string, name: string): boolean | string {

@@ -12,6 +12,7 @@ import { LinuxListFetches } from '#src/os/linux/list-fetch.ts';
 import { loadNative } from '#src/os/linux/native.ts';
 import { LIST_TABLE, type ListEvent, type ListState } from '#src/services/dns/lists/machine.ts';
 import { listAddress } from '#src/services/dns/lists/names.ts';
+import { placed } from '#src/services/dns/lists/places.ts';
 import { ListUpdater } from '#src/services/dns/lists/updater.ts';
 import { type CompiledLists, Policy } from '#src/services/dns/policy.ts';
 import type { ListConfig, PolicyConfig } from '#src/services/dns/policy-config.ts';
@@ -219,6 +220,30 @@ t.test('the last good one survives whatever comes', async (t) => {
   await updater.settled();
   t.equal(says('next.example'), 'block', 'and then it can');
   t.equal(says('ads.example'), 'pass');
+});
+
+t.test('a list keeps its place in the compiled file', async (t) => {
+  const ids = (before: string[], now: string[]) => placed(before, now, (one) => one);
+  t.same(ids([], ['a', 'b']), ['a', 'b']);
+  t.same(ids(['a', 'b', 'c'], ['c', 'b']), [undefined, 'b', 'c']);
+  t.same(ids(['a', 'b', 'c'], ['d', 'c', 'b', 'e']), ['d', 'b', 'c', 'e']);
+  t.same(ids(['', 'b', 'c'], ['b']), [undefined, 'b']);
+  t.same(ids(['a'], []), []);
+  const { start, file, root } = await box(t);
+  const { apply, says, updater } = await start();
+  const [a, b] = [file('a.txt', '||a.example^\n'), file('b.txt', '||b.example^\n')];
+  await apply([list('a', a), list('b', b)]);
+  await apply([list('b', b)]);
+  t.equal(`${says('a.example')} ${says('b.example')}`, 'pass block', 'one place is free');
+  const index = JSON.parse(readFileSync(join(root, 'lists/lists.json'), 'utf8'));
+  t.same(
+    index.compiled.lists.map(({ id }: { id: string }) => id),
+    ['', 'b'],
+  );
+  rmSync(join(root, 'lists', index.versions.b.file));
+  await apply([list('b', b), list('a', a)]);
+  await updater.settled();
+  t.equal(`${says('a.example')} ${says('b.example')}`, 'block block', 'a lost file comes again');
 });
 
 t.test('without an engine nothing is done, and with the next one all goes on', async (t) => {
