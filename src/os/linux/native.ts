@@ -97,13 +97,21 @@ export function loadNative(path: string = fileURLToPath(BUILT)): Native {
       { cause: thrown, remedy: 'build it: scripts/build-native' },
     );
   }
-  const { createReactor, boottimeMs, lowerAndExecute, crypt, createCapture } = module.exports;
-  if (!createReactor || !boottimeMs || !lowerAndExecute || !crypt || !createCapture) {
+  const { createReactor, boottimeMs, lowerAndExecute, crypt } = module.exports;
+  const { createCapture, compileFilter } = module.exports;
+  if (
+    !createReactor ||
+    !boottimeMs ||
+    !lowerAndExecute ||
+    !crypt ||
+    !createCapture ||
+    !compileFilter
+  ) {
     throw new SystemError(`${path} is not the native addon of this version`, 'ENOEXEC', {
       remedy: 'build it: scripts/build-native',
     });
   }
-  return { createReactor, boottimeMs, lowerAndExecute, crypt, createCapture };
+  return { createReactor, boottimeMs, lowerAndExecute, crypt, createCapture, compileFilter };
 }
 
 /** The owner of a descriptor: gets each of its events (`What`) with up to four numbers. */
