@@ -176,6 +176,7 @@ async function build(
       report: (value) => observed.publish('update', value),
     }),
   );
+  observed.publish('update', updates.observed);
   stack.use(must(watchRuleset(reactor, () => firewall.rulesetChanged())));
   const boot = must(bootId(files));
   const monitor: LeaseMonitor = new LeaseMonitor({

@@ -54,6 +54,8 @@ t.test('gatehouse reboot: in order, and recorded on both sides', { skip }, async
   const b = await box(t, { helper: true });
   t.equal(b.value('X_GATEHOUSE_RootHelper.Status'), 'Up');
   t.equal(b.value('DeviceInfo.HostName'), 'small-box');
+  t.equal(b.value('DeviceInfo.X_GATEHOUSE_Update.Status'), 'None');
+  t.match(b.value('DeviceInfo.X_GATEHOUSE_Update.Reason'), /no slots/, 'and it is said why');
 
   t.equal(b.cli('set', 'Device.DeviceInfo.HostName=gate-7').code, 0);
   await b.until('the kernel has the name', () => b.hostName === 'gate-7');
