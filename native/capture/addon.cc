@@ -1,10 +1,12 @@
-// The capture engine for JavaScript: createCapture(flows, conversations, endpoints) answers an object,
-// or -errno. What takes long runs on libuv's pool, one piece of work at a time; each method says so
+// The capture engine for JavaScript: compileFilter(text, linkType) answers the program of a filter, two
+// words for each instruction as in struct sock_filter, or what is wrong with it, or -errno; and
+// createCapture(flows, conversations, endpoints) an object, or -errno. What takes long runs on libuv's pool, one piece of work at a time; each method says so
 // by -EBUSY when another is still under way.
 //
 //   read(fd, budgetBytes, waitMs): promise of the bytes read; 0 at the end, -errno
 //   take(fd, into, waitMs): promise of the bytes read into `into`, as read; nothing is looked at
 //   feed(bytes): promise of 0 or -errno; the bytes must stay as they are until then
+//   filter(text): 0, or what libpcap says is wrong with it, or -ENOSYS without libpcap
 //   end(): no more bytes come
 //   progress(into: Float64Array of 4): fills offset, packets, bytes, and whether the file is broken
 //   report(endpoints, conversations, flows, names): one JSON object of all statistics, as bytes
@@ -160,6 +162,48 @@ napi_value feed(napi_env env, napi_callback_info info) {
   return start(env, info, c, args.value[0]);
 }
 
+// Sets `filter`; the value that says why not, or nullptr.
+napi_value setFilter(napi_env env, capture::Filter* filter, const char* text, uint32_t linkType) {
+  char error[capture::Filter::kErrorBytes];
+  if (filter->set(text, linkType, error)) return nullptr;
+  if (error[0] == '\0') return number(env, -ENOSYS);
+  napi_value out = nullptr;
+  napi_create_string_latin1(env, error, NAPI_AUTO_LENGTH, &out);
+  return out;
+}
+
+napi_value filter(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  Capture* c = of(env, info);
+  char text[capture::Filter::kTextBytes];
+  if (c == nullptr || !args.text(0, text, sizeof text) || c->engine.filter.any()) {
+    return number(env, -EINVAL);
+  }
+  if (c->busy) return number(env, -EBUSY);
+  napi_value refused = setFilter(env, &c->engine.filter, text, 1);
+  return refused != nullptr ? refused : number(env, 0);
+}
+
+napi_value compileFilter(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  char text[capture::Filter::kTextBytes];
+  uint32_t linkType = 0;
+  if (!args.text(0, text, sizeof text) || !args.u32(1, &linkType)) return number(env, -EINVAL);
+  capture::Filter made;
+  napi_value refused = setFilter(env, &made, text, linkType);
+  if (refused != nullptr) return refused;
+  const capture::BpfProgram* program = made.program(linkType);
+  const size_t bytes = program->length * sizeof(sock_filter);
+  void* to = nullptr;
+  napi_value buffer = nullptr, words = nullptr;
+  if (napi_create_arraybuffer(env, bytes, &to, &buffer) != napi_ok ||
+      napi_create_typedarray(env, napi_uint32_array, bytes / 4, buffer, 0, &words) != napi_ok) {
+    return number(env, -ENOMEM);
+  }
+  memcpy(to, program->instructions, bytes);
+  return words;
+}
+
 napi_value end(napi_env env, napi_callback_info info) {
   Capture* c = of(env, info);
   if (c == nullptr) return number(env, -EINVAL);
@@ -257,7 +301,7 @@ napi_value createCapture(napi_env env, napi_callback_info info) {
   static const Method methods[] = {
       {"read", read}, {"take", take},         {"feed", feed},
       {"end", end},   {"progress", progress}, {"report", report},
-      {"release", release}};
+      {"release", release}, {"filter", filter}};
   if (napi_create_object(env, &out) != napi_ok ||
       napi_wrap(env, out, c, drop, nullptr, nullptr) != napi_ok) {
     delete c;
@@ -269,7 +313,8 @@ napi_value createCapture(napi_env env, napi_callback_info info) {
 }  // namespace
 
 bool defineCapture(napi_env env, napi_value target) {
-  static const Method methods[] = {{"createCapture", createCapture}};
+  static const Method methods[] = {{"createCapture", createCapture},
+                                   {"compileFilter", compileFilter}};
   return define(env, target, methods, nullptr);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "bytes.h"
+#include "filter.h"
 #include "names.h"
 #include "protocols.h"
 #include "series.h"
@@ -36,6 +37,9 @@ class Engine {
     return flows_.good() && conversations_.table.good() && endpoints_.table.good() &&
            names_.good() && addressNames_.good();
   }
+
+  // Packets that it does not pass are not counted.
+  Filter filter;
 
   // `linkType` is a LINKTYPE_ number; `captured` bytes at `data` of the `length` that were on the wire.
   void packet(int64_t ns, uint32_t linkType, const uint8_t* data, uint32_t captured, uint32_t length);

@@ -15,6 +15,7 @@ constexpr uint32_t kSection = 0x0a0d0d0a;
 constexpr uint32_t kInterfaceBlock = 1, kPacketBlock = 2, kSimpleBlock = 3, kEnhancedBlock = 6;
 
 constexpr int64_t kNsPerSec = 1'000'000'000;
+constexpr const char* kUnfit = "the filter makes no sense on a link of this type";
 
 // Ticks of 10^-n or 2^-n seconds as nanoseconds; -1 for what 64 bits do not hold.
 int64_t toNs(uint64_t ticks, bool binary, uint8_t exponent, int64_t offsetSec) {
@@ -167,6 +168,7 @@ size_t Reader::pcap(const uint8_t* p, size_t n) {
     const int64_t ns = static_cast<int64_t>(u32(h)) * kNsPerSec +
                        static_cast<int64_t>(u32(h + 4)) * tickNs_;
     engine_->packet(ns, linkType_, h + head, captured, length < captured ? captured : length);
+    if (engine_->filter.unfit()) return fail(kUnfit, at);
     at += head + captured;
   }
   return at;
@@ -317,6 +319,7 @@ void Reader::packetBlock(uint32_t id, uint64_t ticks, bool timed, const uint8_t*
     }
   }
   engine_->packet(ns, of.linkType, data, captured, length < captured ? captured : length);
+  if (engine_->filter.unfit()) error_ = kUnfit;
 }
 
 }  // namespace gatehouse::capture

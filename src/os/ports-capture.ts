@@ -167,6 +167,8 @@ export interface CaptureRows {
 }
 
 export interface AnalyzeOptions {
+  /** Of pcap-filter(7): what it does not let pass is not counted. One that is wrong is an error, EINVAL. */
+  readonly filter?: string;
   readonly rows: CaptureRows;
   /** Ends the reading; the report is of what was read. */
   readonly signal?: AbortSignal;
@@ -180,4 +182,9 @@ export interface CaptureEngine {
    * cannot be opened or read is an error; one that is broken gives a report that says so.
    */
   analyze(path: string, options: AnalyzeOptions): Promise<Result<CaptureReport, SystemError>>;
+  /**
+   * The program of a filter of pcap-filter(7) for Ethernet: two words for each instruction, as in struct
+   * sock_filter. EINVAL when it is none, ENOSYS where the machine has no libpcap.
+   */
+  compileFilter(text: string): Result<Uint32Array, SystemError>;
 }

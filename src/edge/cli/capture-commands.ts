@@ -1,5 +1,6 @@
-/** analyze, export, chart: what is in capture files, without a daemon. */
+/** analyze, export, chart, filter: what is in capture files, without a daemon. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { SystemError } from '../../base/errors.ts';
 import { escapeControls } from '../../base/text.ts';
 import type {
   CaptureConversation,
@@ -13,6 +14,7 @@ import type { CsvTable } from '../../services/capture/csv.ts';
 import type { CaptureService } from '../../services/capture/service.ts';
 import type { Json } from './bus.ts';
 import { type Count, duration, quantity, spark } from './capture-text.ts';
+import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
 import { type Column, pairs } from './table.ts';
 
@@ -32,21 +34,24 @@ export function defineCapture(program: Command, session: Session): void {
     });
   const file = 'pcap or pcapng file, packed by gzip or zstd or not; - for standard input';
   const command = (name: string, about: string): Command =>
-    program
-      .command(name)
+    filtered(program.command(name))
       .description(about)
       .allowExcessArguments(false)
       .argument('<file>', file)
       .addOption(top());
   command('analyze', 'who talked how much with what, in a capture file').action(
-    (path: string, options: { top?: number }) => analyze(session, path, options.top),
+    (path: string, options: Options) => analyze(session, path, options),
   );
+  const filter = program.command('filter').description('filters of packets');
+  filtered(filter.command('explain'))
+    .description('what a filter is as text, and the program that the kernel would run')
+    .action((options: FilterOptions) => explain(session, options));
   command('export', 'the statistics of a capture file as CSV')
     .option(
       '--table <name>',
       'summary, protocols, endpoints, conversations, flows, names, bandwidth or sizes; all without',
     )
-    .action((path: string, options: { top?: number; table?: string }) =>
+    .action((path: string, options: Options & { table?: string }) =>
       exportCsv(session, path, options),
     );
   command('chart', 'the statistics of a capture file as an SVG picture')
@@ -54,9 +59,83 @@ export function defineCapture(program: Command, session: Session): void {
       new Option('--kind <kind>', 'protocols, talkers, bandwidth or sizes').default('bandwidth'),
     )
     .option('--title <text>', 'what stands above it')
-    .action((path: string, options: { kind: string; title?: string }) =>
+    .action((path: string, options: Options & { kind: string; title?: string }) =>
       drawChart(session, path, options),
     );
+}
+
+const again = '; may be given again';
+const collect = (value: string, before: readonly string[] = []): readonly string[] => [
+  ...before,
+  value,
+];
+
+/** Of each option one must fit, and of all options. */
+const filtered = (command: Command): Command =>
+  command
+    .option('--filter <text>', 'only what passes a filter of pcap-filter(7)')
+    .option('--proto <name>', `only these protocols, such as tcp or arp${again}`, collect)
+    .option('--port <port>', `only these ports, such as 443 or 8000-8100${again}`, collect)
+    .option('--host <address>', `only these addresses or networks${again}`, collect)
+    .option('--src <address>', `only from these addresses or networks${again}`, collect)
+    .option('--dst <address>', `only to these addresses or networks${again}`, collect)
+    .option('--vlan <id>', 'only this VLAN, or any');
+
+interface FilterOptions {
+  readonly filter?: string;
+  readonly proto?: readonly string[];
+  readonly port?: readonly string[];
+  readonly host?: readonly string[];
+  readonly src?: readonly string[];
+  readonly dst?: readonly string[];
+  readonly vlan?: string;
+}
+
+interface Options extends FilterOptions {
+  readonly top?: number;
+}
+
+/** The filter that was asked for, or undefined after it was said what is wrong with it. */
+function filterOf(
+  session: Session,
+  service: CaptureService,
+  { filter, proto, port, host, src, dst, vlan }: FilterOptions,
+): string | undefined {
+  const built = service.filter({
+    ...(proto === undefined ? {} : { protocols: proto }),
+    ...(port === undefined ? {} : { ports: port }),
+    ...(host === undefined ? {} : { hosts: host }),
+    ...(src === undefined ? {} : { from: src }),
+    ...(dst === undefined ? {} : { to: dst }),
+    ...(vlan === undefined ? {} : { vlan }),
+    ...(filter === undefined ? {} : { raw: filter }),
+  });
+  if (built.ok) return built.value;
+  for (const fault of built.error) session.fail(fault, EXIT.usage);
+  return undefined;
+}
+
+/** What a filter is as text, and what the kernel would run. */
+async function explain(session: Session, options: FilterOptions): Promise<void> {
+  const service = await session.environment.capture();
+  const filter = filterOf(session, service, options);
+  if (filter === undefined) return;
+  const program = service.explain(filter);
+  if (!program.ok) return refuse(session, program.error);
+  if (session.json) session.printJson({ filter, program: program.value });
+  else {
+    session.data(`${filter === '' ? 'everything' : filter}\n\n`);
+    session.data(
+      program.value.map((line, i) => `(${String(i).padStart(3, '0')}) ${line}\n`).join(''),
+    );
+  }
+}
+
+function refuse(session: Session, { message, remedy, code }: SystemError): void {
+  session.fail(
+    remedy === undefined ? message : `${message} (${remedy})`,
+    code === 'EINVAL' ? EXIT.usage : EXIT.failed,
+  );
 }
 
 const rowsOf = (top: number | undefined): CaptureRows =>
@@ -67,9 +146,12 @@ async function read(
   session: Session,
   path: string,
   rows: CaptureRows,
+  options: FilterOptions,
 ): Promise<{ report: CaptureReport; service: CaptureService } | undefined> {
   const { environment } = session;
   const service = await environment.capture();
+  const filter = filterOf(session, service, options);
+  if (filter === undefined) return undefined;
   const { stderr, signal } = environment;
   const startedMs = environment.wallMs();
   let shown = false;
@@ -83,11 +165,12 @@ async function read(
   const found = await service.analyze(path, {
     rows,
     signal,
+    ...(filter === '' ? {} : { filter }),
     ...(stderr.isTerminal && !session.json ? { onProgress } : {}),
   });
   if (shown) stderr.write('\r\u001b[K');
   if (!found.ok) {
-    session.fail(found.error.message);
+    refuse(session, found.error);
     return undefined;
   }
   return { report: found.value, service };
@@ -118,9 +201,10 @@ function complain(
   );
 }
 
-async function analyze(session: Session, path: string, top: number | undefined): Promise<void> {
+async function analyze(session: Session, path: string, options: Options): Promise<void> {
+  const { top } = options;
   const wanted = session.json ? rowsOf(top) : rowsOf(top ?? SHOWN);
-  const done = await read(session, path, wanted);
+  const done = await read(session, path, wanted, options);
   if (done === undefined) return;
   if (session.json) session.printJson(done.report as unknown as Json);
   else print(session, path, done.report);
@@ -130,12 +214,13 @@ async function analyze(session: Session, path: string, top: number | undefined):
 async function exportCsv(
   session: Session,
   path: string,
-  { top, table }: { readonly top?: number; readonly table?: string },
+  options: Options & { readonly table?: string },
 ): Promise<void> {
+  const { top, table } = options;
   const { csvTables } = await session.environment.capture();
   if (table !== undefined && !csvTables.includes(table as CsvTable))
-    return session.fail(`no table ${table}: there are ${csvTables.join(', ')}`, 2);
-  const done = await read(session, path, rowsOf(top));
+    return session.fail(`no table ${table}: there are ${csvTables.join(', ')}`, EXIT.usage);
+  const done = await read(session, path, rowsOf(top), options);
   if (done === undefined) return;
   session.data(done.service.csv(done.report, table as CsvTable | undefined));
   complain(session, path, done.report);
@@ -144,12 +229,13 @@ async function exportCsv(
 async function drawChart(
   session: Session,
   path: string,
-  { kind, title }: { readonly kind: string; readonly title?: string },
+  options: Options & { readonly kind: string; readonly title?: string },
 ): Promise<void> {
+  const { kind, title } = options;
   const { chartKinds } = await session.environment.capture();
   if (!chartKinds.includes(kind as ChartKind))
-    return session.fail(`no chart ${kind}: there are ${chartKinds.join(', ')}`, 2);
-  const done = await read(session, path, rowsOf(50));
+    return session.fail(`no chart ${kind}: there are ${chartKinds.join(', ')}`, EXIT.usage);
+  const done = await read(session, path, rowsOf(options.top ?? 50), options);
   if (done === undefined) return;
   const name = path === '-' ? 'standard input' : (path.split('/').at(-1) ?? path);
   session.data(done.service.chart(done.report, kind as ChartKind, title ?? `${name}: ${kind}`));

@@ -27,6 +27,20 @@ const TAKE_BYTES = 256 << 10;
 const WAIT_MS = 100;
 const STDIN = 0;
 
+const ETHERNET = 1;
+
+/** A filter that was taken, or the program that came of it. */
+function checked<T extends 0 | Uint32Array>(text: string, answer: T | string | number): T {
+  if (typeof answer === 'object' || answer === 0) return answer as T;
+  if (typeof answer === 'string')
+    throw new SystemError(`${JSON.stringify(text)} is no filter: ${answer}`, 'EINVAL');
+  if (answer === -os.errno.ENOSYS)
+    throw new SystemError('filters need libpcap, which this machine does not have', 'ENOSYS', {
+      remedy: 'install libpcap0.8',
+    });
+  throw systemError('the filter', answer as number);
+}
+
 const openFd = promisify(open);
 const closeFd = promisify(close);
 const statFd = promisify(fstat);
@@ -61,6 +75,15 @@ export class LinuxCaptureEngine implements CaptureEngine {
     }
   }
 
+  compileFilter(text: string): Result<Uint32Array, SystemError> {
+    try {
+      return ok(checked(text, this.#native.compileFilter(text, ETHERNET)));
+    } catch (thrown) {
+      if (thrown instanceof SystemError) return err(thrown);
+      throw thrown;
+    }
+  }
+
   async #run(
     fd: number,
     totalBytes: number | undefined,
@@ -70,6 +93,8 @@ export class LinuxCaptureEngine implements CaptureEngine {
     const raw = this.#native.createCapture(flows, conversations, endpoints);
     if (typeof raw === 'number') throw systemError('the capture engine', raw);
     try {
+      const { filter } = options;
+      if (filter !== undefined) checked(filter, raw.filter(filter));
       return await this.#read(raw, fd, totalBytes, options);
     } finally {
       raw.release();

@@ -8,6 +8,11 @@ export interface RawCapture {
   take(fd: number, into: Uint8Array, waitMs: number): Promise<number> | number;
   /** Analyzes bytes, which must not change until the promise is kept: 0 or -errno. */
   feed(bytes: Uint8Array): Promise<number> | number;
+  /**
+   * A filter of pcap-filter(7), once, before all packets: 0, or what libpcap says is wrong with it;
+   * -ENOSYS without libpcap.
+   */
+  filter(text: string): string | number;
   /** No more bytes come. */
   end(): number;
   /** Fills offset, packets, bytes, and 1 where the file is broken. */
@@ -26,4 +31,9 @@ export interface RawCapture {
 export interface NativeCapture {
   /** How many flows, conversations and endpoints are kept at most; or -errno. */
   createCapture(flows: number, conversations: number, endpoints: number): RawCapture | number;
+  /**
+   * The program of a filter for links of a LINKTYPE_ number, two words for each instruction as in struct
+   * sock_filter; or what libpcap says is wrong with it; or -errno, -ENOSYS without libpcap.
+   */
+  compileFilter(text: string, linkType: number): Uint32Array | string | number;
 }

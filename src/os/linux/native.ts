@@ -98,31 +98,28 @@ export function loadNative(path: string = fileURLToPath(BUILT)): Native {
       { cause: thrown, remedy: 'build it: scripts/build-native' },
     );
   }
-  const { createReactor, boottimeMs, lowerAndExecute, crypt } = module.exports;
-  const { createDns, createBlockBuilder, createCapture } = module.exports;
-  if (
-    !createReactor ||
-    !boottimeMs ||
-    !lowerAndExecute ||
-    !crypt ||
-    !createDns ||
-    !createBlockBuilder ||
-    !createCapture
-  ) {
+  const addon = module.exports;
+  if (!isWhole(addon)) {
     throw new SystemError(`${path} is not the native addon of this version`, 'ENOEXEC', {
       remedy: 'build it: scripts/build-native',
     });
   }
-  return {
-    createReactor,
-    boottimeMs,
-    lowerAndExecute,
-    crypt,
-    createDns,
-    createBlockBuilder,
-    createCapture,
-  };
+  return addon;
 }
+
+const EXPORTS: readonly (keyof Native)[] = [
+  'createReactor',
+  'boottimeMs',
+  'lowerAndExecute',
+  'crypt',
+  'createDns',
+  'createBlockBuilder',
+  'createCapture',
+  'compileFilter',
+];
+
+const isWhole = (addon: Partial<Native>): addon is Native =>
+  EXPORTS.every((name) => addon[name] !== undefined);
 
 /** The owner of a descriptor: gets each of its events (`What`) with up to four numbers. */
 export interface Sink {

@@ -1,9 +1,11 @@
 /** What can be had of a capture: its statistics, as data, as CSV, as a chart. */
 import type { SystemError } from '../../base/errors.ts';
-import type { Result } from '../../base/result.ts';
+import { ok, type Result } from '../../base/result.ts';
 import type { AnalyzeOptions, CaptureEngine, CaptureReport } from '../../os/ports-capture.ts';
+import { bpfText } from './bpf-text.ts';
 import { CHART_KINDS, type ChartKind, chart } from './chart.ts';
 import { CSV_TABLES, type CsvTable, csvAll, csvTable } from './csv.ts';
+import { type FilterRequest, filterText } from './filter.ts';
 
 export interface CaptureService {
   readonly chartKinds: readonly ChartKind[];
@@ -11,6 +13,10 @@ export interface CaptureService {
   analyze(path: string, options: AnalyzeOptions): Promise<Result<CaptureReport, SystemError>>;
   /** One table, or without a name all of them. */
   csv(report: CaptureReport, table: CsvTable | undefined): string;
+  /** The text of a filter, empty for everything; or all that is wrong with what is asked for. */
+  filter(request: FilterRequest): Result<string, readonly string[]>;
+  /** The kernel's program of a filter, one line an instruction. */
+  explain(filter: string): Result<readonly string[], SystemError>;
   /** An SVG document. */
   chart(report: CaptureReport, kind: ChartKind, title: string): string;
 }
@@ -20,5 +26,10 @@ export const captureService = (engine: CaptureEngine): CaptureService => ({
   csvTables: CSV_TABLES,
   analyze: (path, options) => engine.analyze(path, options),
   csv: (report, table) => (table === undefined ? csvAll(report) : csvTable(report, table)),
+  filter: filterText,
+  explain: (filter) => {
+    const program = engine.compileFilter(filter);
+    return program.ok ? ok(bpfText(program.value)) : program;
+  },
   chart,
 });

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { SystemError } from '#src/base/errors.ts';
+import { err } from '#src/base/result.ts';
 import { progressText } from '#src/edge/cli/capture-commands.ts';
 import { duration, quantity, spark } from '#src/edge/cli/capture-text.ts';
 import { runCli } from '#src/edge/cli/program.ts';
@@ -66,6 +68,28 @@ t.test('export and chart', async (t) => {
   t.match(await run('chart', path, '--kind', 'x'), { code: 2, err: /no chart x: there are/ });
 });
 
+t.test('filters are checked, explained and applied', async (t) => {
+  t.match(await run('filter', 'explain', '--proto', 'icmp', '--port', '80', '--host', 'x'), {
+    code: 2,
+    out: '',
+    err: /"x" is no address[\s\S]*icmp has no ports/,
+  });
+  const explained = await run('filter', 'explain', '--proto', 'udp', '--port', '53', '--json');
+  if (explained.code === 1) return t.comment('skipped: no libpcap');
+  const { filter, program } = JSON.parse(explained.out);
+  t.equal(filter, 'udp and port 53');
+  t.equal(program.at(-1), 'ret #0');
+  t.match((await run('filter', 'explain')).out, /^everything\n\n\(000\) ret #262144\n$/);
+  const whole = JSON.parse((await run('analyze', path, '--json')).out);
+  const some = JSON.parse((await run('analyze', path, '--json', '--port', '53')).out);
+  t.ok(some.packets > 0 && some.packets < whole.packets);
+  t.match(await run('analyze', path, '--filter', 'tcp and'), {
+    code: 2,
+    out: '',
+    err: /is no filter/,
+  });
+});
+
 t.test('a signal ends with the summary of what was read', async (t) => {
   const ending = new AbortController();
   const [stdout, stderr] = [new Captured(), new Captured(true)];
@@ -76,6 +100,7 @@ t.test('a signal ends with the summary of what was read', async (t) => {
     wallMs: () => (ms += 1000),
     capture: async () =>
       captureService({
+        compileFilter: () => err(new SystemError('none', 'ENOSYS')),
         analyze: async (_path, { onProgress, signal }) => {
           onProgress?.({ packets: 100, readBytes: 5e6, totalBytes: 1e7 });
           ending.abort();

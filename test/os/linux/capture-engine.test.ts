@@ -451,6 +451,36 @@ t.test(
   },
 );
 
+t.test('filters: what passes is counted alone; one that is none is refused', async (t) => {
+  if (!engine.compileFilter('tcp').ok) return t.comment('skipped: no libpcap');
+  const path = join(folder, 'filtered.pcap');
+  const fd = openSync(path, 'w');
+  writeTraffic(fd, 5000, 6);
+  closeSync(fd);
+  const filtered = async (filter: string): Promise<CaptureReport> => {
+    const found = await engine.analyze(path, { rows: ALL, filter });
+    if (!found.ok) throw found.error;
+    return found.value;
+  };
+  const whole = await analyzed(path);
+  const counted = (end: string): number =>
+    whole.protocols
+      .filter(({ path }) => path.endsWith(end))
+      .reduce((n, { packets }) => n + packets, 0);
+  t.equal((await filtered('udp port 53')).packets, counted(':dns'));
+  t.equal((await filtered('tcp')).packets, counted(':tcp'));
+  t.equal((await filtered('ip6')).packets, counted(':ipv6'));
+  t.match(await engine.analyze(path, { rows: ALL, filter: 'tcp and' }), {
+    ok: false,
+    error: { code: 'EINVAL', message: /"tcp and" is no filter: .*syntax error/ },
+  });
+  // Made for the link that a packet is of: here raw IP.
+  const raw = ipv4(A, B, 17, udp(1, 53, dnsMessage('a.b')));
+  writeFileSync(path, pcapFile([at(0, raw), at(1, raw)], { linkType: 101 }));
+  t.equal((await filtered('udp port 53')).packets, 2);
+  t.match(await filtered('vlan 5'), { packets: 0, error: /no sense on a link/, errorOffset: 24 });
+});
+
 t.test('mixed traffic: sums agree with each other', async (t) => {
   const path = join(folder, 'mixed.pcap');
   const fd = openSync(path, 'w');
