@@ -2,7 +2,7 @@
 import t from 'tap';
 import { formatPrefix6, parseIpv6, parseIpv6Prefix } from '../../src/base/ip6.ts';
 import type { Dhcp6ClientObserved } from '../../src/services/dhcp6-client/config.ts';
-import { messages, ORIGIN, router } from './fixture.ts';
+import { messages, network, ORIGIN, router } from './fixture.ts';
 
 const at = (text: string) => {
   const parsed = parseIpv6(text);
@@ -115,10 +115,21 @@ t.test('settings', async (t) => {
 t.test('what was observed is told', async (t) => {
   const b = await router();
   b.observed.publish('dhcp6Client', OBSERVED);
+  const router9 = { gateway: at('fe80::1:9'), metric: 1024, protocol: 9 };
+  b.observed.publish(
+    'network',
+    network({
+      defaultRoutes6: [
+        { ...router9, ifName: 'eth0' },
+        { ...router9, ifName: 'eth7' },
+      ],
+    }),
+  );
   for (const [name, value] of Object.entries({
     ...{ Status: 'Enabled', DUID: '000401', X_GATEHOUSE_State: 'Bound', X_GATEHOUSE_Reason: '' },
     ...{ X_GATEHOUSE_Addresses: '2001:db8::5', X_GATEHOUSE_Prefixes: '2001:db8:1::/56' },
-    ...{ X_GATEHOUSE_AFTR: 'aftr.example', X_GATEHOUSE_VendorOptions: '4491:7=dead' },
+    ...{ X_GATEHOUSE_IPRouters: 'fe80::1:9', X_GATEHOUSE_AFTR: 'aftr.example' },
+    ...{ X_GATEHOUSE_VendorOptions: '4491:7=dead' },
     ...{ X_GATEHOUSE_LeaseTimeRemaining: '-1', X_GATEHOUSE_ProgramLimits: 'it is slow' },
     ...{ 'Server.1.SourceAddress': 'fe80::9', ReceivedOptionNumberOfEntries: '2' },
     ...{ 'ReceivedOption.1.Value': '0102', 'ReceivedOption.2.Value': '03' },

@@ -83,7 +83,7 @@ const COUNTERS: Readonly<Record<string, keyof Message6Counts>> = {
 
 export const dhcpv6Client: ObjectGroup = {
   name: 'DHCPv6.Client',
-  inputs: ['dhcp6Client'],
+  inputs: ['dhcp6Client', 'network'],
   objects: [
     {
       path: 'Device.DHCPv6.Client.{i}.',
@@ -161,6 +161,11 @@ export const dhcpv6Client: ObjectGroup = {
           'Prefixes that were delegated.',
           'they are rows of the interface as well; here they stand by their client',
           { type: 'IPv6Prefix', list: {} },
+        ),
+        X_GATEHOUSE_IPRouters: own(
+          'Default routers on the interface, as they advertised themselves.',
+          'DHCPv6 tells of none; for IPv4 they stand by the client as well',
+          { type: 'IPv6Address', list: {} },
         ),
         X_GATEHOUSE_DNSServers: own('Resolvers of the lease.', NO_TABLE, {
           ...{ type: 'IPv6Address', list: {} },
@@ -293,6 +298,10 @@ function report({ observed, rows, lookups }: ReportContext, out: ReportSink): vo
       ...clientValues(client, () => lookups.boottimeMs()),
       DUID: toHex(all?.duid ?? new Uint8Array(0)).toUpperCase(),
       SupportedOptions: SUPPORTED.join(','),
+      X_GATEHOUSE_IPRouters: (observed.network?.defaultRoutes6 ?? [])
+        .filter(({ ifName }) => ifName !== undefined && ifName === client?.ifName)
+        .flatMap(({ gateway }) => (gateway === undefined ? [] : [formatIpv6(gateway)]))
+        .join(','),
       X_GATEHOUSE_Reason:
         (row.bool('Enable') && blockedBy(rows, row)) ||
         reasons.filter((reason) => reason !== undefined).join('; '),

@@ -72,6 +72,7 @@ function Client({ row, values }: { row: string; values: Values }) {
           <Fact name={t('overview.lease')}>
             <Remaining values={values} path={`${row}X_GATEHOUSE_LeaseTimeRemaining`} />
           </Fact>
+          <Listed name={t('overview.gateway')} text={at('X_GATEHOUSE_IPRouters')} />
           <Listed name={t('overview.resolvers')} text={at('X_GATEHOUSE_DNSServers')} />
           <Listed name={t('column.server')} text={at('Server.1.SourceAddress')} />
           {TOLD.map(
