@@ -107,7 +107,8 @@ t.test('names', { skip: noBrowser() }, async (t) => {
     await dialog.getByLabel('Address of the list').fill(`file://${file}`);
     await dialog.getByRole('button', { name: 'Add' }).click();
     await row('Adverts').getByText('In use').waitFor();
-    await row('Adverts').getByText('1 line is no rule').waitFor();
+    await row('Adverts').getByText('1 line is no rule').click();
+    await row('Adverts').getByText('no rule <b>at all</b>').waitFor();
     await answers('cdn.example', '0.0.0.0');
     await row('Adverts').getByRole('button', { name: 'Update now' }).click();
     await page.locator('.toast', { hasText: 'Adverts is up to date' }).waitFor();

@@ -36,8 +36,6 @@ const placesOf = (
   pool: ['devices/pools/1', say('about.X_GATEHOUSE_FollowInterface')],
   'other-servers': ['devices/others', say('choice.Selective')],
   dns: ['dns', dns('why.look')],
-  'dns-lists': ['dns/lists', dns('own.blockText')],
-  'dns-resolvers': ['dns/upstreams', '198.51.100.1'],
   'dns-settings': ['dns/settings', dns('settings.logText')],
   interfaces: ['network/interfaces', say('column.mac')],
   interface: ['network/interfaces/2', say('param.MaxMTUSize')],

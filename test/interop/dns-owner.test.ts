@@ -3,11 +3,13 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { home, noNamespaces } from '../lib/netns.ts';
+import { home, noNamespaces, sh } from '../lib/netns.ts';
+import { NODE_FLAGS } from '../lib/node-flags.ts';
 import { Router } from '../lib/router.ts';
 
 t.setTimeout(180_000);
 
+const ENTRY = join(import.meta.dirname, '../../src/main.ts');
 const DNS = 'Device.X_GATEHOUSE_DNS.';
 const CLIENT = '192.168.1.50';
 const RECORDS = [
@@ -139,6 +141,25 @@ t.test(
         lists: [{}, {}, { rules: 1, rejected: 0 }],
       });
       await answers('www.example', '203.0.113.10');
+    });
+
+    await t.test('the command line says it in words', async (t) => {
+      const gatehouse = (...args: string[]): string =>
+        sh(process.execPath, ...NODE_FLAGS, ENTRY, '--ubus-socket', router.socket, 'dns', ...args);
+      gatehouse('block', 'ads.example');
+      t.match(
+        gatehouse('why', 'ads.example', '--client', CLIENT),
+        /Verdict +block[\s\S]+blocked +1 +ads\.example/,
+      );
+      t.match(gatehouse('query', 'www.example'), /www\.example +\d+ +A +203\.0\.113\.10/);
+      t.match(gatehouse('status'), /198\.51\.100\.1 port 53 +UDP +up +[\d.]+ ms/);
+      t.match(gatehouse('lists'), /Adverts +block +current +1 +0/);
+      t.match(gatehouse('stats'), /CLIENTS +TIMES\n192\.168\.1\.50 /);
+      t.match(
+        gatehouse('log', 'ads.example', '--blocked'),
+        /192\.168\.1\.50 +A +(x\.)?ads\.example +block: blocked/,
+      );
+      gatehouse('forget', 'ads.example');
     });
 
     await t.test('rewrites, records, and asking', async (t) => {

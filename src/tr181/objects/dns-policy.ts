@@ -119,7 +119,6 @@ const LIST: ObjectDef = {
     Rejected: { type: 'unsignedInt', about: 'Lines that are no rule here.' },
     RejectedLines: {
       type: 'string',
-      volatile: true,
       about: 'The first of them, one on each line: number, reason, text.',
     },
     Size: { type: 'unsignedInt', units: 'bytes', about: 'Of the version in use.' },

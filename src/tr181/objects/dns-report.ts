@@ -127,10 +127,9 @@ const listValues = (list: ListObserved | undefined): ReportedValues => ({
   Reason: list?.fault ?? '',
   Rules: String(list?.rules ?? 0),
   Rejected: String(list?.rejected ?? 0),
-  RejectedLines: () =>
-    (list?.rejectedLines ?? [])
-      .map(({ line, reason, text }) => `${line}: ${reason}: ${text}`)
-      .join('\n'),
+  RejectedLines: (list?.rejectedLines ?? [])
+    .map(({ line, reason, text }) => `${line}: ${reason}: ${text}`)
+    .join('\n'),
   Size: String(list?.sizeBytes ?? 0),
   LastUpdate: timeOf(list?.fetchedMs),
   LastTry: timeOf(list?.triedMs),

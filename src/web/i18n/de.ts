@@ -89,6 +89,7 @@ export const de: Readonly<Record<Key, string>> = {
   'need.client': 'DHCP an {name}: {reason}',
   'need.interface': 'Schnittstelle {name}: {reason}',
   'need.link': 'An {name} ist nichts angeschlossen.',
+  'need.dns': 'Namen werden nicht überall beantwortet: {reason}',
   'need.restored':
     'Jemand hat die Firewall verändert; sie wurde {n} Mal wiederhergestellt.|Jemand hat die Firewall verändert; sie wurde {n} Mal wiederhergestellt.',
   'need.refused':

@@ -88,6 +88,7 @@ export const en = {
   'need.client': 'DHCP on {name}: {reason}',
   'need.interface': 'Interface {name}: {reason}',
   'need.link': 'Nothing is connected to {name}.',
+  'need.dns': 'Names are not answered everywhere: {reason}',
   'need.restored':
     'Someone changed the firewall; it was put back {n} time.|Someone changed the firewall; it was put back {n} times.',
   'need.refused':

@@ -166,6 +166,10 @@ export function needs(values: Values): readonly Need[] {
     else if (interfaceState(values, row) === 'down')
       found.push({ state: 'down', key: 'need.link', args, href });
   }
+  if (textAt(values, 'Device.DNS.Relay.Status') === 'Error') {
+    const reason = textAt(values, 'Device.DNS.Relay.X_GATEHOUSE_Reason');
+    found.push({ state: 'degraded', key: 'need.dns', args: { reason }, href: '#/dns' });
+  }
   const restored = Number(textAt(values, 'Device.X_GATEHOUSE_Firewall.Restored'));
   if (restored > 0)
     found.push({

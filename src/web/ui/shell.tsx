@@ -18,6 +18,7 @@ export const GLANCE = [
   'Device.DHCPv4.Client.',
   'Device.X_GATEHOUSE_Firewall.',
   'Device.X_GATEHOUSE_LeaseMonitor.',
+  'Device.DNS.Relay.',
   PENDING,
 ];
 

@@ -6,6 +6,7 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  chmodSync,
   createWriteStream,
   mkdtempSync,
   readdirSync,
@@ -17,9 +18,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { finished } from 'node:stream/promises';
-import { NativeBlockBuilders } from '#src/os/linux/dns-builder.ts';
-import { loadNative } from '#src/os/linux/native.ts';
 import type { Namespaces } from '../../lib/netns.ts';
+import { Router } from '../../lib/router.ts';
 
 export const ADDRESS = '10.77.0.1';
 export const UPSTREAM_PORT = '5399';
@@ -32,13 +32,12 @@ export interface Running extends AsyncDisposable {
   cpuSec(): number;
   /** Resident, in bytes. */
   rssBytes(): number;
-  /** What it said when it was ready. */
-  readonly said: string;
+  /** The most that was resident while it compiled its list, where it does that. */
+  readonly peakBytes: number | undefined;
 }
 
-/** What a server is to know: files of one name a line. */
+/** What a server is to know beside what its upstream says. */
 export interface Names {
-  readonly cachedPath: string;
   readonly blocked: readonly string[];
 }
 
@@ -79,15 +78,8 @@ export async function program(
   const pid = child.pid ?? 0; // `ip netns exec` becomes the program
   pin(pid);
   return {
-    said: said.at(-1) ?? '',
-    cpuSec() {
-      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-        .replace(/^.*\) /, '')
-        .split(' ');
-      return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SEC;
-    },
-    rssBytes: () =>
-      Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024,
+    peakBytes: undefined,
+    ...runningOf(pid),
     async [Symbol.asyncDispose]() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const gone = once(child, 'exit');
@@ -127,28 +119,74 @@ export const echo = (): Contender => ({
   },
 });
 
+const DNS = 'Device.X_GATEHOUSE_DNS.';
+
+/** The daemon as it ships, with the DNS server alone; it compiles the list itself. */
 export const gatehouse = (): Contender => ({
   name: 'gatehouse',
   blocks: true,
-  async start(spaces, { cachedPath, blocked }, folder) {
-    const lists = join(folder, 'compiled');
-    compile(blocked, lists);
-    const child = join(import.meta.dirname, 'engine-child.ts');
-    const argv = [process.execPath, child, ADDRESS, '53', cachedPath, lists];
-    return program(spaces, 'server', argv, /^ready/);
+  async start(spaces, { blocked }, folder) {
+    const list = await writeLines(join(folder, 'list'), blocked);
+    // The daemon is another user.
+    chmodSync(folder, 0o755);
+    const router = new Router(spaces, 'server', {
+      rows: {
+        'Device.DNS.Relay.Enable': 'true',
+        'Device.DNS.Relay.Forwarding.1.Enable': 'true',
+        'Device.DNS.Relay.Forwarding.1.DNSServer': '127.0.0.1',
+        'Device.DNS.Relay.Forwarding.1.X_GATEHOUSE_Port': UPSTREAM_PORT,
+        [`${DNS}Addresses`]: ADDRESS,
+        [`${DNS}Allow`]: '10.77.0.0/24',
+        // Nor do the others limit clients, write a log, or validate.
+        [`${DNS}ClientRate`]: '0',
+        [`${DNS}TLSPort`]: '0',
+        [`${DNS}DNSSEC.Enable`]: 'false',
+        [`${DNS}QueryLog.Privacy`]: 'Off',
+        [`${DNS}List.9.Enable`]: 'true',
+        [`${DNS}List.9.Name`]: 'Synthetic',
+        [`${DNS}List.9.AllGroups`]: 'true',
+        [`${DNS}List.9.Format`]: 'Plain',
+        [`${DNS}List.9.URL`]: blocked.length > 0 ? `file://${list}` : '',
+      },
+    });
+    await router.start('--only', 'dns');
+    pin(router.pid);
+    const names = async (): Promise<boolean> => {
+      const { data } = await router.call('gatehouse.dns', 'lists');
+      return Number((data as { names?: number } | null)?.names) >= blocked.length;
+    };
+    await router.until('its list is compiled', names, 120_000);
+    const compiling = statusBytes(router.pid, 'VmHWM');
+    // The next start has the compiled file.
+    await router.stop();
+    await router.start('--only', 'dns');
+    pin(router.pid);
+    await router.until('it has the list', names);
+    return {
+      ...runningOf(router.pid),
+      peakBytes: compiling,
+      async [Symbol.asyncDispose]() {
+        await router.stop();
+        await router[Symbol.asyncDispose]();
+      },
+    };
   },
 });
 
-function compile(names: readonly string[], path: string): void {
-  const opened = new NativeBlockBuilders(loadNative()).open({
-    key: new Uint8Array(16).fill(1),
-    lists: [{ id: 1, name: 'Synthetic', sha256: new Uint8Array(32) }],
-    note: '',
-  });
-  if (!opened.ok) throw opened.error;
-  for (const name of names) opened.value.add(0, 'block', 'subtree', name);
-  const built = opened.value.finish(path);
-  if (!built.ok) throw built.error;
+const statusBytes = (pid: number, field: string): number =>
+  Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) *
+  1024;
+
+function runningOf(pid: number): Pick<Running, 'cpuSec' | 'rssBytes'> {
+  return {
+    cpuSec() {
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /, '')
+        .split(' ');
+      return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SEC;
+    },
+    rssBytes: () => statusBytes(pid, 'VmRSS'),
+  };
 }
 
 export const unbound = (): Contender => ({

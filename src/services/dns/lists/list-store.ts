@@ -71,9 +71,11 @@ export class ListStore {
     rules: readonly SideRule[],
   ): Result<CompiledLists, SystemError | string> {
     const { files: small } = this.#deps;
-    const written = small.writeAtomic(this.path(compiled.side), encodeRule(rules), FILE_MODE);
+    const text = encodeRule(rules);
+    const written = small.writeAtomic(this.path(compiled.side), text, FILE_MODE);
     if (!written.ok) return written;
-    const loaded = this.#use(compiled, rules);
+    // Read back: names that were cut out of the list would keep all of its text in memory.
+    const loaded = this.#use(compiled, decodeSideRules(text) ?? []);
     if (!loaded.ok) return loaded;
     this.#index = { ...this.#index, versions, compiled };
     const { log, directories, folder } = this.#deps;

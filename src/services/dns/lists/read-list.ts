@@ -159,12 +159,15 @@ export class ListReader {
   #reject(reason: string): undefined {
     this.#rejected += 1;
     if (this.#rejectedLines.length >= MAX_REJECTED_LINES) return;
-    const text = this.#text.slice(0, MAX_REJECTED_CHARS);
+    const text = copied(this.#text.slice(0, MAX_REJECTED_CHARS));
     this.#rejectedLines.push({ line: this.#line, reason, text });
   }
 }
 
 const LF = 0x0a;
+
+/** V8 keeps the whole text of which a string was cut out; this one stands alone. */
+const copied = (text: string): string => JSON.parse(JSON.stringify(text)) as string;
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
   const all = new Uint8Array(a.length + b.length);

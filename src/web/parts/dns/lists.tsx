@@ -78,9 +78,16 @@ export function Lists({ values }: { values: Values }) {
               <>
                 {number(Number(at(row, 'Rules')), app.language)}
                 {at(row, 'Rejected') !== '0' && (
-                  <span class="hint">
-                    {t('lists.rejected', { n: Number(at(row, 'Rejected')) })}
-                  </span>
+                  <details class="dns-lines">
+                    <summary>{t('lists.rejected', { n: Number(at(row, 'Rejected')) })}</summary>
+                    <ul>
+                      {at(row, 'RejectedLines')
+                        .split('\n')
+                        .map((line) => (
+                          <li key={line}>{line}</li>
+                        ))}
+                    </ul>
+                  </details>
                 )}
               </>
             ),
