@@ -8,7 +8,7 @@ import { CLASS_IN, OPCODE_QUERY, RCODE, TYPE } from '../../wire/dns-registry.ts'
 import { Bootstrap } from './bootstrap.ts';
 import { cacheHandler } from './cache.ts';
 import { chainOf, type Handlers } from './chain.ts';
-import type { AnchorObserved, DnsConfig } from './config.ts';
+import type { AnchorObserved, DnsConfig, IpRange } from './config.ts';
 import type { Decision, DnsAsk } from './decision.ts';
 import { designatedRecords } from './designated.ts';
 import { type Denied, NsecStore } from './dnssec/nsec-store.ts';
@@ -83,6 +83,7 @@ export class Resolving implements Disposable {
   readonly #nsecs = new NsecStore();
   #validates: boolean | undefined;
   #zone: LocalZone;
+  #access: readonly IpRange[] = [];
   #config: DnsConfig | undefined;
   #policyTimer: Timer | undefined;
   /** What decided a query that policy answered. */
@@ -116,7 +117,7 @@ export class Resolving implements Disposable {
     const isSplit = (name: DnsName): boolean => this.upstreams.isSplit(name);
     const follow = (query: Query, name: DnsName) => inner({ ...query, name, reason: 'unknown' });
     const handlers: Handlers = {
-      acl: aclHandler(() => this.#config?.allow ?? [], counts),
+      acl: aclHandler(() => this.#access, counts),
       policy: policyHandler({
         ...{ policy: this.policy, cache: engine.cache, follow, counts },
         decided: (query, decision) => void this.#decisions.set(query, decision),
@@ -165,6 +166,7 @@ export class Resolving implements Disposable {
   factsChanged(): void {
     this.policy.useHosts([...this.#deps.hosts()]);
     this.#zone = this.#buildZone(this.#config);
+    this.#access = this.#config === undefined ? [] : this.#accessOf(this.#config);
     if (!this.#deps.engine.setLocal(this.#zone.entries())) {
       this.#deps.log.warn({}, 'the table of local names has no room for all of them');
       this.#deps.engine.setLocal([]);
@@ -190,7 +192,7 @@ export class Resolving implements Disposable {
     const { changesInMs, ...policy } = this.policy.forEngine();
     this.#deps.engine.setPolicy({
       ...policy,
-      access: config.allow,
+      access: this.#access,
       limits: {
         queriesPerSec: config.clientPerSec,
         missesPerSec: config.clientPerSec === 0 ? 0 : Math.min(config.clientPerSec, MISSES_PER_SEC),
@@ -373,6 +375,18 @@ export class Resolving implements Disposable {
     );
     this.upstreams.apply(config.upstreams, lease, (name) => this.#bootstrap.addressesOf(name));
     this.#deps.changed();
+  }
+
+  /** Whom the owner allows, and whoever shares an IPv6 subnet of the LAN: the provider chooses those. */
+  #accessOf(config: DnsConfig): readonly IpRange[] {
+    const subnets = config.listen.interfaces.flatMap((ifName) =>
+      this.#deps
+        .addressesOf(ifName)
+        .flatMap(({ address, scopeId }) =>
+          typeof address === 'bigint' && scopeId === 0 ? [{ address, prefixLen: 64 }] : [],
+        ),
+    );
+    return [...config.allow, ...subnets];
   }
 
   #buildZone(config: DnsConfig | undefined): LocalZone {
