@@ -11,6 +11,7 @@ import { chainOf, type Handlers } from './chain.ts';
 import type { AnchorObserved, DnsConfig } from './config.ts';
 import type { Decision, DnsAsk } from './decision.ts';
 import { designatedRecords } from './designated.ts';
+import { type Denied, NsecStore } from './dnssec/nsec-store.ts';
 import { RootAnchors } from './dnssec/root-anchors.ts';
 import { Budget, type Now } from './dnssec/signatures.ts';
 import { Validator } from './dnssec/validator.ts';
@@ -79,6 +80,7 @@ export class Resolving implements Disposable {
   readonly #multicasts = new Map<string, Promise<Resolved>>();
   readonly #anchors: RootAnchors;
   #validator: Validator | undefined;
+  readonly #nsecs = new NsecStore();
   #validates: boolean | undefined;
   #zone: LocalZone;
   #config: DnsConfig | undefined;
@@ -154,6 +156,7 @@ export class Resolving implements Disposable {
     const { engine } = this.#deps;
     engine.setCache({ staleSec: config.cache.staleSec, prefetch: config.cache.prefetch });
     this.#anchors.configure(config.dnssec.anchors);
+    this.#nsecs.clear();
     this.#validator = config.dnssec.enable ? this.#buildValidator(config) : undefined;
     this.#applyUpstreams();
     this.factsChanged();
@@ -274,9 +277,18 @@ export class Resolving implements Disposable {
     return this.#ask(query.name, query.type, query.dnssecOk, query.checkingDisabled);
   }
 
-  #ask(name: DnsName, type: number, dnssecOk: boolean, checkingDisabled: boolean) {
+  #ask(
+    name: DnsName,
+    type: number,
+    dnssecOk: boolean,
+    checkingDisabled: boolean,
+  ): Promise<Resolved> {
     const config = this.#config;
     const validator = this.#validator;
+    if (validator !== undefined && !checkingDisabled && !this.upstreams.isSplit(name)) {
+      const denied = this.#nsecs.deny(name, type, this.#deps.clock.monoMs());
+      if (denied !== undefined) return Promise.resolve(this.#synthesised(denied, dnssecOk));
+    }
     return resolve(
       {
         ask: (asked) => this.#forwarder.ask(asked),
@@ -292,6 +304,18 @@ export class Resolving implements Disposable {
     );
   }
 
+  /** Proved before of all names around it (RFC 8198). */
+  #synthesised({ rcode, authorities, leftSec }: Denied, dnssecOk: boolean): Resolved {
+    this.#counts.synthesised++;
+    const most = Math.min(leftSec, this.#config?.cache.maxNegativeTtlSec ?? 0);
+    const told = dnssecOk ? authorities : authorities.filter(({ type }) => type === TYPE.SOA);
+    const parts = {
+      ...{ rcode, authenticData: true },
+      authorities: told.map((rr) => ({ ...rr, ttl: Math.min(rr.ttl, most) })),
+    };
+    return { parts, keepSec: most, upstream: undefined, tookMs: 0, unreachable: false };
+  }
+
   #buildValidator({ dnssec }: DnsConfig): Validator {
     const { crypto, clock } = this.#deps;
     const flags = { dnssecOk: true, checkingDisabled: true };
@@ -301,6 +325,7 @@ export class Resolving implements Disposable {
       anchors: () => this.#anchors.trusted,
       rootKeys: (set) => this.#anchors.seen(set),
       negativeAnchors: dnssec.negativeAnchors,
+      learned: (...told) => this.#nsecs.learn(...told, clock.monoMs()),
       takesWhatComes: () => this.upstreams.for(ROOT).every(({ id }) => id === 'lease'),
       validates: (able) => {
         if (able === this.#validates) return;
