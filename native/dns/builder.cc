@@ -211,7 +211,7 @@ int Builder::finish(const char* path, const uint8_t* note, size_t noteLength) {
     size_t noteLength;
   } order{this, note, noteLength};
   return writeBeside(
-      path, true,
+      path,
       [](void* self, int fd) {
         auto* o = static_cast<Order*>(self);
         return o->builder->write(fd, o->note, o->noteLength);

@@ -15,7 +15,7 @@ class Builder {
   // Records of list, kind * 3 + scope (exact, below, both), length and dotted name. 0 or -errno;
   // what is no name is counted in `refused`.
   int add(const uint8_t* batch, size_t length);
-  // Written beside `path`, synced and renamed. 0 or -errno.
+  // Written beside `path` and renamed. 0 or -errno.
   int finish(const char* path, const uint8_t* note, size_t noteLength);
 
   uint32_t names() const { return names_; }

@@ -86,9 +86,8 @@ int Cache::dump(const char* path, int64_t nowMs, int64_t wallMs, uint32_t staleS
     *count = h.count;
     return -failed;
   };
-  // A power cut may cost what is only a convenience; nobody waits for the medium.
   return writeBeside(
-      path, false, [](void* self, int fd) { return (*static_cast<decltype(writeAll)*>(self))(fd); },
+      path, [](void* self, int fd) { return (*static_cast<decltype(writeAll)*>(self))(fd); },
       &writeAll);
 }
 

@@ -32,7 +32,7 @@ void Output::put(const void* bytes, size_t length) {
   }
 }
 
-int writeBeside(const char* path, bool durable, int (*write)(void* self, int fd), void* self) {
+int writeBeside(const char* path, int (*write)(void* self, int fd), void* self) {
   char beside[PATH_MAX];
   if (snprintf(beside, sizeof beside, "%s.new", path) >= static_cast<int>(sizeof beside)) {
     return -ENAMETOOLONG;
@@ -40,21 +40,9 @@ int writeBeside(const char* path, bool durable, int (*write)(void* self, int fd)
   int fd = ::open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return -errno;
   int code = write(self, fd);
-  if (code == 0 && durable && fsync(fd) != 0) code = -errno;
   if (::close(fd) != 0 && code == 0) code = -errno;
   if (code == 0 && rename(beside, path) != 0) code = -errno;
-  if (code != 0) {
-    unlink(beside);
-    return code;
-  }
-  if (!durable) return 0;
-  // The name is durable only with its folder.
-  char* slash = strrchr(beside, '/');
-  if (slash != nullptr) slash[slash == beside ? 1 : 0] = 0;
-  int folder = ::open(slash == nullptr ? "." : beside, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) return -errno;
-  if (fsync(folder) != 0) code = -errno;
-  ::close(folder);
+  if (code != 0) unlink(beside);
   return code;
 }
 

@@ -33,8 +33,8 @@ struct Output {
   void flush();
 };
 
-// Has `write` fill a file beside `path`, which answers 0 or -errno; renames it, and with `durable`
-// waits until the medium has it. The same.
-int writeBeside(const char* path, bool durable, int (*write)(void* self, int fd), void* self);
+// Has `write` fill a file beside `path`, which answers 0 or -errno, and renames it. The same. It is
+// not waited for the medium: that would hold up the loop.
+int writeBeside(const char* path, int (*write)(void* self, int fd), void* self);
 
 }  // namespace gatehouse::dns

@@ -310,8 +310,8 @@ export type RuleScope = 'exact' | 'below' | 'subtree';
 export interface BlockBuilder extends Disposable {
   /** `name` is dotted text of ASCII, without a final dot; what is no name is refused and counted. */
   add(list: number, kind: RuleKind, scope: RuleScope, name: string): void;
-  /** Written whole beside `path`, synced, renamed. */
-  finish(path: string): Result<BuiltBlocks, SystemError>;
+  /** Written whole beside `path`, synced, renamed; done when the medium has it. */
+  finish(path: string): Promise<Result<BuiltBlocks, SystemError>>;
 }
 
 export interface BuiltBlocks {

@@ -39,6 +39,7 @@ const CLOSED_SEC = 3;
 const PACED_PER_SEC = 10_000;
 const PACED_SEC = 2;
 const START_SEC = 120;
+const ECHO = echo().name;
 
 interface Figures {
   readonly asked: number;
@@ -113,8 +114,13 @@ class Rig implements AsyncDisposable {
     const folder = stack.use(folderOf()).path;
     const server = stack.use(await contender.start(this.spaces, names, folder));
     const until = process.uptime() + START_SEC;
-    while ((await this.load(undefined, this.onePath, 'once', 1, 0)).answered === 0) {
-      if (process.uptime() > until) throw new Error(`${contender.name} does not answer`);
+    // All names once: what its upstream did not answer in time is asked for again.
+    for (const names of [this.onePath, this.cachedPath]) {
+      const enough = ({ asked, answered, good }: Figures): boolean =>
+        contender.name === ECHO ? answered > 0 : good === asked;
+      while (!enough(await this.load(undefined, names, 'once', 32, 0))) {
+        if (process.uptime() > until) throw new Error(`${contender.name} does not answer`);
+      }
     }
     return { ...server, [Symbol.asyncDispose]: () => stack.disposeAsync() };
   }
@@ -126,7 +132,6 @@ class Rig implements AsyncDisposable {
 
 async function round(rig: Rig, contender: Contender): Promise<Round> {
   await using server = await rig.start(contender, rig.names);
-  await rig.load(server, rig.cachedPath, 'once', 32, 0);
   const cached = await rig.load(server, rig.cachedPath, 'closed', WINDOW, CLOSED_SEC);
   const paced = await rig.load(server, rig.cachedPath, 'paced', PACED_PER_SEC, PACED_SEC);
   const blocked = contender.blocks
@@ -137,7 +142,7 @@ async function round(rig: Rig, contender: Contender): Promise<Round> {
     paced,
     ...(blocked && { blocked }),
   })) {
-    if (good < answered * 0.99 && contender.name !== 'echo in C') {
+    if (good < answered * 0.99 && contender.name !== ECHO) {
       throw new Error(`${contender.name}: ${good} of ${answered} ${what} answers are right`);
     }
   }
@@ -157,7 +162,6 @@ async function sizesOf(rig: Rig, contender: Contender): Promise<Sizes> {
   const peaks: (number | undefined)[] = [];
   for (const blocked of [rig.names.blocked, []]) {
     await using server = await rig.start(contender, { blocked });
-    await rig.load(server, rig.cachedPath, 'once', 32, 0);
     if (blocked.length > 0) await rig.load(server, rig.blockedPath, 'closed', WINDOW, 1);
     sizes.push(server.rssBytes());
     peaks.push(server.peakBytes);
@@ -182,7 +186,7 @@ async function run(): Promise<Comparison[]> {
   const figures = (c: Contender, which: 'cached' | 'blocked' | 'paced'): Figures[] =>
     (rounds.get(c) ?? []).flatMap((r) => r[which] ?? []);
   for (const peer of peers) {
-    const isEcho = peer.name === 'echo in C';
+    const isEcho = peer.name === ECHO;
     for (const which of ['cached', 'blocked'] as const) {
       // The echo does not care what the names are.
       const theirs = figures(peer, isEcho ? 'cached' : which);

@@ -25,7 +25,7 @@ export class PlainBlocks implements BlockBuilders {
         masks[`${kind} ${part}`] = (masks[`${kind} ${part}`] ?? 0n) | (1n << BigInt(list));
       }
     };
-    const finish: BlockBuilder['finish'] = (path) => {
+    const finish: BlockBuilder['finish'] = async (path) => {
       this.#names = names;
       this.path = path;
       return { ok: true, value: { names: names.size, refused: 0, sizeBytes: 8 * names.size } };

@@ -1,5 +1,7 @@
 /** Compiles lists of names to the file that the native engine maps. */
-import { BugError, SystemError } from '../../base/errors.ts';
+import { open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { BugError, errorCode, errorMessage, SystemError } from '../../base/errors.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type {
   BlockBuilder,
@@ -60,15 +62,25 @@ class Builder implements BlockBuilder {
     this.#used = at + 3 + written;
   }
 
-  finish(path: string): Result<BuiltBlocks, SystemError> {
+  async finish(path: string): Promise<Result<BuiltBlocks, SystemError>> {
     this.#flush();
     if (this.#failed < 0) {
       this.#raw.close();
       return err(systemError('compile the lists', this.#failed));
     }
     const figures = new Uint32Array(4);
-    const code = this.#raw.finish(path, this.#text.encode(this.#note), figures);
+    const beside = `${path}.unsynced`;
+    const code = this.#raw.finish(beside, this.#text.encode(this.#note), figures);
     if (code < 0) return err(systemError(`write the compiled lists to ${path}`, code));
+    try {
+      await synced(beside);
+      await rename(beside, path);
+      await synced(dirname(path));
+    } catch (cause) {
+      await rm(beside, { force: true });
+      const message = `write the compiled lists to ${path}: ${errorMessage(cause)}`;
+      return err(new SystemError(message, errorCode(cause), { cause }));
+    }
     const [names = 0, refused = 0, low = 0, high = 0] = figures;
     return ok({ names, refused: refused + this.#refused, sizeBytes: high * 2 ** 32 + low });
   }
@@ -83,6 +95,12 @@ class Builder implements BlockBuilder {
     }
     this.#used = 0;
   }
+}
+
+/** Waits in a thread of libuv's until the medium has it; a slow card takes seconds. */
+async function synced(path: string): Promise<void> {
+  await using file = await open(path, 'r');
+  await file.sync();
 }
 
 export class NativeBlockBuilders implements BlockBuilders {

@@ -56,12 +56,12 @@ const put = (engine: DnsEngine, text: string, ttl = 300, nowMs = 0): void => {
 type Line = readonly [list: number, kind: RuleKind, scope: RuleScope, name: string];
 
 /** Compiles and loads. */
-function blocks(
+async function blocks(
   t: Test,
   engine: DnsEngine,
   lines: readonly Line[],
   lists = ['Ads', 'Malware'],
-): string {
+): Promise<string> {
   const path = `${folderFor(t)}/lists`;
   const opened = new NativeBlockBuilders(loadNative()).open({
     key: Uint8Array.from({ length: 16 }, (_, i) => i),
@@ -70,7 +70,7 @@ function blocks(
   });
   if (!opened.ok) throw opened.error;
   for (const line of lines) opened.value.add(...line);
-  const built = opened.value.finish(path);
+  const built = await opened.value.finish(path);
   if (!built.ok) throw built.error;
   const loaded = engine.loadBlocks(path);
   if (!loaded.ok) throw loaded.error;
@@ -291,7 +291,7 @@ t.test('over a restart', async (t) => {
 
 t.test('names of lists are blocked as their group is', async (t) => {
   const engine = engineFor(t);
-  blocks(t, engine, [
+  await blocks(t, engine, [
     [1, 'block', 'subtree', 'ads.example'],
     [0, 'block', 'exact', 'only.example'],
     [0, 'block', 'below', 'below.example'],
@@ -362,7 +362,7 @@ t.test('what the lists say of a name can be asked', async (t) => {
     complex: 0n,
   });
   t.same(engine.rules(name), []);
-  blocks(t, engine, [
+  await blocks(t, engine, [
     [0, 'block', 'subtree', 'example'],
     [1, 'block', 'subtree', 'example'],
     [1, 'block', 'below', 'a.example'],
@@ -399,7 +399,7 @@ t.test('what the lists say of a name can be asked', async (t) => {
 
 t.test('a compiled file that is not whole is refused, and the one before stays', async (t) => {
   const engine = engineFor(t);
-  const path = blocks(t, engine, [[0, 'block', 'exact', 'x.example']]);
+  const path = await blocks(t, engine, [[0, 'block', 'exact', 'x.example']]);
   const bytes = readFileSync(path);
   const other = `${path}.other`;
   copyFileSync(path, other);
@@ -438,7 +438,7 @@ t.test('another key of another file loses neither cache nor local names', async 
   const engine = engineFor(t);
   for (let i = 0; i < 1000; i++) put(engine, `n${i}.example`);
   t.ok(engine.setLocal([{ name: wireName('box.lan'), type: A, wire: response('box.lan', A) }]));
-  blocks(t, engine, [[0, 'block', 'exact', 'x.example']]);
+  await blocks(t, engine, [[0, 'block', 'exact', 'x.example']]);
   for (let i = 0; i < 1000; i++) t.equal(missOf(engine, query(`n${i}.example`, A)), 'answer');
   t.equal(missOf(engine, query('box.lan', A)), 'answer');
 });
@@ -458,7 +458,7 @@ t.test('local names', async (t) => {
   t.equal(missOf(engine, query('x.box.lan', A)), 'unknown');
   put(engine, 'box.lan');
   t.equal(answered(engine, query('box.lan', A)).by, 'local', 'before the cache');
-  blocks(t, engine, [[0, 'block', 'exact', 'box.lan']]);
+  await blocks(t, engine, [[0, 'block', 'exact', 'box.lan']]);
   t.equal(answered(engine, query('box.lan', A)).by, 'block', 'after policy');
   engine.loadBlocks(undefined);
   engine.setPolicy({ ...POLICY, groups: [{ ...GROUP, hasPatterns: true }] });

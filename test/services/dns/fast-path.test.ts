@@ -234,7 +234,7 @@ t.test('the fast path answers byte for byte as the chain does', async (t) => {
   opened.value.add(1, 'allow', 'exact', 'good.ads.example');
   opened.value.add(1, 'block', 'exact', 'printer.lan');
   opened.value.add(2, 'block', 'subtree', 'malware.example');
-  const built = opened.value.finish(path);
+  const built = await opened.value.finish(path);
   if (!built.ok) throw built.error;
   t.ok(engine.loadBlocks(path).ok);
   resolving.applyPolicy(POLICY);

@@ -59,7 +59,7 @@ export async function compileLists(
       await readAll(source, signal, (rule, line) => compiler.take(rule, line, place + 1)),
     );
   }
-  const built = builder.finish(options.path);
+  const built = await builder.finish(options.path);
   return built.ok ? ok({ built: built.value, lists: counts, side: compiler.side }) : built;
 }
 
