@@ -47,7 +47,7 @@ class Rig implements Disposable {
     this.#spaces.link(['from', 'eth0'], ['to', 'eth0']);
     // Nobody answers, so that nothing but the flood is heard.
     for (const node of ['from', 'to'])
-      this.#spaces.exec(node, 'sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1');
+      this.#spaces.exec(node, 'sh', '-c', 'echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6');
   }
 
   /** `listen` writes what it has to say to the file `said`. */

@@ -44,7 +44,7 @@ int main(int argc, char **argv) {
   uint32_t n = 0;
   for (long sent = 0; sent < count; sent += BATCH) {
     for (int i = 0; i < BATCH; i++, n++) {
-      uint32_t from = htonl(0x0a000001 + n % 1000), target = htonl(0x0a010001 + n % 37);
+      uint32_t from = htonl(0x0a000001 + n % 1000), target = htonl(0x0a010001 + n % 1000 % 37);
       memcpy(frames[i] + 26, &from, 4);
       memcpy(frames[i] + 30, &target, 4);
       frames[i][34] = (uint8_t)(n % 1000 >> 8);
