@@ -7,6 +7,9 @@
 //   take(fd, into, waitMs): promise of the bytes read into `into`, as read; nothing is looked at
 //   feed(bytes): promise of 0 or -errno; the bytes must stay as they are until then
 //   filter(text): 0, or what libpcap says is wrong with it, or -ENOSYS without libpcap
+//   listen(ifName, ringBytes, promiscuous, filter): live packets instead of a file; answers as filter does
+//   drain(budgetMs): promise of the packets counted in that time, or -errno
+//   heard(into: Float64Array of 2): fills what the kernel heard, and what it had no room for
 //   end(): no more bytes come
 //   progress(into: Float64Array of 4): fills offset, packets, bytes, and whether the file is broken
 //   report(endpoints, conversations, flows, names): one JSON object of all statistics, as bytes
@@ -20,6 +23,7 @@
 #include "../args.h"
 #include "../reactor.h"
 #include "reader.h"
+#include "ring.h"
 
 namespace gatehouse {
 
@@ -28,17 +32,21 @@ namespace {
 using capture::Engine;
 using capture::Limits;
 using capture::Reader;
+using capture::Ring;
 using capture::Rows;
 
 constexpr uint32_t kMostEntries = 1u << 22;
+constexpr uint32_t kLeastRing = 1u << 20;
+constexpr uint32_t kMostRing = 1u << 29;
 
 struct Capture {
-  explicit Capture(const Limits& limits) : engine(limits), reader(&engine) {}
+  explicit Capture(const Limits& limits) : engine(limits), reader(&engine), ring(&engine) {}
   Engine engine;
   Reader reader;
+  Ring ring;
   // The work under way.
   bool busy = false;
-  enum class Does { Read, Take, Feed } does = Does::Read;
+  enum class Does { Read, Take, Feed, Drain } does = Does::Read;
   int fd = -1;
   int64_t budget = 0;
   int32_t waitMs = 0;
@@ -71,6 +79,9 @@ void run(napi_env, void* data) {
       break;
     case Capture::Does::Take:
       c->answer = capture::readSome(c->fd, c->into, c->length, c->waitMs);
+      break;
+    case Capture::Does::Drain:
+      c->answer = c->ring.drain(c->waitMs);
       break;
     case Capture::Does::Feed:
       c->answer = c->reader.feed(c->bytes, c->length) ? 0 : -ENOMEM;
@@ -182,6 +193,56 @@ napi_value filter(napi_env env, napi_callback_info info) {
   if (c->busy) return number(env, -EBUSY);
   napi_value refused = setFilter(env, &c->engine.filter, text, 1);
   return refused != nullptr ? refused : number(env, 0);
+}
+
+napi_value listen(napi_env env, napi_callback_info info) {
+  Args<4> args(env, info);
+  Capture* c = of(env, info);
+  char ifName[16], text[capture::Filter::kTextBytes], error[capture::Filter::kErrorBytes] = {};
+  uint32_t ringBytes = 0;
+  int32_t promiscuous = 0;
+  if (c == nullptr || !args.text(0, ifName, sizeof ifName) || !args.u32(1, &ringBytes) ||
+      !args.i32(2, &promiscuous) || !args.text(3, text, sizeof text) || ringBytes < kLeastRing ||
+      ringBytes > kMostRing || c->ring.isOpen() || c->engine.filter.any()) {
+    return number(env, -EINVAL);
+  }
+  if (c->busy) return number(env, -EBUSY);
+  const int answer = c->ring.open(ifName, ringBytes, promiscuous != 0, text, error);
+  if (answer <= 0) return number(env, answer);
+  napi_value out = nullptr;
+  napi_create_string_latin1(env, error, NAPI_AUTO_LENGTH, &out);
+  return out;
+}
+
+napi_value drain(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  Capture* c = of(env, info);
+  int32_t budgetMs = 0;
+  if (c == nullptr || !args.i32(0, &budgetMs) || budgetMs < 0 || !c->ring.isOpen()) {
+    return number(env, -EINVAL);
+  }
+  if (c->busy) return number(env, -EBUSY);
+  c->does = Capture::Does::Drain;
+  c->waitMs = budgetMs;
+  return start(env, info, c, nullptr);
+}
+
+napi_value heard(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  Capture* c = of(env, info);
+  napi_typedarray_type type;
+  size_t length = 0;
+  void* at = nullptr;
+  if (c == nullptr || !args.good ||
+      napi_get_typedarray_info(env, args.value[0], &type, &length, &at, nullptr, nullptr) != napi_ok ||
+      type != napi_float64_array || length < 2) {
+    return number(env, -EINVAL);
+  }
+  uint64_t received = 0, dropped = 0;
+  c->ring.counts(&received, &dropped);
+  static_cast<double*>(at)[0] = static_cast<double>(received);
+  static_cast<double*>(at)[1] = static_cast<double>(dropped);
+  return number(env, 0);
 }
 
 napi_value compileFilter(napi_env env, napi_callback_info info) {
@@ -301,7 +362,8 @@ napi_value createCapture(napi_env env, napi_callback_info info) {
   static const Method methods[] = {
       {"read", read}, {"take", take},         {"feed", feed},
       {"end", end},   {"progress", progress}, {"report", report},
-      {"release", release}, {"filter", filter}};
+      {"release", release}, {"filter", filter},     {"listen", listen},
+      {"drain", drain}, {"heard", heard}};
   if (napi_create_object(env, &out) != napi_ok ||
       napi_wrap(env, out, c, drop, nullptr, nullptr) != napi_ok) {
     delete c;

@@ -87,7 +87,7 @@ export interface CaptureFlow extends BothWays {
 
 /** All statistics of a capture. */
 export interface CaptureReport {
-  readonly format: 'pcap' | 'pcapng' | 'unknown';
+  readonly format: 'pcap' | 'pcapng' | 'unknown' | 'live';
   readonly interfaces: number;
   readonly packets: number;
   readonly bytes: number;
@@ -148,6 +148,8 @@ export interface CaptureReport {
   readonly errorOffset?: number;
   /** Somebody ended the reading before the file did. */
   readonly interrupted: boolean;
+  /** Of live packets alone: what the kernel heard, and what of it found the ring full and is not counted. */
+  readonly live?: { readonly heardPackets: number; readonly droppedPackets: number };
 }
 
 export interface CaptureProgress {
@@ -176,7 +178,30 @@ export interface AnalyzeOptions {
   readonly onProgress?: (progress: CaptureProgress) => void;
 }
 
+export interface ListenProgress {
+  readonly packets: number;
+  readonly bytes: number;
+  readonly droppedPackets: number;
+}
+
+export interface ListenOptions {
+  readonly rows: CaptureRows;
+  /** Ends it; the report is of what was heard. */
+  readonly signal: AbortSignal;
+  /** Ends it after so long; without, the signal alone does. */
+  readonly forMs?: number;
+  readonly filter?: string;
+  /** Hears what is for others, too. */
+  readonly promiscuous: boolean;
+  /** What the kernel may keep while nobody looks. */
+  readonly ringBytes: number;
+  /** Called each second or so. */
+  readonly onProgress?: (progress: ListenProgress) => void;
+}
+
 export interface CaptureEngine {
+  /** Counts the packets of an interface until it is ended. EPERM without CAP_NET_RAW, ENODEV without the interface. */
+  listen(ifName: string, options: ListenOptions): Promise<Result<CaptureReport, SystemError>>;
   /**
    * Reads a pcap or pcapng file, packed by gzip or zstd or not, or `-`, standard input. A file that
    * cannot be opened or read is an error; one that is broken gives a report that says so.

@@ -89,7 +89,8 @@ t.test('real programs', { skip: skip ?? false }, async (t) => {
   // Caught up with: the last packet is in the file when that of a ping is.
   const fence = spaces.exec('client', 'ping', '-c', '2', '-i', '0.2', '-s', '17', SERVER);
   t.match(fence, / 2 received/);
-  process.kill(Number(spaces.exec('client', 'pgrep', '-x', 'tcpdump').trim()), 'SIGINT');
+  // It is the only one there.
+  for (const pid of spaces.pids('client')) process.kill(pid, 'SIGINT');
   const said = await tcpdump.said(/packets captured/);
 
   const found = await new LinuxCaptureEngine(loadNative()).analyze(file, { rows: ALL });

@@ -1,4 +1,4 @@
-/** analyze, export, chart, filter: what is in capture files, without a daemon. */
+/** capture, analyze, export, chart, filter: what is in packets, live and in files, without a daemon. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { SystemError } from '../../base/errors.ts';
 import { escapeControls } from '../../base/text.ts';
@@ -8,12 +8,14 @@ import type {
   CaptureProgress,
   CaptureReport,
   CaptureRows,
+  ListenProgress,
 } from '../../os/ports-capture.ts';
 import type { ChartKind } from '../../services/capture/chart.ts';
 import type { CsvTable } from '../../services/capture/csv.ts';
 import type { CaptureService } from '../../services/capture/service.ts';
 import type { Json } from './bus.ts';
-import { type Count, duration, quantity, spark } from './capture-text.ts';
+import { type Count, quantity, spark, timeSpan } from './capture-text.ts';
+import { duration } from './dhcp-commands.ts';
 import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
 import { type Column, pairs } from './table.ts';
@@ -42,6 +44,15 @@ export function defineCapture(program: Command, session: Session): void {
   command('analyze', 'who talked how much with what, in a capture file').action(
     (path: string, options: Options) => analyze(session, path, options),
   );
+  filtered(program.command('capture'))
+    .description('who talks how much with what, on an interface, now; until Ctrl-C')
+    .allowExcessArguments(false)
+    .argument('<interface>', 'network interface, such as eth0')
+    .option('--for <time>', 'only for so long: 60s, 5m', duration)
+    .option('--no-promiscuous', 'only what is for this machine, or for all')
+    .option('--ring <MiB>', 'room for what comes while nobody looks, from 1 to 512', ringMib, 16)
+    .addOption(top())
+    .action((ifName: string, options: LiveOptions) => live(session, ifName, options));
   const filter = program.command('filter').description('filters of packets');
   filtered(filter.command('explain'))
     .description('what a filter is as text, and the program that the kernel would run')
@@ -89,6 +100,19 @@ interface FilterOptions {
   readonly src?: readonly string[];
   readonly dst?: readonly string[];
   readonly vlan?: string;
+}
+
+interface LiveOptions extends FilterOptions {
+  readonly top?: number;
+  readonly for?: number;
+  readonly promiscuous: boolean;
+  readonly ring: number;
+}
+
+function ringMib(text: string): number {
+  const mib = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (mib < 1 || mib > 512) throw new InvalidArgumentError('a number from 1 to 512 is wanted');
+  return mib;
 }
 
 interface Options extends FilterOptions {
@@ -185,7 +209,7 @@ export function progressText(
   if (totalBytes === undefined || totalBytes === 0) return `${quantity(readBytes)}B  ${rate}`;
   const part = Math.min(1, readBytes / totalBytes);
   const done = Math.round(part * 30);
-  const left = duration(Math.ceil((totalBytes - readBytes) / Math.max(1, perSec)));
+  const left = timeSpan(Math.ceil((totalBytes - readBytes) / Math.max(1, perSec)));
   return `[${'#'.repeat(done)}${'.'.repeat(30 - done)}] ${Math.floor(part * 100)} %  ${rate}, ${left} left`;
 }
 
@@ -209,6 +233,35 @@ async function analyze(session: Session, path: string, options: Options): Promis
   if (session.json) session.printJson(done.report as unknown as Json);
   else print(session, path, done.report);
   complain(session, path, done.report);
+}
+
+async function live(session: Session, ifName: string, options: LiveOptions): Promise<void> {
+  const { stderr, signal, capture } = session.environment;
+  const service = await capture();
+  const filter = filterOf(session, service, options);
+  if (filter === undefined) return;
+  let last: ListenProgress = { packets: 0, bytes: 0, droppedPackets: 0 };
+  const onProgress = (now: ListenProgress): void => {
+    const [packets, bits] = [now.packets - last.packets, (now.bytes - last.bytes) * 8];
+    last = now;
+    stderr.write(
+      `\r\u001b[K${quantity(now.packets)} packets, ${quantity(packets)}/s, ${quantity(bits)}bit/s, ${now.droppedPackets} dropped`,
+    );
+  };
+  const shown = stderr.isTerminal && !session.json;
+  const found = await service.listen(ifName, {
+    rows: session.json ? rowsOf(options.top) : rowsOf(options.top ?? SHOWN),
+    signal,
+    promiscuous: options.promiscuous,
+    ringBytes: options.ring << 20,
+    ...(options.for === undefined ? {} : { forMs: options.for * 1000 }),
+    ...(filter === '' ? {} : { filter }),
+    ...(shown ? { onProgress } : {}),
+  });
+  if (shown) stderr.write('\r\u001b[K');
+  if (!found.ok) return refuse(session, found.error);
+  if (session.json) session.printJson(found.value as unknown as Json);
+  else print(session, ifName, found.value);
 }
 
 async function exportCsv(
@@ -267,7 +320,7 @@ function print(session: Session, path: string, report: CaptureReport): void {
   const when = (sec: number): string => new Date(sec * 1000).toISOString();
   const perSec = (n: number): string => (seconds > 0 ? `, ${quantity(n / seconds)}` : '');
   const lines: [string, string][] = [
-    ['File', `${path}, ${report.format}`],
+    [report.live === undefined ? 'File' : 'Interface', `${path}, ${report.format}`],
     [
       'Packets',
       `${report.packets.toLocaleString('en')}${perSec(report.packets)}${seconds > 0 ? '/s' : ''}`,
@@ -280,7 +333,7 @@ function print(session: Session, path: string, report: CaptureReport): void {
   if (report.packets > 0) {
     lines.push(
       ['From', when(report.firstSec)],
-      ['To', `${when(report.lastSec)}, ${duration(seconds)}`],
+      ['To', `${when(report.lastSec)}, ${timeSpan(seconds)}`],
     );
     lines.push(['Bandwidth', spark(report.bandwidth.bytes, 60)]);
   }
@@ -289,6 +342,13 @@ function print(session: Session, path: string, report: CaptureReport): void {
     lines.push([
       'TCP',
       `${connections} connections, ${handshakes} shaken hands, ${retransmissions} segments sent again`,
+    ]);
+  }
+  if (report.live !== undefined) {
+    const { heardPackets, droppedPackets } = report.live;
+    lines.push([
+      'Kernel',
+      `${heardPackets} heard, ${droppedPackets} of them dropped for want of room`,
     ]);
   }
   if (report.interrupted) lines.push(['Read', 'until it was interrupted']);

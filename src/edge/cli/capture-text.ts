@@ -22,7 +22,7 @@ export function quantity(value: number): string {
 }
 
 /** `0.25 s`, `59 s`, `3 min 5 s`, `2 h 3 min`, `4 d 1 h`. */
-export function duration(sec: number): string {
+export function timeSpan(sec: number): string {
   if (sec < 10) return `${Number(sec.toPrecision(3))} s`;
   const whole = Math.round(sec);
   const [d, h, m, s] = [

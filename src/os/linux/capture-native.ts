@@ -13,6 +13,15 @@ export interface RawCapture {
    * -ENOSYS without libpcap.
    */
   filter(text: string): string | number;
+  /**
+   * Live packets of an interface instead of a file; `ringBytes` of 1 MiB to 512 MiB. Answers as
+   * `filter` does, and -errno; an empty filter lets everything pass.
+   */
+  listen(ifName: string, ringBytes: number, promiscuous: 0 | 1, filter: string): string | number;
+  /** Packets counted within `budgetMs`, or -errno. */
+  drain(budgetMs: number): Promise<number> | number;
+  /** Fills what the kernel heard, and what of it found the ring full. */
+  heard(into: Float64Array): number;
   /** No more bytes come. */
   end(): number;
   /** Fills offset, packets, bytes, and 1 where the file is broken. */

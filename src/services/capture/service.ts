@@ -1,7 +1,12 @@
 /** What can be had of a capture: its statistics, as data, as CSV, as a chart. */
 import type { SystemError } from '../../base/errors.ts';
 import { ok, type Result } from '../../base/result.ts';
-import type { AnalyzeOptions, CaptureEngine, CaptureReport } from '../../os/ports-capture.ts';
+import type {
+  AnalyzeOptions,
+  CaptureEngine,
+  CaptureReport,
+  ListenOptions,
+} from '../../os/ports-capture.ts';
 import { bpfText } from './bpf-text.ts';
 import { CHART_KINDS, type ChartKind, chart } from './chart.ts';
 import { CSV_TABLES, type CsvTable, csvAll, csvTable } from './csv.ts';
@@ -11,6 +16,7 @@ export interface CaptureService {
   readonly chartKinds: readonly ChartKind[];
   readonly csvTables: readonly CsvTable[];
   analyze(path: string, options: AnalyzeOptions): Promise<Result<CaptureReport, SystemError>>;
+  listen(ifName: string, options: ListenOptions): Promise<Result<CaptureReport, SystemError>>;
   /** One table, or without a name all of them. */
   csv(report: CaptureReport, table: CsvTable | undefined): string;
   /** The text of a filter, empty for everything; or all that is wrong with what is asked for. */
@@ -25,6 +31,7 @@ export const captureService = (engine: CaptureEngine): CaptureService => ({
   chartKinds: CHART_KINDS,
   csvTables: CSV_TABLES,
   analyze: (path, options) => engine.analyze(path, options),
+  listen: (ifName, options) => engine.listen(ifName, options),
   csv: (report, table) => (table === undefined ? csvAll(report) : csvTable(report, table)),
   filter: filterText,
   explain: (filter) => {

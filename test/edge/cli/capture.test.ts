@@ -5,7 +5,7 @@ import t from 'tap';
 import { SystemError } from '#src/base/errors.ts';
 import { err } from '#src/base/result.ts';
 import { progressText } from '#src/edge/cli/capture-commands.ts';
-import { duration, quantity, spark } from '#src/edge/cli/capture-text.ts';
+import { quantity, spark, timeSpan } from '#src/edge/cli/capture-text.ts';
 import { runCli } from '#src/edge/cli/program.ts';
 import { LinuxCaptureEngine } from '#src/os/linux/capture-engine.ts';
 import { loadNative } from '#src/os/linux/native.ts';
@@ -90,6 +90,43 @@ t.test('filters are checked, explained and applied', async (t) => {
   });
 });
 
+t.test('capture: what was heard, and what the kernel had no room for', async (t) => {
+  const asked: unknown[] = [];
+  const fake = async () =>
+    captureService({
+      compileFilter: () => err(new SystemError('none', 'ENOSYS')),
+      analyze: async () => err(new SystemError('none', 'ENOENT')),
+      listen: async (ifName, { rows, forMs, filter, promiscuous, ringBytes, onProgress }) => {
+        asked.push({ ifName, rows, forMs, filter, promiscuous, ringBytes });
+        onProgress?.({ packets: 1500, bytes: 3e6, droppedPackets: 7 });
+        const live = { heardPackets: 37, droppedPackets: 7 };
+        return { ok: true, value: { ...REPORT, format: 'live', live } };
+      },
+    });
+  const args = ['capture', 'eth0', '--for', '1m', '--ring', '8', '--port', '53', '--top', '4'];
+  const [stdout, stderr] = [new Captured(), new Captured(true)];
+  const environment = fakeEnvironment({ message: 'no bus', status: undefined }, { stdout, stderr });
+  t.equal(await runCli([...args, '--no-promiscuous'], { ...environment, capture: fake }), 0);
+  t.match(stdout.text, /Interface +eth0, live[\s\S]*Kernel +37 heard, 7 of them dropped/);
+  t.match(stderr.text, /1\.50 k packets, 1\.50 k\/s, 24\.0 Mbit\/s, 7 dropped/);
+  const rows = { endpoints: 4, conversations: 4, flows: 4, names: 4 };
+  t.same(asked, [
+    {
+      ifName: 'eth0',
+      rows,
+      forMs: 60_000,
+      filter: 'port 53',
+      promiscuous: false,
+      ringBytes: 8 << 20,
+    },
+  ]);
+  t.match(await run('capture', 'x'.repeat(9)), {
+    code: 1,
+    err: /no such device|packets are for root/,
+  });
+  t.match(await run('capture', 'eth0', '--ring', '0'), { code: 2 });
+});
+
 t.test('a signal ends with the summary of what was read', async (t) => {
   const ending = new AbortController();
   const [stdout, stderr] = [new Captured(), new Captured(true)];
@@ -101,6 +138,7 @@ t.test('a signal ends with the summary of what was read', async (t) => {
     capture: async () =>
       captureService({
         compileFilter: () => err(new SystemError('none', 'ENOSYS')),
+        listen: async () => err(new SystemError('none', 'ENODEV')),
         analyze: async (_path, { onProgress, signal }) => {
           onProgress?.({ packets: 100, readBytes: 5e6, totalBytes: 1e7 });
           ending.abort();
@@ -123,7 +161,7 @@ t.test('figures', async (t) => {
     '999 M',
     '1.00 G',
   ]);
-  t.same([0.2512, 59, 185, 7380, 349_200].map(duration), [
+  t.same([0.2512, 59, 185, 7380, 349_200].map(timeSpan), [
     '0.251 s',
     '59 s',
     '3 min 5 s',

@@ -137,6 +137,7 @@ export const fakeEnvironment = (
   diag: async () => undefined,
   capture: async () =>
     captureService({
+      listen: async (ifName) => failed(new SystemError(`${ifName}: no such device`, 'ENODEV')),
       compileFilter: () => failed(new SystemError('no filters here', 'ENOSYS')),
       analyze: async (path) => failed(new SystemError(`${path}: no such file`, 'ENOENT')),
     }),
