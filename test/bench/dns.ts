@@ -115,7 +115,7 @@ class Rig implements AsyncDisposable {
 
   /** A server that answers. */
   async start(contender: Contender, names: Names): Promise<Running> {
-    const stack = new AsyncDisposableStack();
+    await using stack = new AsyncDisposableStack();
     const folder = stack.use(folderOf()).path;
     const server = stack.use(await contender.start(this.spaces, names, folder));
     const until = process.uptime() + START_SEC;
@@ -127,7 +127,8 @@ class Rig implements AsyncDisposable {
         if (process.uptime() > until) throw new Error(`${contender.name} does not answer`);
       }
     }
-    return { ...server, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+    const started = stack.move();
+    return { ...server, [Symbol.asyncDispose]: () => started.disposeAsync() };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
