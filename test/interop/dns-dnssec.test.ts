@@ -205,13 +205,40 @@ runAlone(t, 'DNSSEC', import.meta.url, () => {
       'what was not spoilt holds',
     );
 
+    const before = box.service.observed.upstreams[0]?.queries;
+    for (const [name, type, rcode] of [
+      ['zzz-never-asked.example', 'A', 'NXDOMAIN'],
+      ['zzzz.deep.example', 'A', 'NXDOMAIN'],
+      ['www.example', 'SRV', 'NOERROR'],
+    ] as const) {
+      // The second time the gap around it is known.
+      const said = await ask(name, type, { edns: { dnssecOk: true } });
+      t.equal(said.rcode, rcode);
+      t.equal(said.message.authenticData, true);
+    }
+    for (let i = 0; i < 50; i++) {
+      const said = await ask(`zzz-never-${i}.example`, 'A', { edns: { dnssecOk: true } });
+      t.equal(said.rcode, 'NXDOMAIN');
+      t.ok(
+        said.message.authorities.some((rr) => rr.type === 47),
+        'with its proof',
+      );
+    }
+    const asked = (box.service.observed.upstreams[0]?.queries ?? 0) - (before ?? 0);
+    t.ok(asked <= 3, `names in known gaps are not asked for: ${asked} questions`);
+    t.ok(box.service.observed.counts.synthesised >= 50);
+    t.equal((await ask('zzz-never-1.example', 'A', { checkingDisabled: true })).rcode, 'NXDOMAIN');
+
     const anchorFile = `${zones.folder}/anchor`;
     const [tag, algorithm, digest, hex] = zones.rootAnchor.split(' ');
     execFileSync('sh', [
       '-c',
       `printf 'trust-anchors { . static-ds ${tag} ${algorithm} ${digest} "${hex}"; };' > ${anchorFile}`,
     ]);
-    for (const name of ['www.example', 'x.wild.nsec3.example', 'nothere.example', 'in.example']) {
+    for (const name of [
+      ...['www.example', 'x.wild.nsec3.example', 'nothere.example', 'in.example'],
+      'zzz-never-7.example',
+    ]) {
       const { stdout: out } = await run('delv', [
         ...['@127.0.0.1', '-a', anchorFile, '+root=.', name, 'A'],
       ]);

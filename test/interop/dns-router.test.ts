@@ -83,6 +83,10 @@ t.test('names of a house', { skip: noNamespaces() ?? false }, async (t) => {
     'which knows nothing of DNSSEC, and the owner is told',
   );
   t.match(dig('www.example', '+tcp'), /203\.0\.113\.80/);
+  await router.until('it has a certificate', () =>
+    spaces.exec('r', 'ss', '-Hlnt').includes('192.168.1.1:853'),
+  );
+  t.equal(dig('+tls', '+short', 'www.example'), '203.0.113.80', 'by TLS, too');
   await router.until('the laptop has its name', () => dig('+short', 'laptop.lan') !== '');
   const address = dig('+short', 'laptop.lan');
   t.match(address, /^192\.168\.1\.\d+$/);
@@ -119,4 +123,48 @@ t.test('names of a house', { skip: noNamespaces() ?? false }, async (t) => {
     script,
   );
   t.equal(readFileSync(out, 'utf8').trim(), '198.51.100.1', 'then DHCP names the provider’s');
+});
+
+t.test('the DNS server alone', { skip: noNamespaces() ?? false }, async (t) => {
+  await using stack = new AsyncDisposableStack();
+  const spaces = stack.use(home('dnsalone'));
+  spaces.exec('r', 'ip', 'address', 'add', '192.168.50.1/24', 'dev', 'lan0');
+  spaces.exec('lan', 'ip', 'address', 'add', '192.168.50.2/24', 'dev', 'eth0');
+  spaces.exec('r', 'ip', 'address', 'add', '198.51.100.2/24', 'dev', 'wan0');
+  const upstream = ['--keep-in-foreground', '--conf-file=/dev/null', '--no-resolv', '--no-hosts'];
+  const names = ['--address=/www.example/203.0.113.80', '--address=/ads.example/203.0.113.66'];
+  const where = ['--user=root', '--pid-file=', '--interface=isp0', '--bind-interfaces'];
+  stack.use(new Serving('ip', ...spaces.argv('isp', 'dnsmasq', ...upstream, ...where, ...names)));
+  const forwarding = 'Device.DNS.Relay.Forwarding.1.';
+  const dns = 'Device.X_GATEHOUSE_DNS.';
+  const rows = {
+    'Device.DNS.Relay.Enable': 'true',
+    [`${forwarding}Enable`]: 'true',
+    [`${forwarding}DNSServer`]: '198.51.100.1',
+    [`${dns}Addresses`]: '192.168.50.1',
+    [`${dns}Port`]: '5353',
+    [`${dns}Allow`]: '192.168.50.0/24',
+    [`${dns}DNSSEC.Enable`]: 'false',
+    [`${dns}Record.1.Enable`]: 'true',
+    [`${dns}Record.1.Name`]: 'nas.lan',
+    [`${dns}Record.1.Type`]: 'A',
+    [`${dns}Record.1.Value`]: '192.168.50.7',
+    [`${dns}List.1.Text`]: 'ads.example',
+  };
+  const router = stack.use(new Router(spaces, 'r', { rows }));
+  await router.start('--only', 'dns');
+  const dig = (...args: string[]): string =>
+    spaces.exec('lan', 'dig', '@192.168.50.1', '-p', '5353', '+time=3', '+tries=2', ...args).trim();
+  await router.until('it listens', () => spaces.exec('r', 'ss', '-Hlun').includes(':5353'));
+  await router.until('the upstream answers', () =>
+    dig('+short', 'www.example') === '203.0.113.80' ? true : undefined,
+  );
+  t.equal(dig('+short', 'nas.lan'), '192.168.50.7');
+  t.equal(dig('+short', '-x', '192.168.50.7'), 'nas.lan.');
+  await router.until('the list is in use', () => dig('+short', 'ads.example') === '0.0.0.0');
+  t.match(dig('ads.example'), /EDE: 15 \(Blocked\)/);
+  t.notOk(
+    spaces.exec('r', 'ip', '-br', 'address').includes('192.168.1.1'),
+    'and nothing else runs',
+  );
 });

@@ -4,7 +4,10 @@
 import { execFileSync } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import type { DnsConfig } from '../../src/services/dns/config.ts';
@@ -17,7 +20,7 @@ import {
 import { lowerName } from '../../src/wire/dns-name.ts';
 import { parseRdata } from '../../src/wire/dns-rdata-text.ts';
 import { EDE } from '../../src/wire/dns-registry.ts';
-import { ask, DnsBox, dnsConfig, upstream } from '../lib/dns-box.ts';
+import { ask, DnsBox, dnsConfig, ip, upstream } from '../lib/dns-box.ts';
 import { runAlone } from '../lib/netns.ts';
 
 /** So long a stub waits at most before it asks again (glibc, musl, dig: 5 s). */
@@ -347,5 +350,99 @@ runAlone(t, 'upstreams', import.meta.url, () => {
       ['bank.example A 192.0.2.2'],
       'nothing was remembered of it',
     );
+  });
+
+  t.test(
+    'what is asked for near its end is fetched anew; all is kept over a restart',
+    async (t) => {
+      await using one = await new Moody().listen('127.0.0.12');
+      const folder = mkdtempSync(join(tmpdir(), 'gh-dns-cache-'));
+      t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+      const cachePath = join(folder, 'cache');
+      const config = (): DnsConfig => {
+        const plain = dnsConfig(up('127.0.0.12'));
+        return { ...plain, cache: { ...plain.cache, prefetch: true } };
+      };
+      const [short, long] = [fresh(), fresh()];
+      one.reply = (query) => [
+        answerTo(query, {
+          answers: [
+            {
+              ...address(query, '192.0.2.1'),
+              ttl: query.questions[0]?.name.toLowerCase() === short ? 10 : 600,
+            },
+          ],
+        }),
+      ];
+      {
+        await using box = new DnsBox({ cachePath });
+        await box.service.apply(config());
+        await ask(short, 'A');
+        await ask(long, 'A');
+        t.equal(one.asked, 2);
+        await pause(9300);
+        const near = await ask(short, 'A');
+        t.ok((near.message.answers[0]?.ttl ?? 9) <= 1, 'the old one, at once');
+        for (let i = 0; i < 100 && one.asked < 3; i++) await pause(20);
+        t.equal(one.asked, 3, 'and it was fetched anew');
+        t.ok(((await ask(short, 'A')).message.answers[0]?.ttl ?? 0) > 5);
+      }
+      one.reply = () => undefined;
+      await using next = new DnsBox({ cachePath });
+      await next.service.apply(config());
+      const kept = await ask(long, 'A');
+      t.same(kept.answers, [`${long} A 192.0.2.1`]);
+      const [{ ttl = 0 } = {}] = kept.message.answers;
+      t.ok(ttl > 500 && ttl < 600, `aged meanwhile: ${ttl}`);
+      t.equal(one.asked, 3, 'nobody was asked for it');
+    },
+  );
+
+  t.test('names of local. by multicast', async (t) => {
+    execFileSync('ip', ['link', 'add', 'lan0', 'type', 'veth', 'peer', 'name', 'lan1']);
+    execFileSync('ip', ['link', 'set', 'lan1', 'up']);
+    execFileSync('ip', ['link', 'set', 'lan0', 'up']);
+    execFileSync('ip', ['address', 'add', '192.168.77.1/24', 'dev', 'lan0']);
+    const television = createSocket({ type: 'udp4', reuseAddr: true });
+    t.teardown(() => television.close());
+    let asked = 0;
+    television.on('message', (bytes, from) => {
+      const query = decodeMessage(bytes);
+      const [question] = query.ok ? query.value.questions : [];
+      if (!query.ok || question?.name !== 'tv.local' || question.type !== 1) return;
+      asked++;
+      const record = { ...address(query.value, '192.168.77.9'), class: 0x8001, ttl: 4500 };
+      television.send(
+        answerTo(query.value, { authoritative: true, answers: [record] }),
+        from.port,
+        from.address,
+      );
+    });
+    television.bind(5353);
+    await once(television, 'listening');
+    television.addMembership('224.0.0.251', '192.168.77.1');
+    await using box = new DnsBox({
+      addressesOf: (ifName) =>
+        ifName === 'lan0' ? [{ address: ip('192.168.77.1'), scopeId: 0 }] : [],
+    });
+    const plain = dnsConfig();
+    const config = (mdns: boolean): DnsConfig => ({
+      ...plain,
+      listen: { ...plain.listen, interfaces: ['lan0'] },
+      local: { ...plain.local, mdns },
+    });
+    await box.service.apply(config(true));
+    const said = await ask('tv.local', 'A');
+    t.same(said.answers, ['tv.local A 192.168.77.9']);
+    t.equal(said.message.answers[0]?.ttl, 120, 'not for longer than two minutes');
+    await ask('TV.local', 'A');
+    t.equal(asked, 1, 'and it is remembered');
+    const nobody = await ask('nobody.local', 'A');
+    t.same(nobody.answers, []);
+    t.ok(nobody.tookMs < 2000);
+    await box.service.apply(config(false));
+    box.service.engine?.cache.flush();
+    t.equal((await ask('tv.local', 'A')).rcode, 'NXDOMAIN', 'unless it is off');
+    t.equal(asked, 1);
   });
 });

@@ -8,9 +8,10 @@ import { CLASS_IN, OPCODE_QUERY, RCODE, TYPE } from '../../wire/dns-registry.ts'
 import { Bootstrap } from './bootstrap.ts';
 import { cacheHandler } from './cache.ts';
 import { chainOf, type Handlers } from './chain.ts';
-import type { AnchorObserved, DnsConfig } from './config.ts';
+import type { AnchorObserved, DnsConfig, IpRange } from './config.ts';
 import type { Decision, DnsAsk } from './decision.ts';
 import { designatedRecords } from './designated.ts';
+import { type Denied, NsecStore } from './dnssec/nsec-store.ts';
 import { RootAnchors } from './dnssec/root-anchors.ts';
 import { Budget, type Now } from './dnssec/signatures.ts';
 import { Validator } from './dnssec/validator.ts';
@@ -79,8 +80,10 @@ export class Resolving implements Disposable {
   readonly #multicasts = new Map<string, Promise<Resolved>>();
   readonly #anchors: RootAnchors;
   #validator: Validator | undefined;
+  readonly #nsecs = new NsecStore();
   #validates: boolean | undefined;
   #zone: LocalZone;
+  #access: readonly IpRange[] = [];
   #config: DnsConfig | undefined;
   #policyTimer: Timer | undefined;
   /** What decided a query that policy answered. */
@@ -114,7 +117,7 @@ export class Resolving implements Disposable {
     const isSplit = (name: DnsName): boolean => this.upstreams.isSplit(name);
     const follow = (query: Query, name: DnsName) => inner({ ...query, name, reason: 'unknown' });
     const handlers: Handlers = {
-      acl: aclHandler(() => this.#config?.allow ?? [], counts),
+      acl: aclHandler(() => this.#access, counts),
       policy: policyHandler({
         ...{ policy: this.policy, cache: engine.cache, follow, counts },
         decided: (query, decision) => void this.#decisions.set(query, decision),
@@ -154,6 +157,7 @@ export class Resolving implements Disposable {
     const { engine } = this.#deps;
     engine.setCache({ staleSec: config.cache.staleSec, prefetch: config.cache.prefetch });
     this.#anchors.configure(config.dnssec.anchors);
+    this.#nsecs.clear();
     this.#validator = config.dnssec.enable ? this.#buildValidator(config) : undefined;
     this.#applyUpstreams();
     this.factsChanged();
@@ -162,6 +166,7 @@ export class Resolving implements Disposable {
   factsChanged(): void {
     this.policy.useHosts([...this.#deps.hosts()]);
     this.#zone = this.#buildZone(this.#config);
+    this.#access = this.#config === undefined ? [] : this.#accessOf(this.#config);
     if (!this.#deps.engine.setLocal(this.#zone.entries())) {
       this.#deps.log.warn({}, 'the table of local names has no room for all of them');
       this.#deps.engine.setLocal([]);
@@ -187,7 +192,7 @@ export class Resolving implements Disposable {
     const { changesInMs, ...policy } = this.policy.forEngine();
     this.#deps.engine.setPolicy({
       ...policy,
-      access: config.allow,
+      access: this.#access,
       limits: {
         queriesPerSec: config.clientPerSec,
         missesPerSec: config.clientPerSec === 0 ? 0 : Math.min(config.clientPerSec, MISSES_PER_SEC),
@@ -274,9 +279,18 @@ export class Resolving implements Disposable {
     return this.#ask(query.name, query.type, query.dnssecOk, query.checkingDisabled);
   }
 
-  #ask(name: DnsName, type: number, dnssecOk: boolean, checkingDisabled: boolean) {
+  #ask(
+    name: DnsName,
+    type: number,
+    dnssecOk: boolean,
+    checkingDisabled: boolean,
+  ): Promise<Resolved> {
     const config = this.#config;
     const validator = this.#validator;
+    if (validator !== undefined && !checkingDisabled && !this.upstreams.isSplit(name)) {
+      const denied = this.#nsecs.deny(name, type, this.#deps.clock.monoMs());
+      if (denied !== undefined) return Promise.resolve(this.#synthesised(denied, dnssecOk));
+    }
     return resolve(
       {
         ask: (asked) => this.#forwarder.ask(asked),
@@ -292,6 +306,18 @@ export class Resolving implements Disposable {
     );
   }
 
+  /** Proved before of all names around it (RFC 8198). */
+  #synthesised({ rcode, authorities, leftSec }: Denied, dnssecOk: boolean): Resolved {
+    this.#counts.synthesised++;
+    const most = Math.min(leftSec, this.#config?.cache.maxNegativeTtlSec ?? 0);
+    const told = dnssecOk ? authorities : authorities.filter(({ type }) => type === TYPE.SOA);
+    const parts = {
+      ...{ rcode, authenticData: true },
+      authorities: told.map((rr) => ({ ...rr, ttl: Math.min(rr.ttl, most) })),
+    };
+    return { parts, keepSec: most, upstream: undefined, tookMs: 0, unreachable: false };
+  }
+
   #buildValidator({ dnssec }: DnsConfig): Validator {
     const { crypto, clock } = this.#deps;
     const flags = { dnssecOk: true, checkingDisabled: true };
@@ -301,6 +327,7 @@ export class Resolving implements Disposable {
       anchors: () => this.#anchors.trusted,
       rootKeys: (set) => this.#anchors.seen(set),
       negativeAnchors: dnssec.negativeAnchors,
+      learned: (...told) => this.#nsecs.learn(...told, clock.monoMs()),
       takesWhatComes: () => this.upstreams.for(ROOT).every(({ id }) => id === 'lease'),
       validates: (able) => {
         if (able === this.#validates) return;
@@ -348,6 +375,18 @@ export class Resolving implements Disposable {
     );
     this.upstreams.apply(config.upstreams, lease, (name) => this.#bootstrap.addressesOf(name));
     this.#deps.changed();
+  }
+
+  /** Whom the owner allows, and whoever shares an IPv6 subnet of the LAN: the provider chooses those. */
+  #accessOf(config: DnsConfig): readonly IpRange[] {
+    const subnets = config.listen.interfaces.flatMap((ifName) =>
+      this.#deps
+        .addressesOf(ifName)
+        .flatMap(({ address, scopeId }) =>
+          typeof address === 'bigint' && scopeId === 0 ? [{ address, prefixLen: 64 }] : [],
+        ),
+    );
+    return [...config.allow, ...subnets];
   }
 
   #buildZone(config: DnsConfig | undefined): LocalZone {

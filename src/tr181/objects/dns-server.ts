@@ -233,7 +233,10 @@ export const DNS_SERVER_TABLES: readonly ObjectDef[] = [
     path: 'Device.X_GATEHOUSE_DNS.DNSSEC.',
     about: 'Proof that answers are what their owners published (RFC 4033).',
     params: own(NO_DNSSEC, {
-      Enable: flag('true', 'Answers are validated; what is proven wrong is not given.'),
+      Enable: flag(
+        'true',
+        'Answers are validated; what is proven wrong is not given. A provider’s resolver that keeps signatures back is taken as it is.',
+      ),
       Anchors: {
         type: 'string',
         access: 'readWrite',

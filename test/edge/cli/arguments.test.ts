@@ -102,8 +102,8 @@ t.test("the daemon's arguments", async (t) => {
     ok: false,
     error: [/"--nope"/, /unknown argument "x"/],
   });
-  t.match(parse(['--only', 'firewall,dns', '--run-dir']), {
+  t.match(parse(['--only', 'firewall,bgp', '--run-dir']), {
     ok: false,
-    error: ['--run-dir wants DIR', /no service dns; there are dhcp-client/],
+    error: ['--run-dir wants DIR', /no service bgp; there are dhcp-client/],
   });
 });

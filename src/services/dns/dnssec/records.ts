@@ -58,7 +58,7 @@ export const ZONE_KEY = 0x100;
 export const REVOKED = 0x80;
 export const SEP = 1;
 
-function rrsigOf({ rdata }: DnsRecord): Rrsig {
+export function rrsigOf({ rdata }: DnsRecord): Rrsig {
   const end = nameEnd(rdata, 18);
   return {
     covered: u16(rdata, 0),

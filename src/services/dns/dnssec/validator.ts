@@ -56,6 +56,8 @@ export interface ValidatorDeps {
    * nothing is validated, rather than nothing be answered: the owner is told.
    */
   takesWhatComes(): boolean;
+  /** What a zone proved not to be there. */
+  learned(zone: DnsName, authorities: readonly DnsRecord[], ttlSec: number): void;
   /** Whether answers can be validated at all, as it was found last. */
   validates(able: boolean): void;
   monoMs(): number;
@@ -119,7 +121,12 @@ export class Validator {
       if (nothing.kind === 'bogus') return nothing;
       isSecure = isSecure && nothing.kind === 'secure';
     }
-    return isSecure ? { kind: 'secure', ttlCapSec: kept } : INSECURE;
+    if (!isSecure) return INSECURE;
+    const [signer, ...others] = denials.signers;
+    if (!scrubbed.found && ends && signer !== undefined && others.length === 0) {
+      this.#deps.learned(signer, scrubbed.authorities, denials.ttlCap);
+    }
+    return { kind: 'secure', ttlCapSec: kept };
   }
 
   /** Forgets what it knows, of a name and below it. */
@@ -340,6 +347,10 @@ class Denials {
   add(zone: DnsName, denial: Denial, ttlCap: number): void {
     this.#zones.push({ zone, denial });
     this.ttlCap = Math.min(this.ttlCap, ttlCap);
+  }
+
+  get signers(): readonly DnsName[] {
+    return this.#zones.map(({ zone }) => zone);
   }
 
   /** A zone speaks only of names in it; the closest one knows. */
