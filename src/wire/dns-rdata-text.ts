@@ -4,13 +4,13 @@ import { formatIpv4, ipv4, parseIpv4 } from '../base/ip.ts';
 import { formatIpv6, getIpv6, ipv6Bytes, parseIpv6 } from '../base/ip6.ts';
 import { decodeError, ok, type Result } from '../base/result.ts';
 import { decodeName, encodeName, formatName, parseName } from './dns-name.ts';
-import { fieldsOf, typesOf, u16, u32 } from './dns-rdata.ts';
+import { type FieldSpan, fieldsOf, typesOf, u16, u32 } from './dns-rdata.ts';
 import { type FieldKind, typeCode, typeDef, typeName } from './dns-registry.ts';
 
 /** Of whole RDATA; `\# LENGTH HEX` where the type is not known or the bytes are not of that type. */
 export function formatRdata(type: number, rdata: Uint8Array): string {
   const spans = fieldsOf(rdata, type, 0, rdata.length, 'rdata', false);
-  if (!spans.ok || spans.value === undefined) {
+  if (!spans.ok || spans.value === undefined || spans.value.some(isUnsayable)) {
     return `\\# ${rdata.length}${rdata.length > 0 ? ` ${toHex(rdata)}` : ''}`;
   }
   return spans.value
@@ -18,6 +18,10 @@ export function formatRdata(type: number, rdata: Uint8Array): string {
     .filter((text) => text !== '')
     .join(' ');
 }
+
+/** Nothing at all has no text in these. */
+const isUnsayable = ({ kind, start, end }: FieldSpan): boolean =>
+  start === end && (kind === 'hex' || kind === 'base64');
 
 function formatField(kind: FieldKind, bytes: Uint8Array, start: number, end: number): string {
   switch (kind) {

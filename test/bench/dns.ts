@@ -22,6 +22,7 @@ import {
   program,
   type Running,
   recursor,
+  UPSTREAM,
   UPSTREAM_PORT,
   unbound,
 } from './dns/contenders.ts';
@@ -75,6 +76,10 @@ class Rig implements AsyncDisposable {
     this.spaces = this.#stack.use(new Namespaces('benchdns'));
     this.spaces.link(['server', 'srv0'], ['load', 'load0']);
     this.spaces.exec('server', 'ip', 'address', 'add', `${ADDRESS}/24`, 'dev', 'srv0');
+    // In a namespace of its own: what is in the server's ends with it.
+    this.spaces.link(['server', 'up0'], ['upstream', 'eth0']);
+    this.spaces.exec('server', 'ip', 'address', 'add', '10.78.0.1/24', 'dev', 'up0');
+    this.spaces.exec('upstream', 'ip', 'address', 'add', `${UPSTREAM}/24`, 'dev', 'eth0');
     this.spaces.exec('load', 'ip', 'address', 'add', '10.77.0.2/24', 'dev', 'load0');
     for (const name of ['load', 'responder']) {
       const out = join(this.#folder, name);
@@ -89,8 +94,8 @@ class Rig implements AsyncDisposable {
   }
 
   async startUpstream(): Promise<void> {
-    const argv = [join(this.#folder, 'responder'), '127.0.0.1', UPSTREAM_PORT];
-    this.#stack.use(await program(this.spaces, 'server', argv, /ready/));
+    const argv = [join(this.#folder, 'responder'), UPSTREAM, UPSTREAM_PORT];
+    this.#stack.use(await program(this.spaces, 'upstream', argv, /ready/));
   }
 
   async load(server: Running | undefined, names: string, mode: string, how: number, sec: number) {
@@ -110,7 +115,7 @@ class Rig implements AsyncDisposable {
 
   /** A server that answers. */
   async start(contender: Contender, names: Names): Promise<Running> {
-    const stack = new AsyncDisposableStack();
+    await using stack = new AsyncDisposableStack();
     const folder = stack.use(folderOf()).path;
     const server = stack.use(await contender.start(this.spaces, names, folder));
     const until = process.uptime() + START_SEC;
@@ -122,7 +127,8 @@ class Rig implements AsyncDisposable {
         if (process.uptime() > until) throw new Error(`${contender.name} does not answer`);
       }
     }
-    return { ...server, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+    const started = stack.move();
+    return { ...server, [Symbol.asyncDispose]: () => started.disposeAsync() };
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -306,6 +306,8 @@ t.test('text that is no RDATA is refused', async (t) => {
   t.equal(toHex(must(parseRdata(65280, '\\# 3 01 0203'))), '010203');
   t.equal(toHex(must(parseRdata(1, '\\# 4 01020304'))), '01020304');
   t.notOk(parseRdata(1, '\\# 3 010203').ok);
+  t.equal(formatRdata(61, new Uint8Array(0)), '\\# 0', 'an empty key');
+  t.equal(must(parseRdata(61, '\\# 0')).length, 0);
 });
 
 t.test('canonical RDATA is in lower case where RFC 4034 says so', async (t) => {

@@ -1,6 +1,6 @@
 /**
  * The DNS servers that are compared, each alone on one core in the namespace `server`, on
- * 10.77.0.1. All forward to the responder on loopback, without DNSSEC, and block the names of a list
+ * 10.77.0.1. All forward to the responder, without DNSSEC, and block the names of a list
  * with the address 0.0.0.0 where they can.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -22,6 +22,7 @@ import type { Namespaces } from '../../lib/netns.ts';
 import { Router } from '../../lib/router.ts';
 
 export const ADDRESS = '10.77.0.1';
+export const UPSTREAM = '10.78.0.53';
 export const UPSTREAM_PORT = '5399';
 const TICKS_PER_SEC = 100;
 const SERVER_CORE = '0';
@@ -133,7 +134,7 @@ export const gatehouse = (): Contender => ({
       rows: {
         'Device.DNS.Relay.Enable': 'true',
         'Device.DNS.Relay.Forwarding.1.Enable': 'true',
-        'Device.DNS.Relay.Forwarding.1.DNSServer': '127.0.0.1',
+        'Device.DNS.Relay.Forwarding.1.DNSServer': UPSTREAM,
         'Device.DNS.Relay.Forwarding.1.X_GATEHOUSE_Port': UPSTREAM_PORT,
         [`${DNS}Addresses`]: ADDRESS,
         [`${DNS}Allow`]: '10.77.0.0/24',
@@ -219,7 +220,7 @@ export const unbound = (): Contender => ({
   include: "${zones}"
 forward-zone:
   name: "."
-  forward-addr: 127.0.0.1@${UPSTREAM_PORT}
+  forward-addr: ${UPSTREAM}@${UPSTREAM_PORT}
 remote-control:
   control-enable: no
 `,
@@ -239,7 +240,7 @@ export const dnsmasq = (): Contender => ({
     return program(spaces, 'server', [
       ...['dnsmasq', '--keep-in-foreground', `--conf-file=${conf}`, '--user=root', '--pid-file='],
       ...[`--listen-address=${ADDRESS}`, '--bind-interfaces', '--no-hosts', '--no-resolv'],
-      ...[`--server=127.0.0.1#${UPSTREAM_PORT}`, `--cache-size=${CACHE_NAMES}`],
+      ...[`--server=${UPSTREAM}#${UPSTREAM_PORT}`, `--cache-size=${CACHE_NAMES}`],
       ...['--dns-forward-max=1000', '--log-facility=-'],
     ]);
   },
@@ -266,7 +267,7 @@ export const recursor = (): Contender => ({
       'local-address': ADDRESS,
       'allow-from': '0.0.0.0/0',
       'dont-query': '',
-      'forward-zones-recurse': `.=127.0.0.1:${UPSTREAM_PORT}`,
+      'forward-zones-recurse': `.=${UPSTREAM}:${UPSTREAM_PORT}`,
       'lua-config-file': lua,
       dnssec: 'off',
       threads: '1',
@@ -293,7 +294,7 @@ export const knotResolver = (): Contender => ({
       `net.listen('${ADDRESS}', 53, { kind = 'dns' })
 trust_anchors.remove('.')
 cache.size = 64 * MB
-policy.add(policy.all(policy.STUB('127.0.0.1@${UPSTREAM_PORT}')))
+policy.add(policy.all(policy.STUB('${UPSTREAM}@${UPSTREAM_PORT}')))
 `,
     );
     return program(spaces, 'server', ['kresd', '-n', '-c', conf, folder]);
