@@ -176,6 +176,8 @@ bool defineProcess(napi_env env, napi_value target, Reactor* r);
 bool definePrivileges(napi_env env, napi_value target);
 bool defineCapture(napi_env env, napi_value target);
 bool defineCrypt(napi_env env, napi_value target);
+
+bool definePages(napi_env env, napi_value target);
 napi_value createReactor(napi_env env, napi_callback_info info);
 
 }  // namespace gatehouse

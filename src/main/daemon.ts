@@ -29,6 +29,7 @@ import { watchRuleset } from '../os/linux/ruleset.ts';
 import { LinuxSecrets } from '../os/linux/secrets.ts';
 import { openStore } from '../os/linux/store.ts';
 import { LinuxPacketTaps } from '../os/linux/taps.ts';
+import { releaseTextSoon } from '../os/linux/text-pages.ts';
 import { readTrustedDirectory } from '../os/linux/trusted-directory.ts';
 import { LinuxUnixSockets } from '../os/linux/unix.ts';
 import { LeaseMonitor } from '../services/dhcp-client/monitor.ts';
@@ -96,6 +97,7 @@ export async function runDaemon(options: DaemonOptions, around: Surroundings): P
   try {
     await build(stack, options, around, config.value, clock, logs);
     log.info({ pid: process.pid, version }, 'ready');
+    stack.use(releaseTextSoon(loadNative(nativePath), clock, log));
     await ended(around.signal);
     log.info({}, 'ending; clients, addresses and firewall stay');
     return 0;

@@ -74,6 +74,8 @@ export interface Native extends NativeCapture, NativeDns {
    * is no library. Both texts are at most some hundred bytes; else -errno.
    */
   crypt(password: string, setting: string): Promise<string | undefined> | number;
+  /** Drops clean pages of the program from the page tables (native/pages.cc): kilobytes, or -errno. */
+  releaseText(): number;
   /** Drops to the user, keeps the three capabilities and executes `file`; comes back only by throwing. */
   lowerAndExecute(
     uid: number,
@@ -116,6 +118,7 @@ const EXPORTS: readonly (keyof Native)[] = [
   'createBlockBuilder',
   'createCapture',
   'compileFilter',
+  'releaseText',
 ];
 
 const isWhole = (addon: Partial<Native>): addon is Native =>
