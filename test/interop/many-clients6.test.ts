@@ -84,14 +84,14 @@ t.test(`${LINKS} links, each with both clients`, { skip: noNamespaces() ?? false
 
   const children = [...router.processes('dibbler-client'), ...router.processes('udhcpc')];
   t.equal(children.length, 2 * LINKS);
-  const daemonMb = residentMb(router.pid);
-  const programsMb = children.reduce((sum, pid) => sum + shareMb(pid), 0);
   const cpu = () => [router.pid, ...children].reduce((sum, pid) => sum + cpuSec(pid), 0);
   // The bursts of the first advertisements are over.
   await new Promise((resolve) => setTimeout(resolve, 10_000));
   const [before, start] = [cpu(), performance.now()];
   await new Promise((resolve) => setTimeout(resolve, 10_000));
   const share = ((cpu() - before) / (performance.now() - start)) * 1000;
+  const daemonMb = residentMb(router.pid);
+  const programsMb = children.reduce((sum, pid) => sum + shareMb(pid), 0);
   t.comment(
     `daemon ${daemonMb.toFixed(1)} MB resident, ${children.length} programs ${programsMb.toFixed(1)} MB, ${(share * 100).toFixed(1)} % of a core when idle`,
   );
