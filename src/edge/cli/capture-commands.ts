@@ -8,6 +8,7 @@ import type {
   CaptureProgress,
   CaptureReport,
   CaptureRows,
+  ListenOptions,
   ListenProgress,
 } from '../../os/ports-capture.ts';
 import type { ChartKind } from '../../services/capture/chart.ts';
@@ -47,7 +48,10 @@ export function defineCapture(program: Command, session: Session): void {
   filtered(program.command('capture'))
     .description('who talks how much with what, on an interface, now; until Ctrl-C')
     .allowExcessArguments(false)
-    .argument('<interface>', 'network interface, such as eth0')
+    .argument(
+      '<interface>',
+      'network interface, such as eth0, or wan and lan as the router calls them',
+    )
     .option('--for <time>', 'only for so long: 60s, 5m', duration)
     .option('--no-promiscuous', 'only what is for this machine, or for all')
     .option('--ring <MiB>', 'room for what comes while nobody looks, from 1 to 512', ringMib, 16)
@@ -249,7 +253,7 @@ async function live(session: Session, ifName: string, options: LiveOptions): Pro
     );
   };
   const shown = stderr.isTerminal && !session.json;
-  const found = await service.listen(ifName, {
+  const wanted: ListenOptions = {
     rows: session.json ? rowsOf(options.top) : rowsOf(options.top ?? SHOWN),
     signal,
     promiscuous: options.promiscuous,
@@ -257,11 +261,30 @@ async function live(session: Session, ifName: string, options: LiveOptions): Pro
     ...(options.for === undefined ? {} : { forMs: options.for * 1000 }),
     ...(filter === '' ? {} : { filter }),
     ...(shown ? { onProgress } : {}),
-  });
+  };
+  let found = await service.listen(ifName, wanted);
+  if (!found.ok && found.error.code === 'ENODEV') {
+    const known = await kernelName(session, ifName);
+    if (known !== undefined) found = await service.listen(known, wanted);
+  }
   if (shown) stderr.write('\r\u001b[K');
   if (!found.ok) return refuse(session, found.error);
   if (session.json) session.printJson(found.value as unknown as Json);
   else print(session, ifName, found.value);
+}
+
+/** The kernel's name of the interface that the model calls so, such as `wan`, where a router answers. */
+async function kernelName(session: Session, alias: string): Promise<string | undefined> {
+  if (!(await session.reachable())) return undefined;
+  let name: string | undefined;
+  await session.withRouter(async (router) => {
+    const answer = await router.get(['Device.IP.Interface.*.Alias', 'Device.IP.Interface.*.Name']);
+    const rows = answer.ok ? answer.value.rows : [];
+    const row = rows.find(({ path, value }) => path.endsWith('.Alias') && value === alias);
+    const beside = row?.path.replace(/Alias$/, 'Name');
+    name = rows.find(({ path }) => path === beside)?.value;
+  });
+  return name;
 }
 
 async function exportCsv(

@@ -12,7 +12,7 @@ import { loadNative } from '#src/os/linux/native.ts';
 import { captureService } from '#src/services/capture/service.ts';
 import { pcapFile, Traffic } from '../../lib/capture-files.ts';
 import { REPORT } from '../../services/capture/report.ts';
-import { Captured, cli, fakeEnvironment } from './fake.ts';
+import { Captured, cli, FakeBus, fakeEnvironment } from './fake.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gh-cli-capture-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
@@ -125,6 +125,39 @@ t.test('capture: what was heard, and what the kernel had no room for', async (t)
     err: /no such device|packets are for root/,
   });
   t.match(await run('capture', 'eth0', '--ring', '0'), { code: 2 });
+});
+
+t.test('capture: an interface as the model calls it', async (t) => {
+  const rows = [
+    ['Device.IP.Interface.1.Alias', 'wan'],
+    ['Device.IP.Interface.1.Name', 'eth7'],
+    ['Device.IP.Interface.2.Alias', 'lan'],
+    ['Device.IP.Interface.2.Name', 'br-lan'],
+  ];
+  const bus = new FakeBus({
+    'bbfdm get': () => ({ results: rows.map(([path = '', data = '']) => ({ path, data })) }),
+  });
+  const asked: string[] = [];
+  const fake = async () =>
+    captureService({
+      compileFilter: () => err(new SystemError('none', 'ENOSYS')),
+      analyze: async () => err(new SystemError('none', 'ENOENT')),
+      listen: async (ifName) => {
+        asked.push(ifName);
+        return ifName.startsWith('eth')
+          ? { ok: true, value: { ...REPORT, format: 'live' } }
+          : err(new SystemError(`${ifName}: no such device`, 'ENODEV'));
+      },
+    });
+  t.match(await cli(['capture', 'wan'], bus, { capture: fake }), {
+    code: 0,
+    out: /wan, live/,
+  });
+  t.same(asked, ['wan', 'eth7']);
+  t.match(await cli(['capture', 'dmz'], bus, { capture: fake }), {
+    code: 1,
+    err: /dmz: no such device/,
+  });
 });
 
 t.test('a signal ends with the summary of what was read', async (t) => {
