@@ -3,13 +3,14 @@ import { toHex } from '../../base/bytes.ts';
 import { formatIpv6, isHostAddress6 } from '../../base/ip6.ts';
 import type { Dhcp6Option } from '../../wire/dhcp6.ts';
 import { CODEC6, OPTION6, option6 } from '../../wire/dhcp6-options.ts';
+import { decodeAftrName } from '../../wire/s46.ts';
 import type { Facts6, ReceivedOption6 } from './config.ts';
 
+const AFTR = 64;
 const SIP_NAMES = 21;
 const SIP_ADDRESSES = 22;
 const SNTP = 31;
 const NTP = 56;
-const AFTR = 64;
 /** Suboptions of option 56 (RFC 5908 §4). */
 const NTP_ADDRESS = 1;
 const NTP_NAME = 3;
@@ -28,9 +29,10 @@ export function factsOf(received: readonly ReceivedOption6[]): Facts6 {
     const names = code === NTP_NAME ? CODEC6.domains.decode(value) : undefined;
     return names?.ok ? names.value : [];
   });
+  const softwire = options.find(({ code }) => code === AFTR);
+  const aftr = softwire && decodeAftrName(softwire.value);
   return {
-    // RFC 6334 §3: one name.
-    aftr: option6(options, AFTR, 'domains')?.[0],
+    aftr: aftr?.ok ? aftr.value : undefined,
     ntpServers: [...new Set([...timeServers, ...addresses(SNTP)])].slice(0, MAX_LISTED),
     sipServers: [
       ...(option6(options, SIP_NAMES, 'domains') ?? []),
