@@ -12,6 +12,9 @@ import { dnsmasq, ISP_RANGE } from '../lib/isp.ts';
 import { home, type Namespaces } from '../lib/netns.ts';
 
 // For both; tap would give a file 30 s.
+/** The ISP goes before the box is done with its lease, however slowly that is emulated. */
+const LONG_LEASES = ISP_RANGE.map((word) => word.replace(/,120$/, ',1h'));
+
 t.setTimeout(720_000);
 
 const wanted = imagesAsked();
@@ -33,7 +36,7 @@ function sizes(t: Test, arch: Arch): void {
 
 async function firstBoot(t: Test, spaces: Namespaces, box: EmulatedBox, arch: Arch): Promise<void> {
   const startedMs = Date.now();
-  await using isp = await dnsmasq(spaces, 'isp', ...ISP_RANGE, '--dhcp-option=3,198.51.100.1');
+  await using isp = await dnsmasq(spaces, 'isp', ...LONG_LEASES, '--dhcp-option=3,198.51.100.1');
   await box.start();
   const acknowledged = isp.said(/DHCPACK\(isp0\)/).then(() => Date.now() - startedMs);
   await box.eventually('gatehouse leases --json 2>/dev/null | grep -q Bound');
@@ -155,7 +158,12 @@ async function respawns(t: Test, box: EmulatedBox): Promise<void> {
     `gatehouse status --json 2>/dev/null | grep '"pid"' | grep -qv ': ${before},'`,
   );
   t.match(await box.run('ip address show eth0'), /inet 198\.51\.100\./, 'the address stays');
-  t.match(await box.run('gatehouse leases --json'), /Bound/);
+  // It may be due for renewal by now, and nobody on the WAN answers at this point.
+  t.match(
+    await box.run('gatehouse leases --json'),
+    /(Bound|Renewing|Rebinding)[^{}]*"IPAddress": "198\.51\.100\./s,
+    'and so does the lease',
+  );
 }
 
 async function reboots(t: Test, spaces: Namespaces, box: EmulatedBox): Promise<void> {
