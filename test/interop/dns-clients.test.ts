@@ -2,7 +2,9 @@
 /** Clients that people have, by UDP, TCP, TLS and HTTPS; and names that the house itself knows. */
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -17,6 +19,7 @@ import { runAlone } from '../lib/netns.ts';
 import { Serving, SignedZones } from '../lib/signed-zones.ts';
 
 const run = promisify(execFile);
+const CHROMIUM = '/usr/bin/chromium';
 const C = `#include <netdb.h>
 #include <stdio.h>
 #include <arpa/inet.h>
@@ -31,6 +34,26 @@ int main(int n, char **v) {
   }
 }
 `;
+
+/** What Chromium shows of a server that it knows by a name of the house alone. */
+async function browse(folder: string): Promise<string> {
+  const server = createServer((request, response) => {
+    response.end(`<p>asked for ${request.headers.host}</p>`);
+  });
+  await once(server.listen(8000, '127.0.0.1'), 'listening');
+  try {
+    const flags = [
+      ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
+      ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+      ...[`--user-data-dir=${folder}/chromium`, '--dump-dom', 'http://box.lan:8000/'],
+    ];
+    const script = `mount --bind ${folder}/resolv.conf /etc/resolv.conf && exec ${CHROMIUM} "$@"`;
+    return (await run('unshare', ['-m', 'sh', '-c', script, 'sh', ...flags])).stdout;
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+}
 
 runAlone(t, 'clients', import.meta.url, () => {
   t.setTimeout(200_000);
@@ -87,6 +110,7 @@ runAlone(t, 'clients', import.meta.url, () => {
     }
     const { stdout } = await run('busybox', ['nslookup', 'www.example', '127.0.0.1']);
     t.match(stdout, /192\.0\.2\.80/, 'busybox');
+    if (existsSync(CHROMIUM)) t.match(await browse(folder), 'asked for box.lan', 'chromium');
 
     const known: readonly (readonly [string, string, string, readonly string[]])[] = [
       ['nas.lan', 'A', 'NOERROR', ['nas.lan A 192.168.1.7']],
