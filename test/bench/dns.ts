@@ -156,7 +156,7 @@ async function round(rig: Rig, contender: Contender): Promise<Round> {
 }
 
 interface Sizes {
-  /** That a million blocked names take: the same server with them and without, after it has answered. */
+  /** That a million blocked names take: the mapped file, or the same server with them and without, after it has answered. */
   readonly listBytes: number;
   readonly runningBytes: number;
   /** While it compiled them, where it is known. */
@@ -166,14 +166,16 @@ interface Sizes {
 async function sizesOf(rig: Rig, contender: Contender): Promise<Sizes> {
   const sizes: number[] = [];
   const peaks: (number | undefined)[] = [];
+  let mapped: number | undefined;
   for (const blocked of [rig.names.blocked, []]) {
     await using server = await rig.start(contender, { blocked });
     if (blocked.length > 0) await rig.load(server, rig.blockedPath, 'closed', WINDOW, 1);
     sizes.push(server.rssBytes());
+    mapped ??= server.mappedBytes;
     peaks.push(server.peakBytes);
   }
   const [withList = 0, without = 0] = sizes;
-  return { listBytes: withList - without, runningBytes: withList, peakBytes: peaks[0] };
+  return { listBytes: mapped ?? withList - without, runningBytes: withList, peakBytes: peaks[0] };
 }
 
 const perCpuSec = (f: Figures): number => f.answered / f.cpuSec;
