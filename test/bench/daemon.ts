@@ -25,6 +25,7 @@ import { LinuxUnixSockets } from '../../src/os/linux/unix.ts';
 import { MemoryLog } from '../lib/log.ts';
 import { Namespaces, noNamespaces } from '../lib/netns.ts';
 import { NODE_FLAGS } from '../lib/node-flags.ts';
+import { cpuSec, residentMb } from '../lib/usage.ts';
 import type { Bench, Comparison } from './run.ts';
 
 const BUNDLE = join(import.meta.dirname, '../../build/gatehouse.cjs');
@@ -44,21 +45,9 @@ const ROUNDS = 15;
 const IDLE_MS = 3_000;
 /** After the start, until memory is compared. */
 const SETTLE_MS = 300;
-/** Of user and system time in /proc/PID/stat (sysconf(_SC_CLK_TCK) on Linux). */
-const TICKS_PER_SEC = 100;
 
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-
-const rssMb = (pid: number): number =>
-  Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
-
-const cpuSec = (pid: number): number => {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SEC;
-};
 
 /** A program by way of the same two that start the daemon, so that their time counts on both sides. */
 const start = (
@@ -203,7 +192,7 @@ async function asExecutable(spaces: Namespaces, folder: string): Promise<Compari
       side.serving.push(servingMs);
       side.cpuSec += cpuSec(child.pid ?? 0);
       await pause(SETTLE_MS);
-      side.memory.push(rssMb(child.pid ?? 0));
+      side.memory.push(residentMb(child.pid ?? 0));
       await stopped(child);
     }
   }
@@ -276,8 +265,8 @@ export const bench: Bench = {
         { name: 'all stands, first certificate made', ours: median(ready), ...started },
         {
           name: 'idle memory',
-          ours: rssMb(idle.child.pid ?? 0),
-          peer: rssMb(node.pid ?? 0),
+          ours: residentMb(idle.child.pid ?? 0),
+          peer: residentMb(node.pid ?? 0),
           unit: 'MB',
           peerName: `node ${process.version}`,
           higherIsBetter: false,

@@ -2,10 +2,11 @@
  * What an update of a list of a million names takes of the running daemon: its peak beside its size
  * before. In a namespace, unprivileged.
  */
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { home, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
+import { cpuSec, residentMb, statusMb } from '../lib/usage.ts';
 import type { Bench, Comparison } from './run.ts';
 
 const NAMES = 1_000_000;
@@ -23,19 +24,6 @@ function* lines(version: number): Generator<string> {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     yield `||${state.toString(36)}-${(i % 977).toString(36)}.${i % 3 === 0 ? 'ads.example.com' : 'example.net'}^`;
   }
-}
-
-const kb = (pid: number, field: string): number =>
-  Number(
-    new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1],
-  );
-
-/** User and system time in /proc/PID/stat, in ticks of 10 ms. */
-function cpuSec(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 async function run(): Promise<Comparison[]> {
@@ -62,11 +50,11 @@ async function run(): Promise<Comparison[]> {
     write(version);
     // The high-water mark begins anew (proc_pid_clear_refs(5)).
     writeFileSync(`/proc/${router.pid}/clear_refs`, '5');
-    const before = kb(router.pid, 'VmRSS') / 1024;
+    const before = residentMb(router.pid);
     const cpu = cpuSec(router.pid);
     await router.call('gatehouse.dns', 'update', { list: 'million' });
     measured.push({
-      peak: kb(router.pid, 'VmHWM') / 1024,
+      peak: statusMb(router.pid, 'VmHWM'),
       before,
       cpu: cpuSec(router.pid) - cpu,
     });

@@ -5,29 +5,22 @@
  * table that maps each connection to a set by `snat … map`, which nft takes for its first port.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Crowd } from '../interop/map-crowd.ts';
 import { Server } from '../lib/isp.ts';
 import { CUSTOMER, DOMAIN_ROWS, MapNet, WEB, within } from '../lib/map-net.ts';
 import { Namespaces, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
+import { cpuSec } from '../lib/usage.ts';
 import type { Bench, Comparison } from './run.ts';
 
 const CROWD = join(import.meta.dirname, '../interop/map-crowd.ts');
 const ROUNDS = 5;
 const SECONDS = 2;
-const TICKS_PER_SEC = 100;
 
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
-
-/** User and system time of a process, proc_pid_stat(5) fields 14 and 15. */
-function cpuSec(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SEC;
-}
 
 class Rig implements AsyncDisposable {
   readonly #stack = new AsyncDisposableStack();

@@ -5,12 +5,13 @@
  * one core, the ends the other. Each run begins with calls that do not count, on either side.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { NODE_FLAGS } from '../lib/node-flags.ts';
+import { cpuSec } from '../lib/usage.ts';
 import type { Comparison } from './run.ts';
 
 const OBJECTS = 500;
@@ -78,12 +79,6 @@ class Bus implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const child of this.#children) child.kill();
   }
-}
-
-/** User and system time of a process (proc_pid_stat(5), fields 14 and 15, 100 per second). */
-function cpuSec(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 function median(values: readonly number[]): number {

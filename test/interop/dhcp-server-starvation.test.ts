@@ -1,9 +1,9 @@
 /** 65,000 MACs that nobody knows ask for addresses, twice: those who are known do not notice. */
-import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { type CrowdOutcome, tell } from '../lib/dhcp-crowd.ts';
 import { DhcpLan, lanRows, NO_GUARD, POOL, SERVER, segmentRows } from '../lib/dhcp-lan.ts';
 import { noNamespaces } from '../lib/netns.ts';
+import { ownMb } from '../lib/usage.ts';
 
 t.setTimeout(120_000);
 
@@ -14,8 +14,6 @@ const STATIC = { first: 1000, count: 20 };
 const SIZE = 4096;
 const GUARD = `${SERVER}X_GATEHOUSE_Guard.`;
 
-const residentMb = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 const macOf = (number: number): string =>
   `02:16:${number
     .toString(16)
@@ -43,7 +41,7 @@ t.test(`${ATTACKERS} MACs`, { skip: noNamespaces() ?? false }, async (t) => {
   await lan.served();
   const { router } = lan;
   t.match(await tell(known, { do: 'acquire', ...KNOWN }), { acked: KNOWN.count, wrong: [] });
-  const before = residentMb(router.pid);
+  const before = ownMb(router.pid);
 
   /** The known ones renew until the attack is over; not so often that they look like attackers. */
   const during = async (attack: Promise<CrowdOutcome>) => {
@@ -85,10 +83,10 @@ t.test(`${ATTACKERS} MACs`, { skip: noNamespaces() ?? false }, async (t) => {
   t.match(await tell(known, stranger), { acked: 0, silent: 1 }, 'a stranger has to wait');
   await router.call('gatehouse.dhcp-server', 'allow', { mac: macOf(5000) });
   t.match(await tell(known, stranger), { acked: 1 }, 'but not one that the owner knows');
-  const after = residentMb(router.pid);
+  const after = ownMb(router.pid);
   t.ok(after < before + 100, `${before.toFixed(0)} MB before, ${after.toFixed(0)} MB after`);
   const { limited: refused, exhausted, discover } = (await lan.status()).counts;
   t.comment(
-    `${2 * ATTACKERS} attackers: ${discover} DISCOVERs heard, ${refused} limited, ${exhausted} without a free address; ${got} got one with the limit; renewals ${limited.renewals.length + open.renewals.length} × ${KNOWN.count}, all acknowledged; RSS ${before.toFixed(0)} → ${after.toFixed(0)} MB`,
+    `${2 * ATTACKERS} attackers: ${discover} DISCOVERs heard, ${refused} limited, ${exhausted} without a free address; ${got} got one with the limit; renewals ${limited.renewals.length + open.renewals.length} × ${KNOWN.count}, all acknowledged; written ${before.toFixed(0)} → ${after.toFixed(0)} MB`,
   );
 });

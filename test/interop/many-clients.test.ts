@@ -1,23 +1,17 @@
 /** Thirty-two WANs at once, and their cables pulled again and again. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import t from 'tap';
 import { dnsmasq } from '../lib/isp.ts';
 import { Namespaces, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
+import { cpuSec, residentMb } from '../lib/usage.ts';
 
 t.setTimeout(280_000);
 
 const CLIENTS = 32;
 const ROUNDS = 50;
 
-const residentMb = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 const descriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
-/** User and system time of a process in seconds (proc_pid_stat(5); a tick is 10 ms). */
-function cpuSec(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
 
 t.test(`${CLIENTS} clients on ${CLIENTS} links`, { skip: noNamespaces() ?? false }, async (t) => {
   await using stack = new AsyncDisposableStack();

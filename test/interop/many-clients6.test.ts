@@ -1,24 +1,13 @@
 /** Sixteen WANs with IPv4 and IPv6 at once, inside the budget of a small box. */
-import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { delegatedOn, dnsmasq, Kea6 } from '../lib/isp.ts';
 import { Namespaces, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
+import { cpuSec, residentMb, shareMb } from '../lib/usage.ts';
 
 t.setTimeout(280_000);
 
 const LINKS = 16;
-
-const residentMb = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
-/** What a process holds for itself, and its share of what it has in common with others (proc(5), smaps_rollup). */
-const shareMb = (pid: number): number =>
-  Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]) / 1024;
-/** User and system time of a process in seconds (proc_pid_stat(5); a tick is 10 ms). */
-function cpuSec(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
 
 t.test(`${LINKS} links, each with both clients`, { skip: noNamespaces() ?? false }, async (t) => {
   await using stack = new AsyncDisposableStack();

@@ -14,10 +14,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Namespaces } from '../../lib/netns.ts';
 import { Router } from '../../lib/router.ts';
+import { cpuSec } from '../../lib/usage.ts';
 
 const POOL = ['10.1.0.0', '10.4.255.255'] as const;
 const LEASE_SEC = 3600;
-const TICKS_PER_SEC = 100;
 const SERVER_CORE = '0';
 
 export interface Running extends AsyncDisposable {
@@ -39,13 +39,6 @@ function pin(pid: number): void {
     execFileSync('taskset', ['-cp', SERVER_CORE, task], { stdio: 'ignore' });
     execFileSync('renice', ['-n', '-19', '-p', task], { stdio: 'ignore' });
   }
-}
-
-function cpuSec(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SEC;
 }
 
 /** A program in the namespace, ready when it has said so on stdout or stderr. */

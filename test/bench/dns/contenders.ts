@@ -20,11 +20,11 @@ import { createInterface } from 'node:readline';
 import { finished } from 'node:stream/promises';
 import type { Namespaces } from '../../lib/netns.ts';
 import { Router } from '../../lib/router.ts';
+import { cpuSec, residentMb, statusMb } from '../../lib/usage.ts';
 
 export const ADDRESS = '10.77.0.1';
 export const UPSTREAM = '10.78.0.53';
 export const UPSTREAM_PORT = '5399';
-const TICKS_PER_SEC = 100;
 const SERVER_CORE = '0';
 const CACHE_NAMES = 50_000;
 
@@ -159,7 +159,7 @@ export const gatehouse = (): Contender => ({
       return Number((data as { names?: number } | null)?.names) >= blocked.length;
     };
     await router.until('its list is compiled', names, 120_000);
-    const compiling = statusBytes(router.pid, 'VmHWM');
+    const compiling = statusMb(router.pid, 'VmHWM') * 2 ** 20;
     // The next start has the compiled file.
     await router.stop();
     await router.start('--only', 'dns');
@@ -177,10 +177,6 @@ export const gatehouse = (): Contender => ({
   },
 });
 
-const statusBytes = (pid: number, field: string): number =>
-  Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) *
-  1024;
-
 /** Of the files whose path holds `part`. */
 function mappedBytes(pid: number, part: string): number {
   let bytes = 0;
@@ -191,17 +187,10 @@ function mappedBytes(pid: number, part: string): number {
   return bytes;
 }
 
-function runningOf(pid: number): Pick<Running, 'cpuSec' | 'rssBytes'> {
-  return {
-    cpuSec() {
-      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-        .replace(/^.*\) /, '')
-        .split(' ');
-      return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SEC;
-    },
-    rssBytes: () => statusBytes(pid, 'VmRSS'),
-  };
-}
+const runningOf = (pid: number): Pick<Running, 'cpuSec' | 'rssBytes'> => ({
+  cpuSec: () => cpuSec(pid),
+  rssBytes: () => residentMb(pid) * 2 ** 20,
+});
 
 export const unbound = (): Contender => ({
   name: `unbound ${versionOf('unbound', '-V')}`,
