@@ -67,6 +67,18 @@ struct Args {
     *out = static_cast<uint32_t*>(at);
     return true;
   }
+
+  bool doubles(size_t i, double** out, size_t* length) const {
+    napi_typedarray_type type;
+    void* at = nullptr;
+    if (!good || napi_get_typedarray_info(env, value[i], &type, length, &at, nullptr, nullptr) !=
+                     napi_ok ||
+        type != napi_float64_array) {
+      return false;
+    }
+    *out = static_cast<double*>(at);
+    return true;
+  }
 };
 
 inline napi_value number(napi_env env, int32_t value) {

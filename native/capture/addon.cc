@@ -230,18 +230,13 @@ napi_value drain(napi_env env, napi_callback_info info) {
 napi_value heard(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   Capture* c = of(env, info);
-  napi_typedarray_type type;
+  double* at = nullptr;
   size_t length = 0;
-  void* at = nullptr;
-  if (c == nullptr || !args.good ||
-      napi_get_typedarray_info(env, args.value[0], &type, &length, &at, nullptr, nullptr) != napi_ok ||
-      type != napi_float64_array || length < 2) {
-    return number(env, -EINVAL);
-  }
+  if (c == nullptr || !args.doubles(0, &at, &length) || length < 2) return number(env, -EINVAL);
   uint64_t received = 0, dropped = 0;
   c->ring.counts(&received, &dropped);
-  static_cast<double*>(at)[0] = static_cast<double>(received);
-  static_cast<double*>(at)[1] = static_cast<double>(dropped);
+  at[0] = static_cast<double>(received);
+  at[1] = static_cast<double>(dropped);
   return number(env, 0);
 }
 
@@ -276,16 +271,10 @@ napi_value end(napi_env env, napi_callback_info info) {
 napi_value progress(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   Capture* c = of(env, info);
-  napi_typedarray_type type;
+  double* into = nullptr;
   size_t length = 0;
-  void* at = nullptr;
-  if (c == nullptr || !args.good ||
-      napi_get_typedarray_info(env, args.value[0], &type, &length, &at, nullptr, nullptr) != napi_ok ||
-      type != napi_float64_array || length < 4) {
-    return number(env, -EINVAL);
-  }
+  if (c == nullptr || !args.doubles(0, &into, &length) || length < 4) return number(env, -EINVAL);
   if (c->busy) return number(env, -EBUSY);
-  auto* into = static_cast<double*>(at);
   into[0] = static_cast<double>(c->reader.offset());
   into[1] = static_cast<double>(c->engine.packets());
   into[2] = static_cast<double>(c->engine.bytes());

@@ -1,6 +1,5 @@
 /** Lists of names with their updates and faults, the owner's own names, and groups of devices. */
 import { useSignal } from '@preact/signals';
-import { useId } from 'preact/hooks';
 import { number, timeMs } from '../../lib/format.ts';
 import type { Values } from '../../lib/patch.ts';
 import { rowsOf } from '../../lib/paths.ts';
@@ -10,6 +9,7 @@ import { Card, StateWord, When } from '../../ui/parts.tsx';
 import { RowsCard } from '../../ui/rows-card.tsx';
 import { say } from './asked.ts';
 import { DNS, GROUPS, LISTS } from './data.ts';
+import { NameForm } from './name-form.tsx';
 import { texts } from './texts.ts';
 
 const STATES: Readonly<Record<string, State>> = {
@@ -119,7 +119,6 @@ export function Lists({ values }: { values: Values }) {
 function OwnNames({ word, text }: { word: 'block' | 'allow'; text: string }) {
   const app = useApp();
   const t = useTexts(texts);
-  const id = useId();
   const name = useSignal('');
   const names = text.split('\n').filter((line) => line.trim() !== '');
   const add = async (): Promise<void> => {
@@ -146,32 +145,7 @@ function OwnNames({ word, text }: { word: 'block' | 'allow'; text: string }) {
           </li>
         ))}
       </ul>
-      {app.mayChange && (
-        <form
-          class="stack"
-          onSubmit={(event) => {
-            event.preventDefault();
-            void add();
-          }}
-        >
-          <div class="field">
-            <label for={id}>{t('column.name')}</label>
-            <input
-              id={id}
-              type="text"
-              required
-              autocomplete="off"
-              spellcheck={false}
-              placeholder="example.org"
-              value={name.value}
-              onInput={(event) => (name.value = event.currentTarget.value)}
-            />
-          </div>
-          <div class="actions">
-            <button type="submit">{t(`do.${word}`)}</button>
-          </div>
-        </form>
-      )}
+      {app.mayChange && <NameForm name={name} word={t(`do.${word}`)} onSubmit={add} />}
     </Card>
   );
 }

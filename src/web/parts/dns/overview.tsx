@@ -19,6 +19,7 @@ import {
   STATS,
   type WhyAnswer,
 } from './data.ts';
+import { NameForm } from './name-form.tsx';
 import { texts } from './texts.ts';
 
 const MINUTES = [5, 30, 120];
@@ -172,7 +173,6 @@ function Device(props: { values: Values; value: string; onInput: (text: string) 
 function WhyBlocked({ values }: { values: Values }) {
   const app = useApp();
   const t = useTexts(texts);
-  const id = useId();
   const [name, client] = [useSignal(''), useSignal('')];
   const found = useSignal<WhyAnswer | undefined>(undefined);
   const fault = useSignal<string | undefined>(undefined);
@@ -191,31 +191,9 @@ function WhyBlocked({ values }: { values: Values }) {
   const { verdict, by } = found.value ?? {};
   return (
     <Card title={t('why.title')}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void look();
-        }}
-      >
-        <div class="field">
-          <label for={id}>{t('column.name')}</label>
-          <input
-            id={id}
-            type="text"
-            required
-            autocomplete="off"
-            spellcheck={false}
-            placeholder="example.org"
-            value={name.value}
-            onInput={(event) => (name.value = event.currentTarget.value)}
-          />
-        </div>
+      <NameForm name={name} word={t('why.look')} onSubmit={look}>
         <Device values={values} value={client.value} onInput={(text) => (client.value = text)} />
-        <div class="actions">
-          <button type="submit">{t('why.look')}</button>
-        </div>
-      </form>
+      </NameForm>
       {fault.value !== undefined && <Note kind="bad">{fault.value}</Note>}
       {verdict !== undefined && (
         <div class="stack" role="status">
