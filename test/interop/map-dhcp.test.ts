@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import { noNamespaces } from '../lib/netns.ts';
+import { until } from '../lib/until.ts';
 
 t.setTimeout(240_000);
 
@@ -23,16 +23,6 @@ function lab(...args: string[]): { code: number | null; out: string } {
 }
 const router = (...args: string[]): string => lab('exec', 'router', ...args).out;
 const lan = (...args: string[]): string => lab('exec', 'lan1', ...args).out;
-
-async function until<T>(what: string, check: () => T, timeoutMs = 20_000): Promise<NonNullable<T>> {
-  const end = performance.now() + timeoutMs;
-  for (;;) {
-    const value = check();
-    if (value) return value;
-    if (performance.now() > end) throw new Error(`waited ${timeoutMs} ms in vain until ${what}`);
-    await pause(100);
-  }
-}
 
 interface MapStatus {
   readonly refusedOptions: number;
