@@ -32,8 +32,6 @@ import { LinuxPacketTaps } from '../os/linux/taps.ts';
 import { releaseTextSoon } from '../os/linux/text-pages.ts';
 import { readTrustedDirectory } from '../os/linux/trusted-directory.ts';
 import { LinuxUnixSockets } from '../os/linux/unix.ts';
-import { LeaseMonitor } from '../services/dhcp-client/monitor.ts';
-import { DhcpClientService } from '../services/dhcp-client/service.ts';
 import { FirewallService } from '../services/firewall/service.ts';
 import { NetworkService } from '../services/network/service.ts';
 import { SystemService } from '../services/system/service.ts';
@@ -49,6 +47,7 @@ import { commandsOf, httpCommands } from './commands.ts';
 import { configCommands } from './config-commands.ts';
 import { follow, readConfig } from './configuration-file.ts';
 import { consoleCommands } from './console-commands.ts';
+import { buildDhcpClient } from './dhcp-client.ts';
 import { buildDhcpServer } from './dhcp-server.ts';
 import { dhcpServerCommands } from './dhcp-server-commands.ts';
 import { buildDhcp6Client } from './dhcp6-client.ts';
@@ -75,7 +74,6 @@ export interface Surroundings {
   say(text: string): void;
 }
 
-const UDHCPC = '/sbin/udhcpc';
 const ACL_DIR = '/usr/share/acl.d';
 const NFT = '/usr/sbin/nft';
 /** From here on the box routes; the page and its first certificate come after. */
@@ -190,43 +188,12 @@ async function build(
   });
   stack.use(must(watchRuleset(reactor, () => firewall.rulesetChanged())));
   const boot = must(bootId(files));
-  const monitor: LeaseMonitor = new LeaseMonitor({
-    sockets,
-    directories,
-    files,
-    clock,
+  const { service: dhcpClient, monitor } = buildDhcpClient(stack, {
+    ...{ net, network, processes, taps, store, sockets, files, directories, clock, observed },
+    ...{ bootId: boot, runDir, pluginPath },
     log: log.child({ service: 'dhcp-client' }),
-    socketPath: `${runDir}/lease.sock`,
-    spoolDir: `${runDir}/spool`,
-    bootId: boot,
-    bootIdPath: `${runDir}/boot-id`,
-    ownUid: process.getuid?.() ?? 0,
-    handle: async (message) =>
-      (await dhcpClient.hook(message)) || (await dhcp6Client.hook(message)),
+    hook6: (message) => dhcp6Client.hook(message),
   });
-  const linkOf = (ifName: string) => net.links().find((link) => link.name === ifName);
-  const dhcpClient: DhcpClientService = new DhcpClientService({
-    clock,
-    log: log.child({ service: 'dhcp-client' }),
-    processes,
-    taps,
-    store,
-    planner: network,
-    udhcpc: UDHCPC,
-    hookDir: `${runDir}/hook`,
-    bootId: boot,
-    linkHook: (id) => directories.link(pluginPath, `${runDir}/hook/${id}`),
-    linkOf,
-    surroundings: (ifName) => ({
-      foreign: network.prefixesBeside(ifName),
-      maxMtu: linkOf(ifName)?.maxMtu || 1500,
-    }),
-    argumentsOf: (identity) => processes.argumentsOf(identity),
-    refusedMessages: () => monitor.refused,
-    report: (value) => observed.publish('dhcpClient', value),
-  });
-  stack.use(dhcpClient);
-  stack.use(monitor);
   const dhcpServer = stack.use(
     buildDhcpServer({
       ...{ reactor, net, clock, stateDir, observed },
@@ -292,7 +259,7 @@ async function build(
       lookups: {
         linkStats: (ifName) => {
           net.refreshStats();
-          return linkOf(ifName)?.stats;
+          return net.links().find(({ name }) => name === ifName)?.stats;
         },
         mapUsage: (id) => map.usage(id),
         readText: (path) => textOf(path),
