@@ -82,16 +82,19 @@ export function commandLine({
       return captureService(new LinuxCaptureEngine(loadNative(nativePath)));
     },
     scans: async () => {
-      const [{ LinuxArpScanner }, { scanInterfaces }, { OuiVendors }] = await Promise.all([
-        import('../os/linux/arp-scan.ts'),
-        import('../os/linux/scan-interfaces.ts'),
-        import('../os/linux/vendors.ts'),
-      ]);
+      const [{ LinuxArpScanner }, { scanInterfaces }, { OuiVendors }, { sendFrame }] =
+        await Promise.all([
+          import('../os/linux/arp-scan.ts'),
+          import('../os/linux/scan-interfaces.ts'),
+          import('../os/linux/vendors.ts'),
+          import('../os/linux/send-frame.ts'),
+        ]);
       const vendors = new OuiVendors(vendorsPath, silent);
       return {
         scanner: new LinuxArpScanner(loadNative(nativePath)),
         interfaces: scanInterfaces,
         vendorOf: (mac) => vendors.vendorOf(mac),
+        send: (ifIndex, frame) => sendFrame(loadNative(nativePath), ifIndex, frame),
       };
     },
   };

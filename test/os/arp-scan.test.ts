@@ -2,11 +2,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import t from 'tap';
-import { formatIpv4, ipv4 } from '#src/base/ip.ts';
+import { formatIpv4, ipv4, macOf as macOf48 } from '#src/base/ip.ts';
 import { LinuxArpScanner } from '#src/os/linux/arp-scan.ts';
 import { loadNative } from '#src/os/linux/native.ts';
 import { scanInterfaces } from '#src/os/linux/scan-interfaces.ts';
+import { sendFrame } from '#src/os/linux/send-frame.ts';
 import type { ArpScanAsk, ArpScanDone } from '#src/os/ports-scan.ts';
+import { encodeWake } from '#src/wire/wake.ts';
 import { Namespaces, runAlone, sh } from '../lib/netns.ts';
 import { until } from '../lib/until.ts';
 
@@ -130,6 +132,32 @@ runAlone(t, 'who answers by ARP', import.meta.url, () => {
       } finally {
         forger.kill();
         await once(forger, 'exit');
+      }
+    });
+
+    await t.test('a frame that wakes somebody arrives', async (t) => {
+      const hear = `
+import socket
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0842))
+s.bind(('eth0', 0x0842))
+s.settimeout(60)
+print('ready', flush=True)
+print(s.recv(2000).hex(), flush=True)
+`;
+      const heard = spawn('ip', spaces.argv('two', 'python3', '-c', hear));
+      const exited = once(heard, 'exit');
+      let said = '';
+      heard.stdout.setEncoding('utf8').on('data', (piece: string) => {
+        said += piece;
+      });
+      try {
+        await until('it listens', () => said.startsWith('ready'));
+        const frame = encodeWake(macOf48(1), link.mac);
+        t.same(await sendFrame(loadNative(), link.ifIndex, frame), { ok: true, value: undefined });
+        await exited;
+        t.equal(said.split('\n')[1], Buffer.from(frame).toString('hex'));
+      } finally {
+        heard.kill();
       }
     });
 

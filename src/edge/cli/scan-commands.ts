@@ -1,5 +1,6 @@
-/** scan: who answers by ARP on a link, asked from here, without a daemon. */
+/** scan, wake: who answers by ARP on a link, and who shall wake up; from here, without a daemon. */
 import { type Command, InvalidArgumentError } from 'commander';
+import type { SystemError } from '../../base/errors.ts';
 import {
   broadcastOf,
   formatIpv4,
@@ -8,9 +9,12 @@ import {
   type Mac,
   networkOf,
   parseIpv4,
+  parseMac,
   prefixLen,
 } from '../../base/ip.ts';
+import type { Result } from '../../base/result.ts';
 import type { ArpAnswer, ArpRange, ArpScanner } from '../../os/ports-scan.ts';
+import { encodeWake } from '../../wire/wake.ts';
 import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
 import type { Column } from './table.ts';
@@ -28,6 +32,8 @@ export interface Scans {
   /** Loopback is none. */
   interfaces(): readonly ScanInterface[];
   vendorOf(mac: Mac): string | undefined;
+  /** Sends one frame. */
+  send(ifIndex: number, frame: Uint8Array): Promise<Result<void, SystemError>>;
 }
 
 /** Loaded when the command is run. */
@@ -62,6 +68,13 @@ export function defineScan(program: Command, session: Session): void {
       500,
     )
     .action((ifName: string | undefined, options: Options) => scan(session, ifName, options));
+  program
+    .command('wake')
+    .description('wake a device of the LAN by its MAC address, without a daemon')
+    .allowExcessArguments(false)
+    .argument('<mac>', 'MAC address of the device, such as dc:a6:32:00:00:01', macAddress)
+    .argument('[interface]', 'network interface; without, all that have an IPv4 address')
+    .action((mac: Mac, ifName: string | undefined) => wake(session, mac, ifName));
 }
 
 const within =
@@ -89,6 +102,31 @@ function rangeOf(prefix: Ipv4Prefix): ArpRange {
 }
 
 const isMadeUp = (mac: Mac): boolean => (Number.parseInt(mac.slice(0, 2), 16) & 2) !== 0;
+
+function macAddress(text: string): Mac {
+  const mac = parseMac(text);
+  if (mac.ok) return mac.value;
+  throw new InvalidArgumentError('a MAC address is wanted');
+}
+
+/** Nobody answers: that it was sent is all that is known. */
+async function wake(session: Session, mac: Mac, ifName: string | undefined): Promise<void> {
+  const scans = await session.environment.scans();
+  const all = scans.interfaces();
+  const links = all.filter(({ name }) => ifName === undefined || name === ifName);
+  if (links.length === 0) {
+    const names = all.map(({ name }) => name).join(', ') || 'none';
+    return session.fail(`no such interface; with an IPv4 address: ${names}`);
+  }
+  const sent: string[] = [];
+  for (const { name, ifIndex, mac: own } of links) {
+    const done = await scans.send(ifIndex, encodeWake(mac, own));
+    if (done.ok) sent.push(name);
+    else session.fail(`${name}: ${done.error.message}`);
+  }
+  if (session.json) session.printJson({ mac, interfaces: sent });
+  else if (sent.length > 0) session.note(`${mac} was called on ${sent.join(', ')}`);
+}
 
 async function scan(session: Session, ifName: string | undefined, options: Options): Promise<void> {
   const { environment } = session;

@@ -139,6 +139,7 @@ export const fakeEnvironment = (
     scanner: { scan: async () => failed(new SystemError('no link here', 'ENODEV')) },
     interfaces: () => [],
     vendorOf: () => undefined,
+    send: async () => failed(new SystemError('no link here', 'ENODEV')),
   }),
   capture: async () =>
     captureService({

@@ -37,6 +37,15 @@ class FakeScans implements Scans {
   vendorOf(): string | undefined {
     return 'Raspberry Pi';
   }
+  readonly frames: { readonly ifIndex: number; readonly frame: Uint8Array }[] = [];
+  async send(ifIndex: number, frame: Uint8Array) {
+    if (this.refused !== undefined) return err(this.refused);
+    this.frames.push({ ifIndex, frame });
+    return ok(undefined);
+  }
+  wake(...args: string[]) {
+    return cli(['wake', ...args], undefined, { scans: async () => this });
+  }
   run(...args: string[]) {
     return cli(['scan', ...args], undefined, { scans: async () => this });
   }
@@ -105,4 +114,22 @@ t.test('what cannot be asked', async (t) => {
   await fails([], 2, /on which interface: a, b/);
   scans.links = [];
   await fails([], 1, /no interface here/);
+});
+
+t.test('wake: a frame on each link, or on one', async (t) => {
+  const scans = new FakeScans();
+  scans.links = [link('a'), link('b')];
+  const done = await scans.wake('DC:A6:32:00:00:09', '--json');
+  t.equal(done.code, 0);
+  t.same(JSON.parse(done.out), { mac: 'dc:a6:32:00:00:09', interfaces: ['a', 'b'] });
+  t.equal(
+    Buffer.from(scans.frames[0]?.frame ?? []).toString('hex'),
+    `ffffffffffffdca6320000010842ffffffffffff${'dca632000009'.repeat(16)}`,
+  );
+  t.match(await scans.wake('dc:a6:32:00:00:09', 'b'), { code: 0, err: /was called on b\n/ });
+  t.equal(scans.frames.length, 3);
+  t.match(await scans.wake('dc:a6:32'), { code: 2, err: /MAC address is wanted/ });
+  t.match(await scans.wake('dc:a6:32:00:00:09', 'c'), { code: 1, err: /a, b/ });
+  scans.refused = new SystemError('refused', 'EPERM');
+  t.match(await scans.wake('dc:a6:32:00:00:09', 'b'), { code: 1, err: /b: refused/ });
 });
