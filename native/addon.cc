@@ -48,7 +48,8 @@ napi_value init(napi_env env, napi_value exports) {
   static const Method methods[] = {{"createReactor", createReactor}, {"boottimeMs", boottimeMs}};
   if (!define(env, exports, methods, addon) || !definePrivileges(env, exports) ||
       !defineCrypt(env, exports) || !dns::defineDns(env, exports, addon->dns) ||
-      !defineCapture(env, exports) || !definePages(env, exports)) {
+      !defineCapture(env, exports) || !defineArpScan(env, exports) ||
+      !definePages(env, exports)) {
     return nullptr;
   }
   return exports;

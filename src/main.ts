@@ -40,7 +40,7 @@ const output = (stream: NodeJS.WriteStream): Output => ({
 });
 
 async function environment(): Promise<CliEnvironment> {
-  const { version, commit, nativePath } = thisProgram(import.meta.url);
+  const { version, commit, nativePath, vendorsPath } = thisProgram(import.meta.url);
   const { commandLine } = await import('./main/command-line.ts');
   const built: CliEnvironment = {
     version,
@@ -58,7 +58,7 @@ async function environment(): Promise<CliEnvironment> {
       const { diag } = await import('./main/diag.ts');
       await diag(built, options, stateDir, nativePath);
     },
-    ...commandLine(nativePath),
+    ...commandLine({ nativePath, vendorsPath }),
   };
   return built;
 }

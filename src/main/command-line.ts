@@ -10,6 +10,7 @@ import { auditFiles, sha256 } from '../os/linux/audit.ts';
 import { LinuxClock } from '../os/linux/clock.ts';
 import { LinuxDirectories, readPiece, writePrivate } from '../os/linux/files.ts';
 import { loadNative, Reactor } from '../os/linux/native.ts';
+import type { Program } from '../os/linux/program.ts';
 import { readLine, readSecret } from '../os/linux/terminal.ts';
 import { LinuxUnixSockets } from '../os/linux/unix.ts';
 
@@ -34,9 +35,10 @@ const withReactor = (bus: Bus, reactor: Reactor): Bus => ({
   },
 });
 
-export function commandLine(
-  nativePath: string,
-): Pick<
+export function commandLine({
+  nativePath,
+  vendorsPath,
+}: Pick<Program, 'nativePath' | 'vendorsPath'>): Pick<
   CliEnvironment,
   | 'readStdin'
   | 'readSecret'
@@ -50,6 +52,7 @@ export function commandLine(
   | 'auditFiles'
   | 'sha256'
   | 'capture'
+  | 'scans'
 > {
   return {
     readStdin: () => text(process.stdin),
@@ -77,6 +80,22 @@ export function commandLine(
         import('../os/linux/capture-engine.ts'),
       ]);
       return captureService(new LinuxCaptureEngine(loadNative(nativePath)));
+    },
+    scans: async () => {
+      const [{ LinuxArpScanner }, { scanInterfaces }, { OuiVendors }, { sendFrame }] =
+        await Promise.all([
+          import('../os/linux/arp-scan.ts'),
+          import('../os/linux/scan-interfaces.ts'),
+          import('../os/linux/vendors.ts'),
+          import('../os/linux/send-frame.ts'),
+        ]);
+      const vendors = new OuiVendors(vendorsPath, silent);
+      return {
+        scanner: new LinuxArpScanner(loadNative(nativePath)),
+        interfaces: scanInterfaces,
+        vendorOf: (mac) => vendors.vendorOf(mac),
+        send: (ifIndex, frame) => sendFrame(loadNative(nativePath), ifIndex, frame),
+      };
     },
   };
 }

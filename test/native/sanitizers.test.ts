@@ -23,6 +23,7 @@ const TESTS = [
   'services/dns/fast-path',
   'os/linux/frames',
   'native/root-helper',
+  'os/arp-scan',
   'os/linux/net',
   'os/linux/process',
   'os/linux/secrets',

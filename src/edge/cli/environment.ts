@@ -4,6 +4,7 @@ import type { SystemError } from '../../base/errors.ts';
 import type { Result } from '../../base/result.ts';
 import type { Bus, BusError } from './bus.ts';
 import type { LoadCapture } from './capture-commands.ts';
+import type { LoadScans } from './scan-commands.ts';
 import type { GlobalOptions } from './session.ts';
 
 export interface Output {
@@ -46,6 +47,8 @@ export interface CliEnvironment {
   readonly sha256: Sha256;
   /** What is in captures, without a daemon. */
   readonly capture: LoadCapture;
+  /** Searches of a link, without a daemon. */
+  readonly scans: LoadScans;
   /** Runs until told to end; gives the exit code. */
   daemon(args: readonly string[]): Promise<number>;
   /**

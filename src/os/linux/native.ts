@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { BugError, errorCode, errorMessage, SystemError } from '../../base/errors.ts';
+import type { NativeArpScan } from './arp-scan-native.ts';
 import type { NativeCapture } from './capture-native.ts';
 import type { NativeDns } from './dns-native.ts';
 
@@ -65,7 +66,7 @@ export interface RawReactor {
   release(id: number): number;
 }
 
-export interface Native extends NativeCapture, NativeDns {
+export interface Native extends NativeArpScan, NativeCapture, NativeDns {
   createReactor(leads: boolean, onBatch: (count: number) => void): RawReactor | number;
   /** CLOCK_BOOTTIME in ms. */
   boottimeMs(): number;
@@ -118,6 +119,7 @@ const EXPORTS: readonly (keyof Native)[] = [
   'createBlockBuilder',
   'createCapture',
   'compileFilter',
+  'createArpScan',
   'releaseText',
 ];
 

@@ -135,6 +135,12 @@ export const fakeEnvironment = (
   daemon: async () => 0,
   resetPassword: async (_stateDir, name = 'admin') => ok(name),
   diag: async () => undefined,
+  scans: async () => ({
+    scanner: { scan: async () => failed(new SystemError('no link here', 'ENODEV')) },
+    interfaces: () => [],
+    vendorOf: () => undefined,
+    send: async () => failed(new SystemError('no link here', 'ENODEV')),
+  }),
   capture: async () =>
     captureService({
       listen: async (ifName) => failed(new SystemError(`${ifName}: no such device`, 'ENODEV')),
