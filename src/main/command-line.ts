@@ -8,6 +8,7 @@ import type { CliEnvironment } from '../edge/cli/environment.ts';
 import { connectBus } from '../edge/cli/ubus-bus.ts';
 import { auditFiles, sha256 } from '../os/linux/audit.ts';
 import { LinuxClock } from '../os/linux/clock.ts';
+import { digests } from '../os/linux/digests.ts';
 import { LinuxDirectories, readPiece, writePrivate } from '../os/linux/files.ts';
 import { loadNative, Reactor } from '../os/linux/native.ts';
 import type { Program } from '../os/linux/program.ts';
@@ -51,6 +52,7 @@ export function commandLine({
   | 'connect'
   | 'auditFiles'
   | 'sha256'
+  | 'digests'
   | 'capture'
   | 'scans'
 > {
@@ -74,6 +76,7 @@ export function commandLine({
     },
     auditFiles: (stateDir) => auditFiles(`${stateDir}/audit`),
     sha256,
+    digests,
     capture: async () => {
       const [{ captureService }, { LinuxCaptureEngine }] = await Promise.all([
         import('../services/capture/service.ts'),

@@ -2,6 +2,7 @@
 import type { AuditFile, Sha256 } from '../../base/audit.ts';
 import type { SystemError } from '../../base/errors.ts';
 import type { Result } from '../../base/result.ts';
+import type { Digests } from '../../wire/torrent.ts';
 import type { Bus, BusError } from './bus.ts';
 import type { LoadCapture } from './capture-commands.ts';
 import type { LoadScans } from './scan-commands.ts';
@@ -45,6 +46,7 @@ export interface CliEnvironment {
   /** Files of the audit trail under a state directory, oldest first; throws a SystemError when they cannot be read. */
   auditFiles(stateDir: string): Iterable<AuditFile>;
   readonly sha256: Sha256;
+  readonly digests: Digests;
   /** What is in captures, without a daemon. */
   readonly capture: LoadCapture;
   /** Searches of a link, without a daemon. */

@@ -24,6 +24,7 @@ import {
   dhcpWord,
   duration,
 } from './dhcp-commands.ts';
+import { defineDht } from './dht-commands.ts';
 import { defineDns } from './dns-program.ts';
 import { type CliEnvironment, EXIT } from './environment.ts';
 import { hosts } from './host-commands.ts';
@@ -162,6 +163,7 @@ function define(program: Command, session: Session, json: boolean): void {
 
   defineDhcp(command('dhcp', 'who gets an address on the LAN'), session);
   defineDns(command('dns', 'names for the LAN: what is asked, answered, blocked'), session);
+  defineDht(command('dht', 'BitTorrent: torrent files and what they hold'), session);
   defineCapture(program, session);
   defineScan(program, session);
   command('reboot', 'end everything in order and start the box again')

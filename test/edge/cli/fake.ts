@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { digests } from '#src/os/linux/digests.ts';
 import { captureService } from '#src/services/capture/service.ts';
 import { type AuditFile, CHAIN_START, chain } from '../../../src/base/audit.ts';
 import { SystemError } from '../../../src/base/errors.ts';
@@ -132,6 +133,7 @@ export const fakeEnvironment = (
   connect: async () => (bus instanceof FakeBus ? ok(bus) : failed(bus)),
   auditFiles: () => [],
   sha256,
+  digests,
   daemon: async () => 0,
   resetPassword: async (_stateDir, name = 'admin') => ok(name),
   diag: async () => undefined,

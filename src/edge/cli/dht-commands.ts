@@ -1,0 +1,92 @@
+/** dht metadata: what a torrent file holds, and whether it may be used. */
+import type { Command } from 'commander';
+import { toHex } from '../../base/bytes.ts';
+import { TORRENT_LIMITS } from '../../wire/bencode.ts';
+import { formatMagnet } from '../../wire/magnet.ts';
+import { readTorrent, type Torrent, type TorrentFile } from '../../wire/torrent.ts';
+import type { JsonObject } from './bus.ts';
+import type { Session } from './session.ts';
+import type { Column } from './table.ts';
+
+export function defineDht(dht: Command, session: Session): void {
+  dht
+    .command('metadata')
+    .description('check a torrent file (BEP 3, BEP 52) and tell what it holds, without a daemon')
+    .allowExcessArguments(false)
+    .requiredOption('--file <file>', 'the torrent file')
+    .action(({ file }: { file: string }) => metadata(session, file));
+}
+
+/** Ends with 1 when something is wrong with it: all of that is told, beside what could be read. */
+function metadata(session: Session, path: string): void {
+  const { environment } = session;
+  const bytes = environment.readFile(path, TORRENT_LIMITS.maxBytes);
+  if (!bytes.ok) {
+    session.fail(`${path}: ${bytes.error.message}`);
+    return;
+  }
+  const { torrent, faults } = readTorrent(bytes.value, environment.digests);
+  if (session.json) {
+    session.printJson({
+      acceptable: faults.length === 0,
+      faults: faults.map(({ field, message }) => ({ field, message })),
+      torrent: torrent === undefined ? null : plain(torrent),
+    });
+  } else if (torrent !== undefined) {
+    show(session, torrent);
+  }
+  for (const { field, message } of faults) session.fail(`${path}: ${field}: ${message}`);
+}
+
+const pathOf = ({ path }: TorrentFile): string => path.join('/');
+
+const magnetOf = ({ info, trackers }: Torrent): string =>
+  formatMagnet({ id: info.id, displayName: info.name, trackers, peers: [] });
+
+function plain(torrent: Torrent): JsonObject {
+  const { info } = torrent;
+  return {
+    ...{ name: info.name, version: info.version, private: info.private },
+    infohashV1: info.id.v1 === undefined ? null : toHex(info.id.v1),
+    infohashV2: info.id.v2 === undefined ? null : toHex(info.id.v2),
+    magnet: magnetOf(torrent),
+    ...{ totalBytes: info.totalBytes, pieceLengthBytes: info.pieceLengthBytes },
+    pieces: info.pieces,
+    files: info.files.map((file) => ({
+      ...{ path: pathOf(file), sizeBytes: file.sizeBytes, padding: file.padding },
+      piecesRoot: file.piecesRoot === undefined ? null : toHex(file.piecesRoot),
+    })),
+    ...{ trackers: [...torrent.trackers], webSeeds: [...torrent.webSeeds] },
+    ...{ comment: torrent.comment ?? null, createdBy: torrent.createdBy ?? null },
+    createdAt: torrent.createdAt ?? null,
+  };
+}
+
+function show(session: Session, torrent: Torrent): void {
+  const { info } = torrent;
+  const { v1, v2 } = info.id;
+  const facts: readonly (readonly [string, string | undefined])[] = [
+    ['name', info.name],
+    ['version', `${info.version}${info.private ? ', private' : ''}`],
+    ['infohash v1', v1 && toHex(v1)],
+    ['infohash v2', v2 && toHex(v2)],
+    ['bytes', info.totalBytes.toLocaleString('en')],
+    ['pieces', `${info.pieces} of ${info.pieceLengthBytes.toLocaleString('en')} bytes`],
+    ...torrent.trackers.map((tracker) => ['tracker', tracker] as const),
+    ['comment', torrent.comment],
+    ['made by', torrent.createdBy],
+    ['magnet', magnetOf(torrent)],
+  ];
+  for (const [title, value] of facts) {
+    if (value !== undefined) session.line(`${title.padEnd(12)} ${value}`, undefined);
+  }
+  session.data('\n');
+  const columns: readonly Column<TorrentFile>[] = [
+    { title: 'BYTES', cell: ({ sizeBytes }) => sizeBytes.toLocaleString('en') },
+    { title: 'FILE', cell: pathOf },
+  ];
+  session.print(
+    columns,
+    info.files.filter(({ padding }) => !padding),
+  );
+}
