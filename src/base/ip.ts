@@ -95,3 +95,6 @@ export const macNumber = (mac: Mac): number => Number.parseInt(mac.replaceAll(':
 /** Six bytes in network order. */
 export const macBytes = (mac: Mac): Uint8Array =>
   Uint8Array.from(mac.split(':'), (byte) => Number.parseInt(byte, 16));
+
+/** Bytes of a MAC address say that nobody but the device gave it (IEEE 802, U/L bit). */
+export const isRandomised = (mac: Mac): boolean => (Number.parseInt(mac.slice(0, 2), 16) & 2) !== 0;

@@ -1,7 +1,15 @@
 /** What the rooms may ask of a search of a link: types only, like `ports.ts`. */
 import type { SystemError } from '../base/errors.ts';
-import type { Ipv4, Mac } from '../base/ip.ts';
+import type { Ipv4, Ipv4Prefix, Mac } from '../base/ip.ts';
 import type { Result } from '../base/result.ts';
+
+/** An interface of this machine that can be searched: it is up, with a MAC and an IPv4 address. */
+export interface ScanInterface {
+  readonly name: string;
+  readonly ifIndex: number;
+  readonly mac: Mac;
+  readonly addresses: readonly Ipv4Prefix[];
+}
 
 export interface ArpRange {
   readonly first: Ipv4;

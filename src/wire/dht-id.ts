@@ -1,11 +1,7 @@
 /** Node ids that are bound to their address (BEP 42), and compact endpoints (BEP 5, BEP 32). */
 import { ipv4 } from '../base/ip.ts';
+import type { IpPort } from '../base/ip-port.ts';
 import { getIpv6, type IpAddress, putIpv6 } from '../base/ip6.ts';
-
-export interface DhtEndpoint {
-  readonly address: IpAddress;
-  readonly port: number;
-}
 
 const ID_BYTES = 20;
 const MASK4 = [0x03, 0x0f, 0x3f, 0xff];
@@ -14,7 +10,7 @@ const MASK6 = [0x01, 0x03, 0x07, 0x0f, 0x1f, 0x3f, 0x7f, 0xff];
 const CRC32C = 0x82f63b78;
 
 /** Six or eighteen bytes: the address, then the port. */
-export function compactEndpoint({ address, port }: DhtEndpoint): Uint8Array {
+export function compactEndpoint({ address, port }: IpPort): Uint8Array {
   const length = typeof address === 'number' ? 4 : 16;
   const bytes = new Uint8Array(length + 2);
   const view = new DataView(bytes.buffer);
@@ -25,7 +21,7 @@ export function compactEndpoint({ address, port }: DhtEndpoint): Uint8Array {
 }
 
 /** Undefined for bytes that are neither six nor eighteen; whether to talk to it is another question. */
-export function readEndpoint(bytes: Uint8Array): DhtEndpoint | undefined {
+export function readEndpoint(bytes: Uint8Array): IpPort | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length === 6) return { address: ipv4(view.getUint32(0)), port: view.getUint16(4) };
   if (bytes.length === 18) return { address: getIpv6(view, 0), port: view.getUint16(16) };

@@ -18,10 +18,19 @@ export function layerFaults(
   const layers = document.get(0, 'piece layers');
   if (document.kind(layers) !== 'dictionary')
     return [{ field: 'piece layers', message: 'they are missing' }];
+  const layerOf = new Map<string, Uint8Array | undefined>();
+  let root: string | undefined;
+  for (const node of document.children(layers)) {
+    if (root === undefined) root = document.text(node);
+    else {
+      layerOf.set(root, document.bytes(node));
+      root = undefined;
+    }
+  }
   for (const [i, { sizeBytes, piecesRoot }] of info.files.entries()) {
     if (piecesRoot === undefined || sizeBytes <= info.pieceLengthBytes) continue;
     const field = `piece layers of file ${i}`;
-    const layer = document.bytes(document.get(layers, latin1(piecesRoot)));
+    const layer = layerOf.get(latin1(piecesRoot));
     if (layer === undefined) faults.push({ field, message: 'it is missing' });
     else if (layer.length !== Math.ceil(sizeBytes / info.pieceLengthBytes) * HASH_BYTES)
       faults.push({ field, message: 'not as many hashes as the file has pieces' });

@@ -145,8 +145,10 @@ function readTrackers(document: BencodeDocument, faults: TorrentFault[]): readon
   const found = new Set<string>();
   const announce = textOf(document, document.get(0, 'announce'));
   if (announce !== undefined && announce !== '') found.add(announce);
-  for (const tier of document.children(document.get(0, 'announce-list')))
+  for (const tier of document.children(document.get(0, 'announce-list'))) {
     for (const tracker of textsOf(document, tier, 'announce-list', faults)) found.add(tracker);
+    if (found.size > MAX_TEXTS || faults.length >= MAX_TEXTS) break;
+  }
   if (found.size > MAX_TEXTS)
     faults.push({ field: 'announce-list', message: `more than ${MAX_TEXTS} trackers` });
   return [...found].slice(0, MAX_TEXTS);

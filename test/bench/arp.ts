@@ -9,6 +9,7 @@ import { formatIpv4, ipv4 } from '../../src/base/ip.ts';
 import { LinuxArpScanner } from '../../src/os/linux/arp-scan.ts';
 import { loadNative } from '../../src/os/linux/native.ts';
 import { scanInterfaces } from '../../src/os/linux/scan-interfaces.ts';
+import { median } from '../lib/median.ts';
 import { Namespaces, noNamespaces } from '../lib/netns.ts';
 import type { Bench, Comparison } from './run.ts';
 
@@ -23,9 +24,6 @@ interface Round {
   /** Addresses, sorted, one a line. */
   readonly found: string;
 }
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
 /** Spread over the whole network, none of them ours. */
 const addresses = Array.from({ length: LIVE }, (_, i) => {

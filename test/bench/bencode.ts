@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import npm from 'bencode';
 import { BencodeDocument, type BencodeValue, TORRENT_LIMITS } from '../../src/wire/bencode.ts';
 import { type Bencodable, encodeBencode } from '../../src/wire/bencode-writer.ts';
+import { median } from '../lib/median.ts';
 import type { Bench, Comparison } from './run.ts';
 
 const ROUNDS = 7;
@@ -49,9 +50,6 @@ const shapes: Readonly<Record<string, Bencodable>> = {
     },
   },
 };
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
 /** Runs a second. */
 function rate(work: () => unknown): { perSec: number; cpuSec: number } {

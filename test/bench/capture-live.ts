@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
+import { median } from '../lib/median.ts';
 import { Namespaces, noNamespaces } from '../lib/netns.ts';
 import type { Bench } from './run.ts';
 
@@ -28,9 +29,6 @@ interface Figures {
   readonly packets: number;
   readonly dropped: number;
 }
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
 class Rig implements Disposable {
   readonly #folder = mkdtempSync(join(tmpdir(), 'gh-bench-live-'));

@@ -8,6 +8,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeTraffic } from '../lib/capture-files.ts';
+import { median } from '../lib/median.ts';
 import type { Bench, Comparison } from './run.ts';
 
 const HERE = join(import.meta.dirname, 'capture');
@@ -20,9 +21,6 @@ interface Figures {
   readonly cpuSec: number;
   readonly memoryMb: number;
 }
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
 const compile = (source: string, output: string): void => {
   const args = ['-O2', '-Wall', '-Wextra', join(HERE, source), '-o', output];

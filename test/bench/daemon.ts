@@ -23,6 +23,7 @@ import { LinuxClock } from '../../src/os/linux/clock.ts';
 import { loadNative, Reactor } from '../../src/os/linux/native.ts';
 import { LinuxUnixSockets } from '../../src/os/linux/unix.ts';
 import { MemoryLog } from '../lib/log.ts';
+import { median } from '../lib/median.ts';
 import { Namespaces, noNamespaces } from '../lib/netns.ts';
 import { NODE_FLAGS } from '../lib/node-flags.ts';
 import { cpuSec, residentMb } from '../lib/usage.ts';
@@ -45,9 +46,6 @@ const ROUNDS = 15;
 const IDLE_MS = 3_000;
 /** After the start, until memory is compared. */
 const SETTLE_MS = 300;
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
 /** A program by way of the same two that start the daemon, so that their time counts on both sides. */
 const start = (

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { loadNative, Reactor } from '../../src/os/linux/native.ts';
 import { LinuxUnixSockets } from '../../src/os/linux/unix.ts';
 import { encodeLeaseAck, leaseFrameBytes } from '../../src/wire/lease.ts';
+import { median } from '../lib/median.ts';
 import type { Bench, Comparison } from './run.ts';
 
 const HERE = join(import.meta.dirname, 'lease-plugin');
@@ -28,9 +29,6 @@ function compile(compiler: string, source: string, output: string, flags: readon
   const { status, stderr } = spawnSync(compiler, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(stderr);
 }
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
 const sum = (rounds: readonly Figures[]): Figures => ({
   us: median(rounds.map((r) => r.us)),

@@ -24,6 +24,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { dnsmasq } from '../lib/isp.ts';
+import { median } from '../lib/median.ts';
 import { Namespaces, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 import type { Bench, Comparison } from './run.ts';
@@ -50,9 +51,6 @@ interface Hook {
   readonly routedNs: number;
   readonly endedNs: number;
 }
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
 function compile(compiler: string, source: string, output: string, flags: readonly string[]): void {
   execFileSync(compiler, ['-O2', '-Wall', ...flags, join(HERE, source), '-o', output]);

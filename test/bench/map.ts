@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import type { Crowd } from '../interop/map-crowd.ts';
 import { Server } from '../lib/isp.ts';
 import { CUSTOMER, DOMAIN_ROWS, MapNet, WEB, within } from '../lib/map-net.ts';
+import { median } from '../lib/median.ts';
 import { Namespaces, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 import { cpuSec } from '../lib/usage.ts';
@@ -18,9 +19,6 @@ import type { Bench, Comparison } from './run.ts';
 const CROWD = join(import.meta.dirname, '../interop/map-crowd.ts');
 const ROUNDS = 5;
 const SECONDS = 2;
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
 class Rig implements AsyncDisposable {
   readonly #stack = new AsyncDisposableStack();

@@ -10,6 +10,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { median } from '../lib/median.ts';
 import { NODE_FLAGS } from '../lib/node-flags.ts';
 import { cpuSec } from '../lib/usage.ts';
 import type { Comparison } from './run.ts';
@@ -79,10 +80,6 @@ class Bus implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const child of this.#children) child.kill();
   }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import t from 'tap';
+import { median } from '../lib/median.ts';
 import { complaints, HOME, house, logIn, noBrowser, PASSWORD } from './page-house.ts';
 
 t.setTimeout(290_000);
@@ -28,9 +29,6 @@ async function tabTo(page: Page, wanted: string | RegExp): Promise<void> {
   }
   throw new Error(`Tab never reaches ${wanted}; it goes by ${seen.join(' | ')}`);
 }
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 t.test('a reader and the router', { skip: noBrowser() }, async (t) => {
   await using there = await house('page');

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { kea, Server } from '../lib/isp.ts';
+import { median } from '../lib/median.ts';
 import { home, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 
@@ -15,9 +16,6 @@ const OWNER = '192.168.1.99';
 const PASSWORD = 'correct horse battery';
 const IN_PEACE = 20;
 const UNDER_ATTACK = 60;
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
 t.test('no attack from the LAN costs a lease', { skip: noNamespaces() ?? false }, async (t) => {
   await using stack = new AsyncDisposableStack();

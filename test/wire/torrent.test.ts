@@ -199,3 +199,11 @@ t.test('an address and a port', async (t) => {
   for (const bad of ['192.0.2.1', '192.0.2.1:0', '192.0.2.1:65536', '::1:5', '[::1]', 'a:1'])
     t.notOk(parseIpPort(bad).ok, bad);
 });
+
+t.test('however many trackers are wrong, a bounded number is told', (t) => {
+  const tiers = Array.from({ length: 20_000 }, () => [1]);
+  const whole = encodeBencode({ 'announce-list': tiers, info: info() });
+  const { faults } = readTorrent(whole, digests);
+  t.ok(faults.length > 0 && faults.length <= 1000, `${faults.length} told`);
+  t.end();
+});

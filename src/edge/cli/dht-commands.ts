@@ -1,9 +1,7 @@
 /** dht metadata: what a torrent file holds, and whether it may be used. */
 import type { Command } from 'commander';
 import { toHex } from '../../base/bytes.ts';
-import { TORRENT_LIMITS } from '../../wire/bencode.ts';
-import { formatMagnet } from '../../wire/magnet.ts';
-import { readTorrent, type Torrent, type TorrentFile } from '../../wire/torrent.ts';
+import type { Torrent, TorrentFile } from '../../wire/torrent.ts';
 import type { JsonObject } from './bus.ts';
 import type { Session } from './session.ts';
 import type { Column } from './table.ts';
@@ -18,30 +16,36 @@ export function defineDht(dht: Command, session: Session): void {
 }
 
 /** Ends with 1 when something is wrong with it: all of that is told, beside what could be read. */
-function metadata(session: Session, path: string): void {
+async function metadata(session: Session, path: string): Promise<void> {
+  // Loaded here: most commands and the daemon start without them.
+  const [{ TORRENT_LIMITS }, { readTorrent }, { formatMagnet }] = await Promise.all([
+    import('../../wire/bencode.ts'),
+    import('../../wire/torrent.ts'),
+    import('../../wire/magnet.ts'),
+  ]);
   const { environment } = session;
   const bytes = environment.readFile(path, TORRENT_LIMITS.maxBytes);
-  if (!bytes.ok) {
-    session.fail(`${path}: ${bytes.error.message}`);
-    return;
-  }
+  if (!bytes.ok) return session.fail(`${path}: ${bytes.error.message}`);
   const { torrent, faults } = readTorrent(bytes.value, environment.digests);
+  const magnet =
+    torrent &&
+    formatMagnet({
+      ...{ id: torrent.info.id, displayName: torrent.info.name },
+      ...{ trackers: torrent.trackers, peers: [] },
+    });
   if (session.json) {
     session.printJson({
       acceptable: faults.length === 0,
       faults: faults.map(({ field, message }) => ({ field, message })),
-      torrent: torrent === undefined ? null : plain(torrent),
+      torrent: torrent === undefined ? null : { ...plain(torrent), magnet: magnet ?? null },
     });
   } else if (torrent !== undefined) {
-    show(session, torrent);
+    show(session, torrent, magnet);
   }
   for (const { field, message } of faults) session.fail(`${path}: ${field}: ${message}`);
 }
 
 const pathOf = ({ path }: TorrentFile): string => path.join('/');
-
-const magnetOf = ({ info, trackers }: Torrent): string =>
-  formatMagnet({ id: info.id, displayName: info.name, trackers, peers: [] });
 
 function plain(torrent: Torrent): JsonObject {
   const { info } = torrent;
@@ -49,7 +53,6 @@ function plain(torrent: Torrent): JsonObject {
     ...{ name: info.name, version: info.version, private: info.private },
     infohashV1: info.id.v1 === undefined ? null : toHex(info.id.v1),
     infohashV2: info.id.v2 === undefined ? null : toHex(info.id.v2),
-    magnet: magnetOf(torrent),
     ...{ totalBytes: info.totalBytes, pieceLengthBytes: info.pieceLengthBytes },
     pieces: info.pieces,
     files: info.files.map((file) => ({
@@ -62,7 +65,7 @@ function plain(torrent: Torrent): JsonObject {
   };
 }
 
-function show(session: Session, torrent: Torrent): void {
+function show(session: Session, torrent: Torrent, magnet: string | undefined): void {
   const { info } = torrent;
   const { v1, v2 } = info.id;
   const facts: readonly (readonly [string, string | undefined])[] = [
@@ -75,7 +78,7 @@ function show(session: Session, torrent: Torrent): void {
     ...torrent.trackers.map((tracker) => ['tracker', tracker] as const),
     ['comment', torrent.comment],
     ['made by', torrent.createdBy],
-    ['magnet', magnetOf(torrent)],
+    ['magnet', magnet],
   ];
   for (const [title, value] of facts) {
     if (value !== undefined) session.line(`${title.padEnd(12)} ${value}`, undefined);

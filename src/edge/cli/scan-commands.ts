@@ -6,6 +6,7 @@ import {
   formatIpv4,
   type Ipv4Prefix,
   ipv4,
+  isRandomised,
   type Mac,
   networkOf,
   parseIpv4,
@@ -13,19 +14,11 @@ import {
   prefixLen,
 } from '../../base/ip.ts';
 import type { Result } from '../../base/result.ts';
-import type { ArpAnswer, ArpRange, ArpScanner } from '../../os/ports-scan.ts';
+import type { ArpAnswer, ArpRange, ArpScanner, ScanInterface } from '../../os/ports-scan.ts';
 import { encodeWake } from '../../wire/wake.ts';
 import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
 import type { Column } from './table.ts';
-
-/** An interface of this machine that has an IPv4 address. */
-export interface ScanInterface {
-  readonly name: string;
-  readonly ifIndex: number;
-  readonly mac: Mac;
-  readonly addresses: readonly Ipv4Prefix[];
-}
 
 export interface Scans {
   readonly scanner: ArpScanner;
@@ -101,8 +94,6 @@ function rangeOf(prefix: Ipv4Prefix): ArpRange {
   return { first: ipv4(networkOf(prefix) + edge), last: ipv4(broadcastOf(prefix) - edge) };
 }
 
-const isMadeUp = (mac: Mac): boolean => (Number.parseInt(mac.slice(0, 2), 16) & 2) !== 0;
-
 function macAddress(text: string): Mac {
   const mac = parseMac(text);
   if (mac.ok) return mac.value;
@@ -170,20 +161,20 @@ async function scan(session: Session, ifName: string | undefined, options: Optio
   const { sent, stray, dropped, interrupted } = done.value;
   const answers = done.value.answers.toSorted((a, b) => a.address - b.address);
   const vendorOf = ({ mac }: ArpAnswer): string | undefined =>
-    isMadeUp(mac) ? undefined : scans.vendorOf(mac);
+    isRandomised(mac) ? undefined : scans.vendorOf(mac);
   if (session.json) {
     return session.printJson({
       interface: link.name,
       answers: answers.map((answer) => ({
         ...{ ip: formatIpv4(answer.address), mac: answer.mac, vendor: vendorOf(answer) ?? null },
-        ...{ randomised: isMadeUp(answer.mac), second: answer.second, foreign: answer.foreign },
+        ...{ randomised: isRandomised(answer.mac), second: answer.second, foreign: answer.foreign },
       })),
       ...{ sent, stray, dropped, interrupted },
     });
   }
   const columns: readonly Column<ArpAnswer>[] = [
     { title: 'ADDRESS', cell: ({ address }) => formatIpv4(address) },
-    { title: 'MAC', cell: ({ mac }) => (isMadeUp(mac) ? `${mac} (made up)` : mac) },
+    { title: 'MAC', cell: ({ mac }) => (isRandomised(mac) ? `${mac} (made up)` : mac) },
     { title: 'VENDOR', cell: (answer) => vendorOf(answer) ?? '' },
     { title: 'NOTE', cell: noteOf, style: (answer) => (noteOf(answer) === '' ? 'dim' : 'red') },
   ];

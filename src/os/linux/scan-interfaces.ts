@@ -1,17 +1,10 @@
 /** Interfaces of this machine that can be searched by ARP. */
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import { type Ipv4Prefix, type Mac, parseIpv4, parseMac, prefixLen } from '../../base/ip.ts';
+import { parseIpv4, parseMac, prefixLen } from '../../base/ip.ts';
+import type { ScanInterface } from '../ports-scan.ts';
 
-export interface ScannedInterface {
-  readonly name: string;
-  readonly ifIndex: number;
-  readonly mac: Mac;
-  readonly addresses: readonly Ipv4Prefix[];
-}
-
-/** Those that are up and have a MAC and an IPv4 address. */
-export function scanInterfaces(): readonly ScannedInterface[] {
+export function scanInterfaces(): readonly ScanInterface[] {
   const indexOf = indexes();
   return Object.entries(networkInterfaces()).flatMap(([name, all = []]) => {
     const own = all.filter(({ family, internal }) => family === 'IPv4' && !internal);

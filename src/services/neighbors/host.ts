@@ -1,5 +1,5 @@
 /** One host as it is being put together. Pure. */
-import type { Mac } from '../../base/ip.ts';
+import { isRandomised, type Mac } from '../../base/ip.ts';
 import type { IpAddress } from '../../base/ip6.ts';
 import type { HostAddress, HostLease, HostView } from './config.ts';
 
@@ -17,9 +17,6 @@ export interface Place {
 }
 
 export const isAlive = ({ state }: { readonly state: string }): boolean => ALIVE.has(state);
-
-/** Bytes of a MAC address say that nobody but the device gave it (IEEE 802, U/L bit). */
-export const isRandomised = (mac: Mac): boolean => (Number.parseInt(mac.slice(0, 2), 16) & 2) !== 0;
 
 export interface KnownAddress extends HostAddress {
   ifName: string | undefined;

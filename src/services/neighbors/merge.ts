@@ -2,10 +2,10 @@
  * Who is on the LAN: leases and the kernel's neighbour tables put together, one host a MAC address.
  * Pure: what was heard is told with its time, and `settle` says what follows from all of it.
  */
-import { formatMac, type Mac, macNumber } from '../../base/ip.ts';
+import { formatMac, isRandomised, type Mac, macNumber } from '../../base/ip.ts';
 import { type IpAddress, isLinkLocal } from '../../base/ip6.ts';
 import type { HostEvent, HostLease, HostView, NeighborsConfig } from './config.ts';
-import { Host, isAlive, isRandomised, type Place, type StoredHost } from './host.ts';
+import { Host, isAlive, type Place, type StoredHost } from './host.ts';
 import { assignNames, labelOf } from './names.ts';
 
 /** `monoMs` counts time, `wallMs` is Unix time for people. */

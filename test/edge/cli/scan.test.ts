@@ -3,8 +3,8 @@ import t from 'tap';
 import { SystemError } from '#src/base/errors.ts';
 import { ipv4, type Mac, macOf, type PrefixLen, prefixLen } from '#src/base/ip.ts';
 import { err, ok } from '#src/base/result.ts';
-import type { ScanInterface, Scans } from '#src/edge/cli/scan-commands.ts';
-import type { ArpAnswer, ArpScanAsk } from '#src/os/ports-scan.ts';
+import type { Scans } from '#src/edge/cli/scan-commands.ts';
+import type { ArpAnswer, ArpScanAsk, ScanInterface } from '#src/os/ports-scan.ts';
 import { cli } from './fake.ts';
 
 const NO_BITS = 0 as PrefixLen;

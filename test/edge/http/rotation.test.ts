@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Agent } from 'node:https';
 import { connect } from 'node:tls';
 import t from 'tap';
+import { median } from '../../lib/median.ts';
 import { box } from './box.ts';
 
 const PER_SEC = 100;
@@ -10,9 +11,6 @@ const ROTATIONS = 5;
 const REQUESTS = 500;
 /** A household: each address has connections of its own. */
 const FROM = ['127.0.0.1', '127.0.0.5', '127.0.0.6', '127.0.0.7'];
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
 t.test('rotation under load loses no request, no session and no stream', async (t) => {
   const b = await box(t);
