@@ -45,16 +45,16 @@ int Ring::open(const RingOptions& options, char error[Filter::kErrorBytes]) {
   return answer;
 }
 
-int Ring::filter(const RingOptions& options, char error[Filter::kErrorBytes]) {
+int Ring::setFilter(const RingOptions& options, char error[Filter::kErrorBytes]) {
   sock_filter everything{BPF_RET | BPF_K, 0, 0, options.snapBytes};
   sock_fprog program{1, &everything};
   if (!options.filter.empty()) {
-    if (!engine_->filter.set(options.filter.c_str(), linkType_, error)) {
-      return error[0] == '\0' ? -ENOSYS : 1;
-    }
     // The kernel has taken tags out before it filters, so what asks for them is looked at here.
-    if (options.filter.find("vlan") == std::string::npos) {
-      const BpfProgram* made = engine_->filter.program(linkType_);
+    const bool tags = options.filter.find("vlan") != std::string::npos;
+    Filter& filter = tags ? engine_->filter : filter_;
+    if (!filter.set(options.filter.c_str(), linkType_, error)) return error[0] == '\0' ? -ENOSYS : 1;
+    if (!tags) {
+      const BpfProgram* made = filter.program(linkType_);
       for (unsigned i = 0; i < made->length; i++) {
         sock_filter& at = made->instructions[i];
         if (at.code == (BPF_RET | BPF_K) && at.k > options.snapBytes) at.k = options.snapBytes;
@@ -82,7 +82,7 @@ int Ring::setUp(const RingOptions& options, char error[Filter::kErrorBytes]) {
     fd_ = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd_ < 0) return -errno;
   }
-  const int filtered = filter(options, error);
+  const int filtered = setFilter(options, error);
   if (filtered != 0) return filtered;
 
   // On loopback each packet goes out and comes in again.

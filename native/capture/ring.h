@@ -55,9 +55,10 @@ class Ring {
 
  private:
   int setUp(const RingOptions& options, char error[Filter::kErrorBytes]);
-  int filter(const RingOptions& options, char error[Filter::kErrorBytes]);
+  int setFilter(const RingOptions& options, char error[Filter::kErrorBytes]);
 
   Engine* engine_;
+  Filter filter_;
   int fd_ = -1;
   uint8_t* ring_ = nullptr;
   size_t blockBytes_ = 0;
