@@ -31,6 +31,7 @@ import { hosts } from './host-commands.ts';
 import { leases } from './lease-commands.ts';
 import { map } from './map-commands.ts';
 import { add, del, get, instances, operate, schema, set } from './model-commands.ts';
+import { definePath } from './path-commands.ts';
 import { type PowerOptions, powerOff, reboot } from './power-commands.ts';
 import { resetPassword } from './reset-password.ts';
 import { defineScan } from './scan-commands.ts';
@@ -166,6 +167,7 @@ function define(program: Command, session: Session, json: boolean): void {
   defineDht(command('dht', 'BitTorrent: torrent files and what they hold'), session);
   defineCapture(program, session);
   defineScan(program, session);
+  definePath(program, session);
   command('reboot', 'end everything in order and start the box again')
     .option('--yes', 'do not ask')
     .option('--reason <text>', 'why, for the audit trail')
