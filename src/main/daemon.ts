@@ -58,6 +58,8 @@ import { LazyDns } from './dns-lazy.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
 import { buildMap, mapCommands } from './map.ts';
+import { monitorCommands } from './monitor-commands.ts';
+import { LazyMonitor } from './monitor-lazy.ts';
 import { ended, must } from './must.ts';
 import { buildNeighbors } from './neighbors.ts';
 import { neighborsCommands } from './neighbors-commands.ts';
@@ -248,6 +250,13 @@ async function build(
       pageNames: config.http.names,
     }),
   );
+  const monitoring = new LazyMonitor(async () =>
+    (await import('./monitor.ts')).buildMonitor(stack, {
+      ...{ native, reactor, processes, clock },
+      log: log.child({ service: 'monitor' }),
+      report: (value) => observed.publish('monitor', value),
+    }),
+  );
   let answering = false;
   let laidDown: Promise<unknown> = Promise.resolve();
   const model: Model = stack.use(
@@ -264,6 +273,7 @@ async function build(
         mapUsage: (id) => map.usage(id),
         readText: (path) => textOf(path),
         dns: () => dns.service?.observed,
+        monitor: () => monitoring.engine,
         dnsLogged: () => dns.face?.log.lastId ?? 0,
         monoMs: () => clock.monoMs(),
         boottimeMs: () => clock.boottimeMs(),
@@ -283,6 +293,7 @@ async function build(
         reboot: () => system.reboot(),
         powerOff: () => system.powerOff(),
         factoryReset: () => system.factoryReset(),
+        monitorTest: (target, signal) => monitoring.test(target, signal),
         ...firmwareCalls(updates, helper),
         ...dnsCalls(() => dns.face && modelCalls(dns.face)),
       },
@@ -375,6 +386,7 @@ async function build(
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors),
     mapCommands(map),
+    monitorCommands({ monitor: monitoring, config: () => model.compileAll().monitor }),
     named,
     configCommands(configuration, model),
     updateCommands(updates, (what, origin) => records.done(`update ${what}`, origin)),
@@ -430,6 +442,7 @@ async function build(
       if (runs('neighbors')) neighbors.apply(wanted);
       return [];
     },
+    monitor: (wanted) => (runs('monitor') ? monitoring.apply(wanted) : []),
     system: (wanted) => system.apply(wanted),
   };
   must(monitor.listen());

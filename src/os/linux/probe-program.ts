@@ -5,9 +5,9 @@ import type { Processes } from '../ports.ts';
 import type {
   ProbeFigures,
   ProbeOutcome,
-  Prober,
   ProbeRequest,
   ProbeResult,
+  Prober,
   ProbeWay,
 } from '../ports-probe.ts';
 

@@ -8,9 +8,9 @@ import { err, ok, type Result } from '../../base/result.ts';
 import type {
   ProbeFigures,
   ProbeOutcome,
-  Prober,
   ProbeRequest,
   ProbeResult,
+  Prober,
   ProbeWay,
 } from '../ports-probe.ts';
 import { systemError } from './errno.ts';
@@ -129,10 +129,7 @@ export class LinuxProber implements Prober {
     while (this.#first < this.#end && !full && !this.#closed) {
       const some = Math.min(SEND_AT_ONCE, this.#end - this.#first);
       const from = REQUEST_BYTES * this.#first;
-      const sent = this.#raw.send(
-        this.#queue.subarray(from, from + REQUEST_BYTES * some),
-        some,
-      );
+      const sent = this.#raw.send(this.#queue.subarray(from, from + REQUEST_BYTES * some), some);
       if (sent < 0) throw new BugError(`the prober took no request: ${sent}`);
       this.#first += sent;
       full = sent < some;

@@ -4,14 +4,14 @@
  */
 import type { Clock, Timer } from '../../base/clock.ts';
 import { errorMessage, type SystemError } from '../../base/errors.ts';
-import { parseIpv4 } from '../../base/ip.ts';
-import { formatIp, type IpAddress, parseIpv6 } from '../../base/ip6.ts';
+import { formatIp } from '../../base/ip6.ts';
 import type { Log } from '../../base/log.ts';
 import { err, ok, type Result } from '../../base/result.ts';
-import type { Prober, ProbeResult } from '../../os/ports-probe.ts';
+import type { Destination, HostNames } from '../../os/ports-path.ts';
+import type { ProbeResult, Prober } from '../../os/ports-probe.ts';
 import type { MonitorConfig, MonitorFigures, MonitorObserved } from './config.ts';
 import { DueQueue } from './due.ts';
-import { BurstRun, type RunnerDeps, TargetRunner } from './runner.ts';
+import { type BurstRun, type RunnerDeps, TargetRunner } from './runner.ts';
 import type { TargetStatistics } from './statistics.ts';
 import { FULL_SPEED, type Slowdown, slowdown, type Usage } from './throttle.ts';
 import type { Burst, Check, CheckConfig, CheckResult, TargetConfig } from './types.ts';
@@ -21,8 +21,7 @@ export interface MonitorDeps {
   readonly log: Log;
   /** Opened when the first target is there, closed when there is none. */
   openProber(result: (result: ProbeResult) => void): Result<Prober, SystemError>;
-  /** Addresses of a name, those to prefer first; never rejects. */
-  resolve(name: string, family: CheckConfig['family']): Promise<readonly IpAddress[]>;
+  readonly names: Pick<HostNames, 'resolve'>;
   /** Makes the check of a target that is not ICMP; why not, for people. */
   checkOf(config: CheckConfig): Result<Check, string>;
   usage(): Usage;
@@ -41,6 +40,7 @@ const USAGE_MS = 10_000;
 const CHECKS_AT_ONCE = 128;
 /** Targets that come together begin spread over their interval; a few begin at once. */
 const FEW = 10;
+const FAMILIES = { Any: undefined, IPv4: 4, IPv6: 6 } as const;
 const GOLDEN = 0.618_033_988_75;
 
 export class MonitorEngine implements AsyncDisposable {
@@ -80,7 +80,7 @@ export class MonitorEngine implements AsyncDisposable {
       wallMs: () => deps.clock.wallMs(),
       slowdown: () => this.#slowdown.factor,
       resolve: (config) => this.#resolve(config),
-      probe: (run, place, address) => this.#probe(run, place, address),
+      probe: (run, place, to) => this.#probe(run, place, to),
       check: (check, config) => this.#check(check, config),
       wake: (runner, atMs) => {
         this.#queue.add(atMs, runner);
@@ -241,7 +241,7 @@ export class MonitorEngine implements AsyncDisposable {
     this.#lastRun.delete(runner);
   }
 
-  #probe(run: BurstRun, place: number, address: IpAddress): boolean {
+  #probe(run: BurstRun, place: number, to: Destination): boolean {
     const prober = this.#prober;
     if (prober === undefined) return false;
     let serial = this.#lastRun.get(run.runner);
@@ -255,7 +255,7 @@ export class MonitorEngine implements AsyncDisposable {
     }
     const { timeoutMs, payloadBytes } = run.runner.config.check;
     const tag = serial * 2 ** PLACE_BITS + place;
-    return prober.add({ address, scope: 0, tag, timeoutMs, payloadBytes, ttl: 0 });
+    return prober.add({ ...to, tag, timeoutMs, payloadBytes, ttl: 0 });
   }
 
   #heard(result: ProbeResult): void {
@@ -282,10 +282,9 @@ export class MonitorEngine implements AsyncDisposable {
     }
   }
 
-  async #resolve({ check }: TargetConfig): Promise<IpAddress | undefined> {
-    const literal = check.host.includes(':') ? parseIpv6(check.host) : parseIpv4(check.host);
-    if (literal.ok) return literal.value;
-    return (await this.#deps.resolve(check.host, check.family))[0];
+  async #resolve({ check }: TargetConfig): Promise<Destination | undefined> {
+    const found = await this.#deps.names.resolve(check.host, FAMILIES[check.family]);
+    return found.ok ? found.value : undefined;
   }
 
   #ended(runner: TargetRunner, burst: Burst): void {

@@ -1,5 +1,6 @@
 /** One target while it is watched: when it is asked, what came of it, how it stands. */
 import type { IpAddress } from '../../base/ip6.ts';
+import type { Destination } from '../../os/ports-path.ts';
 import type { ProbeResult } from '../../os/ports-probe.ts';
 import type { TargetObserved, TargetStatus } from './config.ts';
 import type { Due } from './due.ts';
@@ -13,9 +14,9 @@ export interface RunnerDeps {
   /** Intervals are so many times as long as wanted. */
   slowdown(): number;
   /** The address of the target's host; never rejects. */
-  resolve(config: TargetConfig): Promise<IpAddress | undefined>;
+  resolve(config: TargetConfig): Promise<Destination | undefined>;
   /** Sends one echo request; false when it could not even be queued. */
-  probe(run: BurstRun, place: number, address: IpAddress): boolean;
+  probe(run: BurstRun, place: number, to: Destination): boolean;
   /** For kinds other than ICMP; gives up after the target's time-out. Never rejects. */
   check(check: Check, config: TargetConfig): Promise<CheckResult>;
   /** Wants to be called again, apart from what `due` answered. */
@@ -111,7 +112,7 @@ export class TargetRunner implements Due {
   #startedMs = Number.NEGATIVE_INFINITY;
   #plannedMs: number;
   #failures = 0;
-  #address: IpAddress | undefined;
+  #address: Destination | undefined;
   #resolvedMs = Number.NEGATIVE_INFINITY;
   #resolving = false;
   #last: Burst | undefined;
@@ -135,14 +136,6 @@ export class TargetRunner implements Due {
     this.#removed = true;
   }
 
-  get removed(): boolean {
-    return this.#removed;
-  }
-
-  get address(): IpAddress | undefined {
-    return this.#address;
-  }
-
   get backedOff(): boolean {
     return this.config.backOff && backOffMs(this.#failures) > this.config.intervalMs;
   }
@@ -151,7 +144,7 @@ export class TargetRunner implements Due {
     return {
       id: this.config.id,
       status: statusOf(this.#last),
-      address: this.#address === undefined ? undefined : text(this.#address),
+      address: this.#address === undefined ? undefined : text(this.#address.address),
       cause: this.#last?.cause,
       detail: this.#last?.detail ?? '',
       backedOff: this.backedOff,
@@ -230,8 +223,8 @@ export class TargetRunner implements Due {
     this.#last = burst;
     this.#failures = burst.received === 0 ? this.#failures + 1 : 0;
     this.statistics.add(burst);
-    const same = before?.cause === burst.cause && before?.detail === burst.detail;
-    if (!same || statusOf(before) !== statusOf(burst) || backedOff !== this.backedOff) {
+    const alike = before?.cause === burst.cause && before?.detail === burst.detail;
+    if (!alike || statusOf(before) !== statusOf(burst) || backedOff !== this.backedOff) {
       this.#deps.changed();
     }
     this.#deps.ended(this, burst);
@@ -253,13 +246,16 @@ export class TargetRunner implements Due {
     if (this.#removed) return;
     const waited = this.#address === undefined;
     // What was found before holds while nobody answers for the name.
-    if (found !== undefined && found !== this.#address) {
+    if (found !== undefined && !same(found, this.#address)) {
       this.#address = found;
       this.#deps.changed();
     }
     if (waited) this.#deps.wake(this, nowMs);
   }
 }
+
+const same = (a: Destination, b: Destination | undefined): boolean =>
+  a.address === b?.address && a.scope === b.scope;
 
 function statusOf(burst: Burst | undefined): TargetStatus {
   if (burst === undefined) return 'Waiting';

@@ -14,6 +14,7 @@ import { hosts } from './hosts.ts';
 import { ip } from './ip.ts';
 import { ip6 } from './ip6.ts';
 import { map } from './map.ts';
+import { monitor } from './monitor.ts';
 import { nat } from './nat.ts';
 import { routerAdvertisement } from './router-advertisement.ts';
 import { routing } from './routing.ts';
@@ -38,6 +39,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   dhcpv6Server,
   routerAdvertisement,
   hosts,
+  monitor,
   time(),
   users,
 ];
