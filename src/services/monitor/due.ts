@@ -17,10 +17,6 @@ export class DueQueue {
     return this.#heap[0]?.atMs ?? Number.POSITIVE_INFINITY;
   }
 
-  get size(): number {
-    return this.#heap.length;
-  }
-
   add(atMs: number, who: Due): void {
     if (atMs === Number.POSITIVE_INFINITY) return;
     const heap = this.#heap;
@@ -36,15 +32,14 @@ export class DueQueue {
     heap[at] = entry;
   }
 
-  /** Calls everybody who is due, at most `most`; whether that were all. */
-  run(nowMs: number, most: number): boolean {
+  /** Calls everybody who is due within `aheadMs`, as if it were their time; at most `most`. */
+  run(nowMs: number, aheadMs: number, most: number): void {
     for (let i = 0; i < most; i++) {
       const first = this.#heap[0];
-      if (first === undefined || first.atMs > nowMs) return true;
+      if (first === undefined || first.atMs > nowMs + aheadMs) return;
       this.#pop();
-      this.add(first.who.due(nowMs), first.who);
+      this.add(first.who.due(Math.max(nowMs, first.atMs)), first.who);
     }
-    return this.nextMs > nowMs;
   }
 
   #pop(): void {

@@ -314,7 +314,7 @@ export class MonitorEngine implements AsyncDisposable {
     this.#wakeMs = nextMs;
     this.#wake = clock.after(Math.max(0, nextMs - clock.monoMs()), () => {
       this.#wakeMs = Number.POSITIVE_INFINITY;
-      this.#queue.run(clock.monoMs() + TOGETHER_MS, CALLS_AT_ONCE);
+      this.#queue.run(clock.monoMs(), TOGETHER_MS, CALLS_AT_ONCE);
       this.#prober?.flush();
       this.#arm();
     });

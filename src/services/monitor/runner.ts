@@ -155,10 +155,7 @@ export class TargetRunner implements Due {
     if (this.#removed) return Number.POSITIVE_INFINITY;
     if (this.#place < this.config.burst) return this.#sendNext(nowMs);
     const dueMs = this.#nextMs();
-    // A burst whose answers are still out is over first: its time-out ends it.
-    if (this.#run !== undefined) return nowMs + 20;
-    if (nowMs < dueMs) return dueMs;
-    return this.#begin(nowMs);
+    return nowMs < dueMs ? dueMs : this.#begin(nowMs);
   }
 
   /** What the prober tells of a probe of `run`, which may be over. */
@@ -197,7 +194,7 @@ export class TargetRunner implements Due {
   #sendNext(nowMs: number): number {
     const { config } = this;
     const run = this.#run;
-    if (run === undefined) return this.#nextMs();
+    if (run === undefined) return Number.POSITIVE_INFINITY;
     const place = this.#place++;
     if (this.#check !== undefined) void this.#ask(run, place, this.#check);
     else if (this.#address === undefined) {
@@ -205,7 +202,10 @@ export class TargetRunner implements Due {
     } else if (!this.#deps.probe(run, place, this.#address)) {
       this.#after(run, run.lost(place, 'NotSent', 'too many probes wait'));
     }
-    return this.#place < config.burst ? nowMs + config.spacingMs : Math.max(nowMs, this.#nextMs());
+    return this.#place < config.burst
+      ? Math.max(nowMs, this.#startedMs + this.#place * config.spacingMs)
+      : // The end of the burst wakes it: only then it is known when the next one is due.
+        Number.POSITIVE_INFINITY;
   }
 
   async #ask(run: BurstRun, place: number, check: Check): Promise<void> {
@@ -227,6 +227,7 @@ export class TargetRunner implements Due {
     if (!alike || statusOf(before) !== statusOf(burst) || backedOff !== this.backedOff) {
       this.#deps.changed();
     }
+    this.#deps.wake(this, Math.max(this.#deps.monoMs(), this.#nextMs()));
     this.#deps.ended(this, burst);
   }
 
