@@ -122,9 +122,9 @@ function readPing(stdout: string): Said {
     const [, ttl = '0'] = /\bttl=(\d{1,3})\b/.exec(stdout) ?? [];
     return { outcome: 'reply', rttUs: Number(rtt) * 1000, ttl: Number(ttl) };
   }
-  if (/unreachable|prohibited/i.test(stdout)) return { outcome: 'unreachable', rttUs: 0, ttl: 0 };
   if (/time to live exceeded|hop limit/i.test(stdout)) {
     return { outcome: 'exceeded', rttUs: 0, ttl: 0 };
   }
-  return { outcome: 'timeout', rttUs: 0, ttl: 0 };
+  // It names whoever told of an error, in many words: host unreachable, filtered, prohibited, …
+  return { outcome: /^From /m.test(stdout) ? 'unreachable' : 'timeout', rttUs: 0, ttl: 0 };
 }

@@ -16,7 +16,7 @@ import {
 import { own } from './dhcpv4-server-params.ts';
 import { STATISTICS, statisticsOf } from './monitor-statistics.ts';
 
-export const MONITOR = 'Device.X_GATEHOUSE_Monitor.';
+const MONITOR = 'Device.X_GATEHOUSE_Monitor.';
 const TARGETS = `${MONITOR}Target.`;
 const NO_MONITOR = 'TR-181 diagnoses when it is asked, and watches nothing';
 
