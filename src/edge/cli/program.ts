@@ -32,6 +32,7 @@ import { hosts } from './host-commands.ts';
 import { leases } from './lease-commands.ts';
 import { map } from './map-commands.ts';
 import { add, del, get, instances, operate, schema, set } from './model-commands.ts';
+import { definePath } from './path-commands.ts';
 import { type PowerOptions, powerOff, reboot } from './power-commands.ts';
 import { resetPassword } from './reset-password.ts';
 import { defineScan } from './scan-commands.ts';
@@ -168,6 +169,7 @@ function define(program: Command, session: Session, json: boolean): void {
   defineCapture(program, session);
   defineCaptures(command('captures', 'captures that the router keeps running'), session);
   defineScan(program, session);
+  definePath(program, session);
   command('reboot', 'end everything in order and start the box again')
     .option('--yes', 'do not ask')
     .option('--reason <text>', 'why, for the audit trail')
