@@ -6,6 +6,7 @@
 import type { SystemError } from '../base/errors.ts';
 import type { Ipv4, Mac } from '../base/ip.ts';
 import type { Result } from '../base/result.ts';
+import type { CapturesObserved } from '../services/capture/config.ts';
 import type { DhcpClientObserved } from '../services/dhcp-client/config.ts';
 import type { DhcpLeasesObserved, DhcpServerObserved } from '../services/dhcp-server/config.ts';
 import type { Dhcp6ClientObserved } from '../services/dhcp6-client/config.ts';
@@ -36,6 +37,7 @@ export interface Observations {
   readonly neighbors: NeighborsObserved;
   readonly firewall: FirewallObserved;
   readonly map: MapObserved;
+  readonly captures: CapturesObserved;
   readonly system: SystemObserved;
   readonly update: UpdateObserved;
 }
@@ -64,6 +66,9 @@ export interface ServiceCalls {
   dnsFlush(name: string): Promise<Result<number, string>>;
   /** Fetches a list now; `id` as in `ListConfig`. */
   dnsUpdateList(id: string, signal: AbortSignal): Promise<Result<void, string>>;
+  /** Begins a capture anew, or ends it; `id` as in `SessionObserved`; why not, for people. */
+  captureStart(id: string): Promise<Result<void, string>>;
+  captureStop(id: string): Promise<Result<void, string>>;
   /** The box goes down soon after it resolved; refused where no root helper runs. */
   reboot(): Promise<Result<void, SystemError>>;
   powerOff(): Promise<Result<void, SystemError>>;

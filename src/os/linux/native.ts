@@ -60,6 +60,21 @@ export interface RawReactor {
   /** Fills frames dropped by the kernel, not sent, not whole. */
   frameCounts(id: number, out: Uint32Array): number;
   holdUdp(port: number): number;
+  /** Probes of a path (native/path/socket.cc): `protocol` 0 ICMP, 1 UDP, 2 TCP; `address` 4 bytes, or 16 and the scope. */
+  pathOpen(protocol: number, address: Uint8Array, ifName: string, trafficClass: number): number;
+  /** Fills out[0] with CLOCK_MONOTONIC in ms just before. */
+  pathSend(
+    id: number,
+    sequence: number,
+    hopLimit: number,
+    packetBytes: number,
+    port: number,
+    out: Float64Array,
+  ): number;
+  /** Fills nine numbers and the address of who spoke; -EAGAIN when there is nothing more. */
+  pathReceive(id: number, out: Float64Array, from: Uint8Array): number;
+  /** 1 when echo requests leave by a raw socket. */
+  pathRaw(id: number): number;
   spawn(file: string, args: readonly string[]): number;
   watch(pid: number, child: 0 | 1): number;
   signal(id: number, signal: number): number;
