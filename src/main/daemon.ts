@@ -43,6 +43,7 @@ import { layDownInitial } from '../tr181/initial.ts';
 import type { Model } from '../tr181/model.ts';
 import type { Observations } from '../tr181/table.ts';
 import { auditChange } from './audit-change.ts';
+import { captureCalls, captureCommands, LazyCaptures } from './captures.ts';
 import { commandsOf, httpCommands } from './commands.ts';
 import { configCommands } from './config-commands.ts';
 import { follow, readConfig } from './configuration-file.ts';
@@ -257,6 +258,12 @@ async function build(
       report: (value) => observed.publish('monitor', value),
     }),
   );
+  const captures = stack.use(
+    new LazyCaptures({
+      ...{ native, net, clock, log: log.child({ service: 'capture' }) },
+      report: (value) => observed.publish('captures', value),
+    }),
+  );
   let answering = false;
   let laidDown: Promise<unknown> = Promise.resolve();
   const model: Model = stack.use(
@@ -295,6 +302,7 @@ async function build(
         factoryReset: () => system.factoryReset(),
         monitorTest: (target, signal) => monitoring.test(target, signal),
         ...firmwareCalls(updates, helper),
+        ...captureCalls(captures),
         ...dnsCalls(() => dns.face && modelCalls(dns.face)),
       },
       hashPassword: (password) => hashPassword(secrets, password),
@@ -381,12 +389,16 @@ async function build(
     ...{ dns: () => dns.face, names: new DnsNames({ model }), clock },
     audit: (what, origin) => records.done(`dns ${what}`, origin),
   });
+  const capturing = captureCommands(captures, (what, origin) =>
+    records.done(`capture ${what}`, origin),
+  );
   const services = [
     ...commandsOf({ dhcpClient, dhcp6Client, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors),
     mapCommands(map),
     monitorCommands({ monitor: monitoring, config: () => model.compileAll().monitor }),
+    capturing,
     named,
     configCommands(configuration, model),
     updateCommands(updates, (what, origin) => records.done(`update ${what}`, origin)),
@@ -443,6 +455,7 @@ async function build(
       return [];
     },
     monitor: (wanted) => (runs('monitor') ? monitoring.apply(wanted) : []),
+    captures: (wanted) => captures.apply(wanted),
     system: (wanted) => system.apply(wanted),
   };
   must(monitor.listen());
@@ -463,7 +476,7 @@ async function build(
     await startHttp({
       ...{ stateDir, clock, logs, secrets, net, rows, model, configuration, updates },
       ...{ webPath, version, command },
-      ...{ devices: dhcpServer.devices, dns: named },
+      ...{ devices: dhcpServer.devices, dns: named, captures: capturing },
       https: options.https,
       http: options.http,
       names: config.http.names,

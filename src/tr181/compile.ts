@@ -1,5 +1,6 @@
 /** From rows to the whole desired state of each service. Pure. */
 import type { CompiledConfig } from './model.ts';
+import { compileCaptures } from './objects/capture.ts';
 import { compileSystem } from './objects/device-info.ts';
 import { compileDhcpClient } from './objects/dhcpv4-client.ts';
 import { compileDhcpServer } from './objects/dhcpv4-server-config.ts';
@@ -37,5 +38,6 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   neighbors: compileNeighbors(rows),
   firewall: compileFirewall(rows),
   map: compileMap(rows),
+  captures: compileCaptures(rows),
   system: compileSystem(rows),
 });

@@ -7,6 +7,7 @@
  * lists, and a final dot on references.
  */
 import type { Result } from '../base/result.ts';
+import type { CapturesConfig } from '../services/capture/config.ts';
 import type { DhcpClientConfig } from '../services/dhcp-client/config.ts';
 import type { DhcpServerConfig } from '../services/dhcp-server/config.ts';
 import type { Dhcp6ClientConfig } from '../services/dhcp6-client/config.ts';
@@ -269,6 +270,7 @@ export interface CompiledConfig {
   readonly neighbors: NeighborsConfig;
   readonly firewall: FirewallConfig;
   readonly map: MapConfig;
+  readonly captures: CapturesConfig;
   readonly system: SystemConfig;
 }
 

@@ -6,6 +6,7 @@
 import type { SystemError } from '../base/errors.ts';
 import type { Ipv4, Mac } from '../base/ip.ts';
 import type { Result } from '../base/result.ts';
+import type { CapturesObserved } from '../services/capture/config.ts';
 import type { DhcpClientObserved } from '../services/dhcp-client/config.ts';
 import type { DhcpLeasesObserved, DhcpServerObserved } from '../services/dhcp-server/config.ts';
 import type { Dhcp6ClientObserved } from '../services/dhcp6-client/config.ts';
@@ -43,6 +44,7 @@ export interface Observations {
   readonly firewall: FirewallObserved;
   readonly map: MapObserved;
   readonly monitor: MonitorObserved;
+  readonly captures: CapturesObserved;
   readonly system: SystemObserved;
   readonly update: UpdateObserved;
 }
@@ -73,6 +75,9 @@ export interface ServiceCalls {
   dnsUpdateList(id: string, signal: AbortSignal): Promise<Result<void, string>>;
   /** One burst of a target, watched or not; why it could not even be tried, for people. */
   monitorTest(target: TargetConfig, signal: AbortSignal): Promise<Result<Burst, string>>;
+  /** Begins a capture anew, or ends it; `id` as in `SessionObserved`; why not, for people. */
+  captureStart(id: string): Promise<Result<void, string>>;
+  captureStop(id: string): Promise<Result<void, string>>;
   /** The box goes down soon after it resolved; refused where no root helper runs. */
   reboot(): Promise<Result<void, SystemError>>;
   powerOff(): Promise<Result<void, SystemError>>;

@@ -6,6 +6,8 @@ import type { Lookups, ServiceCalls } from '../../src/tr181/table.ts';
 /** Every command of a service succeeds and does nothing. */
 export const willingCalls: ServiceCalls = {
   dhcpRenew: async () => ok(undefined),
+  captureStart: async () => ok(undefined),
+  captureStop: async () => ok(undefined),
   dhcp6Renew: async () => ok(undefined),
   dnsCancel: async () => true,
   dnsFlush: async () => ok(0),

@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { auditShow, auditVerify } from './audit-commands.ts';
 import { defineCapture } from './capture-commands.ts';
+import { defineCaptures } from './captures-commands.ts';
 import { complete, SCRIPTS } from './completion.ts';
 import {
   addToConfirm,
@@ -167,6 +168,7 @@ function define(program: Command, session: Session, json: boolean): void {
   defineDns(command('dns', 'names for the LAN: what is asked, answered, blocked'), session);
   defineDht(command('dht', 'BitTorrent: torrent files and what they hold'), session);
   defineCapture(program, session);
+  defineCaptures(command('captures', 'captures that the router keeps running'), session);
   defineScan(program, session);
   defineTargets(program, session);
   definePath(program, session);

@@ -1,5 +1,6 @@
 /** Every object group of the product, in the order of the tree. */
 import type { ObjectGroup } from '../table.ts';
+import { capture } from './capture.ts';
 import { device } from './device.ts';
 import { deviceInfo } from './device-info.ts';
 import { dhcpv4Client } from './dhcpv4-client.ts';
@@ -40,6 +41,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   routerAdvertisement,
   hosts,
   monitor,
+  capture,
   time(),
   users,
 ];
