@@ -16,6 +16,12 @@ import type { LookupDone, LookupWanted } from '../services/dns/lookup.ts';
 import type { OverrideWanted, PolicyObserved } from '../services/dns/policy-config.ts';
 import type { FirewallObserved } from '../services/firewall/config.ts';
 import type { MapObserved, MapUsage } from '../services/map/config.ts';
+import type {
+  IpPingDone,
+  IpPingWanted,
+  TraceRouteDone,
+  TraceRouteWanted,
+} from '../services/monitor/diagnostics.ts';
 import type { NeighborsObserved } from '../services/neighbors/config.ts';
 import type { NetworkObserved } from '../services/network/config.ts';
 import type { SystemObserved } from '../services/system/config.ts';
@@ -69,6 +75,9 @@ export interface ServiceCalls {
   /** Begins a capture anew, or ends it; `id` as in `SessionObserved`; why not, for people. */
   captureStart(id: string): Promise<Result<void, string>>;
   captureStop(id: string): Promise<Result<void, string>>;
+  /** `Device.IP.Diagnostics.`; what went wrong is in the status. */
+  ipPing(wanted: IpPingWanted, signal: AbortSignal): Promise<IpPingDone>;
+  traceRoute(wanted: TraceRouteWanted, signal: AbortSignal): Promise<TraceRouteDone>;
   /** The box goes down soon after it resolved; refused where no root helper runs. */
   reboot(): Promise<Result<void, SystemError>>;
   powerOff(): Promise<Result<void, SystemError>>;
