@@ -20,6 +20,11 @@ const LIMITS = { flows: 4096, conversations: 4096, endpoints: 4096 };
 const MAX_ITEMS = 16;
 const MAX_SECONDS = 604_800;
 
+const FILTER_ARGS: CommandService['commands'][string]['args'] = {
+  ...{ interface: 'string', filter: 'string', protocols: 'array', ports: 'array' },
+  ...{ hosts: 'array', from: 'array', to: 'array', vlan: 'string' },
+};
+
 export interface CapturesParts {
   readonly native: ReturnType<typeof loadNative>;
   readonly net: Net;
@@ -125,13 +130,22 @@ export function captureCommands(
           return done({ captures: sessions.map(plain) });
         },
       },
+      check: {
+        about: 'the filter that start would take, as text of pcap-filter(7); or all that is wrong',
+        args: FILTER_ARGS,
+        run: async (args) => {
+          const spec = specOf(args);
+          if ('status' in spec) return spec;
+          const checked = (await captures.wanted()).check(spec);
+          return checked.ok ? done({ filter: checked.value }) : failed(checked.error);
+        },
+      },
       start: {
         about:
-          'starts a capture: interface (wan), filter of pcap-filter(7) or lists protocols, ports, hosts; seconds (60), packets and bytes as limits',
+          'starts a capture: interface (wan), filter of pcap-filter(7) or lists protocols, ports, hosts (from: source, to: destination) and vlan; seconds (60), packets and bytes as limits',
         args: {
-          ...{ interface: 'string', filter: 'string', protocols: 'array', ports: 'array' },
-          ...{ hosts: 'array', seconds: 'int32', packets: 'int64', bytes: 'int64' },
-          promiscuous: 'int8',
+          ...FILTER_ARGS,
+          ...{ seconds: 'int32', packets: 'int64', bytes: 'int64', promiscuous: 'int8' },
         },
         run: async (args, { origin }) => {
           const spec = specOf(args);
@@ -189,13 +203,15 @@ function specOf(args: Readonly<Record<string, unknown>>): SessionSpec | CommandA
     if (!good) faults.push(`${name} is a whole number from 0 to ${most}`);
     return good ? given : 0;
   };
-  const { interface: ifName = 'wan', filter: raw = '', promiscuous } = args;
-  if (typeof ifName !== 'string' || typeof raw !== 'string')
-    return failed('interface and filter are texts');
+  const { interface: ifName = 'wan', filter: raw = '', vlan = '', promiscuous } = args;
+  if (typeof ifName !== 'string' || typeof raw !== 'string' || typeof vlan !== 'string')
+    return failed('interface, filter and vlan are texts');
   const spec = {
     ifName,
     filter: {
       ...{ protocols: texts('protocols'), ports: texts('ports'), hosts: texts('hosts') },
+      ...{ from: texts('from'), to: texts('to') },
+      ...(vlan === '' ? {} : { vlan }),
       ...(raw === '' ? {} : { raw }),
     },
     forSec: amount('seconds', 60, MAX_SECONDS),

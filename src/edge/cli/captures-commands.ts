@@ -38,6 +38,9 @@ interface StartOptions {
   readonly proto: readonly string[];
   readonly port: readonly string[];
   readonly host: readonly string[];
+  readonly src: readonly string[];
+  readonly dst: readonly string[];
+  readonly vlan?: string;
   readonly for?: number;
 }
 
@@ -62,12 +65,16 @@ export function defineCaptures(captures: Command, session: Session): void {
     .option('--proto <name>', 'tcp, udp, icmp, …; several times for any of them', more, [])
     .option('--port <port>', 'port, or range such as 8000-8100', more, [])
     .option('--host <address>', 'address or network', more, [])
+    .option('--src <address>', 'only from this address or network', more, [])
+    .option('--dst <address>', 'only to this address or network', more, [])
+    .option('--vlan <id>', 'only this VLAN, or any')
     .option('--for <time>', 'only for so long: 60s, 5m', duration)
     .description('start a capture; it goes on when you leave')
     .action(async (ifName: string, options: StartOptions) => {
       const data = await session.ask('capture', 'start', {
         ...{ interface: ifName, protocols: options.proto, ports: options.port },
-        hosts: options.host,
+        ...{ hosts: options.host, from: options.src, to: options.dst },
+        ...(options.vlan === undefined ? {} : { vlan: options.vlan }),
         ...(options.filter === undefined ? {} : { filter: options.filter }),
         ...(options.for === undefined ? {} : { seconds: options.for }),
       });

@@ -5,7 +5,7 @@ import type { CaptureReport } from '../../os/ports-capture.ts';
 import type { CapturesConfig, CapturesObserved, SessionObserved, SessionSpec } from './config.ts';
 import { filterText } from './filter.ts';
 import { isGoing } from './machine.ts';
-import { Session, type SessionDeps } from './session.ts';
+import { reasonOf, Session, type SessionDeps } from './session.ts';
 
 /** Each works on a thread of libuv's pool, of which there are four; files and passwords need some, too. */
 export const MAX_RUNNING = 2;
@@ -66,10 +66,8 @@ export class CapturesService implements AsyncDisposable {
   /** Its id; or what is wrong. */
   start(spec: SessionSpec): Result<string, string> {
     if (!this.#config.enable) return err('captures are off (X_GATEHOUSE_Capture.Enable)');
-    if (!isIfName(spec.ifName))
-      return err(`${JSON.stringify(spec.ifName)} is no name of an interface`);
-    const filter = filterText(spec.filter);
-    if (!filter.ok) return err(filter.error.join('\n'));
+    const checked = this.check(spec);
+    if (!checked.ok) return checked;
     const own = [...this.#sessions.values()].filter(({ configured }) => !configured);
     if (own.length >= MAX_OWN) {
       const over = own.find(({ state, busy }) => !isGoing(state) && !busy);
@@ -79,6 +77,16 @@ export class CapturesService implements AsyncDisposable {
     const session = this.#make(String(this.#next++), false, spec);
     session.start(this.#config.maxSec);
     return ok(session.id);
+  }
+
+  /** The text of its filter, which libpcap takes; or all that is wrong. */
+  check({ ifName, filter: asked }: Pick<SessionSpec, 'ifName' | 'filter'>): Result<string, string> {
+    const faults = isIfName(ifName) ? [] : [`${JSON.stringify(ifName)} is no name of an interface`];
+    const filter = filterText(asked);
+    if (!filter.ok) return err([...faults, ...filter.error].join('\n'));
+    const compiled = filter.value === '' ? ok([]) : this.#deps.engine.compileFilter(filter.value);
+    if (!compiled.ok) faults.push(reasonOf(compiled.error));
+    return faults.length > 0 ? err(faults.join('\n')) : filter;
   }
 
   /** One of the configuration, or one that is over, begins anew. */

@@ -33,6 +33,10 @@ export interface SessionDeps {
 type Figures = Pick<ListenProgress, 'packets' | 'bytes' | 'droppedPackets'>;
 const NOTHING: Figures = { packets: 0, bytes: 0, droppedPackets: 0 };
 
+/** For people. */
+export const reasonOf = ({ message, remedy }: SystemError): string =>
+  remedy === undefined ? message : `${message}; ${remedy}`;
+
 export class Session implements AsyncDisposable {
   readonly id: string;
   readonly configured: boolean;
@@ -191,8 +195,7 @@ export class Session implements AsyncDisposable {
       this.#interruptions += 1;
       this.#to('lost', `${this.#ifName} went away`);
     } else {
-      const { message, remedy } = heard.error;
-      this.#finish('fail', remedy === undefined ? message : `${message}; ${remedy}`);
+      this.#finish('fail', reasonOf(heard.error));
     }
     this.#show();
   }

@@ -78,6 +78,7 @@ export const capture: ObjectGroup = {
       params: {
         Alias: ALIAS,
         Enable: ENABLE,
+        ID: { type: 'string', about: 'What the commands of captures call it.' },
         Status: {
           type: 'string',
           enum: Object.values(STATUS),
@@ -101,6 +102,14 @@ export const capture: ObjectGroup = {
         Protocol: list('One of these, such as tcp, udp, icmp, arp, ip6; empty for all.'),
         Port: list('One of these ports, or ranges such as 8000-8100; empty for all.'),
         Host: list('One of these addresses or networks, on either side; empty for all.'),
+        Source: list('From one of these addresses or networks; empty for all.'),
+        Destination: list('To one of these addresses or networks; empty for all.'),
+        VLAN: {
+          type: 'string',
+          size: [0, 4],
+          access: 'readWrite',
+          about: 'Within this VLAN of 802.1Q alone, or any of them; empty for no matter.',
+        },
         Duration: {
           type: 'unsignedInt',
           access: 'readWrite',
@@ -183,9 +192,11 @@ export function compileCaptures(rows: RowReader): CapturesConfig {
 }
 
 function filterOf(row: Row): ConfiguredCapture['filter'] {
-  const raw = row.text('Filter');
+  const [raw, vlan] = [row.text('Filter'), row.text('VLAN')];
   return {
     ...{ protocols: row.list('Protocol'), ports: row.list('Port'), hosts: row.list('Host') },
+    ...{ from: row.list('Source'), to: row.list('Destination') },
+    ...(vlan === '' ? {} : { vlan }),
     ...(raw === '' ? {} : { raw }),
   };
 }
@@ -213,6 +224,9 @@ function report({ observed, rows }: ReportContext, out: ReportSink): void {
       Protocol: (filter.protocols ?? []).join(','),
       Port: (filter.ports ?? []).join(','),
       Host: (filter.hosts ?? []).join(','),
+      Source: (filter.from ?? []).join(','),
+      Destination: (filter.to ?? []).join(','),
+      VLAN: filter.vlan ?? '',
       Duration: String(forSec),
       MaximumPackets: String(maxPackets),
       MaximumBytes: String(maxBytes),
@@ -222,6 +236,7 @@ function report({ observed, rows }: ReportContext, out: ReportSink): void {
 }
 
 const valuesOf = (session: SessionObserved): ReportedValues => ({
+  ID: session.id,
   Status: STATUS[session.state],
   Reason: session.reason,
   InterfaceName: session.ifName ?? '',

@@ -77,7 +77,10 @@ function bench() {
       return one.done.promise;
     },
     analyze: async () => err(new SystemError('not asked for', 'EINVAL')),
-    compileFilter: () => err(new SystemError('not asked for', 'EINVAL')),
+    compileFilter: (text) =>
+      text.includes('nonsense')
+        ? err(new SystemError(`"${text}" is no filter`, 'EINVAL'))
+        : ok(new Uint32Array(2)),
   };
   const service = new CapturesService({
     ...{ engine, clock, log: new MemoryLog(), report: () => {} },
@@ -200,6 +203,13 @@ t.test('what is wrong is said before anybody listens', async (t) => {
   t.match(service.start({ ...SPEC, ifName: 'a b' }), { ok: false, error: /no name/ });
   t.match(service.start({ ...SPEC, filter: { protocols: ['arp'], ports: ['1'] } }), {
     error: 'arp has no ports',
+  });
+  t.match(service.start({ ...SPEC, filter: { raw: 'nonsense' } }), { error: /is no filter/ });
+  t.match(service.check({ ifName: 'a b', filter: { raw: 'nonsense' } }), {
+    error: '"a b" is no name of an interface\n"(nonsense)" is no filter',
+  });
+  t.match(service.check({ ifName: 'wan', filter: { vlan: '7', from: ['192.0.2.0/24'] } }), {
+    value: 'vlan 7 and src net 192.0.2.0/24',
   });
   t.equal(heard.length, 0);
   t.match(await service.remove('a'), { ok: false, error: /delete its row/ });
