@@ -60,6 +60,8 @@ import { LazyDns } from './dns-lazy.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
 import { buildMap, mapCommands } from './map.ts';
+import { monitorCommands } from './monitor-commands.ts';
+import { LazyMonitor } from './monitor-lazy.ts';
 import { ended, must } from './must.ts';
 import { buildNeighbors } from './neighbors.ts';
 import { neighborsCommands } from './neighbors-commands.ts';
@@ -250,6 +252,13 @@ async function build(
       pageNames: config.http.names,
     }),
   );
+  const monitoring = new LazyMonitor(async () =>
+    (await import('./monitor.ts')).buildMonitor(stack, {
+      ...{ native, reactor, processes, clock },
+      log: log.child({ service: 'monitor' }),
+      report: (value) => observed.publish('monitor', value),
+    }),
+  );
   const captures = stack.use(
     new LazyCaptures({
       ...{ native, net, clock, log: log.child({ service: 'capture' }) },
@@ -272,6 +281,7 @@ async function build(
         mapUsage: (id) => map.usage(id),
         readText: (path) => textOf(path),
         dns: () => dns.service?.observed,
+        monitor: () => monitoring.engine,
         dnsLogged: () => dns.face?.log.lastId ?? 0,
         monoMs: () => clock.monoMs(),
         boottimeMs: () => clock.boottimeMs(),
@@ -291,6 +301,7 @@ async function build(
         reboot: () => system.reboot(),
         powerOff: () => system.powerOff(),
         factoryReset: () => system.factoryReset(),
+        monitorTest: (target, signal) => monitoring.test(target, signal),
         ...firmwareCalls(updates, helper),
         ...captureCalls(captures),
         ...diagnosticCalls({ reactor, clock }),
@@ -388,6 +399,7 @@ async function build(
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors),
     mapCommands(map),
+    monitorCommands({ monitor: monitoring, config: () => model.compileAll().monitor }),
     capturing,
     named,
     configCommands(configuration, model),
@@ -444,6 +456,7 @@ async function build(
       if (runs('neighbors')) neighbors.apply(wanted);
       return [];
     },
+    monitor: (wanted) => (runs('monitor') ? monitoring.apply(wanted) : []),
     captures: (wanted) => captures.apply(wanted),
     system: (wanted) => system.apply(wanted),
   };

@@ -17,11 +17,17 @@ import type { OverrideWanted, PolicyObserved } from '../services/dns/policy-conf
 import type { FirewallObserved } from '../services/firewall/config.ts';
 import type { MapObserved, MapUsage } from '../services/map/config.ts';
 import type {
+  MonitorFigures,
+  MonitorObserved,
+  TargetStatistics,
+} from '../services/monitor/config.ts';
+import type {
   IpPingDone,
   IpPingWanted,
   TraceRouteDone,
   TraceRouteWanted,
 } from '../services/monitor/diagnostics.ts';
+import type { Burst, TargetConfig } from '../services/monitor/types.ts';
 import type { NeighborsObserved } from '../services/neighbors/config.ts';
 import type { NetworkObserved } from '../services/network/config.ts';
 import type { SystemObserved } from '../services/system/config.ts';
@@ -43,6 +49,7 @@ export interface Observations {
   readonly neighbors: NeighborsObserved;
   readonly firewall: FirewallObserved;
   readonly map: MapObserved;
+  readonly monitor: MonitorObserved;
   readonly captures: CapturesObserved;
   readonly system: SystemObserved;
   readonly update: UpdateObserved;
@@ -72,6 +79,8 @@ export interface ServiceCalls {
   dnsFlush(name: string): Promise<Result<number, string>>;
   /** Fetches a list now; `id` as in `ListConfig`. */
   dnsUpdateList(id: string, signal: AbortSignal): Promise<Result<void, string>>;
+  /** One burst of a target, watched or not; why it could not even be tried, for people. */
+  monitorTest(target: TargetConfig, signal: AbortSignal): Promise<Result<Burst, string>>;
   /** Begins a capture anew, or ends it; `id` as in `SessionObserved`; why not, for people. */
   captureStart(id: string): Promise<Result<void, string>>;
   captureStop(id: string): Promise<Result<void, string>>;
@@ -105,6 +114,13 @@ export interface Lookups {
   readText(path: string): string | undefined;
   /** Of the DNS server, with fresh counters; undefined where it does not run. */
   dns(): DnsObserved | undefined;
+  /** The monitor, where something is watched. */
+  monitor():
+    | {
+        readonly figures: MonitorFigures | undefined;
+        statistics(id: string): TargetStatistics | undefined;
+      }
+    | undefined;
   /** Queries that its log took down so far. */
   dnsLogged(): number;
   monoMs(): number;

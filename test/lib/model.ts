@@ -1,6 +1,6 @@
 /** What a model is handed in tests that do not look at it. */
 import type { Clock } from '../../src/base/clock.ts';
-import { ok } from '../../src/base/result.ts';
+import { err, ok } from '../../src/base/result.ts';
 import type { Lookups, ServiceCalls } from '../../src/tr181/table.ts';
 
 /** Every command of a service succeeds and does nothing. */
@@ -19,6 +19,7 @@ export const willingCalls: ServiceCalls = {
   firmwareActivate: async () => ok(undefined),
   ipPing: async () => ({ status: 'Complete', address: '', summary: undefined }),
   traceRoute: async () => ({ status: 'Complete', address: '', responseMs: 0, hops: [] }),
+  monitorTest: async () => err('nothing is watched here'),
   reboot: async () => ok(undefined),
   powerOff: async () => ok(undefined),
   dhcpServerRelease: async () => ok(undefined),
@@ -32,6 +33,7 @@ export const lookupsAt = (clock: Clock): Lookups => ({
   readText: () => undefined,
   dns: () => undefined,
   dnsLogged: () => 0,
+  monitor: () => undefined,
   monoMs: () => clock.monoMs(),
   boottimeMs: () => clock.boottimeMs(),
   wallMs: () => clock.wallMs(),

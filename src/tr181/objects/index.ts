@@ -16,6 +16,7 @@ import { ip } from './ip.ts';
 import { ipDiagnostics } from './ip-diagnostics.ts';
 import { ip6 } from './ip6.ts';
 import { map } from './map.ts';
+import { monitor } from './monitor.ts';
 import { nat } from './nat.ts';
 import { routerAdvertisement } from './router-advertisement.ts';
 import { routing } from './routing.ts';
@@ -41,6 +42,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   dhcpv6Server,
   routerAdvertisement,
   hosts,
+  monitor,
   capture,
   time(),
   users,
