@@ -3,10 +3,12 @@
  * Pure: what was heard is told with its time, and `settle` says what follows from all of it.
  */
 import { formatMac, isRandomised, type Mac, macNumber } from '../../base/ip.ts';
-import { type IpAddress, isLinkLocal } from '../../base/ip6.ts';
-import type { HostEvent, HostLease, HostView, NeighborsConfig } from './config.ts';
+import type { IpAddress } from '../../base/ip6.ts';
+import { Changes, type Told } from './changes.ts';
+import type { HostLease, HostView, NeighborsConfig } from './config.ts';
 import { Host, isAlive, type Place, type StoredHost } from './host.ts';
-import { assignNames, labelOf } from './names.ts';
+import { NameIndex, nameHosts } from './name-index.ts';
+import { labelOf } from './names.ts';
 
 /** `monoMs` counts time, `wallMs` is Unix time for people. */
 export interface Moment {
@@ -22,19 +24,11 @@ export interface NeighbourNews {
   readonly state: string;
 }
 
-export interface Settled {
+export interface Settled extends Told {
   /** Monotonic time at which `settle` is to be called again; Infinity for never. */
   readonly nextMs: number;
   /** Entries to be checked by the kernel now. */
   readonly checks: readonly { readonly ifName: string; readonly address: IpAddress }[];
-  readonly events: readonly HostEvent[];
-  /** Something that somebody may want to see is other than before. */
-  readonly changed: boolean;
-  /** What `addressesOf` and `nameOf` answer may be other than before. */
-  readonly namesChanged: boolean;
-  /** Hosts to be stored soon, and those to be forgotten. */
-  readonly toStore: readonly Host[];
-  readonly forgotten: readonly Mac[];
 }
 
 export interface HostTableOptions {
@@ -72,15 +66,8 @@ export class HostTable {
   readonly #seenLeases = new WeakMap<HostLease, number>();
   /** When leases were looked at first, Unix ms. */
   #leasesSinceMs: number | undefined;
-  readonly #fresh = new Set<Host>();
-  readonly #renamed = new Set<Host>();
-  readonly #toStore = new Set<Host>();
-  readonly #forgotten = new Set<Mac>();
-  #changed = true;
-  #claimsChanged = true;
-  #namesChanged = true;
-  #byName = new Map<string, Host>();
-  #byAddress = new Map<IpAddress, Host>();
+  readonly #changes = new Changes();
+  readonly #index = new NameIndex();
   #full = false;
 
   constructor(options: HostTableOptions) {
@@ -102,7 +89,7 @@ export class HostTable {
   restore(all: Iterable<StoredHost>): void {
     const newestFirst = [...all].sort((a, b) => b.lastSeenMs - a.lastSeenMs);
     for (const stored of newestFirst) {
-      if (this.#hosts.size >= this.#options.maxHosts) this.#forgotten.add(stored.mac);
+      if (this.#hosts.size >= this.#options.maxHosts) this.#changes.forgotten.add(stored.mac);
       else this.#keep(Host.restore(stored, this.#vendorOf(stored.mac)));
     }
   }
@@ -113,7 +100,7 @@ export class HostTable {
     for (const host of this.#hosts.values()) {
       for (const [key, place] of host.places) if (!still.has(place.ifName)) host.places.delete(key);
     }
-    this.#claimsChanged = true;
+    this.#changes.claims = true;
   }
 
   /** An entry of the kernel is so now; `heard`: it changed just now, so somebody said something. */
@@ -179,7 +166,7 @@ export class HostTable {
     const host = this.#hosts.get(mac);
     if (host === undefined || host.port === port) return;
     host.port = port;
-    this.#changed = true;
+    this.#changes.any = true;
   }
 
   /** The cable is out of this interface or port. */
@@ -235,10 +222,10 @@ export class HostTable {
         host.active = active;
         host.activeChangedMs = now.wallMs;
         turned.push(host);
-        this.#changed = true;
+        this.#changes.any = true;
       }
       if (!host.confirmed && !active && host.leases.length === 0) this.#forget(host);
-      else if (active && host.prune(now.monoMs)) this.#addressesChanged(host);
+      else if (active && host.prune(now.monoMs)) this.#changes.addressesOf(host);
       const [stale] = [...host.places.values()].filter(({ state }) => state === 'stale');
       if (checkMs === 0 || stale === undefined) continue;
       const dueMs = Math.max(host.presentMs, host.checkedMs) + checkMs;
@@ -252,18 +239,22 @@ export class HostTable {
         checks.push(stale);
       }
     }
-    if (this.#claimsChanged) this.#name();
-    if (this.#namesChanged) this.#index();
-    return { nextMs, checks, ...this.#take(turned) };
+    const changes = this.#changes;
+    if (changes.claims) {
+      changes.claims = false;
+      nameHosts(this.#hosts, this.#config, this.#options.ownNames(), changes);
+    }
+    if (changes.names) this.#index.rebuild(this.#hosts.values());
+    const there = turned.filter(({ mac }) => this.#hosts.has(mac));
+    return { nextMs, checks, ...changes.take(there) };
   }
 
   addressesOf(name: string): readonly IpAddress[] {
-    const addresses = this.#byName.get(name.toLowerCase())?.addresses ?? [];
-    return addresses.map(({ address }) => address).filter(isReachableByName);
+    return this.#index.addressesOf(name);
   }
 
   nameOf(address: IpAddress): string | undefined {
-    return this.#byAddress.get(address)?.name;
+    return this.#index.nameOf(address);
   }
 
   /** Those that were seen since they were stored. */
@@ -294,7 +285,7 @@ export class HostTable {
   }
 
   #refuse(): undefined {
-    if (!this.#full) this.#changed = true;
+    if (!this.#full) this.#changes.any = true;
     this.#full = true;
   }
 
@@ -305,11 +296,7 @@ export class HostTable {
 
   #welcome(host: Host): Host {
     this.#keep(host);
-    this.#forgotten.delete(host.mac);
-    this.#fresh.add(host);
-    this.#toStore.add(host);
-    this.#changed = true;
-    this.#claimsChanged = true;
+    this.#changes.welcomed(host);
     return host;
   }
 
@@ -332,17 +319,13 @@ export class HostTable {
     this.#hosts.delete(host.mac);
     this.#byNumber.delete(macNumber(host.mac));
     for (const key of host.places.keys()) this.#macAt.delete(key);
-    for (const set of [this.#fresh, this.#renamed, this.#toStore]) set.delete(host);
-    this.#forgotten.add(host.mac);
     this.#full = false;
-    this.#changed = true;
-    this.#claimsChanged = true;
-    this.#namesChanged = true;
+    this.#changes.forgot(host);
   }
 
   #confirm(host: Host): void {
     host.confirmed = true;
-    this.#toStore.add(host);
+    this.#changes.toStore.add(host);
   }
 
   #present(host: Host, ifName: string | undefined, now: Moment): void {
@@ -351,17 +334,11 @@ export class HostTable {
     host.lastSeenMs = now.wallMs;
     if (host.ifName === ifName) return;
     host.ifName = ifName;
-    this.#changed = true;
+    this.#changes.any = true;
   }
 
   #has(host: Host, address: IpAddress, ifName: string | undefined, now: Moment): void {
-    if (host.has(address, ifName, now.monoMs)) this.#addressesChanged(host);
-  }
-
-  #addressesChanged(host: Host): void {
-    this.#toStore.add(host);
-    this.#changed = true;
-    this.#namesChanged = true;
+    if (host.has(address, ifName, now.monoMs)) this.#changes.addressesOf(host);
   }
 
   /** Another MAC address has this entry now. */
@@ -370,7 +347,7 @@ export class HostTable {
     host?.places.delete(key);
     if (host === undefined) return;
     host.loses(address);
-    this.#addressesChanged(host);
+    this.#changes.addressesOf(host);
   }
 
   /** These are its leases now. */
@@ -385,14 +362,14 @@ export class HostTable {
       const [first] = leases;
       host.sinceMs = host.wanted === undefined ? (first?.firstWallMs ?? now.wallMs) : now.wallMs;
       host.wanted = wanted;
-      this.#toStore.add(host);
-      this.#claimsChanged = true;
+      this.#changes.toStore.add(host);
+      this.#changes.claims = true;
     }
-    if (live !== host.live) this.#claimsChanged = true;
+    if (live !== host.live) this.#changes.claims = true;
     host.live = live;
     for (const one of host.addresses) {
       const leased = leases.some(({ address }) => address === one.address);
-      if (leased !== one.leased) this.#addressesChanged(host);
+      if (leased !== one.leased) this.#changes.addressesOf(host);
       one.leased = leased;
     }
     for (const { address } of leases) {
@@ -401,84 +378,14 @@ export class HostTable {
       const added = host.addresses.find((one) => one.address === address);
       if (added !== undefined) added.leased = true;
     }
-    if (!same) this.#changed = true;
+    if (!same) this.#changes.any = true;
     // A lease may be older than the first sight of its host by this daemon.
-    if (this.#fresh.has(host)) {
+    if (this.#changes.fresh.has(host)) {
       for (const { firstWallMs } of leases) {
         host.firstSeenMs = Math.min(host.firstSeenMs, firstWallMs);
       }
     }
     host.leases = leases;
-  }
-
-  #name(): void {
-    this.#claimsChanged = false;
-    const fixed = new Map(this.#config.names.map(({ mac, name }) => [mac, name]));
-    const claims = [...this.#hosts.values()].map(({ mac, wanted, sinceMs, live, name }) => ({
-      ...{ mac, wanted, sinceMs, live, held: name, fixed: fixed.get(mac) },
-    }));
-    // A name that the owner gave is kept for its host before that was ever seen.
-    for (const [mac, name] of fixed) {
-      if (this.#hosts.has(mac)) continue;
-      claims.push({ mac, fixed: name, wanted: undefined, sinceMs: 0, live: true, held: undefined });
-    }
-    const { ownName } = this.#config;
-    const own = [...this.#options.ownNames(), ...(ownName === undefined ? [] : [ownName])];
-    const names = assignNames(claims, own);
-    for (const host of this.#hosts.values()) {
-      const name = names.get(host.mac);
-      if (name === host.name) continue;
-      host.name = name;
-      if (!this.#fresh.has(host)) this.#renamed.add(host);
-      this.#toStore.add(host);
-      this.#changed = true;
-      this.#namesChanged = true;
-    }
-  }
-
-  #index(): void {
-    this.#byName = new Map();
-    this.#byAddress = new Map();
-    // Whoever has an address on loan has it before whoever was heard with it; of those, the last one.
-    const owners = new Map<IpAddress, { readonly leased: boolean; readonly seenMs: number }>();
-    for (const host of this.#hosts.values()) {
-      if (host.name !== undefined) this.#byName.set(host.name, host);
-      for (const one of host.addresses) {
-        const other = owners.get(one.address);
-        if (
-          other !== undefined &&
-          (other.leased === one.leased ? other.seenMs >= one.seenMs : other.leased)
-        ) {
-          continue;
-        }
-        owners.set(one.address, one);
-        this.#byAddress.set(one.address, host);
-      }
-    }
-  }
-
-  #take(turned: readonly Host[]): Omit<Settled, 'nextMs' | 'checks'> {
-    const event =
-      (kind: HostEvent['kind']) =>
-      (host: Host): HostEvent => ({ kind, host });
-    const events = [
-      ...[...this.#fresh].map(event('new')),
-      ...[...this.#renamed].map(event('renamed')),
-      ...turned
-        .filter((host) => !this.#fresh.has(host) && this.#hosts.has(host.mac))
-        .map((host) => event(host.active ? 'active' : 'inactive')(host)),
-    ];
-    const settled = {
-      events,
-      changed: this.#changed,
-      namesChanged: this.#namesChanged,
-      toStore: [...this.#toStore],
-      forgotten: [...this.#forgotten],
-    };
-    for (const set of [this.#fresh, this.#renamed, this.#toStore, this.#forgotten]) set.clear();
-    this.#changed = false;
-    this.#namesChanged = false;
-    return settled;
   }
 }
 
@@ -487,7 +394,3 @@ function numberOf(mac: Uint8Array): number {
   for (let i = 0; i < 6; i++) value = value * 256 + (mac[i] ?? 0);
   return value;
 }
-
-/** A link-local address means nothing without its link. */
-const isReachableByName = (address: IpAddress): boolean =>
-  typeof address === 'number' ? address >>> 16 !== 0xa9fe : !isLinkLocal(address);
