@@ -15,7 +15,7 @@ import type { LookupDone, LookupWanted } from '../services/dns/lookup.ts';
 import type { OverrideWanted, PolicyObserved } from '../services/dns/policy-config.ts';
 import type { FirewallObserved } from '../services/firewall/config.ts';
 import type { MapObserved, MapUsage } from '../services/map/config.ts';
-import type { NeighborsObserved } from '../services/neighbors/config.ts';
+import type { NeighborsObserved, WatchObserved } from '../services/neighbors/config.ts';
 import type { NetworkObserved } from '../services/network/config.ts';
 import type { SystemObserved } from '../services/system/config.ts';
 import type { UpdateObserved } from '../services/update/config.ts';
@@ -34,6 +34,7 @@ export interface Observations {
   readonly dns: DnsObserved;
   readonly dnsPolicy: PolicyObserved;
   readonly neighbors: NeighborsObserved;
+  readonly neighborWatch: WatchObserved;
   readonly firewall: FirewallObserved;
   readonly map: MapObserved;
   readonly system: SystemObserved;

@@ -2,11 +2,13 @@
  * Who is on the LAN: leases and the kernel's neighbour tables put together, one host a MAC address.
  * Pure: what was heard is told with its time, and `settle` says what follows from all of it.
  */
+import { toHex } from '../../base/bytes.ts';
 import { formatMac, isRandomised, type Mac, macNumber } from '../../base/ip.ts';
 import type { IpAddress } from '../../base/ip6.ts';
 import { Changes, type Told } from './changes.ts';
 import type { HostLease, HostView, NeighborsConfig } from './config.ts';
 import { Host, isAlive, type Place, type StoredHost } from './host.ts';
+import { identify } from './identity.ts';
 import { NameIndex, nameHosts } from './name-index.ts';
 import { labelOf } from './names.ts';
 
@@ -29,6 +31,28 @@ export interface Settled extends Told {
   readonly nextMs: number;
   /** Entries to be checked by the kernel now. */
   readonly checks: readonly { readonly ifName: string; readonly address: IpAddress }[];
+  /** Hosts of whom the kernel knows nothing, to be asked by whoever listens to the LAN. */
+  readonly asks: readonly HostPlace[];
+}
+
+/** Where a host can be asked. */
+export interface HostPlace {
+  readonly ifName: string;
+  readonly address: IpAddress;
+  readonly mac: Mac;
+}
+
+/** A host was heard on the LAN itself, not by way of the kernel. */
+export interface Heard {
+  readonly ifName: string;
+  readonly mac: Mac;
+  /** It is the one that has this; undefined for none, or where that is not sure. */
+  readonly address: IpAddress | undefined;
+  /** It answered, so it is there: only such a one becomes a host. */
+  readonly answered: boolean;
+  /** In hex. */
+  readonly clientId?: string;
+  readonly calls?: string;
 }
 
 export interface HostTableOptions {
@@ -50,6 +74,9 @@ const NO_CONFIG: NeighborsConfig = {
   names: [],
   ownName: undefined,
   checkSec: 0,
+  listen: false,
+  scan: { enable: false, intervalSec: 0, passes: 1, waitMs: 0, ratePerSec: 1 },
+  apart: [],
 };
 const keyOf = (ifName: string, address: IpAddress): string =>
   `${ifName} ${typeof address} ${address.toString(16)}`;
@@ -154,12 +181,43 @@ export class HostTable {
     for (const news of all) this.neighbour(news, now, false);
   }
 
+  /** False when it is nobody that is known. */
+  heard({ ifName, mac, address, answered, clientId, calls }: Heard, now: Moment): boolean {
+    if (!this.#config.interfaces.includes(ifName)) return true;
+    const host = this.#hosts.get(mac) ?? (answered ? this.#admit(mac, now) : undefined);
+    if (host === undefined) return answered;
+    if (answered && !host.confirmed) this.#confirm(host);
+    this.#present(host, ifName, now);
+    if (address !== undefined) {
+      const other = this.#index.ownerOf(address);
+      if (other !== undefined && other !== host) {
+        other.loses(address);
+        this.#changes.addressesOf(other);
+      }
+      this.#has(host, address, ifName, now);
+    }
+    this.#says(host, clientId, calls);
+    return true;
+  }
+
+  #says(host: Host, clientId = host.clientId, calls = host.calls): void {
+    if (clientId === host.clientId && calls === host.calls) return;
+    host.clientId = clientId;
+    host.calls = calls;
+    this.#changes.toStore.add(host);
+    this.#changes.any = true;
+  }
+
   /** A bridge heard it behind this port. Who has no address yet is nobody yet. */
   heardAt(mac: Mac, port: string | undefined, now: Moment): void {
     const host = this.#hosts.get(mac);
     if (host === undefined) return;
     this.#present(host, host.ifName, now);
     this.setPort(mac, port);
+  }
+
+  hostOf(mac: Mac): HostView | undefined {
+    return this.#hosts.get(mac);
   }
 
   setPort(mac: Mac, port: string | undefined): void {
@@ -210,6 +268,7 @@ export class HostTable {
     const checkMs = this.#config.checkSec * 1000;
     const windowMs = checkMs === 0 ? UNCHECKED_WINDOW_MS : 2 * checkMs + CHECK_TAKES_MS;
     const checks: Place[] = [];
+    const asks: HostPlace[] = [];
     const turned: Host[] = [];
     let nextMs = Number.POSITIVE_INFINITY;
     for (const host of this.#hosts.values()) {
@@ -219,24 +278,25 @@ export class HostTable {
       const active = !host.absent && endMs > now.monoMs;
       if (active) nextMs = Math.min(nextMs, endMs);
       if (active !== host.active) {
-        host.active = active;
-        host.activeChangedMs = now.wallMs;
+        this.#turn(host, active, now);
         turned.push(host);
-        this.#changes.any = true;
       }
       if (!host.confirmed && !active && host.leases.length === 0) this.#forget(host);
       else if (active && host.prune(now.monoMs)) this.#changes.addressesOf(host);
+      if (checkMs === 0) continue;
       const [stale] = [...host.places.values()].filter(({ state }) => state === 'stale');
-      if (checkMs === 0 || stale === undefined) continue;
+      const place = host.active && !reachable ? this.#placeOf(host) : undefined;
+      if (stale === undefined && place === undefined) continue;
       const dueMs = Math.max(host.presentMs, host.checkedMs) + checkMs;
       if (dueMs > now.monoMs) {
         nextMs = Math.min(nextMs, dueMs);
-      } else if (checks.length === CHECKS_AT_ONCE) {
+      } else if (checks.length + asks.length === CHECKS_AT_ONCE) {
         nextMs = Math.min(nextMs, now.monoMs + CHECK_PAUSE_MS);
       } else {
         host.checkedMs = now.monoMs;
         nextMs = Math.min(nextMs, now.monoMs + checkMs);
-        checks.push(stale);
+        if (stale !== undefined) checks.push(stale);
+        else if (place !== undefined) asks.push(place);
       }
     }
     const changes = this.#changes;
@@ -245,8 +305,9 @@ export class HostTable {
       nameHosts(this.#hosts, this.#config, this.#options.ownNames(), changes);
     }
     if (changes.names) this.#index.rebuild(this.#hosts.values());
+    if (changes.any) this.#identify(now);
     const there = turned.filter(({ mac }) => this.#hosts.has(mac));
-    return { nextMs, checks, ...changes.take(there) };
+    return { nextMs, checks, asks, ...changes.take(there) };
   }
 
   addressesOf(name: string): readonly IpAddress[] {
@@ -260,6 +321,32 @@ export class HostTable {
   /** Those that were seen since they were stored. */
   unsaved(): readonly Host[] {
     return [...this.#hosts.values()].filter((host) => host.lastSeenMs !== host.storedSeenMs);
+  }
+
+  #turn(host: Host, active: boolean, now: Moment): void {
+    host.active = active;
+    host.activeChangedMs = now.wallMs;
+    if (active) host.stays.came(now.wallMs);
+    else host.stays.went(host.lastSeenMs);
+    this.#changes.toStore.add(host);
+    this.#changes.any = true;
+  }
+
+  #placeOf({ mac, addresses }: Host): HostPlace | undefined {
+    const known = addresses.filter(({ ifName = '' }) => this.#config.interfaces.includes(ifName));
+    const best = known.find(({ address }) => typeof address === 'number') ?? known[0];
+    if (best?.ifName === undefined) return undefined;
+    return { ifName: best.ifName, address: best.address, mac };
+  }
+
+  #identify({ wallMs }: Moment): void {
+    const hosts = [...this.#hosts.values()];
+    for (const [mac, { device, joined }] of identify(hosts, this.#config.apart, wallMs)) {
+      const host = this.#hosts.get(mac);
+      if (host === undefined) continue;
+      host.device = device;
+      host.joined = joined;
+    }
   }
 
   #vendorOf(mac: Mac): string | undefined {
@@ -386,6 +473,8 @@ export class HostTable {
       }
     }
     host.leases = leases;
+    const id = leases.find(({ clientId }) => clientId !== undefined)?.clientId;
+    if (id !== undefined) this.#says(host, toHex(id));
   }
 }
 

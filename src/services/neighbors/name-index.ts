@@ -19,6 +19,10 @@ export class NameIndex {
     return this.#byAddress.get(address)?.name;
   }
 
+  ownerOf(address: IpAddress): Host | undefined {
+    return this.#byAddress.get(address);
+  }
+
   /** To be called after names or addresses changed. */
   rebuild(hosts: Iterable<Host>): void {
     this.#byName = new Map();
