@@ -53,6 +53,7 @@ import { buildDhcpServer } from './dhcp-server.ts';
 import { dhcpServerCommands } from './dhcp-server-commands.ts';
 import { buildDhcp6Client } from './dhcp6-client.ts';
 import { buildDhcp6Server } from './dhcp6-server.ts';
+import { diagnosticCalls } from './diagnostics.ts';
 import { dnsCalls } from './dns-calls.ts';
 import { dnsCommands, modelCalls } from './dns-commands.ts';
 import { LazyDns } from './dns-lazy.ts';
@@ -303,6 +304,7 @@ async function build(
         monitorTest: (target, signal) => monitoring.test(target, signal),
         ...firmwareCalls(updates, helper),
         ...captureCalls(captures),
+        ...diagnosticCalls({ reactor, clock }),
         ...dnsCalls(() => dns.face && modelCalls(dns.face)),
       },
       hashPassword: (password) => hashPassword(secrets, password),
