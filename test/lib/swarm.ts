@@ -2,13 +2,13 @@
 import { createHash } from 'node:crypto';
 import type { Clock, Timer } from '../../src/base/clock.ts';
 import { ipv4 } from '../../src/base/ip.ts';
-import { type IpPort, formatIpPort } from '../../src/base/ip-port.ts';
+import { formatIpPort, type IpPort } from '../../src/base/ip-port.ts';
 import { ipv6 } from '../../src/base/ip6.ts';
+import { ed25519 } from '../../src/os/linux/ed25519.ts';
 import { AddressPolicy } from '../../src/services/dht/address-policy.ts';
 import type { DhtBudget, Family } from '../../src/services/dht/config.ts';
 import { type DhtCrypto, DhtNode } from '../../src/services/dht/node.ts';
 import { DhtOperations } from '../../src/services/dht/operations.ts';
-import { ed25519 } from '../../src/os/linux/ed25519.ts';
 
 interface Event {
   readonly atMs: number;
@@ -17,7 +17,7 @@ interface Event {
 }
 
 /** Events by time in a binary heap: a thousand nodes have thousands of timers. */
-export class HeapClock implements Clock {
+class HeapClock implements Clock {
   #nowMs = 1_000_000;
   #order = 0;
   readonly #heap: Event[] = [];
@@ -47,7 +47,11 @@ export class HeapClock implements Clock {
   /** Fires all that falls due within `ms`; gives promises their turn now and then. */
   async advance(ms: number): Promise<void> {
     const end = this.#nowMs + ms;
-    for (let first = this.#heap[0]; first !== undefined && first.atMs <= end; first = this.#heap[0]) {
+    for (
+      let first = this.#heap[0];
+      first !== undefined && first.atMs <= end;
+      first = this.#heap[0]
+    ) {
       this.#pop();
       this.#nowMs = first.atMs;
       first.run?.();
@@ -110,7 +114,8 @@ export class HeapClock implements Clock {
     for (;;) {
       let child = 2 * at + 1;
       if (child >= heap.length) break;
-      if (child + 1 < heap.length && before(heap[child + 1] as Event, heap[child] as Event)) child++;
+      if (child + 1 < heap.length && before(heap[child + 1] as Event, heap[child] as Event))
+        child++;
       if (!before(heap[child] as Event, last)) break;
       heap[at] = heap[child] as Event;
       at = child;
@@ -142,7 +147,7 @@ export const crypto: DhtCrypto = {
   ...ed25519,
 };
 
-export const GENEROUS: DhtBudget = {
+const GENEROUS: DhtBudget = {
   ...{ packetsInPerSec: 1e6, packetsOutPerSec: 1e6, bytesInPerSec: 1e9, bytesOutPerSec: 1e9 },
   ...{ perSourcePerSec: 0, flows: 1e6 },
 };
@@ -187,7 +192,9 @@ export class Swarm {
     const own = randomOf(index * 2_654_435_761);
     const at = {
       // 45.x.y.1: every member in a /24 of its own.
-      ...(families.includes(4) ? { 4: { address: ipv4(0x2d000001 + index * 256), port: 6881 } } : {}),
+      ...(families.includes(4)
+        ? { 4: { address: ipv4(0x2d000001 + index * 256), port: 6881 } }
+        : {}),
       ...(families.includes(6)
         ? { 6: { address: ipv6((0x2a00n << 112n) | (BigInt(index) << 64n) | 1n), port: 6881 } }
         : {}),
@@ -205,7 +212,12 @@ export class Swarm {
         return true;
       },
     });
-    const member: Member = { node, dht: new DhtOperations(node, crypto, () => clock.monoMs()), at, dead: false };
+    const member: Member = {
+      node,
+      dht: new DhtOperations(node, crypto, () => clock.monoMs()),
+      at,
+      dead: false,
+    };
     for (const endpoint of Object.values(at)) this.#byEndpoint.set(formatIpPort(endpoint), member);
     this.members.push(member);
     return member;
@@ -227,7 +239,9 @@ export class Swarm {
   async start(joinMs = 20): Promise<void> {
     for (const [i, member] of this.members.entries()) {
       const known = [0, 1, 2].map(() => this.members[Math.floor(this.#chance() * i)]);
-      const bootstrap = known.flatMap((other) => (other === undefined || i === 0 ? [] : Object.values(other.at)));
+      const bootstrap = known.flatMap((other) =>
+        other === undefined || i === 0 ? [] : Object.values(other.at),
+      );
       member.node.start(bootstrap);
       await this.clock.advance(joinMs);
     }

@@ -1,7 +1,7 @@
 /** With whom the node talks at all: of nodes, peers and senders alike. */
 import { contains, type Ipv4, isHostAddress } from '../../base/ip.ts';
 import type { IpPort } from '../../base/ip-port.ts';
-import { contains6, type Ipv6, type IpAddress, isHostAddress6 } from '../../base/ip6.ts';
+import { contains6, type IpAddress, type Ipv6, isHostAddress6 } from '../../base/ip6.ts';
 import type { IpPrefix } from './config.ts';
 
 /** IPv4 that is not on the internet (RFC 6890): first address and prefix length. */
@@ -55,8 +55,7 @@ const isMulticast = (address: IpAddress): boolean =>
 
 function isGlobal4(address: Ipv4): boolean {
   if (!isHostAddress(address)) return false;
-  for (const [first, len] of SPECIAL4)
-    if ((address ^ first) >>> (32 - len) === 0) return false;
+  for (const [first, len] of SPECIAL4) if ((address ^ first) >>> (32 - len) === 0) return false;
   return true;
 }
 

@@ -40,7 +40,9 @@ export interface AnswererDeps {
 }
 
 type Query = KrpcMessage & { type: 'query' };
-type Said = { readonly response: KrpcResponse } | { readonly code: number; readonly message: string };
+type Said =
+  | { readonly response: KrpcResponse }
+  | { readonly code: number; readonly message: string };
 
 export class Answerer {
   readonly #deps: AnswererDeps;

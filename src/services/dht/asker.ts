@@ -1,7 +1,12 @@
 /** Our own queries: transactions, time-outs by measured round trips, and a bounded queue while the budget is used up. */
 import type { Clock, Timer } from '../../base/clock.ts';
 import { formatIpPort, type IpPort } from '../../base/ip-port.ts';
-import { encodeKrpc, type KrpcMessage, type KrpcQuery, type KrpcResponse } from '../../wire/krpc.ts';
+import {
+  encodeKrpc,
+  type KrpcMessage,
+  type KrpcQuery,
+  type KrpcResponse,
+} from '../../wire/krpc.ts';
 import type { Budget } from './budget.ts';
 import type { Family } from './config.ts';
 import { RoundTrip } from './round-trip.ts';
@@ -79,11 +84,15 @@ export class Asker {
   }
 
   ask(to: IpPort, query: KrpcQuery, outcome: Outcome): void {
-    if (this.#closed) return outcome.lost('closed');
+    if (this.#closed) {
+      outcome.lost('closed');
+      return;
+    }
     if (this.#queue.length === 0 && this.#trySend(to, query, outcome)) return;
     if (this.#queue.length >= MAX_QUEUED) {
       this.counters.refused++;
-      return outcome.lost('unsent');
+      outcome.lost('unsent');
+      return;
     }
     this.#queue.push({ to, query, outcome });
     this.#timer ??= this.#deps.clock.after(QUEUE_MS, () => this.#drain());
@@ -133,8 +142,7 @@ export class Asker {
       if (!this.#trySend(first.to, first.query, first.outcome)) break;
       this.#queue.shift();
     }
-    if (this.#queue.length > 0)
-      this.#timer = this.#deps.clock.after(QUEUE_MS, () => this.#drain());
+    if (this.#queue.length > 0) this.#timer = this.#deps.clock.after(QUEUE_MS, () => this.#drain());
   }
 
   /** False while the budget or the table of transactions has no room. */
@@ -180,7 +188,7 @@ export class Asker {
 
 export const familyOf = ({ address }: IpPort): Family => (typeof address === 'number' ? 4 : 6);
 
-export const sameEndpoint = (a: IpPort, b: IpPort): boolean =>
+const sameEndpoint = (a: IpPort, b: IpPort): boolean =>
   a.port === b.port && a.address === b.address;
 
 function transactionOf(bytes: Uint8Array): number | undefined {

@@ -33,7 +33,8 @@ export function joinBloom(into: Uint8Array, other: Uint8Array): void {
 /** How many are in a filter, about. */
 export function bloomCount(bytes: Uint8Array): number {
   let zeros = 0;
-  for (const byte of bytes) for (let bit = 0; bit < 8; bit++) if (((byte >> bit) & 1) === 0) zeros++;
+  for (const byte of bytes)
+    for (let bit = 0; bit < 8; bit++) if (((byte >> bit) & 1) === 0) zeros++;
   const empty = Math.min(BITS - 1, Math.max(1, zeros));
   return zeros === BITS ? 0 : Math.log(empty / BITS) / (HASHES * Math.log(1 - 1 / BITS));
 }

@@ -1,11 +1,11 @@
-/** Our address as others see it (BEP 42): believed when several of different networks say the same. */
+/** Our address as others see it (BEP 42): believed when several others say the same. */
 import type { IpAddress } from '../../base/ip6.ts';
 
 const NEEDED = 4;
 const MAX_VOTES = 16;
 
 export class ExternalAddress {
-  /** By the network of the voter, so that one host has one vote; the newest last. */
+  /** By the address of the voter (IPv6: its /64), so that one host has one vote; the newest last. */
   readonly #votes = new Map<bigint | number, IpAddress>();
   #address: IpAddress | undefined;
 

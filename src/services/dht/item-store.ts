@@ -123,7 +123,12 @@ export class ItemStore {
     }
   }
 
-  #keep(target: Uint8Array, value: BencodeValue, signed: SignedPut | undefined, nowMs: number): void {
+  #keep(
+    target: Uint8Array,
+    value: BencodeValue,
+    signed: SignedPut | undefined,
+    nowMs: number,
+  ): void {
     const key = toHex(target);
     this.#items.delete(key);
     const copy = decodeBencode(encodeBencode(value), LIMITS);
@@ -139,7 +144,11 @@ export class ItemStore {
 }
 
 /** BEP 44: `seq` never goes back; where it stays, the value does; `cas` names the one to replace. */
-function sequenceFault(held: DhtItem, value: BencodeValue, signed: SignedPut): ItemFault | undefined {
+function sequenceFault(
+  held: DhtItem,
+  value: BencodeValue,
+  signed: SignedPut,
+): ItemFault | undefined {
   const before = held.signed?.seq ?? 0;
   if (signed.cas !== undefined && signed.cas !== before)
     return { code: KRPC_ERRORS.casMismatch, message: 'CAS mismatch' };

@@ -6,9 +6,9 @@ import { formatIpPort, type IpPort } from '../../base/ip-port.ts';
 import { compareDistance, K } from './distance.ts';
 
 /** Asked at once. */
-export const ALPHA = 6;
+const ALPHA = 10;
 const MAX_CANDIDATES = 128;
-const TRIES = 2;
+const TRIES = 3;
 /** As many as one answer may name. */
 const MAX_NAMED = 2 * K;
 
@@ -101,9 +101,7 @@ export class Lookup {
 
   /** Nobody is waited for and nobody is left to be asked. */
   get done(): boolean {
-    return (
-      !this.#candidates.some(({ state }) => state === 'asked') && this.#choose() === undefined
-    );
+    return !this.#candidates.some(({ state }) => state === 'asked') && this.#choose() === undefined;
   }
 
   /** The closest that answered. */

@@ -5,7 +5,7 @@
  */
 import { ipv4 } from '../../base/ip.ts';
 import type { IpPort } from '../../base/ip-port.ts';
-import { ipv6, type IpAddress } from '../../base/ip6.ts';
+import { type IpAddress, ipv6 } from '../../base/ip6.ts';
 import { isSecureId } from '../../wire/dht-id.ts';
 import type { Family } from './config.ts';
 import { compareDistance, headOf, ID_BYTES, K, sameBytes, sharedBits } from './distance.ts';
@@ -153,7 +153,10 @@ export class NodeTable {
     const state = this.#state[at] ?? 0;
     const fails = (state & 127) + 1;
     const bucket = this.#bucket[at] ?? 0;
-    if (state >= 128) return this.#remove(at);
+    if (state >= 128) {
+      this.#remove(at);
+      return;
+    }
     this.#state[at] = Math.min(127, fails);
     const spare = fails >= FAILS_WITH_SPARE ? this.#newestSpare(bucket) : NONE;
     if (spare === NONE) {
@@ -209,8 +212,7 @@ export class NodeTable {
 
   /** All but the spares. */
   *nodes(): IterableIterator<TableNode> {
-    for (let at = 0; at < this.#count; at++)
-      if ((this.#state[at] ?? 0) < 128) yield this.#node(at);
+    for (let at = 0; at < this.#count; at++) if ((this.#state[at] ?? 0) < 128) yield this.#node(at);
   }
 
   /** Another id of our own: every node goes to the bucket that it now belongs to, as far as there is room. */
@@ -221,8 +223,7 @@ export class NodeTable {
     this.#inBucket.fill(0);
     this.#sparesIn.fill(0);
     this.#changedSec.fill(0);
-    for (const { id, endpoint, rttMs, seenSec } of all)
-      this.answered(id, endpoint, rttMs, seenSec);
+    for (const { id, endpoint, rttMs, seenSec } of all) this.answered(id, endpoint, rttMs, seenSec);
   }
 
   #nearest(target: Uint8Array, most: number): number {
@@ -426,7 +427,10 @@ export class NodeTable {
   }
 }
 
-function larger<T extends Uint8Array | Uint16Array | Uint32Array>(old: ArrayLike<number>, made: T): T {
+function larger<T extends Uint8Array | Uint16Array | Uint32Array>(
+  old: ArrayLike<number>,
+  made: T,
+): T {
   made.set(old);
   return made;
 }

@@ -19,12 +19,15 @@ import { type ItemCrypto, ItemStore } from './item-store.ts';
 import { NodeTable } from './node-table.ts';
 import { PeerStore } from './peer-store.ts';
 import { readTables, saveTables } from './saved-table.ts';
-import { type NamedNode, Searcher } from './searcher.ts';
+import { Searcher } from './searcher.ts';
 import { Tokens } from './tokens.ts';
 
 export interface DhtCrypto extends ItemCrypto {
   /** Ed25519 (RFC 8032) with a 32-byte seed: public key and 64-byte signature. */
-  sign(seed: Uint8Array, message: Uint8Array): { readonly key: Uint8Array; readonly signature: Uint8Array };
+  sign(
+    seed: Uint8Array,
+    message: Uint8Array,
+  ): { readonly key: Uint8Array; readonly signature: Uint8Array };
 }
 
 export interface DhtNodeDeps {
@@ -48,6 +51,8 @@ const VERIFIED_MS = 10 * 60_000;
 const MAX_VERIFIED = 2_048;
 /** Nodes being asked whether they are there. */
 const MAX_CHECKS = 16;
+/** Asked at once where nobody waits for the outcome. */
+const CALM_ALPHA = 4;
 const FIRST_RETRY_TICKS = 1;
 const MAX_RETRY_TICKS = 30;
 
@@ -137,7 +142,10 @@ export class DhtNode {
   /** More to begin with: names that were resolved since. */
   addBootstrap(endpoints: readonly IpPort[]): void {
     const { policy } = this.#deps;
-    this.#bootstrap = [...endpoints.filter((at) => policy.allows(at)), ...this.#bootstrap].slice(0, 256);
+    this.#bootstrap = [...endpoints.filter((at) => policy.allows(at)), ...this.#bootstrap].slice(
+      0,
+      256,
+    );
     if (Object.values(this.tables).some(({ size }) => size === 0)) this.#join();
   }
 
@@ -171,7 +179,11 @@ export class DhtNode {
       const { transaction, code, field, message: fault } = message.error;
       if (transaction === undefined || readOnly || !this.#mayAnswer(from, nowMs)) return;
       const limit = this.#answerer.limit(from.address, bytes.length);
-      this.#answer(this.#answerer.error(transaction, code, `${field}: ${fault}`, limit), from, nowMs);
+      this.#answer(
+        this.#answerer.error(transaction, code, `${field}: ${fault}`, limit),
+        from,
+        nowMs,
+      );
       return;
     }
     if (message.value.type !== 'query') {
@@ -330,9 +342,8 @@ export class DhtNode {
 
   #find(family: Family, target: Uint8Array): Promise<unknown> {
     return this.searcher.search({
-      ...{ family, target },
+      ...{ family, target, alpha: CALM_ALPHA },
       query: (want) => ({ method: 'find_node', target, want }),
     });
   }
 }
-

@@ -1,7 +1,7 @@
 /** What the DHT is for: peers found and announced, items got and put, infohashes sampled; both families at once. */
 import { toHex } from '../../base/bytes.ts';
-import { err, ok, type Result } from '../../base/result.ts';
 import { formatIpPort, type IpPort } from '../../base/ip-port.ts';
+import { err, ok, type Result } from '../../base/result.ts';
 import { type BencodeValue, decodeBencode } from '../../wire/bencode.ts';
 import { encodeBencode } from '../../wire/bencode-writer.ts';
 import { readEndpoint } from '../../wire/dht-id.ts';
@@ -156,23 +156,27 @@ export class DhtOperations {
     return new Promise((resolve) => {
       const want: readonly Want[] = [typeof to.address === 'number' ? 'n4' : 'n6'];
       const family: Family = typeof to.address === 'number' ? 4 : 6;
-      this.#node.asker.ask(to, { method: 'sample_infohashes', target, want }, {
-        answered: ({ response }) => {
-          const { samples, num, intervalSec } = response;
-          const named = namedNodes(family === 4 ? response.nodes : response.nodes6, family);
-          const hashes = Array.from({ length: (samples?.length ?? 0) / ID_BYTES }, (_, i) =>
-            (samples ?? target).slice(i * ID_BYTES, (i + 1) * ID_BYTES),
-          );
-          resolve({
-            ...{ hashes, num, intervalSec: intervalSec ?? 0 },
-            nodes: named
-              .filter(({ endpoint }) => this.#node.mayReach(endpoint))
-              .map(({ id, endpoint }) => ({ id: id.slice(), endpoint })),
-          });
+      this.#node.asker.ask(
+        to,
+        { method: 'sample_infohashes', target, want },
+        {
+          answered: ({ response }) => {
+            const { samples, num, intervalSec } = response;
+            const named = namedNodes(family === 4 ? response.nodes : response.nodes6, family);
+            const hashes = Array.from({ length: (samples?.length ?? 0) / ID_BYTES }, (_, i) =>
+              (samples ?? target).slice(i * ID_BYTES, (i + 1) * ID_BYTES),
+            );
+            resolve({
+              ...{ hashes, num, intervalSec: intervalSec ?? 0 },
+              nodes: named
+                .filter(({ endpoint }) => this.#node.mayReach(endpoint))
+                .map(({ id, endpoint }) => ({ id: id.slice(), endpoint })),
+            });
+          },
+          refused: () => resolve(undefined),
+          lost: () => resolve(undefined),
         },
-        refused: () => resolve(undefined),
-        lost: () => resolve(undefined),
-      });
+      );
     });
   }
 
@@ -187,10 +191,13 @@ export class DhtOperations {
       if (value === undefined) return;
       const whole = key !== undefined && signature !== undefined && seq !== undefined;
       const signed = whole ? { key, signature, seq, salt } : undefined;
-      if (best?.signed !== undefined && (signed === undefined || signed.seq <= best.signed.seq)) return;
+      if (best?.signed !== undefined && (signed === undefined || signed.seq <= best.signed.seq))
+        return;
       const item: DhtItem = { value, signed };
       // The same from eight nodes is verified once, and so is what is wrong.
-      const print = toHex(this.#crypto.sha1(encodeBencode([value, seq ?? 0, signature ?? '', key ?? ''])));
+      const print = toHex(
+        this.#crypto.sha1(encodeBencode([value, seq ?? 0, signature ?? '', key ?? ''])),
+      );
       if ((best !== undefined && signed === undefined) || refused.has(print)) return;
       if (!itemHolds(item, target, this.#crypto)) {
         if (refused.size < 64) refused.add(print);
@@ -198,18 +205,20 @@ export class DhtOperations {
       }
       best = copied(item);
     };
-    await this.#everywhere(
-      target,
-      (want) => ({ method: 'get', target, want, seq: undefined }),
-      { heard, signal },
-    );
+    await this.#everywhere(target, (want) => ({ method: 'get', target, want, seq: undefined }), {
+      heard,
+      signal,
+    });
     return best;
   }
 
   #everywhere(
     target: Uint8Array,
     query: (want: readonly Want[]) => KrpcQuery,
-    { heard, signal }: {
+    {
+      heard,
+      signal,
+    }: {
       readonly heard?: (response: KrpcResponse) => void;
       readonly signal?: AbortSignal | undefined;
     },

@@ -11,7 +11,7 @@ const MAX_PEERS = 20_000;
 const MAX_PEERS_OF_SWARM = 500;
 const MAX_SAMPLES = 20;
 /** BEP 51: as long as the same samples are given. */
-export const SAMPLE_INTERVAL_SEC = 600;
+const SAMPLE_INTERVAL_SEC = 600;
 
 interface Announced {
   readonly untilMs: number;

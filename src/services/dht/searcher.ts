@@ -1,7 +1,8 @@
 /** Runs look-ups (`lookup.ts`) over the network, in one family each, and what follows them: announcing and putting. */
+
+import { ipv4 } from '../../base/ip.ts';
 import type { IpPort } from '../../base/ip-port.ts';
 import { getIpv6 } from '../../base/ip6.ts';
-import { ipv4 } from '../../base/ip.ts';
 import type { KrpcQuery, KrpcResponse, Want } from '../../wire/krpc.ts';
 import type { AddressPolicy } from './address-policy.ts';
 import type { Answer, Asker } from './asker.ts';
@@ -84,7 +85,9 @@ export class Searcher {
         over = true;
         this.#running--;
         signal?.removeEventListener('abort', finish);
-        const closest = lookup.closest().map(({ id, endpoint, token }) => ({ id, endpoint, token }));
+        const closest = lookup
+          .closest()
+          .map(({ id, endpoint, token }) => ({ id, endpoint, token }));
         resolve({ family, closest, ...lookup.progress });
       };
       const pump = (): void => {

@@ -32,7 +32,9 @@ export class Tokens {
     this.#rotate(nowMs);
     if (token.length !== TOKEN_BYTES) return false;
     // Both are looked at whole, so that the time tells nothing.
-    const [now, before] = this.#secrets.map((secret) => differs(token, this.#of(secret, address, target)));
+    const [now, before] = this.#secrets.map((secret) =>
+      differs(token, this.#of(secret, address, target)),
+    );
     return now === 0 || before === 0;
   }
 
