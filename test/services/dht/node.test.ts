@@ -243,6 +243,8 @@ t.test(
         swarm.clock.monoMs(),
       );
     const to = a.at[4] as IpPort;
+    // They know one another, so answers may be longer than three questions.
+    await swarm.clock.until(Promise.all([a, b].map(({ dht }) => dht.findNode(id))), 20_000);
     const first = await swarm.clock.until(b.dht.sample(to, id), 5_000);
     t.equal(first?.hashes.length, 20);
     t.equal(first?.num, 30);
