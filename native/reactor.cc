@@ -39,6 +39,8 @@ void ready(Reactor* r, Entry* e, uint32_t events) {
       return udpReady(r, e);
     case Kind::kProcess:
       return processReady(r, e);
+    case Kind::kPath:
+      return pathReady(r, e);
     case Kind::kRequest:
     case Kind::kFree:
       return;
@@ -289,7 +291,8 @@ bool build(Reactor* r, napi_value target, napi_value callback, bool leads) {
   return r->started && define(r->env, target, methods, r) && defineUnix(r->env, target, r) &&
          defineNetlink(r->env, target, r) && definePacket(r->env, target, r) &&
          defineFrames(r->env, target, r) && defineUdp(r->env, target, r) &&
-         defineProcess(r->env, target, r);
+         defineProcess(r->env, target, r) &&
+         definePath(r->env, target, r);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 
 namespace gatehouse {
 
-enum class Kind : uint8_t { kFree, kListener, kConnection, kMonitor, kTap, kFrames, kUdp, kProcess, kRequest };
+enum class Kind : uint8_t { kFree, kListener, kConnection, kMonitor, kTap, kFrames, kUdp, kProcess, kRequest, kPath };
 
 // First word of an event; src/os/linux/native.ts has the same numbers.
 enum class What : int32_t {
@@ -21,7 +21,7 @@ enum class What : int32_t {
   kClosed = 4,    // errno, 0 for an orderly end
   kDrained = 5,
   kFinished = 6,  // the end of finish(): queue empty or lost, descriptor closed
-  kReadable = 7,  // a monitor has datagrams: receive() them
+  kReadable = 7,  // a monitor has datagrams: receive() them; or what readable() was asked for
   kFrame = 9,  // offset, length, 1 if outgoing
   kExited = 10,
   kFrames = 11,  // of a frame port: offset of the batch and frames in it
@@ -164,6 +164,7 @@ void tapReady(Reactor* r, Entry* e);
 void framesReady(Reactor* r, Entry* e);
 void udpReady(Reactor* r, Entry* e);
 void processReady(Reactor* r, Entry* e);
+void pathReady(Reactor* r, Entry* e);
 // Frames lost in the kernel since the socket was opened.
 uint32_t packetsDropped(Entry* e);
 // Hands the kernel at most kVectors frames, one vector each; counts what it does not take.
@@ -179,9 +180,11 @@ bool definePacket(napi_env env, napi_value target, Reactor* r);
 bool defineFrames(napi_env env, napi_value target, Reactor* r);
 bool defineUdp(napi_env env, napi_value target, Reactor* r);
 bool defineProcess(napi_env env, napi_value target, Reactor* r);
+bool definePath(napi_env env, napi_value target, Reactor* r);
 bool defineArpScan(napi_env env, napi_value target);
 bool definePrivileges(napi_env env, napi_value target);
 bool defineCapture(napi_env env, napi_value target);
+bool defineProbe(napi_env env, napi_value target);
 bool defineCrypt(napi_env env, napi_value target);
 
 bool definePages(napi_env env, napi_value target);

@@ -43,6 +43,7 @@ import { layDownInitial } from '../tr181/initial.ts';
 import type { Model } from '../tr181/model.ts';
 import type { Observations } from '../tr181/table.ts';
 import { auditChange } from './audit-change.ts';
+import { captureCalls, captureCommands, LazyCaptures } from './captures.ts';
 import { commandsOf, httpCommands } from './commands.ts';
 import { configCommands } from './config-commands.ts';
 import { follow, readConfig } from './configuration-file.ts';
@@ -58,6 +59,8 @@ import { LazyDns } from './dns-lazy.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
 import { buildMap, mapCommands } from './map.ts';
+import { monitorCommands } from './monitor-commands.ts';
+import { LazyMonitor } from './monitor-lazy.ts';
 import { ended, must } from './must.ts';
 import { buildNeighbors } from './neighbors.ts';
 import { neighborsCommands } from './neighbors-commands.ts';
@@ -248,6 +251,19 @@ async function build(
       pageNames: config.http.names,
     }),
   );
+  const monitoring = new LazyMonitor(async () =>
+    (await import('./monitor.ts')).buildMonitor(stack, {
+      ...{ native, reactor, processes, clock },
+      log: log.child({ service: 'monitor' }),
+      report: (value) => observed.publish('monitor', value),
+    }),
+  );
+  const captures = stack.use(
+    new LazyCaptures({
+      ...{ native, net, clock, log: log.child({ service: 'capture' }) },
+      report: (value) => observed.publish('captures', value),
+    }),
+  );
   let answering = false;
   let laidDown: Promise<unknown> = Promise.resolve();
   const model: Model = stack.use(
@@ -264,6 +280,7 @@ async function build(
         mapUsage: (id) => map.usage(id),
         readText: (path) => textOf(path),
         dns: () => dns.service?.observed,
+        monitor: () => monitoring.engine,
         dnsLogged: () => dns.face?.log.lastId ?? 0,
         monoMs: () => clock.monoMs(),
         boottimeMs: () => clock.boottimeMs(),
@@ -283,7 +300,9 @@ async function build(
         reboot: () => system.reboot(),
         powerOff: () => system.powerOff(),
         factoryReset: () => system.factoryReset(),
+        monitorTest: (target, signal) => monitoring.test(target, signal),
         ...firmwareCalls(updates, helper),
+        ...captureCalls(captures),
         ...dnsCalls(() => dns.face && modelCalls(dns.face)),
       },
       hashPassword: (password) => hashPassword(secrets, password),
@@ -370,11 +389,16 @@ async function build(
     ...{ dns: () => dns.face, names: new DnsNames({ model }), clock },
     audit: (what, origin) => records.done(`dns ${what}`, origin),
   });
+  const capturing = captureCommands(captures, (what, origin) =>
+    records.done(`capture ${what}`, origin),
+  );
   const services = [
     ...commandsOf({ dhcpClient, dhcp6Client, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors),
     mapCommands(map),
+    monitorCommands({ monitor: monitoring, config: () => model.compileAll().monitor }),
+    capturing,
     named,
     configCommands(configuration, model),
     updateCommands(updates, (what, origin) => records.done(`update ${what}`, origin)),
@@ -430,6 +454,8 @@ async function build(
       if (runs('neighbors')) neighbors.apply(wanted);
       return [];
     },
+    monitor: (wanted) => (runs('monitor') ? monitoring.apply(wanted) : []),
+    captures: (wanted) => captures.apply(wanted),
     system: (wanted) => system.apply(wanted),
   };
   must(monitor.listen());
@@ -450,7 +476,7 @@ async function build(
     await startHttp({
       ...{ stateDir, clock, logs, secrets, net, rows, model, configuration, updates },
       ...{ webPath, version, command },
-      ...{ devices: dhcpServer.devices, dns: named },
+      ...{ devices: dhcpServer.devices, dns: named, captures: capturing },
       https: options.https,
       http: options.http,
       names: config.http.names,

@@ -44,6 +44,7 @@ export interface HttpSurroundings {
   readonly configuration: Configuration;
   readonly devices: DhcpDevices;
   readonly dns: CommandService;
+  readonly captures: CommandService;
   readonly updates: UpdateService;
   readonly bus: UbusClient;
   holdEffects(answered: Promise<void>): void;

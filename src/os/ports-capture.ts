@@ -195,8 +195,11 @@ export interface ListenOptions {
   readonly promiscuous: boolean;
   /** What the kernel may keep while nobody looks. */
   readonly ringBytes: number;
-  /** Called each second or so. */
-  readonly onProgress?: (progress: ListenProgress) => void;
+  /** Called each second or so; `report` gives the statistics so far, and may be called before it returns alone. */
+  readonly onProgress?: (
+    progress: ListenProgress,
+    report: (rows: CaptureRows) => CaptureReport,
+  ) => void;
 }
 
 export interface CaptureEngine {

@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { auditShow, auditVerify } from './audit-commands.ts';
 import { defineCapture } from './capture-commands.ts';
+import { defineCaptures } from './captures-commands.ts';
 import { complete, SCRIPTS } from './completion.ts';
 import {
   addToConfirm,
@@ -31,11 +32,13 @@ import { hosts } from './host-commands.ts';
 import { leases } from './lease-commands.ts';
 import { map } from './map-commands.ts';
 import { add, del, get, instances, operate, schema, set } from './model-commands.ts';
+import { definePath } from './path-commands.ts';
 import { type PowerOptions, powerOff, reboot } from './power-commands.ts';
 import { resetPassword } from './reset-password.ts';
 import { defineScan } from './scan-commands.ts';
 import { call, overview } from './service-commands.ts';
 import { type GlobalOptions, Session } from './session.ts';
+import { defineTargets } from './target-commands.ts';
 import { type UpgradeOptions, upgrade } from './upgrade-commands.ts';
 import { watch } from './watch.ts';
 
@@ -165,7 +168,10 @@ function define(program: Command, session: Session, json: boolean): void {
   defineDns(command('dns', 'names for the LAN: what is asked, answered, blocked'), session);
   defineDht(command('dht', 'BitTorrent: torrent files and what they hold'), session);
   defineCapture(program, session);
+  defineCaptures(command('captures', 'captures that the router keeps running'), session);
   defineScan(program, session);
+  defineTargets(program, session);
+  definePath(program, session);
   command('reboot', 'end everything in order and start the box again')
     .option('--yes', 'do not ask')
     .option('--reason <text>', 'why, for the audit trail')

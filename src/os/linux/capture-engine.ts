@@ -110,6 +110,12 @@ export class LinuxCaptureEngine implements CaptureEngine {
         return err(systemError(ifName, opened));
       checked(filter, opened === 0 ? 0 : opened);
       const [figures, heard] = [new Float64Array(4), new Float64Array(2)];
+      const live = (wanted: CaptureRows): CaptureReport => ({
+        ...reportOf(raw, wanted),
+        format: 'live',
+        interrupted: false,
+        live: { heardPackets: heard[0] ?? 0, droppedPackets: heard[1] ?? 0 },
+      });
       while (!over()) {
         for (let part = 0; part < PARTS && !over(); part++) {
           const n = await raw.drain(
@@ -119,23 +125,18 @@ export class LinuxCaptureEngine implements CaptureEngine {
         }
         raw.progress(figures);
         raw.heard(heard);
-        onProgress?.({
+        const progress = {
           packets: figures[1] ?? 0,
           bytes: figures[2] ?? 0,
           droppedPackets: heard[1] ?? 0,
-        });
+        };
+        onProgress?.(progress, live);
       }
       // What came before the signal is in the ring, in a block that the kernel gives soon.
       const n = await raw.drain(WAIT_MS);
       if (n < 0) return err(systemError(ifName, n));
       raw.heard(heard);
-      const [heardPackets = 0, droppedPackets = 0] = heard;
-      return ok({
-        ...reportOf(raw, rows),
-        format: 'live',
-        interrupted: false,
-        live: { heardPackets, droppedPackets },
-      });
+      return ok(live(rows));
     } catch (thrown) {
       if (thrown instanceof SystemError) return err(thrown);
       throw thrown;

@@ -1,5 +1,6 @@
 /** Every object group of the product, in the order of the tree. */
 import type { ObjectGroup } from '../table.ts';
+import { capture } from './capture.ts';
 import { device } from './device.ts';
 import { deviceInfo } from './device-info.ts';
 import { dhcpv4Client } from './dhcpv4-client.ts';
@@ -14,6 +15,7 @@ import { hosts } from './hosts.ts';
 import { ip } from './ip.ts';
 import { ip6 } from './ip6.ts';
 import { map } from './map.ts';
+import { monitor } from './monitor.ts';
 import { nat } from './nat.ts';
 import { routerAdvertisement } from './router-advertisement.ts';
 import { routing } from './routing.ts';
@@ -38,6 +40,8 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   dhcpv6Server,
   routerAdvertisement,
   hosts,
+  monitor,
+  capture,
   time(),
   users,
 ];

@@ -92,6 +92,7 @@ export async function box(
   t: { teardown(run: () => unknown): void },
   given?: UpdateService,
   dns: Pick<CommandService, 'commands'> = { commands: {} },
+  captures: Pick<CommandService, 'commands'> = { commands: {} },
 ): Promise<Box> {
   const folder = mkdtempSync(join(tmpdir(), 'gh-http-'));
   const house = await router(new FakeClock({ wallMs: Date.now() }));
@@ -133,7 +134,18 @@ export async function box(
       report: () => {},
     });
   const service: HttpService = new HttpService({
-    ...{ updates, dns, model, configuration, clock, log, bus: callers, bootId, listeners },
+    ...{
+      updates,
+      dns,
+      captures,
+      model,
+      configuration,
+      clock,
+      log,
+      bus: callers,
+      bootId,
+      listeners,
+    },
     accounts: new RowAccounts({ rows, model, secrets }),
     devices: new DhcpDevices({ model, clock, leaseOf: () => undefined }),
     files: new LinuxFiles(),
