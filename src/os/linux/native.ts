@@ -69,7 +69,13 @@ export interface RawReactor {
   /** Fills datagrams dropped by the kernel, not sent, cut, and the socket's own port. */
   udpFacts(id: number, out: Uint32Array): number;
   /** Probes of a path (native/path/socket.cc): `protocol` 0 ICMP, 1 UDP, 2 TCP; `address` 4 bytes, or 16 and the scope. */
-  pathOpen(protocol: number, address: Uint8Array, ifName: string, trafficClass: number): number;
+  pathOpen(
+    protocol: number,
+    address: Uint8Array,
+    ifName: string,
+    trafficClass: number,
+    fragment: 0 | 1,
+  ): number;
   /** Fills out[0] with CLOCK_MONOTONIC in ms just before. */
   pathSend(
     id: number,
