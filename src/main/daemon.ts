@@ -209,7 +209,7 @@ async function build(
   );
   const neighbors = must(
     buildNeighbors(stack, {
-      ...{ reactor, net, clock, store, files, observed },
+      ...{ native, reactor, net, clock, store, files, observed },
       log: log.child({ service: 'neighbors' }),
       vendorsPath: around.program.vendorsPath,
       leases: () => dhcpServer.service.leases(),
@@ -219,10 +219,10 @@ async function build(
   );
   stack.use(
     net.subscribe((events) => {
+      neighbors.networkChanged();
       if (!events.some(({ what }) => what === 'link' || what === 'resync')) return;
       dhcpClient.linksChanged();
       dhcpServer.service.linksChanged();
-      neighbors.linksChanged();
       firewall.linksChanged();
     }),
   );
@@ -247,7 +247,7 @@ async function build(
   const history = new History({ store, clock, secrets, bootId: boot });
   const dns = new LazyDns(async () =>
     (await import('./dns.ts')).buildDns(stack, {
-      ...{ native, net, clock, files, stateDir, observed, neighbors },
+      ...{ native, net, clock, files, stateDir, observed, neighbors: neighbors.service },
       log: log.child({ service: 'dns' }),
       policyConfig: () => model.compileAll().dnsPolicy,
       pageNames: config.http.names,
@@ -402,7 +402,7 @@ async function build(
   const services = [
     ...commandsOf({ dhcpClient, dhcp6Client, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
-    neighborsCommands(neighbors),
+    neighborsCommands(neighbors, model),
     mapCommands(map),
     monitorCommands({ monitor: monitoring, config: () => model.compileAll().monitor }),
     capturing,

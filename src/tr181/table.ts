@@ -28,7 +28,7 @@ import type {
   TraceRouteWanted,
 } from '../services/monitor/diagnostics.ts';
 import type { Burst, TargetConfig } from '../services/monitor/types.ts';
-import type { NeighborsObserved } from '../services/neighbors/config.ts';
+import type { NeighborsObserved, WatchObserved } from '../services/neighbors/config.ts';
 import type { NetworkObserved } from '../services/network/config.ts';
 import type { SystemObserved } from '../services/system/config.ts';
 import type { UpdateObserved } from '../services/update/config.ts';
@@ -47,6 +47,7 @@ export interface Observations {
   readonly dns: DnsObserved;
   readonly dnsPolicy: PolicyObserved;
   readonly neighbors: NeighborsObserved;
+  readonly neighborWatch: WatchObserved;
   readonly firewall: FirewallObserved;
   readonly map: MapObserved;
   readonly monitor: MonitorObserved;
