@@ -253,7 +253,7 @@ async function build(
   );
   const monitoring = new LazyMonitor(async () =>
     (await import('./monitor.ts')).buildMonitor(stack, {
-      ...{ native, reactor, processes, clock },
+      ...{ native, reactor, processes, clock, stateDir },
       log: log.child({ service: 'monitor' }),
       report: (value) => observed.publish('monitor', value),
     }),
@@ -280,7 +280,7 @@ async function build(
         mapUsage: (id) => map.usage(id),
         readText: (path) => textOf(path),
         dns: () => dns.service?.observed,
-        monitor: () => monitoring.engine,
+        monitor: () => monitoring.service,
         dnsLogged: () => dns.face?.log.lastId ?? 0,
         monoMs: () => clock.monoMs(),
         boottimeMs: () => clock.boottimeMs(),
@@ -397,7 +397,11 @@ async function build(
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors),
     mapCommands(map),
-    monitorCommands({ monitor: monitoring, config: () => model.compileAll().monitor }),
+    monitorCommands({
+      monitor: monitoring,
+      config: () => model.compileAll().monitor,
+      wallMs: () => clock.wallMs(),
+    }),
     capturing,
     named,
     configCommands(configuration, model),
