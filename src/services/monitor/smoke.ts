@@ -79,12 +79,13 @@ function shapes(
 ): readonly string[] {
   const bands = { o: [] as string[], i: [] as string[] };
   const medians = LOSS_STEPS.map((): string[] => []);
+  const gaps = rows.slice(1).map(({ atSec }, i) => atSec - (rows[i]?.atSec ?? 0));
+  const usual = gaps.sort((a, b) => a - b)[gaps.length >> 1] ?? 1;
   for (const [i, row] of rows.entries()) {
     const { times, atSec, spanSec } = row;
     // To the next row; but a pause is a pause.
-    const before = atSec - (rows[i - 1]?.atSec ?? atSec);
-    const usual = Math.max(spanSec, Math.min(before, 3600));
-    const next = Math.min(rows[i + 1]?.atSec ?? atSec + usual, atSec + 1.5 * Math.max(usual, 1));
+    const most = 1.5 * Math.max(spanSec, usual);
+    const next = Math.min(rows[i + 1]?.atSec ?? atSec + most / 1.5, atSec + most);
     const wide = Math.max(1, x(next) - x(atSec));
     const at = `M${one(x(atSec))} `;
     if (times === undefined) {

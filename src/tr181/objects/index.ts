@@ -13,6 +13,7 @@ import { dnsClient } from './dns-client.ts';
 import { ethernet } from './ethernet.ts';
 import { hosts } from './hosts.ts';
 import { ip } from './ip.ts';
+import { ipDiagnostics } from './ip-diagnostics.ts';
 import { ip6 } from './ip6.ts';
 import { map } from './map.ts';
 import { monitor } from './monitor.ts';
@@ -28,6 +29,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   ethernet,
   ip,
   ip6,
+  ipDiagnostics,
   routing,
   dnsClient,
   dnsServer,

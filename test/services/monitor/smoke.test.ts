@@ -53,17 +53,17 @@ t.test('one late answer does not press all others to the foot', async (t) => {
 });
 
 t.test('a pause is not drawn over', async (t) => {
-  const svg = draw([row(0, 0), row(1, 0), row(50, 0)]);
+  const svg = draw([row(0, 0), row(1, 0), row(2, 0), row(50, 0)]);
   const widths = [...svg.matchAll(/class="o" d="([^"]*)"/g)]
     .flatMap(([, d = '']) => [...d.matchAll(/h([\d.]+)v/g)])
     .map(([, width]) => Number(width));
-  t.equal(widths.length, 3);
+  t.equal(widths.length, 4);
   t.ok(Math.max(...widths) <= (1.5 * 60 * 730) / 3600 + 0.1);
 });
 
 t.test('names are text, whatever is in them', async (t) => {
   const svg = draw([], '<script>alert("1")</script>&\u0000\u001b');
-  t.notMatch(svg, /<script|\u0000|\u001b/);
+  t.notOk(['<script', '\u0000', '\u001b'].some((text) => svg.includes(text)));
   t.match(svg, /&lt;script&gt;alert\(&quot;1&quot;\)&lt;\/script&gt;&amp;/);
   t.match(svg, /nothing measured/);
 });
