@@ -3,14 +3,18 @@ import type { Result } from '../base/result.ts';
 import type { MonitorService } from '../services/monitor/service.ts';
 import type { Burst, TargetConfig } from '../services/monitor/types.ts';
 import type { CompiledConfig } from '../tr181/model.ts';
+import type { MonitorSurroundings } from './monitor.ts';
 
 export class LazyMonitor {
-  readonly #build: () => Promise<MonitorService>;
+  readonly #stack: AsyncDisposableStack;
+  readonly #around: MonitorSurroundings;
   #building: Promise<MonitorService> | undefined;
   #service: MonitorService | undefined;
 
-  constructor(build: () => Promise<MonitorService>) {
-    this.#build = build;
+  /** What is built goes onto the stack. */
+  constructor(stack: AsyncDisposableStack, around: MonitorSurroundings) {
+    this.#stack = stack;
+    this.#around = around;
   }
 
   /** Undefined as long as nothing was watched or tested. */
@@ -30,7 +34,9 @@ export class LazyMonitor {
 
   /** It is built when it is asked for first. */
   async load(): Promise<MonitorService> {
-    this.#building ??= this.#build();
+    this.#building ??= import('./monitor.ts').then(({ buildMonitor }) =>
+      buildMonitor(this.#stack, this.#around),
+    );
     this.#service = await this.#building;
     return this.#service;
   }
