@@ -28,6 +28,7 @@ import {
 import { defineDht } from './dht-commands.ts';
 import { defineDns } from './dns-program.ts';
 import { type CliEnvironment, EXIT } from './environment.ts';
+import { defineGraph } from './graph-command.ts';
 import { hosts } from './host-commands.ts';
 import { leases } from './lease-commands.ts';
 import { map } from './map-commands.ts';
@@ -176,6 +177,7 @@ function define(program: Command, session: Session, json: boolean): void {
   defineCaptures(command('captures', 'captures that the router keeps running'), session);
   defineScan(program, session);
   defineTargets(program, session);
+  defineGraph(program, session);
   definePath(program, session);
   command('reboot', 'end everything in order and start the box again')
     .option('--yes', 'do not ask')
