@@ -47,6 +47,13 @@ class Engine {
   // `linkType` is a LINKTYPE_ number; `captured` bytes at `data` of the `length` that were on the wire.
   void packet(int64_t ns, uint32_t linkType, const uint8_t* data, uint32_t captured, uint32_t length);
 
+  // Ahead of `packet`, of Ethernet, where packets come out of cold memory: what it will touch is fetched.
+  // A guess, 0 for none; it is for expectSoon, a few packets later.
+  uint64_t expect(const uint8_t* data, uint32_t captured) const;
+  void expectSoon(uint64_t hash) const {
+    if (hash != 0) flows_.prefetchEntry(hash);
+  }
+
   // All statistics as the members of one JSON object, without its braces.
   void report(const Rows& rows, std::string* out);
 
@@ -102,6 +109,8 @@ class Engine {
   void udp(Packet& p, Net& net);
   void gre(Packet& p);
 
+  // The key of a flow, and whether A is whom the packet is for.
+  static bool keyOf(const Net& n, uint8_t protocol, uint16_t from, uint16_t to, Key* key);
   Flow* flow(const Packet& p, const Net& net, uint8_t protocol, uint16_t from, uint16_t to, int* side);
   void segment(Flow* f, int side, const uint8_t* header, uint32_t payload, int64_t ns);
   void fold(Flow* f);
