@@ -37,6 +37,8 @@ void ready(Reactor* r, Entry* e, uint32_t events) {
       return framesReady(r, e);
     case Kind::kProcess:
       return processReady(r, e);
+    case Kind::kDatagram:
+      return datagramReady(r, e);
     case Kind::kRequest:
     case Kind::kFree:
       return;
@@ -286,7 +288,8 @@ bool build(Reactor* r, napi_value target, napi_value callback, bool leads) {
   static const Method methods[] = {{"shutdown", closeReactor}};
   return r->started && define(r->env, target, methods, r) && defineUnix(r->env, target, r) &&
          defineNetlink(r->env, target, r) && definePacket(r->env, target, r) &&
-         defineFrames(r->env, target, r) && defineProcess(r->env, target, r);
+         defineFrames(r->env, target, r) && defineProcess(r->env, target, r) &&
+         defineDatagram(r->env, target, r);
 }
 
 }  // namespace

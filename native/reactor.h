@@ -11,7 +11,17 @@
 
 namespace gatehouse {
 
-enum class Kind : uint8_t { kFree, kListener, kConnection, kMonitor, kTap, kFrames, kProcess, kRequest };
+enum class Kind : uint8_t {
+  kFree,
+  kListener,
+  kConnection,
+  kMonitor,
+  kTap,
+  kFrames,
+  kProcess,
+  kRequest,
+  kDatagram,
+};
 
 // First word of an event; src/os/linux/native.ts has the same numbers.
 enum class What : int32_t {
@@ -161,6 +171,7 @@ void monitorReady(Reactor* r, Entry* e);
 void tapReady(Reactor* r, Entry* e);
 void framesReady(Reactor* r, Entry* e);
 void processReady(Reactor* r, Entry* e);
+void datagramReady(Reactor* r, Entry* e);
 // Frames lost in the kernel since the socket was opened.
 uint32_t packetsDropped(Entry* e);
 // Hands the kernel at most kVectors frames, one vector each; counts what it does not take.
@@ -173,6 +184,7 @@ bool defineNetlink(napi_env env, napi_value target, Reactor* r);
 bool definePacket(napi_env env, napi_value target, Reactor* r);
 bool defineFrames(napi_env env, napi_value target, Reactor* r);
 bool defineProcess(napi_env env, napi_value target, Reactor* r);
+bool defineDatagram(napi_env env, napi_value target, Reactor* r);
 bool defineArpScan(napi_env env, napi_value target);
 bool definePrivileges(napi_env env, napi_value target);
 bool defineCapture(napi_env env, napi_value target);

@@ -29,6 +29,7 @@ const TESTS = [
   'os/linux/secrets',
   'os/linux/taps',
   'os/linux/unix',
+  'os/linux/unix-datagram',
 ];
 
 t.test('what is native reads, writes and frees nothing that it may not', async (t) => {
