@@ -63,6 +63,7 @@ import { buildNeighbors } from './neighbors.ts';
 import { neighborsCommands } from './neighbors-commands.ts';
 import { Records } from './records.ts';
 import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
+import { buildWifi, wifiCommands } from './wifi.ts';
 
 export interface Surroundings {
   readonly program: Program;
@@ -127,6 +128,7 @@ async function build(
   must(directories.make(`${runDir}/hook`, 0o700));
   must(directories.make(`${runDir}/spool`, 0o700));
   must(directories.make(`${runDir}/map`, 0o700));
+  must(directories.make(`${runDir}/wifi`, 0o700));
 
   const native = loadNative(nativePath);
   const reactor = stack.use(new Reactor(native, { leads: true }));
@@ -185,6 +187,10 @@ async function build(
   const map = buildMap(stack, {
     ...{ reactor, processes, clock, files, directories, net, network, observed, runDir },
     ...{ log: log.child({ service: 'map' }), nft: NFT },
+  });
+  const wifi = buildWifi(stack, {
+    ...{ reactor, processes, clock, files, directories, net, observed, runDir },
+    log: log.child({ service: 'wifi' }),
   });
   stack.use(must(watchRuleset(reactor, () => firewall.rulesetChanged())));
   const boot = must(bootId(files));
@@ -375,6 +381,7 @@ async function build(
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors),
     mapCommands(map),
+    wifiCommands(wifi, model),
     named,
     configCommands(configuration, model),
     updateCommands(updates, (what, origin) => records.done(`update ${what}`, origin)),
@@ -409,6 +416,8 @@ async function build(
       if (runs('dhcp-client')) dhcp6Client.apply(wanted);
       return [];
     },
+    // A radio that is switched off cannot be brought up.
+    wifi: (wanted) => (runs('network') ? wifi.apply(wanted) : []),
     // Its address is planned before the network is compared with what is wanted.
     map: (wanted) => (runs('network') ? map.apply(wanted) : []),
     network: (wanted) => {

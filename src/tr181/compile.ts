@@ -14,6 +14,7 @@ import { compileInterfaces } from './objects/ip.ts';
 import { compileMap } from './objects/map.ts';
 import { compileFirewall } from './objects/nat.ts';
 import { compileForwarding, compileRoutes } from './objects/routing.ts';
+import { compileWifi, compileWifiPorts } from './objects/wifi.ts';
 import type { RowReader } from './reader.ts';
 
 export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> => ({
@@ -23,7 +24,7 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
     ...compileResolvers(rows),
     forwarding: compileForwarding(rows),
     forwarding6: compileForwarding(rows) && rows.at('Device.IP.')?.bool('IPv6Enable') === true,
-    ports: compilePorts(rows),
+    ports: [...compilePorts(rows), ...compileWifiPorts(rows)],
   },
   dhcpClient: compileDhcpClient(rows),
   dhcp6Client: compileDhcp6Client(rows),
@@ -36,4 +37,5 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   firewall: compileFirewall(rows),
   map: compileMap(rows),
   system: compileSystem(rows),
+  wifi: compileWifi(rows),
 });

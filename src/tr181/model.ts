@@ -19,6 +19,7 @@ import type { MapConfig } from '../services/map/config.ts';
 import type { NeighborsConfig } from '../services/neighbors/config.ts';
 import type { NetworkConfig } from '../services/network/config.ts';
 import type { SystemConfig } from '../services/system/config.ts';
+import type { WifiConfig } from '../services/wifi/config.ts';
 
 /** Who asks for a change, for the audit trail. `via` is the edge: `ubus`, `http`, `cli`, `console`, `config`. */
 export interface Origin {
@@ -268,6 +269,7 @@ export interface CompiledConfig {
   readonly firewall: FirewallConfig;
   readonly map: MapConfig;
   readonly system: SystemConfig;
+  readonly wifi: WifiConfig;
 }
 
 export interface Model extends Disposable {

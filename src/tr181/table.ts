@@ -19,6 +19,7 @@ import type { NeighborsObserved } from '../services/neighbors/config.ts';
 import type { NetworkObserved } from '../services/network/config.ts';
 import type { SystemObserved } from '../services/system/config.ts';
 import type { UpdateObserved } from '../services/update/config.ts';
+import type { WifiObserved } from '../services/wifi/config.ts';
 import type { RowsView } from '../state/candidate.ts';
 import type { RowReader } from './reader.ts';
 import type { ValueSpec } from './types.ts';
@@ -38,6 +39,7 @@ export interface Observations {
   readonly map: MapObserved;
   readonly system: SystemObserved;
   readonly update: UpdateObserved;
+  readonly wifi: WifiObserved;
 }
 
 /** What `control` does for commands. */

@@ -54,5 +54,6 @@ export class LinuxDatagramSockets implements DatagramSockets {
 
 /** A file that is no socket stays. */
 function removeSocket(path: string): void {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) rmSync(path, { force: true });
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true)
+    rmSync(path, { force: true });
 }
