@@ -41,8 +41,9 @@ import { Rows } from '../state/rows.ts';
 import { createModel } from '../tr181/engine.ts';
 import { layDownInitial } from '../tr181/initial.ts';
 import type { Model } from '../tr181/model.ts';
-import type { Observations } from '../tr181/table.ts';
+import type { Lookups, Observations } from '../tr181/table.ts';
 import { auditChange } from './audit-change.ts';
+import { captureCalls, captureCommands, LazyCaptures } from './captures.ts';
 import { commandsOf, httpCommands } from './commands.ts';
 import { configCommands } from './config-commands.ts';
 import { follow, readConfig } from './configuration-file.ts';
@@ -52,16 +53,20 @@ import { buildDhcpServer } from './dhcp-server.ts';
 import { dhcpServerCommands } from './dhcp-server-commands.ts';
 import { buildDhcp6Client } from './dhcp6-client.ts';
 import { buildDhcp6Server } from './dhcp6-server.ts';
+import { diagnosticCalls } from './diagnostics.ts';
 import { dnsCalls } from './dns-calls.ts';
 import { dnsCommands, modelCalls } from './dns-commands.ts';
 import { LazyDns } from './dns-lazy.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
 import { buildMap, mapCommands } from './map.ts';
+import { monitorCommands } from './monitor-commands.ts';
+import { LazyMonitor } from './monitor-lazy.ts';
 import { ended, must } from './must.ts';
 import { buildNeighbors } from './neighbors.ts';
 import { neighborsCommands } from './neighbors-commands.ts';
 import { Records } from './records.ts';
+import { buildTelemetry } from './telemetry.ts';
 import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
 import { buildWifi, wifiCommands } from './wifi.ts';
 
@@ -77,6 +82,8 @@ export interface Surroundings {
 
 const ACL_DIR = '/usr/share/acl.d';
 const NFT = '/usr/sbin/nft';
+/** What an apply that cannot fail could not do. */
+const nothing = (_applied: unknown): readonly string[] => [];
 /** From here on the box routes; the page and its first certificate come after. */
 const STANDS = 'firewall and network stand';
 
@@ -125,10 +132,9 @@ async function build(
     const text = files.readText(path);
     return text.ok ? text.value : undefined;
   };
-  must(directories.make(`${runDir}/hook`, 0o700));
-  must(directories.make(`${runDir}/spool`, 0o700));
-  must(directories.make(`${runDir}/map`, 0o700));
-  must(directories.make(`${runDir}/wifi`, 0o700));
+  for (const folder of ['hook', 'spool', 'map', 'wifi']) {
+    must(directories.make(`${runDir}/${folder}`, 0o700));
+  }
 
   const native = loadNative(nativePath);
   const reactor = stack.use(new Reactor(native, { leads: true }));
@@ -210,7 +216,7 @@ async function build(
   );
   const neighbors = must(
     buildNeighbors(stack, {
-      ...{ reactor, net, clock, store, files, observed },
+      ...{ native, reactor, net, clock, store, files, observed },
       log: log.child({ service: 'neighbors' }),
       vendorsPath: around.program.vendorsPath,
       leases: () => dhcpServer.service.leases(),
@@ -220,10 +226,10 @@ async function build(
   );
   stack.use(
     net.subscribe((events) => {
+      neighbors.networkChanged();
       if (!events.some(({ what }) => what === 'link' || what === 'resync')) return;
       dhcpClient.linksChanged();
       dhcpServer.service.linksChanged();
-      neighbors.linksChanged();
       firewall.linksChanged();
     }),
   );
@@ -248,33 +254,45 @@ async function build(
   const history = new History({ store, clock, secrets, bootId: boot });
   const dns = new LazyDns(async () =>
     (await import('./dns.ts')).buildDns(stack, {
-      ...{ native, net, clock, files, stateDir, observed, neighbors },
+      ...{ native, net, clock, files, stateDir, observed, neighbors: neighbors.service },
       log: log.child({ service: 'dns' }),
       policyConfig: () => model.compileAll().dnsPolicy,
       pageNames: config.http.names,
     }),
   );
+  const monitoring = new LazyMonitor(stack, {
+    ...{ native, reactor, processes, clock, stateDir, log: log.child({ service: 'monitor' }) },
+    report: (value) => observed.publish('monitor', value),
+  });
+  const captures = stack.use(
+    new LazyCaptures({
+      ...{ native, net, clock, log: log.child({ service: 'capture' }) },
+      report: (value) => observed.publish('captures', value),
+    }),
+  );
   let answering = false;
   let laidDown: Promise<unknown> = Promise.resolve();
+  const lookups: Lookups = {
+    linkStats: (ifName) => {
+      net.refreshStats();
+      return net.links().find(({ name }) => name === ifName)?.stats;
+    },
+    mapUsage: (id) => map.usage(id),
+    readText: (path) => textOf(path),
+    dns: () => dns.service?.observed,
+    monitor: () => monitoring.service,
+    dnsLogged: () => dns.face?.log.lastId ?? 0,
+    monoMs: () => clock.monoMs(),
+    boottimeMs: () => clock.boottimeMs(),
+    wallMs: () => clock.wallMs(),
+  };
   const model: Model = stack.use(
     createModel({
       rows,
       observed,
       log: log.child({ room: 'tr181' }),
       product: { name: 'Gatehouse', version },
-      lookups: {
-        linkStats: (ifName) => {
-          net.refreshStats();
-          return net.links().find(({ name }) => name === ifName)?.stats;
-        },
-        mapUsage: (id) => map.usage(id),
-        readText: (path) => textOf(path),
-        dns: () => dns.service?.observed,
-        dnsLogged: () => dns.face?.log.lastId ?? 0,
-        monoMs: () => clock.monoMs(),
-        boottimeMs: () => clock.boottimeMs(),
-        wallMs: () => clock.wallMs(),
-      },
+      lookups,
       calls: {
         dhcpServerRelease: (address) => dhcpServer.release(address),
         dhcpServerDecide: (...word) => dhcpServer.decide(...word),
@@ -289,7 +307,10 @@ async function build(
         reboot: () => system.reboot(),
         powerOff: () => system.powerOff(),
         factoryReset: () => system.factoryReset(),
+        monitorTest: (target, signal) => monitoring.test(target, signal),
         ...firmwareCalls(updates, helper),
+        ...captureCalls(captures),
+        ...diagnosticCalls({ reactor, clock }),
         ...dnsCalls(() => dns.face && modelCalls(dns.face)),
       },
       hashPassword: (password) => hashPassword(secrets, password),
@@ -371,17 +392,29 @@ async function build(
     lostAuditRecords: records.lost,
   });
   let http: ServedHttp | undefined;
+  const telemetry = stack.use(
+    buildTelemetry({ observed, net, lookups, status, http: () => http?.status }),
+  );
   const accounts = new RowAccounts({ rows, model, secrets });
   const named = dnsCommands({
     ...{ dns: () => dns.face, names: new DnsNames({ model }), clock },
     audit: (what, origin) => records.done(`dns ${what}`, origin),
   });
+  const capturing = captureCommands(captures, (what, origin) =>
+    records.done(`capture ${what}`, origin),
+  );
   const services = [
     ...commandsOf({ dhcpClient, dhcp6Client, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
-    neighborsCommands(neighbors),
+    neighborsCommands(neighbors, model),
     mapCommands(map),
     wifiCommands(wifi, model),
+    monitorCommands({
+      monitor: monitoring,
+      config: () => model.compileAll().monitor,
+      wallMs: () => clock.wallMs(),
+    }),
+    capturing,
     named,
     configCommands(configuration, model),
     updateCommands(updates, (what, origin) => records.done(`update ${what}`, origin)),
@@ -408,14 +441,8 @@ async function build(
       const applied = await firewall.apply(wanted);
       return applied.ok ? [] : [applied.error.message];
     },
-    dhcpClient: (wanted) => {
-      if (runs('dhcp-client')) dhcpClient.apply(wanted);
-      return [];
-    },
-    dhcp6Client: (wanted) => {
-      if (runs('dhcp-client')) dhcp6Client.apply(wanted);
-      return [];
-    },
+    dhcpClient: (wanted) => (runs('dhcp-client') ? nothing(dhcpClient.apply(wanted)) : []),
+    dhcp6Client: (wanted) => (runs('dhcp-client') ? nothing(dhcp6Client.apply(wanted)) : []),
     // A radio that is switched off cannot be brought up.
     wifi: (wanted) => (runs('network') ? wifi.apply(wanted) : []),
     // Its address is planned before the network is compared with what is wanted.
@@ -428,17 +455,14 @@ async function build(
       return network.apply(wanted).map((error) => error.message);
     },
     dhcp6Server: (wanted) => (runs('dhcp-server') ? dhcp6Server.apply(wanted) : []),
-    dhcpServer: (wanted) => {
-      if (runs('dhcp-server')) dhcpServer.apply(wanted);
-      return [];
-    },
+    dhcpServer: (wanted) => (runs('dhcp-server') ? nothing(dhcpServer.apply(wanted)) : []),
     dns: (wanted) => (runs('dns') ? dns.apply(wanted) : []),
     dnsPolicy: (wanted) => dns.applyPolicy(wanted),
     dnsLog: (wanted) => dns.applyLog(wanted),
-    neighbors: (wanted) => {
-      if (runs('neighbors')) neighbors.apply(wanted);
-      return [];
-    },
+    neighbors: (wanted) => (runs('neighbors') ? nothing(neighbors.apply(wanted)) : []),
+    monitor: (wanted) => (runs('monitor') ? monitoring.apply(wanted) : []),
+    captures: (wanted) => captures.apply(wanted),
+    ...telemetry.steps,
     system: (wanted) => system.apply(wanted),
   };
   must(monitor.listen());
@@ -459,7 +483,7 @@ async function build(
     await startHttp({
       ...{ stateDir, clock, logs, secrets, net, rows, model, configuration, updates },
       ...{ webPath, version, command },
-      ...{ devices: dhcpServer.devices, dns: named },
+      ...{ devices: dhcpServer.devices, dns: named, captures: capturing, metrics: telemetry },
       https: options.https,
       http: options.http,
       names: config.http.names,

@@ -20,7 +20,7 @@ hidden = true
 country = "DE"
 `;
 
-const asked = imagesAsked().includes('x86_64');
+const asked = imagesAsked('long').includes('x86_64');
 const skip = asked ? (noImage('x86_64') ?? noRadios()) : 'runs by make test-image';
 
 t.setTimeout(600_000);

@@ -318,7 +318,7 @@ export class Supplicant {
         break;
       }
       case 'CTRL-EVENT-REGDOM-CHANGE':
-        this.#country = /^[A-Z]{2}$/.exec(words.get('alpha2') ?? '')?.[0] ?? this.#country;
+        this.#keepsTo(words.get('alpha2'));
         this.#deps.changed();
         break;
       case '':
@@ -350,13 +350,21 @@ export class Supplicant {
       const event = STATES[fields.get('wpa_state') ?? ''];
       const joined = event?.type === 'joined';
       const signal = joined ? await control.ask('SIGNAL_POLL') : status;
+      // Events of the country come before anybody listens.
+      const driver = await control.ask('STATUS-DRIVER');
       if (this.#control !== control) return;
       this.#link = joined
         ? this.#linkOf(fields, signal.ok ? decodeWpaFields(signal.value) : new Map())
         : undefined;
+      if (driver.ok) this.#keepsTo(decodeWpaFields(driver.value).get('country'));
       if (event !== undefined) this.#tell(event);
       changed();
     })();
+  }
+
+  /** The world (00) and other names that are no country's say nothing. */
+  #keepsTo(country: string | undefined): void {
+    this.#country = /^[A-Z]{2}$/.exec(country ?? '')?.[0] ?? this.#country;
   }
 
   #linkOf(

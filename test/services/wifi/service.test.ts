@@ -57,6 +57,7 @@ class House {
     ATTACH: 'OK\n',
     STATUS: 'wpa_state=SCANNING\n',
     SIGNAL_POLL: 'RSSI=-40\nLINKSPEED=54\nFREQUENCY=2412\n',
+    'STATUS-DRIVER': 'ifname=wlan0\ncountry=AT\n',
   };
   links: Link[] = [this.link('eth0', 2), this.link('wlan0', 3)];
   handlers: DatagramHandlers | undefined;
@@ -158,17 +159,18 @@ t.test('a network is joined, and what is wrong is told', async (t) => {
   t.same(house.written, [`${CONF} 600`]);
   t.match(house.files.get(CONF), 'psk=key(password,net)');
   await house.settle();
-  t.match(house.station, { state: 'searching', reason: undefined });
+  t.match(house.station, { state: 'searching', reason: undefined, country: 'AT' });
   house.say('<3>CTRL-EVENT-NETWORK-NOT-FOUND ');
   t.match(house.station, { state: 'searching', reason: 'the network is not in range' });
   house.say('<3>CTRL-EVENT-SSID-TEMP-DISABLED id=0 ssid="net" auth_failures=1 reason=WRONG_KEY');
   t.match(house.station, { state: 'refused', reason: 'the password is not the right one' });
   house.say('<3>CTRL-EVENT-REGDOM-CHANGE init=USER type=COUNTRY alpha2=DE');
+  t.equal(house.station?.country, 'DE');
   house.answers = { ...house.answers, STATUS: COMPLETED };
   house.say('<3>CTRL-EVENT-CONNECTED - Connection to 02:00:00:00:00:00 completed');
   await house.settle();
   t.match(house.station, {
-    ...{ state: 'joined', reason: undefined, country: 'DE', restarts: 0 },
+    ...{ state: 'joined', reason: undefined, country: 'AT', restarts: 0 },
     link: { ssid: 'net', profile: 'p1', signalDbm: -40, linkSpeedMbps: 54, frequencyMhz: 2412 },
   });
   house.answers = { ...house.answers, SIGNAL_POLL: 'RSSI=-70\n' };
@@ -206,7 +208,7 @@ t.test('a socket that comes late, and one that does not answer', async (t) => {
   house.answers = {};
   house.say('<3>CTRL-EVENT-CONNECTED');
   house.asked.length = 0;
-  house.answers = { ATTACH: 'OK\n', STATUS: COMPLETED, SIGNAL_POLL: 'FAIL\n' };
+  house.answers = { ATTACH: 'OK\n', STATUS: COMPLETED, SIGNAL_POLL: 'FAIL\n', 'STATUS-DRIVER': '' };
   house.clock.advance(10_250);
   await house.settle();
   t.same(house.asked.slice(0, 2), ['ATTACH', 'STATUS'], 'it is asked by a new socket');
