@@ -28,6 +28,7 @@ const TESTS = [
   'os/linux/process',
   'os/linux/secrets',
   'os/linux/taps',
+  'os/linux/tcp',
   'os/linux/unix',
 ];
 
