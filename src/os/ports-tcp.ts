@@ -6,6 +6,8 @@ import type { Result } from '../base/result.ts';
 export interface TcpConnection {
   /** Where it leads; of an accepted one, where it comes from. */
   readonly remote: IpPort;
+  /** Taken by `write`, and not by the kernel yet. */
+  readonly queuedBytes: number;
   /**
    * Sends or queues `bytes` whole (they are copied), also before the connection stands. False, and
    * nothing is queued, when the queue would pass its limit or the connection is closed.

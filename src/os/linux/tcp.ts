@@ -14,7 +14,8 @@ import type {
 import { systemError } from './errno.ts';
 import { type Reactor, type Sink, What } from './native.ts';
 
-const BACKLOG = 128;
+/** Connections that wait to be accepted; the kernel has a limit of its own (net.core.somaxconn). */
+const MOST_BACKLOG = 4096;
 const NAME_WORDS = 6;
 const EADDRNOTAVAIL = 99;
 
@@ -61,6 +62,10 @@ class Connection implements TcpConnection, Sink {
 
   start(handlers: TcpHandlers): void {
     if (!this.#closed) this.#handlers = handlers;
+  }
+
+  get queuedBytes(): number {
+    return this.#closed ? 0 : this.#reactor.queuedBytes(this.#id);
   }
 
   write(bytes: Uint8Array): boolean {
@@ -172,7 +177,11 @@ export class LinuxTcpSockets implements TcpSockets {
 
   listen(options: TcpListenOptions): Result<TcpServer, SystemError> {
     const { address, port } = options.local;
-    const id = this.#reactor.raw.listenTcp(wordsOf(address), port, BACKLOG);
+    const id = this.#reactor.raw.listenTcp(
+      wordsOf(address),
+      port,
+      Math.min(options.maxConnections, MOST_BACKLOG),
+    );
     if (id < 0) return err(systemError(`listen on ${formatIpPort(options.local)}`, id));
     const local = nameOf(this.#reactor, id, 0);
     if (local !== undefined) return ok(new Server(this.#reactor, id, local, options));
