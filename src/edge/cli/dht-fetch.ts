@@ -57,18 +57,25 @@ export async function fetchMetadata(
     if (session.json) session.printJson({ error: { reason, message }, peers: plainOf(progress) });
     return session.fail(`${message}${whyNot(progress)}`);
   }
-  const { infoBytes, from, tookMs } = result.value;
+  const { infoBytes, faults, from, tookMs } = result.value;
   const bytes = writeTorrent(infoBytes, trackers);
-  const reading = readTorrent(bytes, environment.digests);
-  tellTorrent(session, 'metadata', reading, {
-    ...{ from: formatIpPort(from), tookMs: Math.round(tookMs), peers: plainOf(progress) },
-  });
+  const { torrent } = readTorrent(bytes, environment.digests);
+  tellTorrent(
+    session,
+    'metadata',
+    { torrent, faults },
+    {
+      ...{ from: formatIpPort(from), tookMs: Math.round(tookMs), peers: plainOf(progress) },
+    },
+  );
   if (options.out === undefined) return;
   // A file that others would be harmed by is not made.
-  if (reading.faults.length > 0) return session.fail(`${options.out} was not written`);
+  if (faults.length > 0) return session.fail(`${options.out} was not written`);
   const written = environment.writeFile(options.out, bytes, false);
   if (!written.ok) return session.fail(`${options.out}: ${written.error.message}`);
-  session.note(`${options.out}: ${bytes.length.toLocaleString('en')} bytes`);
+  // Peers give the layers with the content (BEP 52), which nobody asks for here.
+  const layers = torrent?.info.version === 'v1' ? '' : ', without piece layers';
+  session.note(`${options.out}: ${bytes.length.toLocaleString('en')} bytes${layers}`);
 }
 
 /** Until it has ended; on a terminal with a line of how far it is. */

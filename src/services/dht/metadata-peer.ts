@@ -23,6 +23,13 @@ const MOST_ROUND_TRIPS = 8;
 /** How long memory is waited for. */
 const QUEUE_MS = 15_000;
 
+/** What every peer of a torrent is told first. */
+export interface Hello {
+  readonly hash: Uint8Array;
+  readonly handshake: Uint8Array;
+  readonly extended: Uint8Array;
+}
+
 export interface PeerOwner {
   readonly tcp: TcpSockets;
   nowMs(): number;
@@ -40,8 +47,7 @@ export class Peer {
   readonly attempts: number;
   readonly fetch: MetadataFetch;
   readonly #owner: PeerOwner;
-  readonly #greeting: Uint8Array;
-  readonly #hash: Uint8Array;
+  readonly #hello: Hello;
   #state: PeerState = CONNECTING;
   #connection: TcpConnection | undefined;
   #stream: PeerStream | undefined;
@@ -54,14 +60,13 @@ export class Peer {
     fetch: MetadataFetch,
     { endpoint, attempts }: { readonly endpoint: IpPort; readonly attempts: number },
     owner: PeerOwner,
-    { greeting, hash }: { readonly greeting: Uint8Array; readonly hash: Uint8Array },
+    hello: Hello,
   ) {
     this.endpoint = endpoint;
     this.attempts = attempts;
     this.fetch = fetch;
     this.#owner = owner;
-    this.#greeting = greeting;
-    this.#hash = hash;
+    this.#hello = hello;
     this.#beganMs = owner.nowMs();
     this.#dueMs = this.#beganMs + owner.connectMs;
   }
@@ -153,7 +158,7 @@ export class Peer {
     switch (message.type) {
       case 'handshake': {
         const { infoHash, extended } = message.handshake;
-        const sameTorrent = infoHash.every((byte, i) => byte === this.#hash[i]);
+        const sameTorrent = infoHash.every((byte, i) => byte === this.#hello.hash[i]);
         return { type: 'handshake', sameTorrent, extended };
       }
       case 'extended': {
@@ -175,7 +180,10 @@ export class Peer {
   #run(effect: PeerEffect): void {
     switch (effect.type) {
       case 'greet':
-        this.#send(this.#greeting);
+        this.#send(this.#hello.handshake);
+        break;
+      case 'introduce':
+        this.#send(this.#hello.extended);
         break;
       case 'reserve':
         this.#owner.reserve(this, effect.sizeBytes);

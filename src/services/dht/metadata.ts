@@ -16,7 +16,7 @@ import { encodeExtendedHandshake, encodeHandshake } from '../../wire/peer-wire.t
 import { type Digests, isNamedBy, readInfoBytes } from '../../wire/torrent.ts';
 import type { FetchFailure, MetadataCounters, MetadataLimits } from './metadata-config.ts';
 import { type FetchOptions, MetadataFetch } from './metadata-fetch.ts';
-import { Peer, type PeerOwner } from './metadata-peer.ts';
+import { type Hello, Peer, type PeerOwner } from './metadata-peer.ts';
 import type { EndReason } from './peer-machine.ts';
 import { ConnectThrottle, RoundTrips } from './peer-throttle.ts';
 
@@ -35,12 +35,6 @@ export interface MetadataDeps {
   mayReach(endpoint: IpPort, isPrivate: boolean): boolean;
 }
 
-interface Hello {
-  readonly key: string;
-  readonly greeting: Uint8Array;
-  readonly hash: Uint8Array;
-}
-
 export class MetadataFetcher implements AsyncDisposable, PeerOwner {
   readonly tcp: TcpSockets;
   readonly #deps: MetadataDeps;
@@ -48,7 +42,7 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
   readonly #roundTrips = new RoundTrips();
   /** By infohash. */
   readonly #fetches = new Map<string, MetadataFetch>();
-  readonly #hellos = new Map<MetadataFetch, Hello>();
+  readonly #hellos = new Map<MetadataFetch, { readonly key: string; readonly hello: Hello }>();
   /** Those that have somebody to ask, in the order in which they take turns. */
   readonly #ready = new Set<MetadataFetch>();
   readonly #granted = new Map<Peer, number>();
@@ -95,7 +89,7 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
       fetch.end(err({ reason: 'full', message: 'too many torrents are being fetched' }));
     else {
       this.#fetches.set(key, fetch);
-      this.#hellos.set(fetch, this.#hello(key, shortHash(id)));
+      this.#hellos.set(fetch, { key, hello: this.#hello(shortHash(id)) });
     }
     this.#arm();
     return fetch;
@@ -153,16 +147,15 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
 
   // ---- its own ---------------------------------------------------------------------------------
 
-  #hello(key: string, hash: Uint8Array): Hello {
+  #hello(hash: Uint8Array): Hello {
     const { peerId } = this.#deps;
-    const handshake = encodeHandshake({ infoHash: hash, peerId, extended: true });
-    const extended = encodeExtendedHandshake({
-      ...{ utMetadata: OUR_UT_METADATA, metadataSizeBytes: undefined, client: undefined },
-    });
-    const greeting = new Uint8Array(handshake.length + extended.length);
-    greeting.set(handshake);
-    greeting.set(extended, handshake.length);
-    return { key, greeting, hash };
+    return {
+      hash,
+      handshake: encodeHandshake({ infoHash: hash, peerId, extended: true }),
+      extended: encodeExtendedHandshake({
+        ...{ utMetadata: OUR_UT_METADATA, metadataSizeBytes: undefined, client: undefined },
+      }),
+    };
   }
 
   /** The copy is right and the fetch at its end, or it is wrong and the peer convicted. */
@@ -228,7 +221,7 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
 
   #start(fetch: MetadataFetch, nowMs: number): boolean {
     const candidate = fetch.take(nowMs);
-    const hello = this.#hellos.get(fetch);
+    const hello = this.#hellos.get(fetch)?.hello;
     if (candidate === undefined || hello === undefined) return false;
     this.#connections += 1;
     const peer = new Peer(fetch, candidate, this, hello);

@@ -58,8 +58,9 @@ export type PeerEvent =
   | { readonly type: 'stop' };
 
 export type PeerEffect =
-  /** Both handshakes at once: a peer without BEP 10 passes over the second. */
   | { readonly type: 'greet' }
+  /** The extended handshake; never before the peer's first one, behind which some want nothing. */
+  | { readonly type: 'introduce' }
   | { readonly type: 'reserve'; readonly sizeBytes: number }
   | { readonly type: 'ask'; readonly utMetadata: number }
   | { readonly type: 'refuse'; readonly piece: number; readonly utMetadata: number }
@@ -101,7 +102,7 @@ const recognise: Cell = (state, event) => {
   if (event.type !== 'handshake') return stay(state, event);
   if (!event.sameTorrent) return over('otherTorrent');
   return event.extended
-    ? { state: { name: 'extending' }, effects: NO_EFFECTS }
+    ? { state: { name: 'extending' }, effects: [{ type: 'introduce' }] }
     : over('noMetadata');
 };
 

@@ -66,6 +66,9 @@ t.test('what is done on the way', async (t) => {
     PeerState,
   ];
   t.same(effects(connecting, { type: 'opened' }), [{ type: 'greet' }]);
+  t.same(effects(greeting, { type: 'handshake', sameTorrent: true, extended: true }), [
+    { type: 'introduce' },
+  ]);
   t.same(effects(greeting, { type: 'handshake', sameTorrent: false, extended: true }), [
     { type: 'end', reason: 'otherTorrent' },
   ]);
