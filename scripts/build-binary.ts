@@ -13,6 +13,7 @@ import {
   existsSync,
   globSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -22,7 +23,7 @@ import {
 import { join, resolve } from 'node:path';
 import { muslGcc } from './binary/musl.ts';
 import { packageFolder } from './binary/packages.ts';
-import { bundle, bundleMain, compile, EXTERNAL, nodeFlags } from './bundle.ts';
+import { bundleMain, bundleWhole, EXTERNAL, nodeFlags, writeParts } from './bundle.ts';
 import { type Arch, NAMES, parseArch } from './image/layout.ts';
 
 /** Node of another kind of machine runs by these, with the loader and libraries of Debian's cross compilers. */
@@ -69,27 +70,24 @@ function strippedNode(arch: Arch, work: string): string {
 
 /** The assets of the executable: name → file. */
 async function assets(arch: Arch, node: string, work: string): Promise<Record<string, string>> {
+  const folder = join(work, 'parts');
+  const emulator = process.arch === NAMES[arch].node ? [] : EMULATORS[arch];
+  writeParts(await bundleMain(), [...emulator, node], folder);
   const files: Record<string, string> = {};
-  const asset = (name: string, text: string): string => {
+  for (const name of readdirSync(folder).sort()) files[name] = join(folder, name);
+  const asset = (name: string, text: string): void => {
     const path = join(work, name.replaceAll('/', '-'));
     writeFileSync(path, text, 'latin1');
     files[name] = path;
-    return path;
   };
   asset('about.json', JSON.stringify(about()));
-  const script = asset('gatehouse.js', (await bundleMain()).text);
-  const code = join(work, 'gatehouse.code');
-  files['gatehouse.code'] = code;
-  const emulator = process.arch === NAMES[arch].node ? [] : EMULATORS[arch];
-  compile([...emulator, node], script, code);
-  for (const name of EXTERNAL) asset(`${name}.js`, (await bundle(name)).text);
+  for (const name of EXTERNAL) asset(`${name}.js`, await bundleWhole(name));
   return files;
 }
 
 async function executable(arch: Arch, work: string): Promise<string> {
   const node = strippedNode(arch, work);
-  const { text } = await bundle('src/main/executable.ts', { banner: {}, footer: {}, define: {} });
-  writeFileSync(join(work, 'executable.js'), text);
+  writeFileSync(join(work, 'executable.js'), await bundleWhole('src/main/executable.ts', false));
   const output = join(work, 'gatehouse');
   const config = {
     // Relative, since it is kept in the executable.
@@ -97,7 +95,7 @@ async function executable(arch: Arch, work: string): Promise<string> {
     output,
     executable: node,
     disableExperimentalSEAWarning: true,
-    // Both are of the machine that builds; `gatehouse.code` is of the one that runs it.
+    // Both are of the machine that builds; what lies beside the parts is of the one that runs it.
     useSnapshot: false,
     useCodeCache: false,
     execArgv: nodeFlags(),

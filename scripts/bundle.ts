@@ -1,18 +1,17 @@
 /**
- * Bundles the daemon and command line: `node scripts/bundle.ts OUT.cjs`. Three files make it start
- * soon: OUT, a few lines that find and run the other two; all modules in one script, in
- * `OUT's folder/bundle/`; and beside it V8's compiled form of that, which spares reading and
- * compiling the text. Their names carry a hash, since V8 itself would take the compiled form of
- * another text of the same length.
+ * Bundles the daemon and command line: `node scripts/bundle.ts OUT.cjs`. What is loaded by
+ * `import()` is a part of its own, and so is what several share; each is one script, in
+ * `OUT's folder/bundle/HASH/`, and beside it V8's compiled form of that, which spares reading and
+ * compiling the text. OUT finds them. The folder's name carries a hash, since V8 itself would take
+ * the compiled form of another text of the same length.
  *
- * The script is a function of what a CommonJS module is handed. Whoever runs it decides by `require`
- * where lmdb's native part and the packages come from that are not in it.
+ * A script is a function of what a CommonJS module is handed: see src/main/parts.ts.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type Plugin, transform } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -28,114 +27,147 @@ const LMDB_ADDON = `module.exports = () =>
 
 const packages: Plugin = {
   name: 'packages',
-  setup({ onLoad, onResolve }) {
-    // Its CommonJS build is one file.
-    onResolve({ filter: /^lmdb$/ }, () => ({
-      path: join(ROOT, 'node_modules/lmdb/dist/index.cjs'),
-    }));
+  setup({ onLoad }) {
     onLoad({ filter: /node-gyp-build-optional-packages\/index\.js$/ }, () => ({
       contents: LMDB_ADDON,
     }));
-    // A native part of msgpackr, which does without; values are stored as bytes anyway.
-    onLoad({ filter: /msgpackr-extract\/index\.js$/ }, () => ({ contents: '' }));
+    // lmdb's encoder: values are stored as bytes. pino's threads: it writes from this one.
+    onLoad({ filter: /\/msgpackr\/.*\.js$/ }, () => ({ contents: 'export class Encoder {}' }));
+    onLoad({ filter: /\/thread-stream\/index\.js$/ }, () => ({ contents: '' }));
   },
 };
 
-export interface Bundled {
+/** One script; `name` is what others load it by. */
+export interface Part {
+  readonly name: string;
   readonly text: string;
   readonly map: string;
 }
 
+const COMMON: BuildOptions = {
+  absWorkingDir: ROOT,
+  outdir: 'out',
+  write: false,
+  bundle: true,
+  platform: 'node',
+  plugins: [packages],
+  logLevel: 'warning',
+};
+
+/** Without comments it is plain ASCII, which takes a byte a character in memory. Names stay. */
+const TEXT = {
+  target: 'node26',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  lineLimit: 120,
+  legalComments: 'none',
+} as const;
+
+const WRAPPED = {
+  format: 'cjs',
+  // A script of `node:vm` has none.
+  supported: { 'dynamic-import': false },
+  banner: '(function (exports, require, module, __filename, __dirname) {',
+  footer: '})',
+} as const;
+
 /** One script of a module and all that it imports. */
-export async function bundle(entry: string, options: BuildOptions = {}): Promise<Bundled> {
+export async function bundleWhole(entry: string, wrapped = true): Promise<string> {
+  const { banner, footer, ...rest } = WRAPPED;
   const { outputFiles = [] } = await build({
-    absWorkingDir: ROOT,
+    ...COMMON,
+    ...TEXT,
+    ...rest,
     entryPoints: [entry],
-    outfile: 'bundle.js',
-    write: false,
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    target: 'node26',
-    // A script of `node:vm` has none.
-    supported: { 'dynamic-import': false },
-    define: { 'import.meta.url': 'here' },
-    banner: {
-      js: `(function (exports, require, module, __filename, __dirname) { const here = require('node:url').pathToFileURL(__filename).href;`,
-    },
-    footer: { js: '})' },
-    plugins: [packages],
-    // Without comments it is plain ASCII, which takes a byte a character in memory. Names stay.
-    minifySyntax: true,
-    minifyWhitespace: true,
-    lineLimit: 120,
-    legalComments: 'none',
-    sourcemap: 'external',
-    logLevel: 'warning',
-    ...options,
+    ...(wrapped ? { banner: { js: banner }, footer: { js: footer } } : {}),
   });
-  const file = (end: string): string =>
-    outputFiles.find(({ path }) => path.endsWith(end))?.text ?? '';
-  return { text: file('.js'), map: file('.map') };
+  return outputFiles[0]?.text ?? '';
 }
 
-/** The daemon and command line. */
-export const bundleMain = (): Promise<Bundled> => bundle('src/main.ts', { external: EXTERNAL });
+/** The daemon and command line, in parts; it begins with `main.js`. */
+export async function bundleMain(): Promise<readonly Part[]> {
+  const { outputFiles = [] } = await build({
+    ...COMMON,
+    entryPoints: ['src/main.ts'],
+    // esbuild splits modules alone, hence the second step.
+    format: 'esm',
+    splitting: true,
+    target: TEXT.target,
+    external: EXTERNAL,
+    define: { 'import.meta.url': 'here' },
+    sourcemap: 'inline',
+  });
+  return Promise.all(
+    outputFiles.map(async ({ path, text }) => {
+      const here = /\bhere\b/.test(text)
+        ? "const here = require('node:url').pathToFileURL(__filename).href;"
+        : '';
+      const { code, map } = await transform(text, {
+        ...TEXT,
+        ...WRAPPED,
+        banner: `${WRAPPED.banner}${here}`,
+        sourcemap: 'external',
+        sourcefile: basename(path),
+      });
+      return { name: basename(path), text: code, map };
+    }),
+  );
+}
 
 /**
  * Compiles all functions, since most of them are needed until the daemon serves; none is thrown away
  * again meanwhile, which would depend on when V8 collects.
  */
 const COMPILE = `
-const { readFileSync, writeFileSync } = require('node:fs');
+const { readdirSync, readFileSync, writeFileSync } = require('node:fs');
 const { setFlagsFromString } = require('node:v8');
 const { Script } = require('node:vm');
-const [path, out] = process.argv.slice(1);
-setFlagsFromString('--no-lazy');
-setFlagsFromString('--no-flush-bytecode');
-const script = new Script(readFileSync(path, 'latin1'), { filename: 'bundle.js' });
-setFlagsFromString('--lazy');
-setFlagsFromString('--flush-bytecode');
-writeFileSync(out, script.createCachedData());`;
+const folder = process.argv[1] + '/';
+for (const name of readdirSync(folder).filter((name) => name.endsWith('.js')).sort()) {
+  setFlagsFromString('--no-lazy');
+  setFlagsFromString('--no-flush-bytecode');
+  const script = new Script(readFileSync(folder + name, 'latin1'), { filename: name });
+  setFlagsFromString('--lazy');
+  setFlagsFromString('--flush-bytecode');
+  writeFileSync(folder + name.replace(/js$/, 'code'), script.createCachedData());
+}`;
 
-/** Writes V8's compiled form of a script, by the Node (`node`: its command line) that will run it. */
-export function compile(node: readonly string[], script: string, out: string): void {
+/**
+ * Writes the parts into a new folder, and beside each V8's compiled form of it, by the Node (`node`: its
+ * command line) that will run it.
+ */
+export function writeParts(
+  parts: readonly Part[],
+  node: readonly string[],
+  folder: string,
+  maps = false,
+): void {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const { name, text, map } of parts) {
+    writeFileSync(join(folder, name), text, 'latin1');
+    if (maps) writeFileSync(join(folder, `${name}.map`), map);
+  }
   const [file = '', ...args] = node;
   // Without the seed no two compiled forms are the same. It is none of the flags that have to be.
   const flags = [...nodeFlags(), '--random-seed=1'];
   // Nor with an environment that loads something else first, as that of a test runner may.
-  execFileSync(file, [...args, ...flags, '-e', COMPILE, script, out], { env: {} });
+  execFileSync(file, [...args, ...flags, '-e', COMPILE, folder], { env: {} });
 }
-
-const launcher = (name: string): string => `'use strict';
-const { readFileSync } = require('node:fs');
-const { Script } = require('node:vm');
-const filename = __dirname + '/bundle/${name}.js';
-let cachedData;
-try {
-  cachedData = readFileSync(__dirname + '/bundle/${name}.code');
-} catch {
-  // It only starts later.
-}
-const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData });
-script.runInThisContext()(exports, require, module, __filename, __dirname);
-`;
 
 async function bundleForCheckout(out: string): Promise<void> {
-  const folder = join(dirname(out), 'bundle');
-  const { text, map } = await bundleMain();
-  const flags = nodeFlags().join(' ');
-  const sum = createHash('sha256').update(`${process.version} ${process.arch} ${flags} ${text}`);
+  const all = join(dirname(out), 'bundle');
+  const parts = await bundleMain();
+  const sum = createHash('sha256').update(
+    JSON.stringify([process.version, process.arch, nodeFlags(), parts]),
+  );
   const name = sum.digest('hex').slice(0, 16);
-  mkdirSync(folder, { recursive: true });
-  const script = join(folder, `${name}.js`);
-  writeFileSync(script, text, 'latin1');
-  writeFileSync(`${script}.map`, map);
-  compile([process.execPath], script, join(folder, `${name}.code`));
-  writeFileSync(`${out}.new`, launcher(name));
+  writeParts(parts, [process.execPath], join(all, name), true);
+  const launcher = await bundleWhole('src/main/checkout.ts', false);
+  writeFileSync(`${out}.new`, launcher.replaceAll('BUNDLE_NAME', name));
   renameSync(`${out}.new`, out);
-  for (const file of readdirSync(folder)) {
-    if (!basename(file).startsWith(name)) rmSync(join(folder, file));
+  for (const other of readdirSync(all)) {
+    if (other !== name) rmSync(join(all, other), { recursive: true });
   }
 }
 

@@ -48,6 +48,10 @@ export default defineConfig({
     sourcemap: false,
     rolldownOptions: {
       output: {
+        // The page itself is one script: two compress worse.
+        codeSplitting: {
+          groups: [{ name: 'index', test: /src\/web\/(?!parts\/)|node_modules\/@?preact/ }],
+        },
         // What is loaded later is told from the rest by its name (scripts/web-sizes.ts).
         chunkFileNames: ({ facadeModuleId }) => {
           const part = /\/parts\/([a-z0-9]+)\/index\.tsx$/.exec(facadeModuleId ?? '')?.[1];

@@ -56,6 +56,7 @@ export function commandLine({
   | 'capture'
   | 'peers'
   | 'scans'
+  | 'paths'
 > {
   return {
     readStdin: () => text(process.stdin),
@@ -104,6 +105,19 @@ export function commandLine({
         vendorOf: (mac) => vendors.vendorOf(mac),
         send: (ifIndex, frame) => sendFrame(loadNative(nativePath), ifIndex, frame),
       };
+    },
+    paths: async () => {
+      const [{ LinuxPathSockets }, { hostNames }, { pathTools }] = await Promise.all([
+        import('../os/linux/path.ts'),
+        import('../os/linux/resolve.ts'),
+        import('../services/monitor/tools.ts'),
+      ]);
+      const native = loadNative(nativePath);
+      const [reactor, clock] = [new Reactor(native), new LinuxClock(native)];
+      const sockets = new LinuxPathSockets(reactor);
+      return Object.assign(pathTools({ sockets, clock }, hostNames(clock)), {
+        [Symbol.asyncDispose]: () => reactor[Symbol.asyncDispose](),
+      });
     },
   };
 }

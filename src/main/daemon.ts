@@ -41,8 +41,9 @@ import { Rows } from '../state/rows.ts';
 import { createModel } from '../tr181/engine.ts';
 import { layDownInitial } from '../tr181/initial.ts';
 import type { Model } from '../tr181/model.ts';
-import type { Observations } from '../tr181/table.ts';
+import type { Lookups, Observations } from '../tr181/table.ts';
 import { auditChange } from './audit-change.ts';
+import { captureCalls, captureCommands, LazyCaptures } from './captures.ts';
 import { commandsOf, httpCommands } from './commands.ts';
 import { configCommands } from './config-commands.ts';
 import { follow, readConfig } from './configuration-file.ts';
@@ -52,16 +53,20 @@ import { buildDhcpServer } from './dhcp-server.ts';
 import { dhcpServerCommands } from './dhcp-server-commands.ts';
 import { buildDhcp6Client } from './dhcp6-client.ts';
 import { buildDhcp6Server } from './dhcp6-server.ts';
+import { diagnosticCalls } from './diagnostics.ts';
 import { dnsCalls } from './dns-calls.ts';
 import { dnsCommands, modelCalls } from './dns-commands.ts';
 import { LazyDns } from './dns-lazy.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
 import { buildMap, mapCommands } from './map.ts';
+import { monitorCommands } from './monitor-commands.ts';
+import { LazyMonitor } from './monitor-lazy.ts';
 import { ended, must } from './must.ts';
 import { buildNeighbors } from './neighbors.ts';
 import { neighborsCommands } from './neighbors-commands.ts';
 import { Records } from './records.ts';
+import { buildTelemetry } from './telemetry.ts';
 import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
 
 export interface Surroundings {
@@ -204,7 +209,7 @@ async function build(
   );
   const neighbors = must(
     buildNeighbors(stack, {
-      ...{ reactor, net, clock, store, files, observed },
+      ...{ native, reactor, net, clock, store, files, observed },
       log: log.child({ service: 'neighbors' }),
       vendorsPath: around.program.vendorsPath,
       leases: () => dhcpServer.service.leases(),
@@ -214,10 +219,10 @@ async function build(
   );
   stack.use(
     net.subscribe((events) => {
+      neighbors.networkChanged();
       if (!events.some(({ what }) => what === 'link' || what === 'resync')) return;
       dhcpClient.linksChanged();
       dhcpServer.service.linksChanged();
-      neighbors.linksChanged();
       firewall.linksChanged();
     }),
   );
@@ -242,33 +247,45 @@ async function build(
   const history = new History({ store, clock, secrets, bootId: boot });
   const dns = new LazyDns(async () =>
     (await import('./dns.ts')).buildDns(stack, {
-      ...{ native, net, clock, files, stateDir, observed, neighbors },
+      ...{ native, net, clock, files, stateDir, observed, neighbors: neighbors.service },
       log: log.child({ service: 'dns' }),
       policyConfig: () => model.compileAll().dnsPolicy,
       pageNames: config.http.names,
     }),
   );
+  const monitoring = new LazyMonitor(stack, {
+    ...{ native, reactor, processes, clock, stateDir, log: log.child({ service: 'monitor' }) },
+    report: (value) => observed.publish('monitor', value),
+  });
+  const captures = stack.use(
+    new LazyCaptures({
+      ...{ native, net, clock, log: log.child({ service: 'capture' }) },
+      report: (value) => observed.publish('captures', value),
+    }),
+  );
   let answering = false;
   let laidDown: Promise<unknown> = Promise.resolve();
+  const lookups: Lookups = {
+    linkStats: (ifName) => {
+      net.refreshStats();
+      return net.links().find(({ name }) => name === ifName)?.stats;
+    },
+    mapUsage: (id) => map.usage(id),
+    readText: (path) => textOf(path),
+    dns: () => dns.service?.observed,
+    monitor: () => monitoring.service,
+    dnsLogged: () => dns.face?.log.lastId ?? 0,
+    monoMs: () => clock.monoMs(),
+    boottimeMs: () => clock.boottimeMs(),
+    wallMs: () => clock.wallMs(),
+  };
   const model: Model = stack.use(
     createModel({
       rows,
       observed,
       log: log.child({ room: 'tr181' }),
       product: { name: 'Gatehouse', version },
-      lookups: {
-        linkStats: (ifName) => {
-          net.refreshStats();
-          return net.links().find(({ name }) => name === ifName)?.stats;
-        },
-        mapUsage: (id) => map.usage(id),
-        readText: (path) => textOf(path),
-        dns: () => dns.service?.observed,
-        dnsLogged: () => dns.face?.log.lastId ?? 0,
-        monoMs: () => clock.monoMs(),
-        boottimeMs: () => clock.boottimeMs(),
-        wallMs: () => clock.wallMs(),
-      },
+      lookups,
       calls: {
         dhcpServerRelease: (address) => dhcpServer.release(address),
         dhcpServerDecide: (...word) => dhcpServer.decide(...word),
@@ -283,7 +300,10 @@ async function build(
         reboot: () => system.reboot(),
         powerOff: () => system.powerOff(),
         factoryReset: () => system.factoryReset(),
+        monitorTest: (target, signal) => monitoring.test(target, signal),
         ...firmwareCalls(updates, helper),
+        ...captureCalls(captures),
+        ...diagnosticCalls({ reactor, clock }),
         ...dnsCalls(() => dns.face && modelCalls(dns.face)),
       },
       hashPassword: (password) => hashPassword(secrets, password),
@@ -365,16 +385,28 @@ async function build(
     lostAuditRecords: records.lost,
   });
   let http: ServedHttp | undefined;
+  const telemetry = stack.use(
+    buildTelemetry({ observed, net, lookups, status, http: () => http?.status }),
+  );
   const accounts = new RowAccounts({ rows, model, secrets });
   const named = dnsCommands({
     ...{ dns: () => dns.face, names: new DnsNames({ model }), clock },
     audit: (what, origin) => records.done(`dns ${what}`, origin),
   });
+  const capturing = captureCommands(captures, (what, origin) =>
+    records.done(`capture ${what}`, origin),
+  );
   const services = [
     ...commandsOf({ dhcpClient, dhcp6Client, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
-    neighborsCommands(neighbors),
+    neighborsCommands(neighbors, model),
     mapCommands(map),
+    monitorCommands({
+      monitor: monitoring,
+      config: () => model.compileAll().monitor,
+      wallMs: () => clock.wallMs(),
+    }),
+    capturing,
     named,
     configCommands(configuration, model),
     updateCommands(updates, (what, origin) => records.done(`update ${what}`, origin)),
@@ -430,6 +462,9 @@ async function build(
       if (runs('neighbors')) neighbors.apply(wanted);
       return [];
     },
+    monitor: (wanted) => (runs('monitor') ? monitoring.apply(wanted) : []),
+    captures: (wanted) => captures.apply(wanted),
+    ...telemetry.steps,
     system: (wanted) => system.apply(wanted),
   };
   must(monitor.listen());
@@ -450,7 +485,7 @@ async function build(
     await startHttp({
       ...{ stateDir, clock, logs, secrets, net, rows, model, configuration, updates },
       ...{ webPath, version, command },
-      ...{ devices: dhcpServer.devices, dns: named },
+      ...{ devices: dhcpServer.devices, dns: named, captures: capturing, metrics: telemetry },
       https: options.https,
       http: options.http,
       names: config.http.names,

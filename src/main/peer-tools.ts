@@ -1,7 +1,5 @@
 /** Fetching and giving metadata from the command line: over a reactor of its own, which ends with it. */
 import { randomBytes } from 'node:crypto';
-import { contains } from '../base/ip.ts';
-import { contains6, type IpAddress } from '../base/ip6.ts';
 import type { Log } from '../base/log.ts';
 import type { PeerTools } from '../edge/cli/dht-fetch.ts';
 import { LinuxClock } from '../os/linux/clock.ts';
@@ -12,7 +10,7 @@ import { LinuxTcpSockets } from '../os/linux/tcp.ts';
 import { MetadataFetcher } from '../services/dht/metadata.ts';
 import { METADATA_LIMITS } from '../services/dht/metadata-config.ts';
 import { MetadataSeeder, SEEDER_LIMITS } from '../services/dht/metadata-seeder.ts';
-import { unfitPeer } from '../services/dht/peer-addresses.ts';
+import { reachablePeers } from '../services/dht/peer-addresses.ts';
 
 /** Azureus style (BEP 20): the program, its version, and what nobody else has. */
 const newPeerId = (): Uint8Array => Buffer.concat([Buffer.from('-GH0001-'), randomBytes(12)]);
@@ -20,15 +18,10 @@ const newPeerId = (): Uint8Array => Buffer.concat([Buffer.from('-GH0001-'), rand
 export function peerTools(native: Native, log: Log): PeerTools {
   const reactor = new Reactor(native);
   const [tcp, clock, peerId] = [new LinuxTcpSockets(reactor), new LinuxClock(native), newPeerId()];
-  const { v4, v6 } = ownNetworks();
-  const isOwn = (address: IpAddress): boolean =>
-    typeof address === 'number'
-      ? v4.some((network) => contains(network, address))
-      : v6.some((network) => contains6(network, address));
+  const own = ownNetworks();
   const fetcher = new MetadataFetcher({
     ...{ tcp, clock, log, digests, peerId, limits: METADATA_LIMITS },
-    mayReach: (endpoint, isPrivate) =>
-      unfitPeer(endpoint, { private: isPrivate, isOwn }) === undefined,
+    mayReach: reachablePeers(() => own),
   });
   return {
     fetcher,

@@ -1,5 +1,6 @@
 /** From rows to the whole desired state of each service. Pure. */
 import type { CompiledConfig } from './model.ts';
+import { compileCaptures } from './objects/capture.ts';
 import { compileSystem } from './objects/device-info.ts';
 import { compileDhcpClient } from './objects/dhcpv4-client.ts';
 import { compileDhcpServer } from './objects/dhcpv4-server-config.ts';
@@ -12,6 +13,8 @@ import { compilePorts } from './objects/ethernet.ts';
 import { compileNeighbors } from './objects/hosts.ts';
 import { compileInterfaces } from './objects/ip.ts';
 import { compileMap } from './objects/map.ts';
+import { compileMetrics } from './objects/metrics.ts';
+import { compileMonitor } from './objects/monitor.ts';
 import { compileFirewall } from './objects/nat.ts';
 import { compileForwarding, compileRoutes } from './objects/routing.ts';
 import type { RowReader } from './reader.ts';
@@ -32,8 +35,11 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   dns: compileDns(rows),
   dnsPolicy: compileDnsPolicy(rows),
   dnsLog: compileQueryLog(rows),
+  monitor: compileMonitor(rows),
   neighbors: compileNeighbors(rows),
   firewall: compileFirewall(rows),
   map: compileMap(rows),
+  captures: compileCaptures(rows),
+  metrics: compileMetrics(rows),
   system: compileSystem(rows),
 });

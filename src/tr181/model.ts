@@ -7,6 +7,7 @@
  * lists, and a final dot on references.
  */
 import type { Result } from '../base/result.ts';
+import type { CapturesConfig } from '../services/capture/config.ts';
 import type { DhcpClientConfig } from '../services/dhcp-client/config.ts';
 import type { DhcpServerConfig } from '../services/dhcp-server/config.ts';
 import type { Dhcp6ClientConfig } from '../services/dhcp6-client/config.ts';
@@ -16,9 +17,11 @@ import type { QueryLogConfig } from '../services/dns/log-config.ts';
 import type { PolicyConfig } from '../services/dns/policy-config.ts';
 import type { FirewallConfig } from '../services/firewall/config.ts';
 import type { MapConfig } from '../services/map/config.ts';
+import type { MonitorConfig } from '../services/monitor/config.ts';
 import type { NeighborsConfig } from '../services/neighbors/config.ts';
 import type { NetworkConfig } from '../services/network/config.ts';
 import type { SystemConfig } from '../services/system/config.ts';
+import type { MetricsConfig } from './objects/metrics.ts';
 
 /** Who asks for a change, for the audit trail. `via` is the edge: `ubus`, `http`, `cli`, `console`, `config`. */
 export interface Origin {
@@ -263,10 +266,13 @@ export interface CompiledConfig {
   readonly dhcp6Server: Dhcp6ServerConfig;
   readonly dns: DnsConfig;
   readonly dnsPolicy: PolicyConfig;
+  readonly monitor: MonitorConfig;
   readonly dnsLog: QueryLogConfig;
   readonly neighbors: NeighborsConfig;
   readonly firewall: FirewallConfig;
   readonly map: MapConfig;
+  readonly captures: CapturesConfig;
+  readonly metrics: MetricsConfig;
   readonly system: SystemConfig;
 }
 

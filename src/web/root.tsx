@@ -1,7 +1,6 @@
 /** Which page is shown: the door (wizard, log-in) or a place behind it. */
 
 import { Devices } from './pages/devices.tsx';
-import { Later } from './pages/later.tsx';
 import { Login } from './pages/login.tsx';
 import { ModelPage } from './pages/model.tsx';
 import { Monitor } from './pages/monitor.tsx';
@@ -13,6 +12,7 @@ import { useApp, useT } from './state/app.ts';
 import { Part } from './ui/part.tsx';
 import { Shell } from './ui/shell.tsx';
 
+const loadCapture = () => import('./parts/capture/index.tsx');
 const loadDns = () => import('./parts/dns/index.tsx');
 
 export function Root() {
@@ -38,7 +38,7 @@ function PlacePage() {
     case 'dns':
       return <Part load={loadDns} />;
     case 'capture':
-      return <Later place={place} />;
+      return <Part load={loadCapture} />;
     case 'network':
       return <Network />;
     case 'monitor':

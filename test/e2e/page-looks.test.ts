@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import t from 'tap';
 import { type Translate, translator } from '../../src/web/i18n/catalogue.ts';
+import { texts as captureTexts } from '../../src/web/parts/capture/texts.ts';
 import { texts } from '../../src/web/parts/dns/texts.ts';
 import { badText, dress, LOOKS, sticksOut, violations } from './page-axe.ts';
 import {
@@ -27,6 +28,7 @@ const CLIENT = encodeURIComponent('Device.DHCPv4.Client.1.');
 const placesOf = (
   say: Translate,
   dns: Translate<keyof typeof texts.en>,
+  capture: Translate<keyof typeof captureTexts.en>,
 ): Readonly<Record<string, readonly [hash: string, text: string]>> => ({
   overview: ['overview', say('needs.title')],
   devices: ['devices', 'pixel-9'],
@@ -45,7 +47,7 @@ const placesOf = (
   routes: ['network/routes', say('routes.default')],
   log: ['monitor/logs', 'the box was set up'],
   audit: ['monitor/audit', 'Device.Users.User.1.Username'],
-  capture: ['capture', say('later.capture')],
+  capture: ['capture', capture('capture.all')],
   model: [`model/${CLIENT}`, 'LeaseTimeRemaining'],
   history: ['system/history', say('history.revision', { revision: 1 })],
   backup: ['system/backup', say('backup.restoreText')],
@@ -112,7 +114,7 @@ t.test('every place, every look', { skip: noBrowser() }, async (t) => {
     await page.getByRole('button', { name: say('login.enter') }).click();
     await page.locator('.legend-out').waitFor();
     for (const [place, [hash, text]] of Object.entries(
-      placesOf(say, translator(language, texts)),
+      placesOf(say, translator(language, texts), translator(language, captureTexts)),
     )) {
       await page.goto(`${HOME}/#/${hash}`);
       await page.locator('main').getByText(text).first().waitFor();

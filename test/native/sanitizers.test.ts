@@ -22,14 +22,17 @@ const TESTS = [
   'os/linux/dns-engine',
   'services/dns/fast-path',
   'os/linux/frames',
+  'os/linux/udp',
   'native/root-helper',
   'os/arp-scan',
+  'os/probe',
   'os/linux/net',
   'os/linux/process',
   'os/linux/secrets',
   'os/linux/taps',
   'os/linux/tcp',
   'os/linux/unix',
+  'services/monitor/path',
 ];
 
 t.test('what is native reads, writes and frees nothing that it may not', async (t) => {

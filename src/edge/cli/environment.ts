@@ -6,6 +6,7 @@ import type { Digests } from '../../wire/torrent.ts';
 import type { Bus, BusError } from './bus.ts';
 import type { LoadCapture } from './capture-commands.ts';
 import type { LoadPeers } from './dht-fetch.ts';
+import type { LoadPaths } from './path-commands.ts';
 import type { LoadScans } from './scan-commands.ts';
 import type { GlobalOptions } from './session.ts';
 
@@ -54,6 +55,8 @@ export interface CliEnvironment {
   readonly peers: LoadPeers;
   /** Searches of a link, without a daemon. */
   readonly scans: LoadScans;
+  /** Ping, trace and path MTU, without a daemon. */
+  readonly paths: LoadPaths;
   /** Runs until told to end; gives the exit code. */
   daemon(args: readonly string[]): Promise<number>;
   /**

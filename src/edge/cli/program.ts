@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { auditShow, auditVerify } from './audit-commands.ts';
 import { defineCapture } from './capture-commands.ts';
+import { defineCaptures } from './captures-commands.ts';
 import { complete, SCRIPTS } from './completion.ts';
 import {
   addToConfirm,
@@ -27,15 +28,18 @@ import {
 import { defineDht } from './dht-commands.ts';
 import { defineDns } from './dns-program.ts';
 import { type CliEnvironment, EXIT } from './environment.ts';
+import { defineGraph } from './graph-command.ts';
 import { hosts } from './host-commands.ts';
 import { leases } from './lease-commands.ts';
 import { map } from './map-commands.ts';
 import { add, del, get, instances, operate, schema, set } from './model-commands.ts';
+import { definePath } from './path-commands.ts';
 import { type PowerOptions, powerOff, reboot } from './power-commands.ts';
 import { resetPassword } from './reset-password.ts';
 import { defineScan } from './scan-commands.ts';
 import { call, overview } from './service-commands.ts';
 import { type GlobalOptions, Session } from './session.ts';
+import { defineTargets } from './target-commands.ts';
 import { type UpgradeOptions, upgrade } from './upgrade-commands.ts';
 import { watch } from './watch.ts';
 
@@ -151,6 +155,11 @@ function define(program: Command, session: Session, json: boolean): void {
   command('hosts', 'who is on the LAN')
     .option('--active', 'only those that are here now')
     .action((options: { active?: boolean }) => hosts(session, options));
+  command('devices', 'who is on the LAN by device, and when it was there')
+    .option('--watch', 'tell who comes and goes, until Ctrl-C')
+    .action(async (options: { watch?: boolean }) =>
+      (await import('./device-commands.ts')).devices(session, options),
+    );
   command('map', 'the IPv4 address shared by MAP-T, and its ports in use')
     .option('--sets', 'each port set with its use')
     .action((options: { sets?: boolean }) => map(session, options));
@@ -165,7 +174,11 @@ function define(program: Command, session: Session, json: boolean): void {
   defineDns(command('dns', 'names for the LAN: what is asked, answered, blocked'), session);
   defineDht(command('dht', 'BitTorrent: torrent files and what they hold'), session);
   defineCapture(program, session);
+  defineCaptures(command('captures', 'captures that the router keeps running'), session);
   defineScan(program, session);
+  defineTargets(program, session);
+  defineGraph(program, session);
+  definePath(program, session);
   command('reboot', 'end everything in order and start the box again')
     .option('--yes', 'do not ask')
     .option('--reason <text>', 'why, for the audit trail')

@@ -1,6 +1,7 @@
 /** All routes, and what holds for each. */
 import { Hono } from 'hono';
 import type { HttpHandler } from '../../os/ports.ts';
+import { captureRoutes } from './api-captures.ts';
 import { deviceRoutes } from './api-devices.ts';
 import { dnsRoutes } from './api-dns.ts';
 import { modelRoutes } from './api-model.ts';
@@ -10,6 +11,7 @@ import { updateRoutes } from './api-update.ts';
 import { type Env, type Parts, refuse } from './context.ts';
 import { knownHost, loggedIn, securityHeaders, withOrigin } from './guard.ts';
 import { hostOf, isAllowedHost } from './hosts.ts';
+import { metricsRoute } from './metrics.ts';
 import { staticFiles } from './static.ts';
 import { ubusRoutes } from './ubus.ts';
 import type { UbusSessions } from './ubus-sessions.ts';
@@ -42,10 +44,12 @@ export function createApp(parts: Parts, ubusSessions: UbusSessions): HttpHandler
   app.route('/api', modelRoutes(parts));
   app.route('/api', deviceRoutes(parts));
   app.route('/api', dnsRoutes(parts));
+  app.route('/api', captureRoutes(parts));
   app.route('/api', systemRoutes(parts));
   app.route('/api', updateRoutes(parts));
   app.all('/api/*', (c) => refuse(c, 404, 'there is no such thing'));
 
+  app.route('/metrics', metricsRoute(parts));
   app.route('/ubus', ubusRoutes(parts, ubusSessions));
   app.get('*', staticFiles(parts));
   app.all('*', (c) => refuse(c, 404, 'there is no such thing'));

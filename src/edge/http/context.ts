@@ -17,6 +17,7 @@ import type {
   DhcpDevices,
   Line,
   LineQuery,
+  Metrics,
   WebFiles,
 } from './faces.ts';
 import type { Logins } from './logins.ts';
@@ -31,10 +32,12 @@ export interface Parts {
   readonly configuration: Configuration;
   readonly devices: Pick<DhcpDevices, 'decide' | 'forget' | 'fix'>;
   readonly dns: Pick<CommandService, 'commands'>;
+  readonly captures: Pick<CommandService, 'commands'>;
   readonly updates: Pick<
     UpdateService,
     'begin' | 'write' | 'install' | 'cancel' | 'activate' | 'rollback'
   >;
+  readonly metrics: Metrics;
   readonly events: EventHub;
   readonly bus: Pick<UbusClient, 'lookup' | 'callId' | 'subscribe' | 'listen'>;
   readonly web: WebFiles;

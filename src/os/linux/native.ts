@@ -7,6 +7,7 @@ import { BugError, errorCode, errorMessage, SystemError } from '../../base/error
 import type { NativeArpScan } from './arp-scan-native.ts';
 import type { NativeCapture } from './capture-native.ts';
 import type { NativeDns } from './dns-native.ts';
+import type { NativeProbe } from './probe-native.ts';
 
 export const What = {
   accepted: 1,
@@ -19,6 +20,7 @@ export const What = {
   frame: 9,
   exited: 10,
   frames: 11,
+  datagrams: 12,
   connected: 13,
 } as const;
 
@@ -60,19 +62,46 @@ export interface RawReactor {
   monitor(protocol: number, groups: Uint32Array, receiveBytes: number): number;
   /** One datagram of a monitor: its length; -EAGAIN without one, -ENOBUFS when some were dropped. */
   receive(id: number, into: Uint8Array): number;
+  /** `What.readable` while somebody else's descriptor is readable, which may close before or after. */
+  readable(fd: number): number;
   tap(ifIndex: number, program: Uint32Array, receiveBytes: number): number;
   tapDropped(id: number): number;
   frames(ifIndex: number, program: Uint32Array, groups: Uint8Array, bufferBytes: number): number;
   /** Fills frames dropped by the kernel, not sent, not whole. */
   frameCounts(id: number, out: Uint32Array): number;
   holdUdp(port: number): number;
+  /** `head`: port and address to bind, as native/udp.cc says. */
+  openUdp(head: Uint8Array, v6: 0 | 1, bufferBytes: number): number;
+  /** Fills datagrams dropped by the kernel, not sent, cut, and the socket's own port. */
+  udpFacts(id: number, out: Uint32Array): number;
+  /** Probes of a path (native/path/socket.cc): `protocol` 0 ICMP, 1 UDP, 2 TCP; `address` 4 bytes, or 16 and the scope. */
+  pathOpen(
+    protocol: number,
+    address: Uint8Array,
+    ifName: string,
+    trafficClass: number,
+    fragment: 0 | 1,
+  ): number;
+  /** Fills out[0] with CLOCK_MONOTONIC in ms just before. */
+  pathSend(
+    id: number,
+    sequence: number,
+    hopLimit: number,
+    packetBytes: number,
+    port: number,
+    out: Float64Array,
+  ): number;
+  /** Fills nine numbers and the address of who spoke; -EAGAIN when there is nothing more. */
+  pathReceive(id: number, out: Float64Array, from: Uint8Array): number;
+  /** 1 when echo requests leave by a raw socket. */
+  pathRaw(id: number): number;
   spawn(file: string, args: readonly string[]): number;
   watch(pid: number, child: 0 | 1): number;
   signal(id: number, signal: number): number;
   release(id: number): number;
 }
 
-export interface Native extends NativeArpScan, NativeCapture, NativeDns {
+export interface Native extends NativeArpScan, NativeCapture, NativeDns, NativeProbe {
   createReactor(leads: boolean, onBatch: (count: number) => void): RawReactor | number;
   /** CLOCK_BOOTTIME in ms. */
   boottimeMs(): number;
@@ -126,6 +155,7 @@ const EXPORTS: readonly (keyof Native)[] = [
   'createCapture',
   'compileFilter',
   'createArpScan',
+  'createProber',
   'releaseText',
 ];
 
@@ -237,6 +267,26 @@ export class Reactor implements AsyncDisposable {
     control[WRITES + 2 * count + 1] = length;
     control[OUT_COUNT] = count + 1;
     control[OUT_BYTES] = used + length;
+  }
+
+  /** A datagram behind the head that says where it goes to; leaves at the end of the batch, or at once. */
+  queueDatagram(id: number, head: Uint8Array, bytes: Uint8Array): void {
+    const control = this.#control;
+    const length = head.length + bytes.length;
+    let count = control[OUT_COUNT] ?? 0;
+    let used = control[OUT_BYTES] ?? 0;
+    if (count === MAX_WRITES || used + length > OUTPUT_BYTES) {
+      this.raw.flush();
+      count = 0;
+      used = 0;
+    }
+    this.#output.set(head, used);
+    this.#output.set(bytes, used + head.length);
+    control[WRITES + 2 * count] = id;
+    control[WRITES + 2 * count + 1] = length;
+    control[OUT_COUNT] = count + 1;
+    control[OUT_BYTES] = used + length;
+    if (control[IN_BATCH] === 0) this.raw.flush();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

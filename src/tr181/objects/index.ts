@@ -1,5 +1,6 @@
 /** Every object group of the product, in the order of the tree. */
 import type { ObjectGroup } from '../table.ts';
+import { capture } from './capture.ts';
 import { device } from './device.ts';
 import { deviceInfo } from './device-info.ts';
 import { dhcpv4Client } from './dhcpv4-client.ts';
@@ -12,8 +13,11 @@ import { dnsClient } from './dns-client.ts';
 import { ethernet } from './ethernet.ts';
 import { hosts } from './hosts.ts';
 import { ip } from './ip.ts';
+import { ipDiagnostics } from './ip-diagnostics.ts';
 import { ip6 } from './ip6.ts';
 import { map } from './map.ts';
+import { metrics } from './metrics.ts';
+import { monitor } from './monitor.ts';
 import { nat } from './nat.ts';
 import { routerAdvertisement } from './router-advertisement.ts';
 import { routing } from './routing.ts';
@@ -26,6 +30,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   ethernet,
   ip,
   ip6,
+  ipDiagnostics,
   routing,
   dnsClient,
   dnsServer,
@@ -38,6 +43,9 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   dhcpv6Server,
   routerAdvertisement,
   hosts,
+  monitor,
+  capture,
   time(),
   users,
+  metrics,
 ];

@@ -31,7 +31,6 @@ export const de: Readonly<Record<Key, string>> = {
   'place.capture': 'Mitschnitt',
   'place.model': 'Modell',
   'place.system': 'System',
-  'later.capture': 'Dieser Router kann Netzverkehr noch nicht mitschneiden.',
   'state.up': 'In Ordnung',
   'state.degraded': 'Eingeschränkt',
   'state.down': 'Gestört',

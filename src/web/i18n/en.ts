@@ -30,7 +30,6 @@ export const en = {
   'place.capture': 'Capture',
   'place.model': 'Model',
   'place.system': 'System',
-  'later.capture': 'This router cannot record network traffic yet.',
   'state.up': 'Up',
   'state.degraded': 'Degraded',
   'state.down': 'Down',

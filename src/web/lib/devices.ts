@@ -194,3 +194,24 @@ export function whom(values: Values, rule: string, t: Translate): string {
   if (place !== '') said.push(t('rule.on', { name: titleOf(values, `${place}.`) }));
   return said.length === 0 ? t('rule.everyone') : said.join(', ');
 }
+
+/** Devices of the LAN by one of their addresses, those with a name first. */
+export function devicesAt(values: Values): readonly { address: string; name: string }[] {
+  return rowsOf(values.keys(), HOSTS)
+    .map((row) => {
+      const address = textAt(values, `${row}IPAddress`);
+      return { address, name: textAt(values, `${row}HostName`) || address };
+    })
+    .filter(({ address }) => address !== '')
+    .sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+}
+
+/** What the device at an address is called; every address of it counts. */
+export function nameAt(values: Values, address: string): string | undefined {
+  for (const [path, { value }] of values) {
+    if (value !== address || !path.startsWith(HOSTS) || !path.endsWith('IPAddress')) continue;
+    const row = path.slice(0, path.indexOf('.', HOSTS.length) + 1);
+    return textAt(values, `${row}HostName`) || undefined;
+  }
+  return undefined;
+}

@@ -58,8 +58,6 @@ export function Shell({ children }: { children: ComponentChildren }) {
   );
 }
 
-const LATER = new Set<string>(['capture']);
-
 function Rail() {
   const app = useApp();
   const t = useT();
@@ -73,7 +71,7 @@ function Rail() {
       </p>
       <ul>
         {PLACES.map((name) => (
-          <li key={name} class={LATER.has(name) ? 'later' : ''}>
+          <li key={name}>
             <a href={href(name)} aria-current={name === place ? 'page' : undefined}>
               <Icon name={name} />
               <span>{t(`place.${name}` as Key)}</span>

@@ -144,6 +144,14 @@ export const fakeEnvironment = (
     vendorOf: () => undefined,
     send: async () => failed(new SystemError('no link here', 'ENODEV')),
   }),
+  paths: async () => ({
+    resolve: async () => failed(new SystemError('no hosts here', 'ENOTFOUND')),
+    nameOf: async () => undefined,
+    ping: async () => failed(new SystemError('no network here', 'ENETDOWN')),
+    trace: async () => failed(new SystemError('no network here', 'ENETDOWN')),
+    findMtu: async () => failed({ kind: 'silent' }),
+    [Symbol.asyncDispose]: async () => undefined,
+  }),
   capture: async () =>
     captureService({
       listen: async (ifName) => failed(new SystemError(`${ifName}: no such device`, 'ENODEV')),

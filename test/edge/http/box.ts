@@ -12,6 +12,7 @@ import type {
   CallRecord,
   LinkCounters,
   LoginRecord,
+  Metrics,
   WebFile,
 } from '../../../src/edge/http/faces.ts';
 import { HttpService } from '../../../src/edge/http/service.ts';
@@ -92,6 +93,8 @@ export async function box(
   t: { teardown(run: () => unknown): void },
   given?: UpdateService,
   dns: Pick<CommandService, 'commands'> = { commands: {} },
+  captures: Pick<CommandService, 'commands'> = { commands: {} },
+  metrics: Metrics = { token: undefined, text: async () => '' },
 ): Promise<Box> {
   const folder = mkdtempSync(join(tmpdir(), 'gh-http-'));
   const house = await router(new FakeClock({ wallMs: Date.now() }));
@@ -133,7 +136,19 @@ export async function box(
       report: () => {},
     });
   const service: HttpService = new HttpService({
-    ...{ updates, dns, model, configuration, clock, log, bus: callers, bootId, listeners },
+    ...{
+      updates,
+      dns,
+      captures,
+      metrics,
+      model,
+      configuration,
+      clock,
+      log,
+      bus: callers,
+      bootId,
+      listeners,
+    },
     accounts: new RowAccounts({ rows, model, secrets }),
     devices: new DhcpDevices({ model, clock, leaseOf: () => undefined }),
     files: new LinuxFiles(),

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
+import { ipv4, type PrefixLen } from '#src/base/ip.ts';
 import { type IpPort, parseIpPort } from '#src/base/ip-port.ts';
 import { LinuxClock } from '#src/os/linux/clock.ts';
 import { digests } from '#src/os/linux/digests.ts';
@@ -14,7 +15,7 @@ import {
   SEEDER_LIMITS,
   type SeederLimits,
 } from '#src/services/dht/metadata-seeder.ts';
-import { unfitPeer } from '#src/services/dht/peer-addresses.ts';
+import { reachablePeers } from '#src/services/dht/peer-addresses.ts';
 import { encodeBencode } from '#src/wire/bencode-writer.ts';
 import type { TorrentId } from '#src/wire/magnet.ts';
 import {
@@ -49,8 +50,7 @@ function rig(t: Test, limits: MetadataLimits = QUICK, seeder: SeederLimits = SEE
   const fetcher = new MetadataFetcher({
     ...{ tcp: new LinuxTcpSockets(ours), clock, log, digests, limits },
     peerId: new Uint8Array(20).fill(65),
-    mayReach: (endpoint, isPrivate) =>
-      unfitPeer(endpoint, { private: isPrivate, isOwn: () => false }) === undefined,
+    mayReach: reachablePeers(() => []),
   });
   const seed = new MetadataSeeder({
     ...{ tcp: new LinuxTcpSockets(theirs), clock, limits: seeder },
@@ -236,12 +236,15 @@ t.test('who may not be spoken to is not', async (t) => {
   running.noMorePeers();
   t.match(await running.result, { ok: false, error: { reason: 'nobody' } });
   t.match(running.progress(), { known: 0, unfit: inside.length + 1, tried: 0 });
-  const rules = { private: false, isOwn: () => false };
+  const may = reachablePeers(() => []);
   for (const fit of ['8.8.8.8:1', '[2a00::1]:65535', '172.32.0.1:1'])
-    t.equal(unfitPeer(at(fit), rules), undefined, fit);
-  t.ok(unfitPeer(at('8.8.8.8:1'), { private: false, isOwn: () => true }), 'an own network');
-  for (const never of ['224.0.0.1:9', '0.1.2.3:9', '[::]:9', '[::ffff:10.0.0.1]:9'])
-    t.ok(unfitPeer(at(never), { ...rules, private: true }), never);
+    t.ok(may(at(fit), false), fit);
+  const house = reachablePeers(() => [{ address: ipv4(0x08080800), prefixLen: 24 as PrefixLen }]);
+  t.notOk(house(at('8.8.8.8:1'), false), 'an own network');
+  t.ok(house(at('8.8.9.8:1'), false));
+  for (const never of ['224.0.0.1:9', '0.1.2.3:9', '[::]:9', '[::ffff:10.0.0.1]:9', '240.0.0.1:9'])
+    t.notOk(may(at(never), true), never);
+  t.ok(may(at('10.1.2.3:1'), true), 'a swarm of his own');
 });
 
 t.test('memory has a bound: large claims wait, and the honest one gets through', async (t) => {

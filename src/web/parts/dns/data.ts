@@ -1,8 +1,4 @@
 /** What the place of DNS reads and asks: paths, shapes of answers, devices by address. */
-import { HOSTS } from '../../lib/devices.ts';
-import type { Values } from '../../lib/patch.ts';
-import { rowsOf } from '../../lib/paths.ts';
-import { textAt } from '../../lib/status.ts';
 
 export const DNS = 'Device.X_GATEHOUSE_DNS.';
 export const RELAY = 'Device.DNS.Relay.';
@@ -49,25 +45,4 @@ export interface WhyAnswer {
   readonly verdict: 'pass' | 'allow' | 'block' | 'rewrite';
   readonly by: string | null;
   readonly group: string | null;
-}
-
-/** Devices of the LAN by one of their addresses, those with a name first. */
-export function devicesAt(values: Values): readonly { address: string; name: string }[] {
-  return rowsOf(values.keys(), HOSTS)
-    .map((row) => {
-      const address = textAt(values, `${row}IPAddress`);
-      return { address, name: textAt(values, `${row}HostName`) || address };
-    })
-    .filter(({ address }) => address !== '')
-    .sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
-}
-
-/** What the device at an address is called; every address of it counts. */
-export function nameAt(values: Values, address: string): string | undefined {
-  for (const [path, { value }] of values) {
-    if (value !== address || !path.startsWith(HOSTS) || !path.endsWith('IPAddress')) continue;
-    const row = path.slice(0, path.indexOf('.', HOSTS.length) + 1);
-    return textAt(values, `${row}HostName`) || undefined;
-  }
-  return undefined;
 }

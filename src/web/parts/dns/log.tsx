@@ -1,6 +1,8 @@
 /** The last queries as they come, with one click to block or allow. */
+
 import { useSignal } from '@preact/signals';
 import { useEffect, useId } from 'preact/hooks';
+import { nameAt } from '../../lib/devices.ts';
 import { timeMs } from '../../lib/format.ts';
 import type { Values } from '../../lib/patch.ts';
 import { href } from '../../lib/router.ts';
@@ -10,7 +12,7 @@ import { useLive } from '../../ui/hooks.ts';
 import { Card, Empty, Note, Skeleton, StateWord, When } from '../../ui/parts.tsx';
 import { Table } from '../../ui/table.tsx';
 import { ask, say } from './asked.ts';
-import { type Entry, LOG, type LogAnswer, type LoggedBy, nameAt } from './data.ts';
+import { type Entry, LOG, type LogAnswer, type LoggedBy } from './data.ts';
 import { texts } from './texts.ts';
 
 const STATES: Readonly<Record<LoggedBy, State>> = {

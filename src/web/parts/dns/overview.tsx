@@ -1,6 +1,8 @@
 /** The state in a sentence, what holds for a while, and the answer to "why is it blocked?". */
+
 import { useSignal } from '@preact/signals';
 import { useId } from 'preact/hooks';
+import { devicesAt, nameAt } from '../../lib/devices.ts';
 import { duration, number } from '../../lib/format.ts';
 import type { Values } from '../../lib/patch.ts';
 import { rowsOf } from '../../lib/paths.ts';
@@ -9,16 +11,7 @@ import { useApp, useTexts } from '../../state/app.ts';
 import { useLive } from '../../ui/hooks.ts';
 import { Card, Fact, Facts, Note, StateWord } from '../../ui/parts.tsx';
 import { ask, say } from './asked.ts';
-import {
-  DNS,
-  devicesAt,
-  FORWARDING,
-  nameAt,
-  OVERRIDES,
-  RELAY,
-  STATS,
-  type WhyAnswer,
-} from './data.ts';
+import { DNS, FORWARDING, OVERRIDES, RELAY, STATS, type WhyAnswer } from './data.ts';
 import { NameForm } from './name-form.tsx';
 import { texts } from './texts.ts';
 

@@ -1,11 +1,12 @@
 /** Who asks most, for what, and what is blocked most; by hour. */
+import { nameAt } from '../../lib/devices.ts';
 import { localTime, number, timeMs } from '../../lib/format.ts';
 import type { Values } from '../../lib/patch.ts';
 import { useApp, useTexts } from '../../state/app.ts';
 import { Card, Empty, Note, Skeleton } from '../../ui/parts.tsx';
 import { Table } from '../../ui/table.tsx';
 import { useAsked } from './asked.ts';
-import { nameAt, type StatsAnswer } from './data.ts';
+import type { StatsAnswer } from './data.ts';
 import { texts } from './texts.ts';
 
 const FIELDS = ['topNames', 'topBlocked', 'topClients'] as const;

@@ -1,0 +1,114 @@
+/** captures: those that the router keeps running. */
+import type { Command } from 'commander';
+import { isObject, type JsonObject, list, text } from './bus.ts';
+import { duration } from './dhcp-commands.ts';
+import type { Session } from './session.ts';
+import { type Column, statusStyle } from './table.ts';
+
+const COLUMNS: readonly Column<JsonObject>[] = [
+  { title: 'CAPTURE', cell: ({ id }) => text(id) },
+  {
+    title: 'STATE',
+    cell: ({ state }) => text(state),
+    style: ({ state }) => statusStyle(text(state)),
+  },
+  { title: 'INTERFACE', cell: (row) => text(row['interface']) },
+  { title: 'PACKETS', cell: ({ packets }) => text(packets) },
+  { title: 'BYTES', cell: ({ bytes }) => text(bytes) },
+  { title: 'DROPPED', cell: ({ droppedPackets }) => text(droppedPackets) },
+  { title: 'FILTER', cell: ({ filter }) => text(filter) },
+  { title: 'REASON', cell: ({ reason }) => text(reason) },
+];
+
+const TALKERS: readonly Column<JsonObject>[] = [
+  { title: 'ADDRESS', cell: ({ address }) => text(address) },
+  { title: 'NAME', cell: ({ name }) => text(name ?? '') },
+  { title: 'PACKETS', cell: ({ packets }) => text(packets) },
+  { title: 'BYTES', cell: ({ bytes }) => text(bytes) },
+];
+const PROTOCOLS: readonly Column<JsonObject>[] = [
+  { title: 'PROTOCOL', cell: ({ path }) => text(path) },
+  { title: 'PACKETS', cell: ({ packets }) => text(packets) },
+  { title: 'BYTES', cell: ({ bytes }) => text(bytes) },
+];
+const SHOWN = 10;
+
+interface StartOptions {
+  readonly filter?: string;
+  readonly proto: readonly string[];
+  readonly port: readonly string[];
+  readonly host: readonly string[];
+  readonly src: readonly string[];
+  readonly dst: readonly string[];
+  readonly vlan?: string;
+  readonly for?: number;
+}
+
+const more = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+export function defineCaptures(captures: Command, session: Session): void {
+  captures
+    .command('list')
+    .description('every capture and how it goes')
+    .action(async () => {
+      const data = await session.ask('capture', 'list');
+      if (data === undefined) return;
+      const rows = list(data['captures']).filter(isObject);
+      if (session.json) session.printJson(rows);
+      else if (rows.length === 0) session.note('there is no capture');
+      else session.print(COLUMNS, rows);
+    });
+  captures
+    .command('start')
+    .argument('[interface]', 'network interface, or wan or lan', 'wan')
+    .option('--filter <text>', 'a filter of pcap-filter(7)')
+    .option('--proto <name>', 'tcp, udp, icmp, …; several times for any of them', more, [])
+    .option('--port <port>', 'port, or range such as 8000-8100', more, [])
+    .option('--host <address>', 'address or network', more, [])
+    .option('--src <address>', 'only from this address or network', more, [])
+    .option('--dst <address>', 'only to this address or network', more, [])
+    .option('--vlan <id>', 'only this VLAN, or any')
+    .option('--for <time>', 'only for so long: 60s, 5m', duration)
+    .description('start a capture; it goes on when you leave')
+    .action(async (ifName: string, options: StartOptions) => {
+      const data = await session.ask('capture', 'start', {
+        ...{ interface: ifName, protocols: options.proto, ports: options.port },
+        ...{ hosts: options.host, from: options.src, to: options.dst },
+        ...(options.vlan === undefined ? {} : { vlan: options.vlan }),
+        ...(options.filter === undefined ? {} : { filter: options.filter }),
+        ...(options.for === undefined ? {} : { seconds: options.for }),
+      });
+      if (data === undefined) return;
+      if (session.json) session.printJson(data);
+      else session.data(`${text(data['id'])}\n`);
+    });
+  captures
+    .command('show')
+    .argument('<id>', 'as list tells')
+    .description('one capture: its talkers and protocols')
+    .action((id: string) => show(session, id));
+  for (const [word, about] of [
+    ['stop', 'end a capture; its figures stay'],
+    ['again', 'begin a capture anew'],
+    ['delete', 'end and forget a capture that was started by a command'],
+  ] as const) {
+    captures
+      .command(word)
+      .argument('<id>', 'as list tells')
+      .description(about)
+      .action(async (id: string) => void (await session.ask('capture', word, { id })));
+  }
+}
+
+async function show(session: Session, id: string): Promise<void> {
+  const data = await session.ask('capture', 'status', { id });
+  if (data === undefined) return;
+  if (session.json) return session.printJson(data);
+  session.print(COLUMNS, [data]);
+  const report = data['report'] ?? null;
+  if (!isObject(report)) return;
+  session.data('\n');
+  session.print(TALKERS, list(report['endpoints']).filter(isObject).slice(0, SHOWN));
+  session.data('\n');
+  session.print(PROTOCOLS, list(report['protocols']).filter(isObject));
+}

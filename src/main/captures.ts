@@ -1,0 +1,223 @@
+/** The daemon's captures with their real adapters, loaded when the first one is wanted; and as ubus, HTTP and the command line offer them. */
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { err, type Result } from '../base/result.ts';
+import { type CommandAnswer, type CommandService, done, failed } from '../edge/ubus/gatehouse.ts';
+import type { loadNative } from '../os/linux/native.ts';
+import type { Net } from '../os/ports.ts';
+import type { CapturesService } from '../services/capture/captures.ts';
+import type {
+  CapturesConfig,
+  CapturesObserved,
+  SessionObserved,
+  SessionSpec,
+} from '../services/capture/config.ts';
+import type { Origin } from '../tr181/model.ts';
+import type { ServiceCalls } from '../tr181/table.ts';
+
+/** Of one capture at most: some 4 MB, and the ring. */
+const LIMITS = { flows: 4096, conversations: 4096, endpoints: 4096 };
+const MAX_ITEMS = 16;
+const MAX_SECONDS = 604_800;
+
+const FILTER_ARGS: CommandService['commands'][string]['args'] = {
+  ...{ interface: 'string', filter: 'string', protocols: 'array', ports: 'array' },
+  ...{ hosts: 'array', from: 'array', to: 'array', vlan: 'string' },
+};
+
+export interface CapturesParts {
+  readonly native: ReturnType<typeof loadNative>;
+  readonly net: Net;
+  readonly clock: Clock;
+  readonly log: Log;
+  report(value: CapturesObserved): void;
+}
+
+export class LazyCaptures implements AsyncDisposable {
+  readonly #parts: CapturesParts;
+  #config: CapturesConfig | undefined;
+  #built: Promise<CapturesService> | undefined;
+  #service: CapturesService | undefined;
+  #links: Disposable | undefined;
+
+  constructor(parts: CapturesParts) {
+    this.#parts = parts;
+  }
+
+  /** Undefined before the first capture. */
+  get service(): CapturesService | undefined {
+    return this.#service;
+  }
+
+  async apply(config: CapturesConfig): Promise<readonly string[]> {
+    this.#config = config;
+    const wanted = config.enable && config.captures.some(({ enable }) => enable);
+    if (this.#built === undefined && !wanted) return [];
+    const built = this.#built !== undefined;
+    const service = await this.wanted();
+    return built ? service.apply(config) : [];
+  }
+
+  /** Loaded now, if it is not yet. */
+  wanted(): Promise<CapturesService> {
+    this.#built ??= this.#build();
+    return this.#built;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#links?.[Symbol.dispose]();
+    await (await this.#built)?.[Symbol.asyncDispose]();
+  }
+
+  async #build(): Promise<CapturesService> {
+    const [{ CapturesService }, { LinuxCaptureEngine }] = await Promise.all([
+      import('../services/capture/captures.ts'),
+      import('../os/linux/capture-engine.ts'),
+    ]);
+    const { native, net } = this.#parts;
+    const service = new CapturesService({
+      ...this.#parts,
+      engine: new LinuxCaptureEngine(native, LIMITS),
+      isUp: (ifName) => net.links().some(({ name, adminUp }) => name === ifName && adminUp),
+    });
+    this.#links = net.subscribe((events) => {
+      if (events.some(({ what }) => what === 'link' || what === 'resync')) service.linksChanged();
+    });
+    this.#service = service;
+    if (this.#config !== undefined) await service.apply(this.#config);
+    return service;
+  }
+}
+
+export const captureCalls = (
+  captures: LazyCaptures,
+): Pick<ServiceCalls, 'captureStart' | 'captureStop'> => ({
+  captureStart: async (id) => (await captures.wanted()).again(id),
+  captureStop: async (id) => captures.service?.stop(id) ?? err('it is over already'),
+});
+
+export function captureCommands(
+  captures: LazyCaptures,
+  audit: (what: string, origin: Origin) => Promise<void>,
+): CommandService {
+  const byId = (
+    what: string,
+    about: string,
+    run: (
+      service: CapturesService,
+      id: string,
+    ) => Result<void, string> | Promise<Result<void, string>>,
+  ): CommandService['commands'][string] => ({
+    about,
+    args: { id: 'string' },
+    run: async ({ id }, { origin }) => {
+      if (typeof id !== 'string') return failed('id is missing, such as list tells');
+      await audit(`${what} ${id.slice(0, 64)}`, origin);
+      const service = await captures.wanted();
+      const told = await run(service, id);
+      return told.ok ? done() : failed(told.error);
+    },
+  });
+  return {
+    name: 'capture',
+    about: 'captures: who talks how much with what on an interface',
+    commands: {
+      list: {
+        about: 'every capture and how it goes',
+        args: {},
+        run: async () => {
+          const { sessions } = captures.service?.observed ?? { sessions: [] };
+          return done({ captures: sessions.map(plain) });
+        },
+      },
+      check: {
+        about: 'the filter that start would take, as text of pcap-filter(7); or all that is wrong',
+        args: FILTER_ARGS,
+        run: async (args) => {
+          const spec = specOf(args);
+          if ('status' in spec) return spec;
+          const checked = (await captures.wanted()).check(spec);
+          return checked.ok ? done({ filter: checked.value }) : failed(checked.error);
+        },
+      },
+      start: {
+        about:
+          'starts a capture: interface (wan), filter of pcap-filter(7) or lists protocols, ports, hosts (from: source, to: destination) and vlan; seconds (60), packets and bytes as limits',
+        args: {
+          ...FILTER_ARGS,
+          ...{ seconds: 'int32', packets: 'int64', bytes: 'int64', promiscuous: 'int8' },
+        },
+        run: async (args, { origin }) => {
+          const spec = specOf(args);
+          if ('status' in spec) return spec;
+          await audit(`start ${spec.ifName.slice(0, 64)}`, origin);
+          const started = (await captures.wanted()).start(spec);
+          return started.ok ? done({ id: started.value }) : failed(started.error);
+        },
+      },
+      again: byId('again', 'begins one anew', (service, id) => service.again(id)),
+      stop: byId('stop', 'ends one; its figures stay', (service, id) => service.stop(id)),
+      delete: byId('delete', 'ends and forgets one that was started by a command', (service, id) =>
+        service.remove(id),
+      ),
+      status: {
+        about: 'one capture with its statistics, made as the next second is over',
+        args: { id: 'string' },
+        run: async ({ id }) => {
+          if (typeof id !== 'string') return failed('id is missing, such as list tells');
+          const looked = await captures.service?.look(id);
+          if (looked === undefined) return failed(`there is no capture ${id}`);
+          return done({ ...plain(looked.session), report: looked.report ?? null });
+        },
+      },
+    },
+  };
+}
+
+const plain = (session: SessionObserved): object => ({
+  ...{ id: session.id, configured: session.configured, state: session.state },
+  reason: session.reason,
+  interface: session.ifName ?? session.spec.ifName,
+  filter: session.filter,
+  seconds: session.spec.forSec,
+  started: session.startedMs === undefined ? null : new Date(session.startedMs).toISOString(),
+  ...{ packets: session.packets, bytes: session.bytes },
+  ...{ droppedPackets: session.droppedPackets, interruptions: session.interruptions },
+});
+
+/** Or the answer that says what is wrong. */
+function specOf(args: Readonly<Record<string, unknown>>): SessionSpec | CommandAnswer {
+  const faults: string[] = [];
+  const texts = (name: string): readonly string[] => {
+    const given = args[name] ?? [];
+    const good =
+      Array.isArray(given) &&
+      given.length <= MAX_ITEMS &&
+      given.every((one) => typeof one === 'string' && one.length <= 64);
+    if (!good) faults.push(`${name} is a list of at most ${MAX_ITEMS} texts`);
+    return good ? (given as readonly string[]) : [];
+  };
+  const amount = (name: string, fallback: number, most: number): number => {
+    const given = Number(args[name] ?? fallback);
+    const good = Number.isSafeInteger(given) && given >= 0 && given <= most;
+    if (!good) faults.push(`${name} is a whole number from 0 to ${most}`);
+    return good ? given : 0;
+  };
+  const { interface: ifName = 'wan', filter: raw = '', vlan = '', promiscuous } = args;
+  if (typeof ifName !== 'string' || typeof raw !== 'string' || typeof vlan !== 'string')
+    return failed('interface, filter and vlan are texts');
+  const spec = {
+    ifName,
+    filter: {
+      ...{ protocols: texts('protocols'), ports: texts('ports'), hosts: texts('hosts') },
+      ...{ from: texts('from'), to: texts('to') },
+      ...(vlan === '' ? {} : { vlan }),
+      ...(raw === '' ? {} : { raw }),
+    },
+    forSec: amount('seconds', 60, MAX_SECONDS),
+    maxPackets: amount('packets', 0, Number.MAX_SAFE_INTEGER),
+    maxBytes: amount('bytes', 0, Number.MAX_SAFE_INTEGER),
+    promiscuous: Boolean(promiscuous),
+  };
+  return faults.length > 0 ? failed(faults.join('\n')) : spec;
+}

@@ -1,0 +1,169 @@
+/** The captures of the daemon: those of the configuration, and those that somebody started by a command. */
+import { isIfName } from '../../base/if-name.ts';
+import { err, ok, type Result } from '../../base/result.ts';
+import type { CaptureReport } from '../../os/ports-capture.ts';
+import type { CapturesConfig, CapturesObserved, SessionObserved, SessionSpec } from './config.ts';
+import { filterText } from './filter.ts';
+import { isGoing } from './machine.ts';
+import { reasonOf, Session, type SessionDeps } from './session.ts';
+
+/** Each works on a thread of libuv's pool, of which there are four; files and passwords need some, too. */
+export const MAX_RUNNING = 2;
+/** Started by commands; of those that are over the oldest are forgotten. */
+export const MAX_OWN = 8;
+
+export interface CapturesDeps extends Omit<SessionDeps, 'changed'> {
+  /** The link is there and up. */
+  isUp(ifName: string): boolean;
+  report(value: CapturesObserved): void;
+}
+
+const OFF: CapturesConfig = {
+  ...{ enable: false, maxSec: 0, wan: undefined, lan: undefined, captures: [] },
+};
+
+export class CapturesService implements AsyncDisposable {
+  readonly #deps: CapturesDeps;
+  readonly #sessions = new Map<string, Session>();
+  #config = OFF;
+  #next = 1;
+  #looking = false;
+  #closed = false;
+
+  constructor(deps: CapturesDeps) {
+    this.#deps = deps;
+  }
+
+  get observed(): CapturesObserved {
+    return { sessions: [...this.#sessions.values()].map(({ observed }) => observed) };
+  }
+
+  async apply(config: CapturesConfig): Promise<readonly string[]> {
+    const before = this.#config;
+    this.#config = config;
+    const wanted = new Map(config.captures.map((capture) => [capture.id, capture]));
+    for (const session of [...this.#sessions.values()]) {
+      const now = wanted.get(session.id);
+      const known = before.captures.find(({ id }) => id === session.id);
+      const kept = session.configured
+        ? now !== undefined && JSON.stringify(now) === JSON.stringify(known)
+        : true;
+      if (!kept) {
+        this.#sessions.delete(session.id);
+        await session[Symbol.asyncDispose]();
+      } else if (!config.enable) session.stop();
+    }
+    for (const { id, enable, ...spec } of config.captures) {
+      const known = this.#sessions.get(id);
+      const session = known ?? this.#make(id, true, spec);
+      const asked = known === undefined || !before.enable;
+      if (config.enable && enable && asked) session.start(config.maxSec);
+    }
+    this.#changed();
+    return [];
+  }
+
+  /** Its id; or what is wrong. */
+  start(spec: SessionSpec): Result<string, string> {
+    if (!this.#config.enable) return err('captures are off (X_GATEHOUSE_Capture.Enable)');
+    const checked = this.check(spec);
+    if (!checked.ok) return checked;
+    const own = [...this.#sessions.values()].filter(({ configured }) => !configured);
+    if (own.length >= MAX_OWN) {
+      const over = own.find(({ state, busy }) => !isGoing(state) && !busy);
+      if (over === undefined) return err(`there are ${MAX_OWN} captures already: stop one`);
+      this.#sessions.delete(over.id);
+    }
+    const session = this.#make(String(this.#next++), false, spec);
+    session.start(this.#config.maxSec);
+    return ok(session.id);
+  }
+
+  /** The text of its filter, which libpcap takes; or all that is wrong. */
+  check({ ifName, filter: asked }: Pick<SessionSpec, 'ifName' | 'filter'>): Result<string, string> {
+    const faults = isIfName(ifName) ? [] : [`${JSON.stringify(ifName)} is no name of an interface`];
+    const filter = filterText(asked);
+    if (!filter.ok) return err([...faults, ...filter.error].join('\n'));
+    const compiled = filter.value === '' ? ok([]) : this.#deps.engine.compileFilter(filter.value);
+    if (!compiled.ok) faults.push(reasonOf(compiled.error));
+    return faults.length > 0 ? err(faults.join('\n')) : filter;
+  }
+
+  /** One of the configuration, or one that is over, begins anew. */
+  again(id: string): Result<void, string> {
+    if (!this.#config.enable) return err('captures are off (X_GATEHOUSE_Capture.Enable)');
+    const session = this.#sessions.get(id);
+    if (session === undefined) return err(`there is no capture ${id}`);
+    if (session.start(this.#config.maxSec)) return ok(undefined);
+    return err(session.observed.reason || 'it goes already');
+  }
+
+  stop(id: string): Result<void, string> {
+    const session = this.#sessions.get(id);
+    if (session === undefined) return err(`there is no capture ${id}`);
+    return session.stop() ? ok(undefined) : err('it is over already');
+  }
+
+  /** Forgets one that was started by a command. */
+  async remove(id: string): Promise<Result<void, string>> {
+    const session = this.#sessions.get(id);
+    if (session === undefined) return err(`there is no capture ${id}`);
+    if (session.configured) return err('it belongs to the configuration: delete its row');
+    this.#sessions.delete(id);
+    await session[Symbol.asyncDispose]();
+    this.#changed();
+    return ok(undefined);
+  }
+
+  async look(
+    id: string,
+  ): Promise<{ session: SessionObserved; report: CaptureReport | undefined } | undefined> {
+    const session = this.#sessions.get(id);
+    if (session === undefined) return undefined;
+    const report = await session.look();
+    return { session: session.observed, report };
+  }
+
+  linksChanged(): void {
+    this.#changed();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#sessions.values()].map((one) => one[Symbol.asyncDispose]()));
+    this.#sessions.clear();
+  }
+
+  #make(id: string, configured: boolean, spec: SessionSpec): Session {
+    const session = new Session(id, configured, spec, {
+      ...this.#deps,
+      changed: () => this.#changed(),
+    });
+    this.#sessions.set(id, session);
+    return session;
+  }
+
+  /** Opens what waits and may run, and tells how all of it stands. */
+  #changed(): void {
+    if (this.#looking || this.#closed) return;
+    this.#looking = true;
+    let running = [...this.#sessions.values()].filter(({ busy }) => busy).length;
+    for (const session of this.#sessions.values()) {
+      if (session.state !== 'waiting' || session.busy) continue;
+      const ifName = this.#ifNameOf(session.spec.ifName);
+      if (ifName === undefined) session.wait(`the router has no ${session.spec.ifName}`);
+      else if (!this.#deps.isUp(ifName)) session.wait(`${ifName} is not there, or not up`);
+      else if (running >= MAX_RUNNING) session.wait(`${MAX_RUNNING} captures run already`);
+      else {
+        session.open(ifName);
+        running++;
+      }
+    }
+    this.#looking = false;
+    this.#deps.report(this.observed);
+  }
+
+  #ifNameOf(asked: string): string | undefined {
+    return asked === 'wan' || asked === 'lan' ? this.#config[asked] : asked;
+  }
+}

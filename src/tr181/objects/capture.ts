@@ -1,0 +1,249 @@
+/** `Device.X_GATEHOUSE_Capture.`: captures that the router keeps running, and how each goes. */
+import { isIfName } from '../../base/if-name.ts';
+import { err, ok } from '../../base/result.ts';
+import type {
+  CapturesConfig,
+  ConfiguredCapture,
+  SessionObserved,
+} from '../../services/capture/config.ts';
+import type { Row, RowReader } from '../reader.ts';
+import {
+  ALIAS,
+  type CheckSink,
+  type CommandContext,
+  ENABLE,
+  type ObjectGroup,
+  type ParamDef,
+  type ReportContext,
+  type ReportedValues,
+  type ReportSink,
+} from '../table.ts';
+import { dateTimeOf } from '../types.ts';
+import { compileFirewall } from './nat.ts';
+
+const CAPTURE = 'Device.X_GATEHOUSE_Capture.';
+const CAPTURES = `${CAPTURE}Capture.`;
+/** Of rows; two run at once, whatever the number that waits. */
+const MAX_ROWS = 8;
+const MAX_ITEMS = 16;
+/** A week. */
+const MAX_SECONDS = 604_800;
+
+const STATUS = {
+  off: 'Disabled',
+  waiting: 'Waiting',
+  running: 'Running',
+  complete: 'Complete',
+  stopped: 'Stopped',
+  failed: 'Error',
+} as const;
+
+const list = (about: string): ParamDef => ({
+  ...{ type: 'string', list: { maxItems: MAX_ITEMS }, size: [0, 64], access: 'readWrite' },
+  about,
+});
+const bound = (units: string, about: string): ParamDef => ({
+  ...{ type: 'unsignedLong', access: 'readWrite', default: '0', units, about },
+});
+const count = (about: string): ParamDef => ({ type: 'StatsCounter64', about });
+
+export const capture: ObjectGroup = {
+  name: 'Capture',
+  inputs: ['captures'],
+  objects: [
+    {
+      path: CAPTURE,
+      about:
+        'Captures: who talks how much with what on an interface, counted by the router itself.',
+      params: {
+        Enable: { ...ENABLE, default: 'true', about: 'Whether captures may run.' },
+        MaximumDuration: {
+          type: 'unsignedInt',
+          access: 'readWrite',
+          range: [[1, MAX_SECONDS]],
+          default: '86400',
+          units: 'seconds',
+          about: 'No capture is longer, whatever it asks for; of those that start from now on.',
+        },
+      },
+    },
+    {
+      path: `${CAPTURES}{i}.`,
+      about:
+        'A capture. One that is enabled starts when it is laid down or changed, and when the router starts; two run at once, others wait for their turn.',
+      rows: 'both',
+      enable: 'Enable',
+      maxRows: MAX_ROWS,
+      uniqueKeys: [['Alias']],
+      params: {
+        Alias: ALIAS,
+        Enable: ENABLE,
+        ID: { type: 'string', about: 'What the commands of captures call it.' },
+        Status: {
+          type: 'string',
+          enum: Object.values(STATUS),
+          default: 'Disabled',
+          about: 'Waiting: for its interface, or for its turn. Complete: it reached a limit.',
+        },
+        Reason: { type: 'string', about: 'Why it waits or failed, for people.' },
+        Interface: {
+          type: 'string',
+          size: [1, 15],
+          access: 'readWrite',
+          default: 'wan',
+          about: 'Name of a network interface, or wan or lan as the router calls them.',
+        },
+        Filter: {
+          type: 'string',
+          size: [0, 1024],
+          access: 'readWrite',
+          about: 'A filter of pcap-filter(7); beside it, the lists that follow must fit, too.',
+        },
+        Protocol: list('One of these, such as tcp, udp, icmp, arp, ip6; empty for all.'),
+        Port: list('One of these ports, or ranges such as 8000-8100; empty for all.'),
+        Host: list('One of these addresses or networks, on either side; empty for all.'),
+        Source: list('From one of these addresses or networks; empty for all.'),
+        Destination: list('To one of these addresses or networks; empty for all.'),
+        VLAN: {
+          type: 'string',
+          size: [0, 4],
+          access: 'readWrite',
+          about: 'Within this VLAN of 802.1Q alone, or any of them; empty for no matter.',
+        },
+        Duration: {
+          type: 'unsignedInt',
+          access: 'readWrite',
+          range: [[0, MAX_SECONDS]],
+          default: '60',
+          units: 'seconds',
+          about: 'How long it runs, waiting included; 0 for as long as any may.',
+        },
+        MaximumPackets: bound(
+          'packets',
+          'It ends after so many, looked at each second; 0 for no limit.',
+        ),
+        MaximumBytes: bound(
+          'bytes',
+          'It ends after so many, looked at each second; 0 for no limit.',
+        ),
+        Promiscuous: {
+          ...ENABLE,
+          about: 'Whether it hears what is for others, too.',
+        },
+        InterfaceName: { type: 'string', about: 'Name in the kernel of what it listens on.' },
+        FilterText: { type: 'string', about: 'The whole filter, as text of pcap-filter(7).' },
+        StartTime: {
+          type: 'dateTime',
+          default: '0001-01-01T00:00:00Z',
+          about: 'When it began last.',
+        },
+        Packets: count('Packets counted since it began.'),
+        Bytes: count('Their bytes, of whole frames.'),
+        DroppedPackets: count('Packets that came too fast for the ring, and are not counted.'),
+        Interruptions: {
+          type: 'unsignedInt',
+          about: 'How often its interface went away since it began.',
+        },
+      },
+      commands: {
+        Start: {
+          about: 'Begins it anew.',
+          run: async ({ calls, ...context }) => {
+            const done = await calls.captureStart(idOf(context));
+            return done.ok ? ok({}) : err(done.error);
+          },
+        },
+        Stop: {
+          about: 'Ends it; its figures stay.',
+          run: async ({ calls, ...context }) => {
+            const done = await calls.captureStop(idOf(context));
+            return done.ok ? ok({}) : err(done.error);
+          },
+        },
+      },
+    },
+  ],
+  report,
+  check,
+};
+
+/** Of a row that somebody laid down its path, of others what the service calls it. */
+function idOf({ object, rows }: Pick<CommandContext, 'object' | 'rows'>): string {
+  const own = rows.systemRows(CAPTURES).find(({ path }) => path === object);
+  return own?.key ?? object.slice(0, -1);
+}
+
+export function compileCaptures(rows: RowReader): CapturesConfig {
+  const { wan, lan } = compileFirewall(rows);
+  const top = rows.at(CAPTURE);
+  return {
+    enable: top?.bool('Enable') === true,
+    maxSec: top?.number('MaximumDuration') ?? 0,
+    ...{ wan: wan[0], lan: lan[0] },
+    captures: rows.rows(CAPTURES).map(
+      (row): ConfiguredCapture => ({
+        ...{ id: row.id, enable: row.bool('Enable'), ifName: row.text('Interface') },
+        ...{ forSec: row.number('Duration'), promiscuous: row.bool('Promiscuous') },
+        ...{ maxPackets: row.number('MaximumPackets'), maxBytes: row.number('MaximumBytes') },
+        filter: filterOf(row),
+      }),
+    ),
+  };
+}
+
+function filterOf(row: Row): ConfiguredCapture['filter'] {
+  const [raw, vlan] = [row.text('Filter'), row.text('VLAN')];
+  return {
+    ...{ protocols: row.list('Protocol'), ports: row.list('Port'), hosts: row.list('Host') },
+    ...{ from: row.list('Source'), to: row.list('Destination') },
+    ...(vlan === '' ? {} : { vlan }),
+    ...(raw === '' ? {} : { raw }),
+  };
+}
+
+function check(rows: RowReader, out: CheckSink): void {
+  for (const row of rows.rows(CAPTURES)) {
+    const name = row.text('Interface');
+    if (!isIfName(name)) out.fault(`${row.path}Interface`, `"${name}" is no name of an interface`);
+  }
+}
+
+function report({ observed, rows }: ReportContext, out: ReportSink): void {
+  const sessions = observed.captures?.sessions ?? [];
+  const known = new Map(sessions.map((session) => [session.id, session]));
+  for (const row of rows.rows(CAPTURES)) {
+    const session = known.get(row.id);
+    if (session !== undefined) out.put(row.path, valuesOf(session));
+  }
+  for (const session of sessions) {
+    if (session.configured) continue;
+    const { ifName, filter, forSec, maxPackets, maxBytes, promiscuous } = session.spec;
+    out.row(CAPTURES, session.id, {
+      ...valuesOf(session),
+      ...{ Enable: 'true', Interface: ifName, Filter: filter.raw ?? '' },
+      Protocol: (filter.protocols ?? []).join(','),
+      Port: (filter.ports ?? []).join(','),
+      Host: (filter.hosts ?? []).join(','),
+      Source: (filter.from ?? []).join(','),
+      Destination: (filter.to ?? []).join(','),
+      VLAN: filter.vlan ?? '',
+      Duration: String(forSec),
+      MaximumPackets: String(maxPackets),
+      MaximumBytes: String(maxBytes),
+      Promiscuous: String(promiscuous),
+    });
+  }
+}
+
+const valuesOf = (session: SessionObserved): ReportedValues => ({
+  ID: session.id,
+  Status: STATUS[session.state],
+  Reason: session.reason,
+  InterfaceName: session.ifName ?? '',
+  FilterText: session.filter,
+  ...(session.startedMs === undefined ? {} : { StartTime: dateTimeOf(session.startedMs) }),
+  Packets: String(session.packets),
+  Bytes: String(session.bytes),
+  DroppedPackets: String(session.droppedPackets),
+  Interruptions: String(session.interruptions),
+});

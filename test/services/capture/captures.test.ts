@@ -1,0 +1,218 @@
+import t from 'tap';
+import { SystemError } from '../../../src/base/errors.ts';
+import { err, ok, type Result } from '../../../src/base/result.ts';
+import type { CaptureEngine, CaptureReport, ListenOptions } from '../../../src/os/ports-capture.ts';
+import { CapturesService, MAX_OWN, MAX_RUNNING } from '../../../src/services/capture/captures.ts';
+import type { CapturesConfig, SessionSpec } from '../../../src/services/capture/config.ts';
+import { type SessionEvent, step, TABLE } from '../../../src/services/capture/machine.ts';
+import { FakeClock } from '../../lib/clock.ts';
+import { MemoryLog } from '../../lib/log.ts';
+import { REPORT } from './report.ts';
+
+t.test('every cell of the table', async (t) => {
+  const seen: Record<string, string> = {};
+  for (const [state, row] of Object.entries(TABLE)) {
+    seen[state] = Object.keys(row)
+      .map((event) => step(state as keyof typeof TABLE, event as SessionEvent) ?? '-')
+      .join(' ');
+  }
+  t.same(seen, {
+    off: 'waiting - - - - failed',
+    waiting: '- running - complete stopped failed',
+    running: '- - waiting complete stopped failed',
+    complete: 'waiting - - - - -',
+    stopped: 'waiting - - - - -',
+    failed: 'waiting - - - - -',
+  });
+});
+
+class Heard {
+  readonly ifName: string;
+  readonly options: ListenOptions;
+  readonly done = Promise.withResolvers<Result<CaptureReport, SystemError>>();
+
+  constructor(ifName: string, options: ListenOptions) {
+    this.ifName = ifName;
+    this.options = options;
+    options.signal.addEventListener('abort', () => this.done.resolve(ok(this.report)));
+  }
+
+  packets = 0;
+
+  get report(): CaptureReport {
+    const { packets } = this;
+    return {
+      ...REPORT,
+      ...{ packets, bytes: packets * 100, format: 'live' },
+      live: { heardPackets: packets, droppedPackets: 1, interfaceDroppedPackets: 0 },
+    };
+  }
+
+  /** A second is over. */
+  tick(packets: number): void {
+    this.packets = packets;
+    this.options.onProgress?.(
+      { packets, bytes: packets * 100, droppedPackets: 1 },
+      () => this.report,
+    );
+  }
+}
+
+const SPEC: SessionSpec = {
+  ...{ ifName: 'eth0', filter: {}, forSec: 0, maxPackets: 0, maxBytes: 0, promiscuous: false },
+};
+const CONFIG: CapturesConfig = {
+  ...{ enable: true, maxSec: 60, wan: 'eth0', lan: 'br0', captures: [] },
+};
+const soon = () => new Promise((resolve) => setImmediate(resolve));
+
+function bench() {
+  const heard: Heard[] = [];
+  const up = new Set(['eth0', 'br0', 'eth2']);
+  const clock = new FakeClock();
+  const engine: CaptureEngine = {
+    listen: (ifName, options) => {
+      const one = new Heard(ifName, options);
+      heard.push(one);
+      return one.done.promise;
+    },
+    analyze: async () => err(new SystemError('not asked for', 'EINVAL')),
+    compileFilter: (text) =>
+      text.includes('nonsense')
+        ? err(new SystemError(`"${text}" is no filter`, 'EINVAL'))
+        : ok(new Uint32Array(2)),
+  };
+  const service = new CapturesService({
+    ...{ engine, clock, log: new MemoryLog(), report: () => {} },
+    isUp: (ifName) => up.has(ifName),
+  });
+  return { service, heard, up, clock };
+}
+
+t.test('a capture of the configuration runs to its end, and again', async (t) => {
+  const { service, heard, clock } = bench();
+  const capture = { ...SPEC, id: 'Device.X.1', enable: true, ifName: 'wan', forSec: 30 };
+  await service.apply({ ...CONFIG, captures: [capture] });
+  t.equal(heard[0]?.ifName, 'eth0', 'wan is what the router calls so');
+  t.equal(heard[0]?.options.forMs, 30_000);
+  const looked = service.look('Device.X.1');
+  heard[0]?.tick(7);
+  t.match(await looked, { report: { packets: 7 }, session: { state: 'running', packets: 7 } });
+  clock.advance(30_000);
+  await soon();
+  t.match(service.observed.sessions, [{ state: 'complete', packets: 7, droppedPackets: 1 }]);
+  t.match((await service.look('Device.X.1'))?.report, { packets: 7 }, 'it can be seen later');
+  // The same configuration again starts nothing; somebody does.
+  await service.apply({ ...CONFIG, captures: [capture] });
+  t.equal(heard.length, 1);
+  t.ok(service.again('Device.X.1').ok);
+  t.match(service.again('Device.X.1'), { ok: false, error: 'it goes already' });
+  t.equal(heard.length, 2);
+  t.match(service.observed.sessions, [{ state: 'running', packets: 0 }]);
+  // Off is off, for all; and on again means that it is wanted.
+  await service.apply({ ...CONFIG, enable: false, captures: [capture] });
+  await soon();
+  t.match(service.observed.sessions, [{ state: 'stopped' }]);
+  t.equal(service.start(SPEC).ok, false);
+  await service.apply({ ...CONFIG, captures: [capture] });
+  t.match(service.observed.sessions, [{ state: 'running' }]);
+  await service.apply(CONFIG);
+  t.same(service.observed.sessions, []);
+  t.ok(heard.every(({ options }) => options.signal.aborted));
+  t.equal(clock.pending, 0);
+});
+
+t.test('a link that goes away and comes back', async (t) => {
+  const { service, heard, up } = bench();
+  await service.apply(CONFIG);
+  const id = service.start({ ...SPEC, ifName: 'eth2' });
+  t.ok(id.ok);
+  heard[0]?.tick(5);
+  up.delete('eth2');
+  heard[0]?.done.resolve(err(new SystemError('eth2', 'ENETDOWN')));
+  await soon();
+  t.match(service.observed.sessions, [
+    { state: 'waiting', packets: 5, interruptions: 1, reason: 'eth2 is not there, or not up' },
+  ]);
+  up.add('eth2');
+  service.linksChanged();
+  heard[1]?.tick(3);
+  t.match(service.observed.sessions, [{ state: 'running', packets: 8, reason: '' }]);
+  heard[1]?.done.resolve(err(new SystemError('no right', 'EPERM', { remedy: 'be root' })));
+  await soon();
+  t.match(service.observed.sessions, [{ state: 'failed', reason: 'no right; be root' }]);
+  await service[Symbol.asyncDispose]();
+});
+
+t.test('one that begins anew while its engine still ends', async (t) => {
+  const { service, heard } = bench();
+  await service.apply(CONFIG);
+  const id = service.start(SPEC);
+  t.ok(id.ok);
+  heard[0]?.tick(5);
+  t.ok(service.stop('1').ok);
+  t.ok(service.again('1').ok);
+  t.match(service.observed.sessions, [{ state: 'waiting', packets: 0 }]);
+  heard[0]?.tick(6);
+  await soon();
+  t.match(service.observed.sessions, [{ state: 'running', packets: 0 }], 'the old one has no say');
+  heard[1]?.done.reject(new TypeError('a bug'));
+  await soon();
+  t.match(service.observed.sessions, [{ state: 'failed', reason: 'a bug' }], 'nor ends the daemon');
+  await service[Symbol.asyncDispose]();
+});
+
+t.test('limits: of packets, of those that run, of those that are kept', async (t) => {
+  const { service, heard, clock } = bench();
+  await service.apply(CONFIG);
+  for (let i = 0; i < MAX_OWN; i++) t.ok(service.start({ ...SPEC, maxPackets: 10 }).ok);
+  t.equal(heard.length, MAX_RUNNING);
+  t.match(service.observed.sessions[MAX_RUNNING], { state: 'waiting', reason: /run already/ });
+  t.match(service.start(SPEC), { ok: false, error: /stop one/ });
+  heard[0]?.tick(10);
+  await soon();
+  t.match(service.observed.sessions[0], { state: 'complete', packets: 10 });
+  t.equal(heard.length, MAX_RUNNING + 1, 'the next one had its turn');
+  t.match(service.start(SPEC), { ok: true, value: String(MAX_OWN + 1) });
+  t.equal(service.observed.sessions.length, MAX_OWN, 'the one that was over is forgotten');
+  clock.advance(60_000);
+  await soon();
+  t.ok(
+    service.observed.sessions.every(({ state }) => state === 'complete'),
+    'none is longer than all may be, waiting or not',
+  );
+  t.match(service.stop('2'), { ok: false, error: 'it is over already' });
+  t.ok((await service.remove('2')).ok);
+  t.match(await service.remove('2'), { ok: false, error: 'there is no capture 2' });
+});
+
+t.test('what is wrong is said before anybody listens', async (t) => {
+  const { service, heard } = bench();
+  await service.apply({
+    ...CONFIG,
+    wan: undefined,
+    captures: [
+      { ...SPEC, id: 'a', enable: true, filter: { ports: ['http'] } },
+      { ...SPEC, id: 'b', enable: true, ifName: 'wan' },
+    ],
+  });
+  t.match(service.observed.sessions, [
+    { state: 'failed', reason: /^Filter: NaN is no port/ },
+    { state: 'waiting', reason: 'the router has no wan' },
+  ]);
+  t.match(service.start({ ...SPEC, ifName: 'a b' }), { ok: false, error: /no name/ });
+  t.match(service.start({ ...SPEC, filter: { protocols: ['arp'], ports: ['1'] } }), {
+    error: 'arp has no ports',
+  });
+  t.match(service.start({ ...SPEC, filter: { raw: 'nonsense' } }), { error: /is no filter/ });
+  t.match(service.check({ ifName: 'a b', filter: { raw: 'nonsense' } }), {
+    error: '"a b" is no name of an interface\n"(nonsense)" is no filter',
+  });
+  t.match(service.check({ ifName: 'wan', filter: { vlan: '7', from: ['192.0.2.0/24'] } }), {
+    value: 'vlan 7 and src net 192.0.2.0/24',
+  });
+  t.equal(heard.length, 0);
+  t.match(await service.remove('a'), { ok: false, error: /delete its row/ });
+  t.equal(await service.look('c'), undefined);
+  await service[Symbol.asyncDispose]();
+});
