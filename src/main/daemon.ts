@@ -126,15 +126,13 @@ async function build(
   const { stateDir, runDir } = options;
   const { version, nativePath, pluginPath, webPath, command } = around.program;
   const { log } = logs;
-  const files = new LinuxFiles();
-  const directories = new LinuxDirectories();
+  const [files, directories] = [new LinuxFiles(), new LinuxDirectories()];
   const textOf = (path: string): string | undefined => {
     const text = files.readText(path);
     return text.ok ? text.value : undefined;
   };
-  for (const folder of ['hook', 'spool', 'map', 'wifi']) {
-    must(directories.make(`${runDir}/${folder}`, 0o700));
-  }
+  const own = ['hook', 'spool', 'map', 'wifi'];
+  for (const name of own) must(directories.make(`${runDir}/${name}`, 0o700));
 
   const native = loadNative(nativePath);
   const reactor = stack.use(new Reactor(native, { leads: true }));
@@ -282,8 +280,7 @@ async function build(
     dns: () => dns.service?.observed,
     monitor: () => monitoring.service,
     dnsLogged: () => dns.face?.log.lastId ?? 0,
-    monoMs: () => clock.monoMs(),
-    boottimeMs: () => clock.boottimeMs(),
+    ...{ monoMs: () => clock.monoMs(), boottimeMs: () => clock.boottimeMs() },
     wallMs: () => clock.wallMs(),
   };
   const model: Model = stack.use(
@@ -400,6 +397,7 @@ async function build(
     ...{ dns: () => dns.face, names: new DnsNames({ model }), clock },
     audit: (what, origin) => records.done(`dns ${what}`, origin),
   });
+  const watched = monitorCommands(monitoring, () => model.compileAll().monitor, clock);
   const capturing = captureCommands(captures, (what, origin) =>
     records.done(`capture ${what}`, origin),
   );
@@ -409,11 +407,7 @@ async function build(
     neighborsCommands(neighbors, model),
     mapCommands(map),
     wifiCommands(wifi, model),
-    monitorCommands({
-      monitor: monitoring,
-      config: () => model.compileAll().monitor,
-      wallMs: () => clock.wallMs(),
-    }),
+    watched,
     capturing,
     named,
     configCommands(configuration, model),
@@ -483,7 +477,13 @@ async function build(
     await startHttp({
       ...{ stateDir, clock, logs, secrets, net, rows, model, configuration, updates },
       ...{ webPath, version, command },
-      ...{ devices: dhcpServer.devices, dns: named, captures: capturing, metrics: telemetry },
+      ...{
+        devices: dhcpServer.devices,
+        dns: named,
+        captures: capturing,
+        monitor: watched,
+        metrics: telemetry,
+      },
       https: options.https,
       http: options.http,
       names: config.http.names,
