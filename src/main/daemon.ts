@@ -53,6 +53,7 @@ import { buildDhcpServer } from './dhcp-server.ts';
 import { dhcpServerCommands } from './dhcp-server-commands.ts';
 import { buildDhcp6Client } from './dhcp6-client.ts';
 import { buildDhcp6Server } from './dhcp6-server.ts';
+import { LazyDht } from './dht-lazy.ts';
 import { diagnosticCalls } from './diagnostics.ts';
 import { dnsCalls } from './dns-calls.ts';
 import { dnsCommands, modelCalls } from './dns-commands.ts';
@@ -252,6 +253,7 @@ async function build(
       pageNames: config.http.names,
     }),
   );
+  const dht = new LazyDht(stack, { reactor, net, clock, store, observed, log });
   const monitoring = new LazyMonitor(async () =>
     (await import('./monitor.ts')).buildMonitor(stack, {
       ...{ native, reactor, processes, clock },
@@ -282,6 +284,7 @@ async function build(
         readText: (path) => textOf(path),
         dns: () => dns.service?.observed,
         monitor: () => monitoring.engine,
+        dht: () => dht.observed,
         dnsLogged: () => dns.face?.log.lastId ?? 0,
         monoMs: () => clock.monoMs(),
         boottimeMs: () => clock.boottimeMs(),
@@ -399,6 +402,7 @@ async function build(
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors, model),
     mapCommands(map),
+    dht.commands(),
     monitorCommands({ monitor: monitoring, config: () => model.compileAll().monitor }),
     capturing,
     named,
@@ -457,6 +461,7 @@ async function build(
       return [];
     },
     monitor: (wanted) => (runs('monitor') ? monitoring.apply(wanted) : []),
+    dht: (wanted) => (runs('dht') ? dht.apply(wanted) : []),
     captures: (wanted) => captures.apply(wanted),
     system: (wanted) => system.apply(wanted),
   };

@@ -6,6 +6,7 @@ import { compileDhcpClient } from './objects/dhcpv4-client.ts';
 import { compileDhcpServer } from './objects/dhcpv4-server-config.ts';
 import { compileDhcp6Client } from './objects/dhcpv6-client.ts';
 import { compileDhcp6Server } from './objects/dhcpv6-server-config.ts';
+import { compileDht } from './objects/dht.ts';
 import { compileResolvers } from './objects/dns-client.ts';
 import { compileDns, compileQueryLog } from './objects/dns-config.ts';
 import { compileDnsPolicy } from './objects/dns-policy-config.ts';
@@ -38,6 +39,7 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   neighbors: compileNeighbors(rows),
   firewall: compileFirewall(rows),
   map: compileMap(rows),
+  dht: compileDht(rows),
   captures: compileCaptures(rows),
   system: compileSystem(rows),
 });

@@ -11,6 +11,7 @@ import type { DhcpClientObserved } from '../services/dhcp-client/config.ts';
 import type { DhcpLeasesObserved, DhcpServerObserved } from '../services/dhcp-server/config.ts';
 import type { Dhcp6ClientObserved } from '../services/dhcp6-client/config.ts';
 import type { Dhcp6ServerObserved } from '../services/dhcp6-server/config.ts';
+import type { DhtObserved } from '../services/dht/config.ts';
 import type { DnsObserved } from '../services/dns/config.ts';
 import type { LookupDone, LookupWanted } from '../services/dns/lookup.ts';
 import type { OverrideWanted, PolicyObserved } from '../services/dns/policy-config.ts';
@@ -50,6 +51,7 @@ export interface Observations {
   readonly neighborWatch: WatchObserved;
   readonly firewall: FirewallObserved;
   readonly map: MapObserved;
+  readonly dht: DhtObserved;
   readonly monitor: MonitorObserved;
   readonly captures: CapturesObserved;
   readonly system: SystemObserved;
@@ -122,6 +124,8 @@ export interface Lookups {
         statistics(id: string): TargetStatistics | undefined;
       }
     | undefined;
+  /** Of the DHT node, with fresh counters; undefined where it never ran. */
+  dht(): DhtObserved | undefined;
   /** Queries that its log took down so far. */
   dnsLogged(): number;
   monoMs(): number;

@@ -25,6 +25,7 @@ function house(apply: (name: string, value: unknown) => Promise<readonly string[
       dhcpClient: (value) => apply('dhcpClient', value),
       dhcp6Client: (value) => apply('dhcp6Client', value),
       map: (value) => apply('map', value),
+      dht: (value) => apply('dht', value),
       captures: (value) => apply('captures', value),
       network: (value) => apply('network', value),
       dhcpServer: (value) => apply('dhcpServer', value),

@@ -32,7 +32,9 @@ runAlone(t, 'a swarm of libtorrent', import.meta.url, () => {
     await talk.next();
     const counts = await talk.ask<readonly number[]>('nodes');
     t.ok(Math.min(...counts) >= 3, `all of them know others: ${counts}`);
-    const { node, operations } = service.running ?? t.bailout('it does not run');
+    const running = service.running;
+    if (running === undefined) throw new RangeError('it does not run');
+    const { node, operations } = running;
     await until('they are in our tables', () => {
       const [v4, v6] = [node.tables[4], node.tables[6]];
       return (v4?.size ?? 0) >= 6 && (v6?.size ?? 0) >= 6;
@@ -45,7 +47,10 @@ runAlone(t, 'a swarm of libtorrent', import.meta.url, () => {
         const { peers } = await operations.getPeers(bytes(theirs));
         return peers.length > 0 ? peers.map(formatIpPort) : undefined;
       });
-      t.ok(found.every((at) => at.endsWith(`:${PORT}`)), found.join(' '));
+      t.ok(
+        found.every((at) => at.endsWith(`:${PORT}`)),
+        found.join(' '),
+      );
       const announced = await operations.announce(bytes(ours), 7002, false);
       t.ok(announced.stored >= 8, `${announced.stored} keep it: ${announced.refusals}`);
       const seen = await talk.ask<readonly (readonly [string, number])[] | null>('peers', 8, ours);

@@ -6,8 +6,8 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import type { Test } from 'tap';
-import { type IpPort, parseIpPort } from '../../src/base/ip-port.ts';
 import { parseIpv4, prefixLen } from '../../src/base/ip.ts';
+import { type IpPort, parseIpPort } from '../../src/base/ip-port.ts';
 import { parseIpv6Prefix } from '../../src/base/ip6.ts';
 import { LinuxClock } from '../../src/os/linux/clock.ts';
 import { digests } from '../../src/os/linux/digests.ts';
@@ -61,7 +61,17 @@ export class DhtNet implements Disposable {
     sh('ip', 'address', 'add', `${BOX6}/64`, 'dev', 'box0', 'nodad');
     for (let i = 2; i <= 40; i++) {
       sh('ip', '-n', peers, 'address', 'add', `10.77.0.${i}/24`, 'dev', 'peer0');
-      sh('ip', '-n', peers, 'address', 'add', `fd77::${i.toString(16)}/64`, 'dev', 'peer0', 'nodad');
+      sh(
+        'ip',
+        '-n',
+        peers,
+        'address',
+        'add',
+        `fd77::${i.toString(16)}/64`,
+        'dev',
+        'peer0',
+        'nodad',
+      );
     }
   }
 

@@ -34,6 +34,7 @@ export const lookupsAt = (clock: Clock): Lookups => ({
   dns: () => undefined,
   dnsLogged: () => 0,
   monitor: () => undefined,
+  dht: () => undefined,
   monoMs: () => clock.monoMs(),
   boottimeMs: () => clock.boottimeMs(),
   wallMs: () => clock.wallMs(),

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { toHex } from '../../base/bytes.ts';
 import type { Torrent, TorrentFile } from '../../wire/torrent.ts';
 import type { JsonObject } from './bus.ts';
+import { defineDhtNode } from './dht-node-commands.ts';
 import type { Session } from './session.ts';
 import type { Column } from './table.ts';
 
@@ -13,6 +14,7 @@ export function defineDht(dht: Command, session: Session): void {
     .allowExcessArguments(false)
     .requiredOption('--file <file>', 'the torrent file')
     .action(({ file }: { file: string }) => metadata(session, file));
+  defineDhtNode(dht, session);
 }
 
 /** Ends with 1 when something is wrong with it: all of that is told, beside what could be read. */

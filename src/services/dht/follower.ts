@@ -83,7 +83,10 @@ export class Follower {
     if (signed === undefined || this.#key === undefined) return;
     if (signed.seq < before) {
       this.#refused++;
-      log.warn({ seq: String(signed.seq), before: String(before) }, 'an older announcement was refused');
+      log.warn(
+        { seq: String(signed.seq), before: String(before) },
+        'an older announcement was refused',
+      );
       return;
     }
     if (signed.seq === before) return;
@@ -91,7 +94,10 @@ export class Follower {
     const read = bytes && decodeAnnouncement(bytes, this.#key, this.#salt);
     if (bytes === undefined || read === undefined) {
       this.#refused++;
-      log.warn({ seq: String(signed.seq) }, 'an announcement that says nothing of an update was refused');
+      log.warn(
+        { seq: String(signed.seq) },
+        'an announcement that says nothing of an update was refused',
+      );
       return;
     }
     this.#newest = item;

@@ -22,7 +22,10 @@ export interface DhtServiceDeps {
   readonly random: (count: number) => Uint8Array;
   readonly crypto: DhtCrypto;
   readonly store: Pick<Store, 'get' | 'commit'>;
-  readonly resolve: (host: string, family: Family) => Promise<Result<{ readonly address: IpAddress }, SystemError>>;
+  readonly resolve: (
+    host: string,
+    family: Family,
+  ) => Promise<Result<{ readonly address: IpAddress }, SystemError>>;
   /** Prefixes of this box's own networks, as they are now. */
   readonly own: () => readonly IpPrefix[];
   /** Called when the status changes. */
@@ -102,7 +105,10 @@ export class DhtService implements AsyncDisposable {
     const sockets: Partial<Record<Family, UdpSocket>> = {};
     const faults: string[] = [];
     let node: DhtNode | undefined;
-    for (const [family, address] of [[4, ipv4(0)], [6, ANY6]] as const) {
+    for (const [family, address] of [
+      [4, ipv4(0)],
+      [6, ANY6],
+    ] as const) {
       const opened = this.#deps.sockets.open(
         { address, port: config.port },
         { datagram: (bytes, from) => node?.receive(bytes, from) },
@@ -119,7 +125,8 @@ export class DhtService implements AsyncDisposable {
     node = new DhtNode({
       ...{ clock, random, crypto, families, budget: config.budget, readOnly: config.readOnly },
       policy: new AddressPolicy(config.privateNetworks, own),
-      send: (bytes, to) => sockets[typeof to.address === 'number' ? 4 : 6]?.send(bytes, to) ?? false,
+      send: (bytes, to) =>
+        sockets[typeof to.address === 'number' ? 4 : 6]?.send(bytes, to) ?? false,
     });
     const operations = new DhtOperations(node, crypto, () => clock.monoMs());
     const parts = { node, operations, clock, log, random };
@@ -188,7 +195,13 @@ export class DhtService implements AsyncDisposable {
   #counters(): DhtCounters {
     const { node, sockets } = this.#running ?? {};
     const of = Object.values(sockets ?? {});
-    const { sent = 0, answers = 0, timeouts = 0, stray = 0, refused = 0 } = node?.asker.counters ?? {};
+    const {
+      sent = 0,
+      answers = 0,
+      timeouts = 0,
+      stray = 0,
+      refused = 0,
+    } = node?.asker.counters ?? {};
     const zero = {
       ...{ packetsIn: 0, packetsOut: 0, bytesIn: 0, bytesOut: 0, queriesAnswered: 0 },
       ...{ droppedBudget: 0, droppedAddress: 0, droppedSource: 0, malformed: 0, unsent: 0 },

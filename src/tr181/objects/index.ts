@@ -8,6 +8,7 @@ import { dhcpv4Server } from './dhcpv4-server.ts';
 import { dhcpv4ServerClients } from './dhcpv4-server-clients.ts';
 import { dhcpv6Client } from './dhcpv6-client.ts';
 import { dhcpv6Server } from './dhcpv6-server.ts';
+import { dht } from './dht.ts';
 import { dnsServer } from './dns.ts';
 import { dnsClient } from './dns-client.ts';
 import { ethernet } from './ethernet.ts';
@@ -35,6 +36,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   dnsServer,
   nat,
   map,
+  dht,
   dhcpv4Client,
   dhcpv4Server,
   dhcpv4ServerClients(),
