@@ -5,7 +5,7 @@ import { Crawler } from '#src/services/dht/crawler.ts';
 import { Follower } from '#src/services/dht/follower.ts';
 import { announcementValue } from '#src/wire/update-announcement.ts';
 import { MemoryLog } from '../../lib/log.ts';
-import { crypto, type Member, randomOf, Swarm } from '../../lib/swarm.ts';
+import { type Member, randomOf, Swarm } from '../../lib/swarm.ts';
 import { MemoryStore } from '../../state/memory-store.ts';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
