@@ -7,7 +7,6 @@ import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import type { Test } from 'tap';
 import { parseIpv4, prefixLen } from '../../src/base/ip.ts';
-import { type IpPort, parseIpPort } from '../../src/base/ip-port.ts';
 import { parseIpv6Prefix } from '../../src/base/ip6.ts';
 import { LinuxClock } from '../../src/os/linux/clock.ts';
 import { digests } from '../../src/os/linux/digests.ts';
@@ -25,19 +24,13 @@ export const PORT = 6881;
 export const BOX4 = '10.77.0.1';
 export const BOX6 = 'fd77::1';
 
-export const endpoint = (text: string): IpPort => {
-  const parsed = parseIpPort(text);
-  if (!parsed.ok) throw new RangeError(parsed.error.message);
-  return parsed.value;
-};
-
 const PRIVATE: readonly IpPrefix[] = (() => {
   const [v4, len, v6] = [parseIpv4('10.77.0.0'), prefixLen(24), parseIpv6Prefix('fd77::/64')];
   if (!v4.ok || len === undefined || !v6.ok) throw new RangeError('not prefixes');
   return [{ address: v4.value, prefixLen: len }, v6.value];
 })();
 
-export const DHT_CONFIG: DhtConfig = {
+const DHT_CONFIG: DhtConfig = {
   ...{ enable: true, port: PORT, bootstrap: [], privateNetworks: PRIVATE, readOnly: false },
   budget: {
     ...{ packetsInPerSec: 2_000, packetsOutPerSec: 1_000, bytesInPerSec: 400_000 },
