@@ -202,6 +202,21 @@ export interface ListenOptions {
   ) => void;
 }
 
+export interface CaptureLink {
+  readonly name: string;
+  /** `ethernet`, `ppp`, `802.11 radiotap`, …: what its packets begin with. */
+  readonly linkType: string;
+  /** `veth`, `bridge`, …; null for hardware. */
+  readonly kind: string | null;
+  readonly state: 'up' | 'no carrier' | 'off';
+  readonly mac: string | null;
+  /** Bytes. */
+  readonly mtu: number;
+  /** This process may hear it; `reason` says why not. */
+  readonly permitted: boolean;
+  readonly reason: string | null;
+}
+
 export interface CaptureEngine {
   /** Counts the packets of an interface until it is ended. EPERM without CAP_NET_RAW, ENODEV without the interface. */
   listen(ifName: string, options: ListenOptions): Promise<Result<CaptureReport, SystemError>>;

@@ -29,6 +29,7 @@ import { defineDht } from './dht-commands.ts';
 import { defineDns } from './dns-program.ts';
 import { type CliEnvironment, EXIT } from './environment.ts';
 import { hosts } from './host-commands.ts';
+import { defineInterfaces } from './interface-commands.ts';
 import { leases } from './lease-commands.ts';
 import { map } from './map-commands.ts';
 import { add, del, get, instances, operate, schema, set } from './model-commands.ts';
@@ -167,6 +168,7 @@ function define(program: Command, session: Session, json: boolean): void {
   defineDns(command('dns', 'names for the LAN: what is asked, answered, blocked'), session);
   defineDht(command('dht', 'BitTorrent: torrent files and what they hold'), session);
   defineCapture(program, session);
+  defineInterfaces(program, session);
   defineCaptures(command('captures', 'captures that the router keeps running'), session);
   defineScan(program, session);
   definePath(program, session);
