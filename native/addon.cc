@@ -49,7 +49,7 @@ napi_value init(napi_env env, napi_value exports) {
   if (!define(env, exports, methods, addon) || !definePrivileges(env, exports) ||
       !defineCrypt(env, exports) || !dns::defineDns(env, exports, addon->dns) ||
       !defineCapture(env, exports) || !defineArpScan(env, exports) ||
-      !definePages(env, exports)) {
+      !defineProbe(env, exports) || !definePages(env, exports)) {
     return nullptr;
   }
   return exports;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -204,6 +205,17 @@ napi_value receive(napi_env env, napi_callback_info info) {
   }
 }
 
+// readable(fd): id or -errno. Says when somebody else's descriptor is readable, by one of our own for it.
+napi_value readable(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  int32_t other = -1;
+  if (!args.i32(0, &other) || other < 0) return number(env, -EINVAL);
+  const int fd = fcntl(other, F_DUPFD_CLOEXEC, 0);
+  if (fd < 0) return number(env, -errno);
+  Entry* e = static_cast<Reactor*>(args.data)->add(Kind::kMonitor, fd, EPOLLIN);
+  return number(env, e == nullptr ? -errno : e->id);
+}
+
 }  // namespace
 
 // Nothing is read here: who keeps a copy of the kernel's tables must also be able to read on the
@@ -214,7 +226,8 @@ bool defineNetlink(napi_env env, napi_value target, Reactor* r) {
   static const Method methods[] = {{"requests", openRequests},
                                    {"transact", transact},
                                    {"monitor", openMonitor},
-                                   {"receive", receive}};
+                                   {"receive", receive},
+                                   {"readable", readable}};
   return define(env, target, methods, r);
 }
 

@@ -21,7 +21,7 @@ enum class What : int32_t {
   kClosed = 4,    // errno, 0 for an orderly end
   kDrained = 5,
   kFinished = 6,  // the end of finish(): queue empty or lost, descriptor closed
-  kReadable = 7,  // a monitor has datagrams: receive() them
+  kReadable = 7,  // a monitor has datagrams: receive() them; or what readable() was asked for
   kFrame = 9,  // offset, length, 1 if outgoing
   kExited = 10,
   kFrames = 11,  // of a frame port: offset of the batch and frames in it
@@ -178,6 +178,7 @@ bool definePath(napi_env env, napi_value target, Reactor* r);
 bool defineArpScan(napi_env env, napi_value target);
 bool definePrivileges(napi_env env, napi_value target);
 bool defineCapture(napi_env env, napi_value target);
+bool defineProbe(napi_env env, napi_value target);
 bool defineCrypt(napi_env env, napi_value target);
 
 bool definePages(napi_env env, napi_value target);

@@ -31,8 +31,9 @@ const packages: Plugin = {
     onLoad({ filter: /node-gyp-build-optional-packages\/index\.js$/ }, () => ({
       contents: LMDB_ADDON,
     }));
-    // A native part of msgpackr, which does without; values are stored as bytes anyway.
-    onLoad({ filter: /msgpackr-extract\/index\.js$/ }, () => ({ contents: '' }));
+    // lmdb's encoder: values are stored as bytes. pino's threads: it writes from this one.
+    onLoad({ filter: /\/msgpackr\/.*\.js$/ }, () => ({ contents: 'export class Encoder {}' }));
+    onLoad({ filter: /\/thread-stream\/index\.js$/ }, () => ({ contents: '' }));
   },
 };
 

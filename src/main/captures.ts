@@ -6,14 +6,10 @@ import type { CaptureParts } from '../edge/http/context.ts';
 import { type CommandAnswer, type CommandService, done, failed } from '../edge/ubus/gatehouse.ts';
 import type { LinuxCaptureStore } from '../os/linux/capture-store.ts';
 import type { loadNative } from '../os/linux/native.ts';
-import type { CaptureFile } from '../os/ports-capture.ts';
 import type { Link, Net } from '../os/ports.ts';
+import type { CaptureFile } from '../os/ports-capture.ts';
 import type { CapturesService } from '../services/capture/captures.ts';
-import type {
-  CapturesConfig,
-  SessionObserved,
-  SessionSpec,
-} from '../services/capture/config.ts';
+import type { CapturesConfig, SessionObserved, SessionSpec } from '../services/capture/config.ts';
 import type { Observed } from '../state/observed.ts';
 import type { Origin } from '../tr181/model.ts';
 import type { Observations, ServiceCalls } from '../tr181/table.ts';
@@ -69,6 +65,16 @@ export class LazyCaptures implements AsyncDisposable {
     return this.#built;
   }
 
+  #hasLease(ifName: string): boolean {
+    const { observed } = this.#parts;
+    const leases = [
+      ...(observed.get('dhcpClient')?.clients ?? []),
+      ...(observed.get('dhcp6Client')?.clients ?? []),
+    ].filter(({ lease }) => lease !== undefined);
+    const here = this.#config?.clients.filter((client) => client.ifName === ifName) ?? [];
+    return here.some(({ id }) => leases.some((client) => client.id === id));
+  }
+
   /** Its files, also when nothing was captured since the start. */
   async store(): Promise<LinuxCaptureStore> {
     const { LinuxCaptureStore } = await import('../os/linux/capture-store.ts');
@@ -96,7 +102,7 @@ export class LazyCaptures implements AsyncDisposable {
       isWell: (event, ifName) =>
         event === 'LinkLost'
           ? isLink(ifName, ({ adminUp, carrier }) => adminUp && carrier)
-          : hasLease(observed, ifName),
+          : this.#hasLease(ifName),
       report: (value) => observed.publish('captures', value),
     });
     this.#heard.use(
@@ -116,12 +122,6 @@ export class LazyCaptures implements AsyncDisposable {
     return service;
   }
 }
-
-const hasLease = (observed: Observed<Observations>, ifName: string): boolean =>
-  [
-    ...(observed.get('dhcpClient')?.clients ?? []),
-    ...(observed.get('dhcp6Client')?.clients ?? []),
-  ].some((client) => client.ifName === ifName && client.lease !== undefined);
 
 export const captureCalls = (
   captures: LazyCaptures,
@@ -183,7 +183,13 @@ export function captureCommands(
           'starts a capture: interface (wan), filter of pcap-filter(7) or lists protocols, ports, hosts (from: source, to: destination) and vlan; seconds (60), packets and bytes as limits; write: into pcapng files',
         args: {
           ...FILTER_ARGS,
-          ...{ seconds: 'int32', packets: 'int64', bytes: 'int64', promiscuous: 'int8', write: 'int8' },
+          ...{
+            seconds: 'int32',
+            packets: 'int64',
+            bytes: 'int64',
+            promiscuous: 'int8',
+            write: 'int8',
+          },
         },
         run: async (args, { origin }) => {
           const spec = specOf(args);

@@ -53,12 +53,15 @@ import { buildDhcpServer } from './dhcp-server.ts';
 import { dhcpServerCommands } from './dhcp-server-commands.ts';
 import { buildDhcp6Client } from './dhcp6-client.ts';
 import { buildDhcp6Server } from './dhcp6-server.ts';
+import { diagnosticCalls } from './diagnostics.ts';
 import { dnsCalls } from './dns-calls.ts';
 import { dnsCommands, modelCalls } from './dns-commands.ts';
 import { LazyDns } from './dns-lazy.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
 import { buildMap, mapCommands } from './map.ts';
+import { monitorCommands } from './monitor-commands.ts';
+import { LazyMonitor } from './monitor-lazy.ts';
 import { ended, must } from './must.ts';
 import { buildNeighbors } from './neighbors.ts';
 import { neighborsCommands } from './neighbors-commands.ts';
@@ -205,7 +208,7 @@ async function build(
   );
   const neighbors = must(
     buildNeighbors(stack, {
-      ...{ reactor, net, clock, store, files, observed },
+      ...{ native, reactor, net, clock, store, files, observed },
       log: log.child({ service: 'neighbors' }),
       vendorsPath: around.program.vendorsPath,
       leases: () => dhcpServer.service.leases(),
@@ -215,10 +218,10 @@ async function build(
   );
   stack.use(
     net.subscribe((events) => {
+      neighbors.networkChanged();
       if (!events.some(({ what }) => what === 'link' || what === 'resync')) return;
       dhcpClient.linksChanged();
       dhcpServer.service.linksChanged();
-      neighbors.linksChanged();
       firewall.linksChanged();
     }),
   );
@@ -243,10 +246,17 @@ async function build(
   const history = new History({ store, clock, secrets, bootId: boot });
   const dns = new LazyDns(async () =>
     (await import('./dns.ts')).buildDns(stack, {
-      ...{ native, net, clock, files, stateDir, observed, neighbors },
+      ...{ native, net, clock, files, stateDir, observed, neighbors: neighbors.service },
       log: log.child({ service: 'dns' }),
       policyConfig: () => model.compileAll().dnsPolicy,
       pageNames: config.http.names,
+    }),
+  );
+  const monitoring = new LazyMonitor(async () =>
+    (await import('./monitor.ts')).buildMonitor(stack, {
+      ...{ native, reactor, processes, clock },
+      log: log.child({ service: 'monitor' }),
+      report: (value) => observed.publish('monitor', value),
     }),
   );
   const captures = stack.use(
@@ -270,6 +280,7 @@ async function build(
         mapUsage: (id) => map.usage(id),
         readText: (path) => textOf(path),
         dns: () => dns.service?.observed,
+        monitor: () => monitoring.engine,
         dnsLogged: () => dns.face?.log.lastId ?? 0,
         monoMs: () => clock.monoMs(),
         boottimeMs: () => clock.boottimeMs(),
@@ -289,8 +300,10 @@ async function build(
         reboot: () => system.reboot(),
         powerOff: () => system.powerOff(),
         factoryReset: () => system.factoryReset(),
+        monitorTest: (target, signal) => monitoring.test(target, signal),
         ...firmwareCalls(updates, helper),
         ...captureCalls(captures),
+        ...diagnosticCalls({ reactor, clock }),
         ...dnsCalls(() => dns.face && modelCalls(dns.face)),
       },
       hashPassword: (password) => hashPassword(secrets, password),
@@ -383,8 +396,9 @@ async function build(
   const services = [
     ...commandsOf({ dhcpClient, dhcp6Client, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
-    neighborsCommands(neighbors),
+    neighborsCommands(neighbors, model),
     mapCommands(map),
+    monitorCommands({ monitor: monitoring, config: () => model.compileAll().monitor }),
     capturing,
     named,
     configCommands(configuration, model),
@@ -441,6 +455,7 @@ async function build(
       if (runs('neighbors')) neighbors.apply(wanted);
       return [];
     },
+    monitor: (wanted) => (runs('monitor') ? monitoring.apply(wanted) : []),
     captures: (wanted) => captures.apply(wanted),
     system: (wanted) => system.apply(wanted),
   };

@@ -43,6 +43,7 @@ export function offlineModel(
       readText: () => undefined,
       dns: () => undefined,
       dnsLogged: () => 0,
+      monitor: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,
       wallMs: () => 0,

@@ -13,6 +13,7 @@ import { compilePorts } from './objects/ethernet.ts';
 import { compileNeighbors } from './objects/hosts.ts';
 import { compileInterfaces } from './objects/ip.ts';
 import { compileMap } from './objects/map.ts';
+import { compileMonitor } from './objects/monitor.ts';
 import { compileFirewall } from './objects/nat.ts';
 import { compileForwarding, compileRoutes } from './objects/routing.ts';
 import type { RowReader } from './reader.ts';
@@ -33,6 +34,7 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   dns: compileDns(rows),
   dnsPolicy: compileDnsPolicy(rows),
   dnsLog: compileQueryLog(rows),
+  monitor: compileMonitor(rows),
   neighbors: compileNeighbors(rows),
   firewall: compileFirewall(rows),
   map: compileMap(rows),

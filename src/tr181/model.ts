@@ -17,6 +17,7 @@ import type { QueryLogConfig } from '../services/dns/log-config.ts';
 import type { PolicyConfig } from '../services/dns/policy-config.ts';
 import type { FirewallConfig } from '../services/firewall/config.ts';
 import type { MapConfig } from '../services/map/config.ts';
+import type { MonitorConfig } from '../services/monitor/config.ts';
 import type { NeighborsConfig } from '../services/neighbors/config.ts';
 import type { NetworkConfig } from '../services/network/config.ts';
 import type { SystemConfig } from '../services/system/config.ts';
@@ -264,6 +265,7 @@ export interface CompiledConfig {
   readonly dhcp6Server: Dhcp6ServerConfig;
   readonly dns: DnsConfig;
   readonly dnsPolicy: PolicyConfig;
+  readonly monitor: MonitorConfig;
   readonly dnsLog: QueryLogConfig;
   readonly neighbors: NeighborsConfig;
   readonly firewall: FirewallConfig;

@@ -16,7 +16,19 @@ import type { LookupDone, LookupWanted } from '../services/dns/lookup.ts';
 import type { OverrideWanted, PolicyObserved } from '../services/dns/policy-config.ts';
 import type { FirewallObserved } from '../services/firewall/config.ts';
 import type { MapObserved, MapUsage } from '../services/map/config.ts';
-import type { NeighborsObserved } from '../services/neighbors/config.ts';
+import type {
+  MonitorFigures,
+  MonitorObserved,
+  TargetStatistics,
+} from '../services/monitor/config.ts';
+import type {
+  IpPingDone,
+  IpPingWanted,
+  TraceRouteDone,
+  TraceRouteWanted,
+} from '../services/monitor/diagnostics.ts';
+import type { Burst, TargetConfig } from '../services/monitor/types.ts';
+import type { NeighborsObserved, WatchObserved } from '../services/neighbors/config.ts';
 import type { NetworkObserved } from '../services/network/config.ts';
 import type { SystemObserved } from '../services/system/config.ts';
 import type { UpdateObserved } from '../services/update/config.ts';
@@ -35,8 +47,10 @@ export interface Observations {
   readonly dns: DnsObserved;
   readonly dnsPolicy: PolicyObserved;
   readonly neighbors: NeighborsObserved;
+  readonly neighborWatch: WatchObserved;
   readonly firewall: FirewallObserved;
   readonly map: MapObserved;
+  readonly monitor: MonitorObserved;
   readonly captures: CapturesObserved;
   readonly system: SystemObserved;
   readonly update: UpdateObserved;
@@ -66,9 +80,14 @@ export interface ServiceCalls {
   dnsFlush(name: string): Promise<Result<number, string>>;
   /** Fetches a list now; `id` as in `ListConfig`. */
   dnsUpdateList(id: string, signal: AbortSignal): Promise<Result<void, string>>;
+  /** One burst of a target, watched or not; why it could not even be tried, for people. */
+  monitorTest(target: TargetConfig, signal: AbortSignal): Promise<Result<Burst, string>>;
   /** Begins a capture anew, or ends it; `id` as in `SessionObserved`; why not, for people. */
   captureStart(id: string): Promise<Result<void, string>>;
   captureStop(id: string): Promise<Result<void, string>>;
+  /** `Device.IP.Diagnostics.`; what went wrong is in the status. */
+  ipPing(wanted: IpPingWanted, signal: AbortSignal): Promise<IpPingDone>;
+  traceRoute(wanted: TraceRouteWanted, signal: AbortSignal): Promise<TraceRouteDone>;
   /** The box goes down soon after it resolved; refused where no root helper runs. */
   reboot(): Promise<Result<void, SystemError>>;
   powerOff(): Promise<Result<void, SystemError>>;
@@ -96,6 +115,13 @@ export interface Lookups {
   readText(path: string): string | undefined;
   /** Of the DNS server, with fresh counters; undefined where it does not run. */
   dns(): DnsObserved | undefined;
+  /** The monitor, where something is watched. */
+  monitor():
+    | {
+        readonly figures: MonitorFigures | undefined;
+        statistics(id: string): TargetStatistics | undefined;
+      }
+    | undefined;
   /** Queries that its log took down so far. */
   dnsLogged(): number;
   monoMs(): number;

@@ -31,6 +31,7 @@ function house(apply: (name: string, value: unknown) => Promise<readonly string[
       dhcp6Server: (value) => apply('dhcp6Server', value),
       dns: (value) => apply('dns', value),
       dnsPolicy: (value) => apply('dnsPolicy', value),
+      monitor: (value) => apply('monitor', value),
       dnsLog: (value) => apply('dnsLog', value),
       neighbors: (value) => apply('neighbors', value),
       system: (value) => apply('system', value),

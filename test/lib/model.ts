@@ -1,6 +1,6 @@
 /** What a model is handed in tests that do not look at it. */
 import type { Clock } from '../../src/base/clock.ts';
-import { ok } from '../../src/base/result.ts';
+import { err, ok } from '../../src/base/result.ts';
 import type { Lookups, ServiceCalls } from '../../src/tr181/table.ts';
 
 /** Every command of a service succeeds and does nothing. */
@@ -17,6 +17,9 @@ export const willingCalls: ServiceCalls = {
   factoryReset: async () => ok(undefined),
   firmwareDownload: async () => ok(undefined),
   firmwareActivate: async () => ok(undefined),
+  ipPing: async () => ({ status: 'Complete', address: '', summary: undefined }),
+  traceRoute: async () => ({ status: 'Complete', address: '', responseMs: 0, hops: [] }),
+  monitorTest: async () => err('nothing is watched here'),
   reboot: async () => ok(undefined),
   powerOff: async () => ok(undefined),
   dhcpServerRelease: async () => ok(undefined),
@@ -30,6 +33,7 @@ export const lookupsAt = (clock: Clock): Lookups => ({
   readText: () => undefined,
   dns: () => undefined,
   dnsLogged: () => 0,
+  monitor: () => undefined,
   monoMs: () => clock.monoMs(),
   boottimeMs: () => clock.boottimeMs(),
   wallMs: () => clock.wallMs(),

@@ -24,6 +24,7 @@ const TESTS = [
   'os/linux/frames',
   'native/root-helper',
   'os/arp-scan',
+  'os/probe',
   'os/linux/net',
   'os/linux/process',
   'os/linux/secrets',

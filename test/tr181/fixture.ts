@@ -91,6 +91,7 @@ export function bench(
     readText: (path) => files.get(path),
     dns: () => undefined,
     dnsLogged: () => 0,
+    monitor: () => undefined,
     monoMs: () => clock.monoMs(),
     boottimeMs: () => clock.boottimeMs(),
     wallMs: () => clock.wallMs(),

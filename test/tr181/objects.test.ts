@@ -631,6 +631,7 @@ t.test('exactly what is volatile is computed when it is read', async (t) => {
       linkStats: () => undefined,
       mapUsage: () => undefined,
       dns: () => undefined,
+      monitor: () => undefined,
       dnsLogged: () => 0,
       readText: () => undefined,
       monoMs: () => 0,

@@ -39,6 +39,7 @@ import { resetPassword } from './reset-password.ts';
 import { defineScan } from './scan-commands.ts';
 import { call, overview } from './service-commands.ts';
 import { type GlobalOptions, Session } from './session.ts';
+import { defineTargets } from './target-commands.ts';
 import { type UpgradeOptions, upgrade } from './upgrade-commands.ts';
 import { watch } from './watch.ts';
 
@@ -171,6 +172,7 @@ function define(program: Command, session: Session, json: boolean): void {
   defineInterfaces(program, session);
   defineCaptures(command('captures', 'captures that the router keeps running'), session);
   defineScan(program, session);
+  defineTargets(program, session);
   definePath(program, session);
   command('reboot', 'end everything in order and start the box again')
     .option('--yes', 'do not ask')

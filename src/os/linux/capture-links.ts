@@ -15,6 +15,7 @@ const LINK_TYPES: Readonly<Record<number, string>> = {
   ...{ 778: 'gre', 801: '802.11', 803: '802.11 radiotap', 823: 'ip6gre', 65534: 'ip' },
 };
 const LEAST_RING = 1 << 20;
+const LEAST_BYTES = 64;
 
 export async function captureLinks(
   native: ConstructorParameters<typeof Reactor>[0] & NativeCapture,
@@ -41,7 +42,8 @@ function permitted(
   ifName: string,
 ): Pick<CaptureLink, 'permitted' | 'reason'> {
   const raw = native.createCapture(2, 2, 2);
-  const answer = typeof raw === 'number' ? raw : (raw.listen(ifName, LEAST_RING, 0, '') as number);
+  const answer =
+    typeof raw === 'number' ? raw : (raw.listen(ifName, LEAST_RING, 0, '', LEAST_BYTES) as number);
   if (typeof raw !== 'number') raw.release();
   if (answer === 0) return { permitted: true, reason: null };
   const right = answer === -os.errno.EPERM || answer === -os.errno.EACCES;

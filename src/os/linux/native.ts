@@ -7,6 +7,7 @@ import { BugError, errorCode, errorMessage, SystemError } from '../../base/error
 import type { NativeArpScan } from './arp-scan-native.ts';
 import type { NativeCapture } from './capture-native.ts';
 import type { NativeDns } from './dns-native.ts';
+import type { NativeProbe } from './probe-native.ts';
 
 export const What = {
   accepted: 1,
@@ -54,6 +55,8 @@ export interface RawReactor {
   monitor(protocol: number, groups: Uint32Array, receiveBytes: number): number;
   /** One datagram of a monitor: its length; -EAGAIN without one, -ENOBUFS when some were dropped. */
   receive(id: number, into: Uint8Array): number;
+  /** `What.readable` while somebody else's descriptor is readable, which may close before or after. */
+  readable(fd: number): number;
   tap(ifIndex: number, program: Uint32Array, receiveBytes: number): number;
   tapDropped(id: number): number;
   frames(ifIndex: number, program: Uint32Array, groups: Uint8Array, bufferBytes: number): number;
@@ -61,7 +64,13 @@ export interface RawReactor {
   frameCounts(id: number, out: Uint32Array): number;
   holdUdp(port: number): number;
   /** Probes of a path (native/path/socket.cc): `protocol` 0 ICMP, 1 UDP, 2 TCP; `address` 4 bytes, or 16 and the scope. */
-  pathOpen(protocol: number, address: Uint8Array, ifName: string, trafficClass: number): number;
+  pathOpen(
+    protocol: number,
+    address: Uint8Array,
+    ifName: string,
+    trafficClass: number,
+    fragment: 0 | 1,
+  ): number;
   /** Fills out[0] with CLOCK_MONOTONIC in ms just before. */
   pathSend(
     id: number,
@@ -81,7 +90,7 @@ export interface RawReactor {
   release(id: number): number;
 }
 
-export interface Native extends NativeArpScan, NativeCapture, NativeDns {
+export interface Native extends NativeArpScan, NativeCapture, NativeDns, NativeProbe {
   createReactor(leads: boolean, onBatch: (count: number) => void): RawReactor | number;
   /** CLOCK_BOOTTIME in ms. */
   boottimeMs(): number;
@@ -135,6 +144,7 @@ const EXPORTS: readonly (keyof Native)[] = [
   'createCapture',
   'compileFilter',
   'createArpScan',
+  'createProber',
   'releaseText',
 ];
 

@@ -24,6 +24,7 @@ export interface CapturesDeps
 
 const OFF: CapturesConfig = {
   ...{ enable: false, maxSec: 0, wan: undefined, lan: undefined, captures: [], triggers: [] },
+  clients: [],
   ...{ maxFiles: 0, maxFileBytes: 0 },
 };
 
@@ -193,7 +194,10 @@ export class CapturesService implements AsyncDisposable {
   /** Of what is over, half of the room stays: the other half is of captures that run. */
   #tidy(): void {
     const files = this.#deps.store.list();
-    if (!files.ok) return this.#deps.log.error({ code: files.error.code }, files.error.message);
+    if (!files.ok) {
+      this.#deps.log.error({ code: files.error.code }, files.error.message);
+      return;
+    }
     const inUse = this.#inUse();
     const over = files.value.filter(({ name }) => !inUse.has(name));
     const { maxFiles, maxFileBytes } = this.#config;

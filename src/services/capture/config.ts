@@ -47,6 +47,8 @@ export interface CapturesConfig {
   /** What `wan` and `lan` stand for; undefined where the router has none. */
   readonly wan: string | undefined;
   readonly lan: string | undefined;
+  /** Clients that are lent an address, and where; names as in what they report. */
+  readonly clients: readonly { readonly id: string; readonly ifName: string | undefined }[];
   readonly captures: readonly ConfiguredCapture[];
   readonly triggers: readonly ConfiguredTrigger[];
   /** Files of all captures and triggers that stay, and their bytes in all. */

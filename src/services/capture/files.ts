@@ -12,7 +12,10 @@ export const mostBytesOfFile = (maxBytes: number): number =>
 
 /** `capture-7-20261129T083000Z`: letters, digits and hyphens alone, so it needs no care anywhere. */
 export const fileName = (kind: string, id: string, wallMs: number): string => {
-  const time = new Date(wallMs).toISOString().replace(/\.\d+Z$/, 'Z').replace(/[-:]/g, '');
+  const time = new Date(wallMs)
+    .toISOString()
+    .replace(/\.\d+Z$/, 'Z')
+    .replace(/[-:]/g, '');
   const number = /\d+$/.exec(id)?.[0] ?? '0';
   return `${kind}-${number}-${time}.pcapng`;
 };

@@ -21,6 +21,8 @@ import {
   type ReportSink,
 } from '../table.ts';
 import { dateTimeOf } from '../types.ts';
+import { compileDhcpClient } from './dhcpv4-client.ts';
+import { compileDhcp6Client } from './dhcpv6-client.ts';
 import { compileFirewall } from './nat.ts';
 
 const CAPTURE = 'Device.X_GATEHOUSE_Capture.';
@@ -59,11 +61,29 @@ const INTERFACE: ParamDef = {
   default: 'wan',
   about: 'Name of a network interface, or wan or lan as the router calls them.',
 };
-const FILTER: ParamDef = {
-  type: 'string',
-  size: [0, 1024],
-  access: 'readWrite',
-  about: 'A filter of pcap-filter(7); beside it, the lists that follow must fit, too.',
+const list = (about: string): ParamDef => ({
+  ...{ type: 'string', list: { maxItems: MAX_ITEMS }, size: [0, 64], access: 'readWrite' },
+  about,
+});
+
+const FILTERS: Readonly<Record<string, ParamDef>> = {
+  Filter: {
+    type: 'string',
+    size: [0, 1024],
+    access: 'readWrite',
+    about: 'A filter of pcap-filter(7); beside it, the lists that follow must fit, too.',
+  },
+  Protocol: list('One of these, such as tcp, udp, icmp, arp, ip6; empty for all.'),
+  Port: list('One of these ports, or ranges such as 8000-8100; empty for all.'),
+  Host: list('One of these addresses or networks, on either side; empty for all.'),
+  Source: list('From one of these addresses or networks; empty for all.'),
+  Destination: list('To one of these addresses or networks; empty for all.'),
+  VLAN: {
+    type: 'string',
+    size: [0, 4],
+    access: 'readWrite',
+    about: 'Within this VLAN of 802.1Q alone, or any of them; empty for no matter.',
+  },
 };
 const REASON: ParamDef = { type: 'string', about: 'Why it waits or failed, for people.' };
 const START: Pick<ParamDef, 'type' | 'default'> = {
@@ -73,10 +93,6 @@ const whole = (range: readonly [number, number], value: number, about: string): 
   ...{ type: 'unsignedInt', access: 'readWrite', range: [range], default: String(value), about },
 });
 
-const list = (about: string): ParamDef => ({
-  ...{ type: 'string', list: { maxItems: MAX_ITEMS }, size: [0, 64], access: 'readWrite' },
-  about,
-});
 const bound = (units: string, about: string): ParamDef => ({
   ...{ type: 'unsignedLong', access: 'readWrite', default: '0', units, about },
 });
@@ -124,7 +140,8 @@ export const capture: ObjectGroup = {
           type: 'string',
           enum: Object.values(TRIGGER_STATUS),
           default: 'Disabled',
-          about: 'Armed: the last seconds are kept. Recording: it happened, and what follows is heard.',
+          about:
+            'Armed: the last seconds are kept. Recording: it happened, and what follows is heard.',
         },
         Reason: REASON,
         Event: {
@@ -135,10 +152,7 @@ export const capture: ObjectGroup = {
           about: 'The interface loses its link, or the address that it was lent.',
         },
         Interface: INTERFACE,
-        Filter: FILTER,
-        Protocol: list('One of these, such as tcp, udp, icmp, arp, ip6; empty for all.'),
-        Port: list('One of these ports, or ranges such as 8000-8100; empty for all.'),
-        Host: list('One of these addresses or networks, on either side; empty for all.'),
+        ...FILTERS,
         SecondsBefore: whole([1, 600], 30, 'Seconds before it happens.'),
         SecondsAfter: whole([0, 600], 10, 'Seconds after it.'),
         KeptBytes: {
@@ -153,7 +167,10 @@ export const capture: ObjectGroup = {
           about: 'What its files may take in all.',
         },
         InterfaceName: { type: 'string', about: 'Name in the kernel of what it listens on.' },
-        Fired: { type: 'StatsCounter64', about: 'How often it happened, since the daemon started.' },
+        Fired: {
+          type: 'StatsCounter64',
+          about: 'How often it happened, since the daemon started.',
+        },
         Skipped: {
           type: 'StatsCounter64',
           about: 'How often it happened again within half a minute, and was not written.',
@@ -182,18 +199,7 @@ export const capture: ObjectGroup = {
         },
         Reason: REASON,
         Interface: INTERFACE,
-        Filter: FILTER,
-        Protocol: list('One of these, such as tcp, udp, icmp, arp, ip6; empty for all.'),
-        Port: list('One of these ports, or ranges such as 8000-8100; empty for all.'),
-        Host: list('One of these addresses or networks, on either side; empty for all.'),
-        Source: list('From one of these addresses or networks; empty for all.'),
-        Destination: list('To one of these addresses or networks; empty for all.'),
-        VLAN: {
-          type: 'string',
-          size: [0, 4],
-          access: 'readWrite',
-          about: 'Within this VLAN of 802.1Q alone, or any of them; empty for no matter.',
-        },
+        ...FILTERS,
         Duration: {
           type: 'unsignedInt',
           access: 'readWrite',
@@ -213,7 +219,8 @@ export const capture: ObjectGroup = {
         Promiscuous: { ...ENABLE, about: 'Whether it hears what is for others, too.' },
         Write: {
           ...ENABLE,
-          about: 'Whether its packets are written into pcapng files, the oldest of which make room.',
+          about:
+            'Whether its packets are written into pcapng files, the oldest of which make room.',
         },
         InterfaceName: { type: 'string', about: 'Name in the kernel of what it listens on.' },
         FilterText: { type: 'string', about: 'The whole filter, as text of pcap-filter(7).' },
@@ -267,6 +274,9 @@ export function compileCaptures(rows: RowReader): CapturesConfig {
     enable: top?.bool('Enable') === true,
     maxSec: top?.number('MaximumDuration') ?? 0,
     ...{ wan: wan[0], lan: lan[0] },
+    clients: [...compileDhcpClient(rows).clients, ...compileDhcp6Client(rows).clients].map(
+      ({ id, ifName }) => ({ id, ifName }),
+    ),
     captures: rows.rows(CAPTURES).map(
       (row): ConfiguredCapture => ({
         ...{ id: row.id, enable: row.bool('Enable'), ifName: row.text('Interface') },

@@ -13,8 +13,10 @@ import { dnsClient } from './dns-client.ts';
 import { ethernet } from './ethernet.ts';
 import { hosts } from './hosts.ts';
 import { ip } from './ip.ts';
+import { ipDiagnostics } from './ip-diagnostics.ts';
 import { ip6 } from './ip6.ts';
 import { map } from './map.ts';
+import { monitor } from './monitor.ts';
 import { nat } from './nat.ts';
 import { routerAdvertisement } from './router-advertisement.ts';
 import { routing } from './routing.ts';
@@ -27,6 +29,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   ethernet,
   ip,
   ip6,
+  ipDiagnostics,
   routing,
   dnsClient,
   dnsServer,
@@ -39,6 +42,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   dhcpv6Server,
   routerAdvertisement,
   hosts,
+  monitor,
   capture,
   time(),
   users,

@@ -101,7 +101,7 @@ t.test('capture: what was heard, and what the kernel had no room for', async (t)
         listen: async (ifName, { rows, forMs, filter, promiscuous, ringBytes, onProgress }) => {
           asked.push({ ifName, rows, forMs, filter, promiscuous, ringBytes });
           onProgress?.({ packets: 1500, bytes: 3e6, droppedPackets: 7 }, () => REPORT);
-          const live = { heardPackets: 37, droppedPackets: 7 };
+          const live = { heardPackets: 37, droppedPackets: 7, interfaceDroppedPackets: 0 };
           return { ok: true, value: { ...REPORT, format: 'live', live } };
         },
       },

@@ -1,0 +1,186 @@
+/** targets: what the monitor watches, how it is, and changes to it. */
+import type { Command } from 'commander';
+import type { Assignment } from './arguments.ts';
+import { isObject, type Json, type JsonObject, list, text } from './bus.ts';
+import { add, assignmentsOf, del, set } from './model-commands.ts';
+import type { Session } from './session.ts';
+import { type Column, type Style, statusStyle } from './table.ts';
+
+const TABLE = 'Device.X_GATEHOUSE_Monitor.Target.';
+
+interface AddOptions {
+  readonly name?: string;
+  readonly interval?: string;
+  readonly burst?: string;
+  readonly timeout?: string;
+  readonly family?: string;
+}
+
+export function defineTargets(program: Command, session: Session): void {
+  const targets = program
+    .command('targets')
+    .description('what is watched, and how well its path works')
+    .allowExcessArguments(false);
+  targets
+    .command('list', { isDefault: true })
+    .description('every target that is on, with its last figures')
+    .action(() => show(session));
+  targets
+    .command('add')
+    .description('watch an address or a name; prints the path of the target')
+    .argument('<host>', 'address or name')
+    .option('--name <name>', 'for people; without, the host')
+    .option('--interval <seconds>', 'from one burst to the next')
+    .option('--burst <probes>', 'probes of a burst, at most 20')
+    .option('--timeout <ms>', 'how long an answer is waited for')
+    .option('--family <family>', 'Any, IPv4 or IPv6')
+    .action((host: string, options: AddOptions) =>
+      add(session, TABLE, [
+        `Host=${host}`,
+        ...assigned('Name', options.name),
+        ...assigned('Interval', options.interval),
+        ...assigned('Burst', options.burst),
+        ...assigned('Timeout', options.timeout),
+        ...assigned('Family', options.family),
+      ]),
+    );
+  targets
+    .command('set')
+    .description('change a target: Interval=30 Burst=5')
+    .argument('<target>', 'its number, name or host')
+    .argument('<name=value...>', 'parameters of Device.X_GATEHOUSE_Monitor.Target.{i}.')
+    .action((target: string, values: string[]) => change(session, target, values));
+  targets
+    .command('remove')
+    .description('watch it no more; what was measured goes too')
+    .argument('<target>', 'its number, name or host')
+    .action(async (target: string) => {
+      const path = await pathOf(session, target);
+      if (path !== undefined) await del(session, [path]);
+    });
+  targets
+    .command('test')
+    .description('ask a target once, now')
+    .argument('<target>', 'its number, name or host')
+    .action((target: string) => test(session, target));
+}
+
+const assigned = (name: string, value: string | undefined): readonly string[] =>
+  value === undefined ? [] : [`${name}=${value}`];
+
+/** Every target that is on. Undefined after it said why not. */
+async function targetsOf(session: Session): Promise<readonly JsonObject[] | undefined> {
+  const all: JsonObject[] = [];
+  for (;;) {
+    const data = await session.ask('monitor', 'targets', { from: all.length });
+    if (data === undefined) return undefined;
+    const page = list(data['targets']).filter(isObject);
+    all.push(...page);
+    if (data['more'] !== true || page.length === 0) return all;
+  }
+}
+
+const numberOf = (target: JsonObject): string => /\d+$/.exec(text(target['target']))?.[0] ?? '';
+
+const figure = (target: JsonObject, name: string): Json | undefined => {
+  const { statistics } = target;
+  return isObject(statistics) ? statistics[name] : undefined;
+};
+
+/** `1.23 ms` of microseconds; empty where there is none. */
+const time = (us: Json | undefined): string =>
+  typeof us !== 'number'
+    ? ''
+    : us < 1000
+      ? `${us.toFixed(0)} µs`
+      : `${(us / 1000).toFixed(us < 10_000 ? 2 : 1)} ms`;
+
+const percent = (value: Json | undefined): string =>
+  typeof value === 'number' ? `${value.toFixed(value > 0 && value < 10 ? 2 : 0)} %` : '';
+
+const COLUMNS: readonly Column<JsonObject>[] = [
+  { title: 'NO', cell: numberOf },
+  { title: 'TARGET', cell: ({ name }) => text(name) },
+  {
+    title: 'STATUS',
+    cell: ({ status, backedOff }) =>
+      `${text(status)}${backedOff === true ? ' (asked seldom)' : ''}`,
+    style: ({ status }) => styleOf(text(status)),
+  },
+  { title: 'LAST', cell: (target) => time(figure(target, 'lastUs')) },
+  { title: 'MEDIAN', cell: (target) => time(figure(target, 'medianUs')) },
+  { title: 'P95', cell: (target) => time(figure(target, 'p95Us')) },
+  { title: 'JITTER', cell: (target) => time(figure(target, 'jitterUs')) },
+  {
+    title: 'LOSS',
+    cell: (target) => percent(figure(target, 'lossPercent')),
+    style: (target) => (Number(figure(target, 'lossPercent') ?? 0) > 0 ? 'red' : undefined),
+  },
+  { title: 'PATTERN', cell: (target) => text(figure(target, 'lossPattern')) },
+  { title: 'UP', cell: (target) => percent(figure(target, 'availability')) },
+  { title: 'WHY', cell: ({ cause, detail }) => text(detail) || text(cause) },
+];
+
+function styleOf(status: string): Style | undefined {
+  if (status === 'Up') return 'green';
+  if (status === 'Down') return 'red';
+  return status === 'Lossy' ? 'yellow' : statusStyle(status);
+}
+
+async function show(session: Session): Promise<void> {
+  const targets = await targetsOf(session);
+  if (targets === undefined) return;
+  if (session.json) return session.printJson(targets);
+  if (targets.length === 0) {
+    return session.note('nothing is watched: gatehouse targets add HOST');
+  }
+  session.print(COLUMNS, targets);
+}
+
+/** The path of a target by its number, Alias, name, host or path; undefined after it said why not. */
+async function pathOf(session: Session, wanted: string): Promise<string | undefined> {
+  if (/^\d{1,9}$/.test(wanted)) return `${TABLE}${wanted}.`;
+  if (wanted.startsWith(TABLE)) return wanted.endsWith('.') ? wanted : `${wanted}.`;
+  const found: string[] = [];
+  await session.withRouter(async (router) => {
+    const rows = session.rows(
+      await router.get([`${TABLE}*.Name`, `${TABLE}*.Host`, `${TABLE}*.Alias`]),
+    );
+    for (const { path, value } of rows ?? []) {
+      const row = path.slice(0, path.lastIndexOf('.') + 1);
+      if (value === wanted && !found.includes(row)) found.push(row);
+    }
+    if (found.length === 0 && rows !== undefined) session.fail(`there is no target ${wanted}`);
+    if (found.length > 1) {
+      session.fail(`${found.length} targets are ${wanted}: name one by its number`);
+    }
+  });
+  return found.length === 1 ? found[0] : undefined;
+}
+
+async function change(session: Session, wanted: string, values: readonly string[]): Promise<void> {
+  const given = await assignmentsOf(session, values);
+  if (given === undefined) return;
+  const path = await pathOf(session, wanted);
+  if (path === undefined) return;
+  await set(
+    session,
+    given.map(({ name, value }: Assignment) => `${path}${name}=${value}`),
+  );
+}
+
+async function test(session: Session, wanted: string): Promise<void> {
+  const path = await pathOf(session, wanted);
+  if (path === undefined) return;
+  const data = await session.ask('monitor', 'test', { target: path });
+  if (data === undefined) return;
+  const received = Number(data['received']);
+  if (received === 0) session.exitCode = 1;
+  if (session.json) return session.printJson(data);
+  const times = list(data['rttsUs']).map((rtt) => (rtt === null ? 'lost' : time(rtt)));
+  session.data(`${times.join('  ')}\n`);
+  const why = text(data['detail']) || text(data['cause']);
+  session.note(
+    `${text(data['name'])}: ${received} of ${text(data['sent'])} answered${why === '' ? '' : ` (${why})`}`,
+  );
+}

@@ -1,0 +1,48 @@
+/** The monitor with its real adapters: loaded when something is watched or tested first. */
+import { existsSync } from 'node:fs';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { err } from '../base/result.ts';
+import type { Native, Reactor } from '../os/linux/native.ts';
+import { LinuxProber } from '../os/linux/probe.ts';
+import { ProgramProber } from '../os/linux/probe-program.ts';
+import type { LinuxProcesses } from '../os/linux/process.ts';
+import { hostNames } from '../os/linux/resolve.ts';
+import type { MonitorObserved } from '../services/monitor/config.ts';
+import { MonitorEngine } from '../services/monitor/engine.ts';
+
+/** Where the system's ping is, in the order of preference. */
+const PINGS = ['/usr/bin/ping', '/bin/ping'];
+
+export interface MonitorSurroundings {
+  readonly native: Native;
+  readonly reactor: Reactor;
+  readonly processes: LinuxProcesses;
+  readonly clock: Clock;
+  readonly log: Log;
+  report(observed: MonitorObserved): void;
+}
+
+export function buildMonitor(
+  stack: AsyncDisposableStack,
+  { native, reactor, processes, clock, log, report }: MonitorSurroundings,
+): MonitorEngine {
+  return stack.use(
+    new MonitorEngine({
+      ...{ clock, log, report },
+      names: hostNames(clock),
+      openProber: (result) => {
+        const own = LinuxProber.open({ native, reactor, clock, result });
+        const file = own.ok ? undefined : PINGS.find((path) => existsSync(path));
+        if (own.ok || file === undefined) return own;
+        log.warn({ file, code: own.error.code }, 'no ICMP socket can be had: ping is run instead');
+        return { ok: true, value: new ProgramProber({ processes, clock, file, result }) };
+      },
+      checkOf: ({ kind, host }) => err(`${host}: there is no check by ${kind}`),
+      usage: () => {
+        const { user, system } = process.cpuUsage();
+        return { cpuMs: (user + system) / 1000, residentBytes: process.memoryUsage.rss() };
+      },
+    }),
+  );
+}
