@@ -35,6 +35,9 @@ t.test('a row becomes what the service is given', async (t) => {
       },
     ],
   });
+  t.equal(await box.set(`${ROW}Interface`, 'Device.IP.Interface.1'), 'done');
+  t.equal(box.model.compileAll().captures.captures[0]?.ifName, 'eth0', 'or the row of it');
+  t.not(await box.set(`${ROW}Interface`, 'Device.IP.Interface.77'), 'done');
   t.not(await box.set(`${ROW}Interface`, 'a/b'), 'done');
   t.not(await box.set(`${ROW}Duration`, '604801'), 'done');
   t.equal(await box.set(`${CAPTURE}Enable`, 'false'), 'done');

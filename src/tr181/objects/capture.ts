@@ -23,6 +23,7 @@ import {
 import { dateTimeOf } from '../types.ts';
 import { compileDhcpClient } from './dhcpv4-client.ts';
 import { compileDhcp6Client } from './dhcpv6-client.ts';
+import { ifNameBehind } from './interfaces.ts';
 import { compileFirewall } from './nat.ts';
 
 const CAPTURE = 'Device.X_GATEHOUSE_Capture.';
@@ -31,6 +32,7 @@ const TRIGGERS = `${CAPTURE}Trigger.`;
 /** Each keeps packets in memory. */
 const MAX_TRIGGERS = 4;
 const MIB = 1 << 20;
+const REFERENCE = /^Device\.IP\.Interface\.\d+$/;
 /** Of rows; two run at once, whatever the number that waits. */
 const MAX_ROWS = 8;
 const MAX_ITEMS = 16;
@@ -56,10 +58,11 @@ const TRIGGER_STATUS = {
 
 const INTERFACE: ParamDef = {
   type: 'string',
-  size: [1, 15],
+  size: [1, 64],
   access: 'readWrite',
   default: 'wan',
-  about: 'Name of a network interface, or wan or lan as the router calls them.',
+  about:
+    'A row of IP.Interface, the name of a network interface, or wan or lan as the router calls them.',
 };
 const list = (about: string): ParamDef => ({
   ...{ type: 'string', list: { maxItems: MAX_ITEMS }, size: [0, 64], access: 'readWrite' },
@@ -279,7 +282,7 @@ export function compileCaptures(rows: RowReader): CapturesConfig {
     ),
     captures: rows.rows(CAPTURES).map(
       (row): ConfiguredCapture => ({
-        ...{ id: row.id, enable: row.bool('Enable'), ifName: row.text('Interface') },
+        ...{ id: row.id, enable: row.bool('Enable'), ifName: heardOn(rows, row) },
         ...{ forSec: row.number('Duration'), promiscuous: row.bool('Promiscuous') },
         ...{ maxPackets: row.number('MaximumPackets'), maxBytes: row.number('MaximumBytes') },
         ...{ write: row.bool('Write'), filter: filterOf(row) },
@@ -287,7 +290,7 @@ export function compileCaptures(rows: RowReader): CapturesConfig {
     ),
     triggers: rows.rows(TRIGGERS).map(
       (row): ConfiguredTrigger => ({
-        ...{ id: row.id, enable: row.bool('Enable'), ifName: row.text('Interface') },
+        ...{ id: row.id, enable: row.bool('Enable'), ifName: heardOn(rows, row) },
         event: row.text('Event') === 'LeaseLost' ? 'LeaseLost' : 'LinkLost',
         secondsBefore: row.number('SecondsBefore'),
         secondsAfter: row.number('SecondsAfter'),
@@ -298,6 +301,12 @@ export function compileCaptures(rows: RowReader): CapturesConfig {
     maxFiles: top?.number('MaximumFiles') ?? 0,
     maxFileBytes: top?.number('MaximumFileBytes') ?? 0,
   };
+}
+
+/** The name of the kernel, or what was asked for where there is none yet. */
+function heardOn(rows: RowReader, row: Row): string {
+  const asked = row.text('Interface');
+  return REFERENCE.test(asked) ? (ifNameBehind(rows, asked) ?? asked) : asked;
 }
 
 function filterOf(row: Row): ConfiguredCapture['filter'] {
@@ -313,7 +322,8 @@ function filterOf(row: Row): ConfiguredCapture['filter'] {
 function check(rows: RowReader, out: CheckSink): void {
   for (const row of [...rows.rows(CAPTURES), ...rows.rows(TRIGGERS)]) {
     const name = row.text('Interface');
-    if (!isIfName(name)) out.fault(`${row.path}Interface`, `"${name}" is no name of an interface`);
+    if (!isIfName(name) && !(REFERENCE.test(name) && rows.at(name) !== undefined))
+      out.fault(`${row.path}Interface`, `"${name}" is no name of an interface`);
   }
 }
 
