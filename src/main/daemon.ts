@@ -41,7 +41,7 @@ import { Rows } from '../state/rows.ts';
 import { createModel } from '../tr181/engine.ts';
 import { layDownInitial } from '../tr181/initial.ts';
 import type { Model } from '../tr181/model.ts';
-import type { Observations } from '../tr181/table.ts';
+import type { Lookups, Observations } from '../tr181/table.ts';
 import { auditChange } from './audit-change.ts';
 import { captureCalls, captureCommands, LazyCaptures } from './captures.ts';
 import { commandsOf, httpCommands } from './commands.ts';
@@ -66,6 +66,7 @@ import { ended, must } from './must.ts';
 import { buildNeighbors } from './neighbors.ts';
 import { neighborsCommands } from './neighbors-commands.ts';
 import { Records } from './records.ts';
+import { buildTelemetry } from './telemetry.ts';
 import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
 
 export interface Surroundings {
@@ -252,13 +253,10 @@ async function build(
       pageNames: config.http.names,
     }),
   );
-  const monitoring = new LazyMonitor(async () =>
-    (await import('./monitor.ts')).buildMonitor(stack, {
-      ...{ native, reactor, processes, clock },
-      log: log.child({ service: 'monitor' }),
-      report: (value) => observed.publish('monitor', value),
-    }),
-  );
+  const monitoring = new LazyMonitor(stack, {
+    ...{ native, reactor, processes, clock, stateDir, log: log.child({ service: 'monitor' }) },
+    report: (value) => observed.publish('monitor', value),
+  });
   const captures = stack.use(
     new LazyCaptures({
       ...{ native, net, clock, observed, stateDir, log: log.child({ service: 'capture' }) },
@@ -266,26 +264,27 @@ async function build(
   );
   let answering = false;
   let laidDown: Promise<unknown> = Promise.resolve();
+  const lookups: Lookups = {
+    linkStats: (ifName) => {
+      net.refreshStats();
+      return net.links().find(({ name }) => name === ifName)?.stats;
+    },
+    mapUsage: (id) => map.usage(id),
+    readText: (path) => textOf(path),
+    dns: () => dns.service?.observed,
+    monitor: () => monitoring.service,
+    dnsLogged: () => dns.face?.log.lastId ?? 0,
+    monoMs: () => clock.monoMs(),
+    boottimeMs: () => clock.boottimeMs(),
+    wallMs: () => clock.wallMs(),
+  };
   const model: Model = stack.use(
     createModel({
       rows,
       observed,
       log: log.child({ room: 'tr181' }),
       product: { name: 'Gatehouse', version },
-      lookups: {
-        linkStats: (ifName) => {
-          net.refreshStats();
-          return net.links().find(({ name }) => name === ifName)?.stats;
-        },
-        mapUsage: (id) => map.usage(id),
-        readText: (path) => textOf(path),
-        dns: () => dns.service?.observed,
-        monitor: () => monitoring.engine,
-        dnsLogged: () => dns.face?.log.lastId ?? 0,
-        monoMs: () => clock.monoMs(),
-        boottimeMs: () => clock.boottimeMs(),
-        wallMs: () => clock.wallMs(),
-      },
+      lookups,
       calls: {
         dhcpServerRelease: (address) => dhcpServer.release(address),
         dhcpServerDecide: (...word) => dhcpServer.decide(...word),
@@ -385,6 +384,9 @@ async function build(
     lostAuditRecords: records.lost,
   });
   let http: ServedHttp | undefined;
+  const telemetry = stack.use(
+    buildTelemetry({ observed, net, lookups, status, http: () => http?.status }),
+  );
   const accounts = new RowAccounts({ rows, model, secrets });
   const named = dnsCommands({
     ...{ dns: () => dns.face, names: new DnsNames({ model }), clock },
@@ -398,7 +400,11 @@ async function build(
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors, model),
     mapCommands(map),
-    monitorCommands({ monitor: monitoring, config: () => model.compileAll().monitor }),
+    monitorCommands({
+      monitor: monitoring,
+      config: () => model.compileAll().monitor,
+      wallMs: () => clock.wallMs(),
+    }),
     capturing,
     named,
     configCommands(configuration, model),
@@ -457,6 +463,7 @@ async function build(
     },
     monitor: (wanted) => (runs('monitor') ? monitoring.apply(wanted) : []),
     captures: (wanted) => captures.apply(wanted),
+    ...telemetry.steps,
     system: (wanted) => system.apply(wanted),
   };
   must(monitor.listen());
@@ -477,7 +484,7 @@ async function build(
     await startHttp({
       ...{ stateDir, clock, logs, secrets, net, rows, model, configuration, updates },
       ...{ webPath, version, command },
-      ...{ devices: dhcpServer.devices, dns: named, captures: capturing },
+      ...{ devices: dhcpServer.devices, dns: named, captures: capturing, metrics: telemetry },
       https: options.https,
       http: options.http,
       names: config.http.names,

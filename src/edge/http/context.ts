@@ -19,6 +19,7 @@ import type {
   DhcpDevices,
   Line,
   LineQuery,
+  Metrics,
   WebFiles,
 } from './faces.ts';
 import type { Logins } from './logins.ts';
@@ -47,6 +48,7 @@ export interface Parts {
     UpdateService,
     'begin' | 'write' | 'install' | 'cancel' | 'activate' | 'rollback'
   >;
+  readonly metrics: Metrics;
   readonly events: EventHub;
   readonly bus: Pick<UbusClient, 'lookup' | 'callId' | 'subscribe' | 'listen'>;
   readonly web: WebFiles;

@@ -10,15 +10,19 @@ const PART_OF_ONE = 4;
 export const mostBytesOfFile = (maxBytes: number): number =>
   Math.floor(maxBytes / PART_OF_ONE / FILES_OF_ONE);
 
-/** `capture-7-20261129T083000Z`: letters, digits and hyphens alone, so it needs no care anywhere. */
-export const fileName = (kind: string, id: string, wallMs: number): string => {
+/** `capture-7.pcapng`: letters, digits and hyphens alone, so it needs no care anywhere. The engine adds number and time. */
+export const captureName = (id: string): string => `capture-${numberOf(id)}.pcapng`;
+
+/** `LinkLost-1-20261129T083000Z.pcapng`. */
+export const triggerName = (event: string, id: string, wallMs: number): string => {
   const time = new Date(wallMs)
     .toISOString()
     .replace(/\.\d+Z$/, 'Z')
     .replace(/[-:]/g, '');
-  const number = /\d+$/.exec(id)?.[0] ?? '0';
-  return `${kind}-${number}-${time}.pcapng`;
+  return `${event}-${numberOf(id)}-${time}.pcapng`;
 };
+
+const numberOf = (id: string): string => /\d+$/.exec(id)?.[0] ?? '0';
 
 export interface FileLimits {
   readonly files: number;

@@ -13,7 +13,7 @@ import type {
   WriteOptions,
 } from '../../os/ports-capture.ts';
 import type { SessionObserved, SessionSpec } from './config.ts';
-import { FILES_OF_ONE, fileName } from './files.ts';
+import { captureName, FILES_OF_ONE } from './files.ts';
 import { filterText } from './filter.ts';
 import { isGoing, type SessionEvent, type SessionState, step } from './machine.ts';
 
@@ -179,8 +179,8 @@ export class Session implements AsyncDisposable {
   }
 
   #write(): WriteOptions {
-    const { clock, store, fileBytes } = this.#deps;
-    const path = store.path(fileName('capture', this.id, clock.wallMs()));
+    const { store, fileBytes } = this.#deps;
+    const path = store.path(captureName(this.id));
     return { path, maxFileBytes: fileBytes(), files: FILES_OF_ONE };
   }
 

@@ -8,7 +8,7 @@ import type { Log } from '../../base/log.ts';
 import { err } from '../../base/result.ts';
 import type { CaptureEngine, CaptureStore, LiveCapture } from '../../os/ports-capture.ts';
 import type { ConfiguredTrigger, TriggerObserved } from './config.ts';
-import { fileName, tooMany } from './files.ts';
+import { tooMany, triggerName } from './files.ts';
 import { filterText } from './filter.ts';
 import { GONE, reasonOf } from './session.ts';
 import { stepTrigger, type TriggerEvent, type TriggerState } from './trigger-machine.ts';
@@ -145,7 +145,7 @@ export class Trigger implements AsyncDisposable {
     this.#fired += 1;
     this.#firedMs = clock.wallMs();
     this.#notBeforeMs = clock.monoMs() + PAUSE_MS;
-    const name = fileName(this.config.event, this.config.id, this.#firedMs);
+    const name = triggerName(this.config.event, this.config.id, this.#firedMs);
     const { secondsAfter } = this.config;
     // Written at once, since the interface may be about to go; and again with what followed.
     const first = secondsAfter > 0 ? name.replace('.', '-before.') : name;

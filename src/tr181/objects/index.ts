@@ -16,6 +16,7 @@ import { ip } from './ip.ts';
 import { ipDiagnostics } from './ip-diagnostics.ts';
 import { ip6 } from './ip6.ts';
 import { map } from './map.ts';
+import { metrics } from './metrics.ts';
 import { monitor } from './monitor.ts';
 import { nat } from './nat.ts';
 import { routerAdvertisement } from './router-advertisement.ts';
@@ -46,4 +47,5 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   capture,
   time(),
   users,
+  metrics,
 ];

@@ -14,6 +14,7 @@ import type {
   CallRecord,
   LinkCounters,
   LoginRecord,
+  Metrics,
   WebFile,
 } from '../../../src/edge/http/faces.ts';
 import { HttpService } from '../../../src/edge/http/service.ts';
@@ -98,6 +99,7 @@ export async function box(
     commands: {},
     read: async () => err(new SystemError('none', 'ENOENT')),
   },
+  metrics: Metrics = { token: undefined, text: async () => '' },
 ): Promise<Box> {
   const folder = mkdtempSync(join(tmpdir(), 'gh-http-'));
   const house = await router(new FakeClock({ wallMs: Date.now() }));
@@ -143,6 +145,7 @@ export async function box(
       updates,
       dns,
       captures,
+      metrics,
       model,
       configuration,
       clock,
