@@ -54,6 +54,7 @@ export function commandLine({
   | 'sha256'
   | 'digests'
   | 'capture'
+  | 'peers'
   | 'scans'
   | 'paths'
 > {
@@ -86,6 +87,10 @@ export function commandLine({
       ]);
       const native = loadNative(nativePath);
       return captureService(new LinuxCaptureEngine(native), () => captureLinks(native));
+    },
+    peers: async () => {
+      const { peerTools } = await import('./peer-tools.ts');
+      return peerTools(loadNative(nativePath), silent);
     },
     scans: async () => {
       const [{ LinuxArpScanner }, { scanInterfaces }, { OuiVendors }, { sendFrame }] =
