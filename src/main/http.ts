@@ -46,6 +46,7 @@ export interface HttpSurroundings {
   readonly devices: DhcpDevices;
   readonly dns: CommandService;
   readonly captures: CaptureParts;
+  readonly monitor: CommandService;
   readonly metrics: Metrics;
   readonly updates: UpdateService;
   readonly bus: UbusClient;

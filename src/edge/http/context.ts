@@ -44,6 +44,7 @@ export interface Parts {
   readonly devices: Pick<DhcpDevices, 'decide' | 'forget' | 'fix'>;
   readonly dns: Pick<CommandService, 'commands'>;
   readonly captures: CaptureParts;
+  readonly monitor: Pick<CommandService, 'commands'>;
   readonly updates: Pick<
     UpdateService,
     'begin' | 'write' | 'install' | 'cancel' | 'activate' | 'rollback'

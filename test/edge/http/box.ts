@@ -100,6 +100,7 @@ export async function box(
     read: async () => err(new SystemError('none', 'ENOENT')),
   },
   metrics: Metrics = { token: undefined, text: async () => '' },
+  monitor: Pick<CommandService, 'commands'> = { commands: {} },
 ): Promise<Box> {
   const folder = mkdtempSync(join(tmpdir(), 'gh-http-'));
   const house = await router(new FakeClock({ wallMs: Date.now() }));
@@ -145,6 +146,7 @@ export async function box(
       updates,
       dns,
       captures,
+      monitor,
       metrics,
       model,
       configuration,
