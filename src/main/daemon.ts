@@ -69,6 +69,7 @@ import { neighborsCommands } from './neighbors-commands.ts';
 import { Records } from './records.ts';
 import { buildTelemetry } from './telemetry.ts';
 import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
+import { buildWifi, wifiCommands } from './wifi.ts';
 
 export interface Surroundings {
   readonly program: Program;
@@ -82,6 +83,8 @@ export interface Surroundings {
 
 const ACL_DIR = '/usr/share/acl.d';
 const NFT = '/usr/sbin/nft';
+/** What an apply that cannot fail could not do. */
+const nothing = (_applied: unknown): readonly string[] => [];
 /** From here on the box routes; the page and its first certificate come after. */
 const STANDS = 'firewall and network stand';
 
@@ -124,15 +127,13 @@ async function build(
   const { stateDir, runDir } = options;
   const { version, nativePath, pluginPath, webPath, command } = around.program;
   const { log } = logs;
-  const files = new LinuxFiles();
-  const directories = new LinuxDirectories();
+  const [files, directories] = [new LinuxFiles(), new LinuxDirectories()];
   const textOf = (path: string): string | undefined => {
     const text = files.readText(path);
     return text.ok ? text.value : undefined;
   };
-  must(directories.make(`${runDir}/hook`, 0o700));
-  must(directories.make(`${runDir}/spool`, 0o700));
-  must(directories.make(`${runDir}/map`, 0o700));
+  const own = ['hook', 'spool', 'map', 'wifi'];
+  for (const name of own) must(directories.make(`${runDir}/${name}`, 0o700));
 
   const native = loadNative(nativePath);
   const reactor = stack.use(new Reactor(native, { leads: true }));
@@ -191,6 +192,10 @@ async function build(
   const map = buildMap(stack, {
     ...{ reactor, processes, clock, files, directories, net, network, observed, runDir },
     ...{ log: log.child({ service: 'map' }), nft: NFT },
+  });
+  const wifi = buildWifi(stack, {
+    ...{ reactor, processes, clock, files, directories, net, observed, runDir },
+    log: log.child({ service: 'wifi' }),
   });
   stack.use(must(watchRuleset(reactor, () => firewall.rulesetChanged())));
   const boot = must(bootId(files));
@@ -261,8 +266,7 @@ async function build(
   });
   const captures = stack.use(
     new LazyCaptures({
-      ...{ native, net, clock, log: log.child({ service: 'capture' }) },
-      report: (value) => observed.publish('captures', value),
+      ...{ native, net, clock, observed, stateDir, log: log.child({ service: 'capture' }) },
     }),
   );
   let answering = false;
@@ -392,6 +396,7 @@ async function build(
     ...{ dns: () => dns.face, names: new DnsNames({ model }), clock },
     audit: (what, origin) => records.done(`dns ${what}`, origin),
   });
+  const watched = monitorCommands(monitoring, () => model.compileAll().monitor, clock);
   const capturing = captureCommands(captures, (what, origin) =>
     records.done(`capture ${what}`, origin),
   );
@@ -400,11 +405,8 @@ async function build(
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors, model),
     mapCommands(map),
-    monitorCommands({
-      monitor: monitoring,
-      config: () => model.compileAll().monitor,
-      wallMs: () => clock.wallMs(),
-    }),
+    wifiCommands(wifi, model),
+    watched,
     capturing,
     named,
     configCommands(configuration, model),
@@ -432,14 +434,10 @@ async function build(
       const applied = await firewall.apply(wanted);
       return applied.ok ? [] : [applied.error.message];
     },
-    dhcpClient: (wanted) => {
-      if (runs('dhcp-client')) dhcpClient.apply(wanted);
-      return [];
-    },
-    dhcp6Client: (wanted) => {
-      if (runs('dhcp-client')) dhcp6Client.apply(wanted);
-      return [];
-    },
+    dhcpClient: (wanted) => (runs('dhcp-client') ? nothing(dhcpClient.apply(wanted)) : []),
+    dhcp6Client: (wanted) => (runs('dhcp-client') ? nothing(dhcp6Client.apply(wanted)) : []),
+    // A radio that is switched off cannot be brought up.
+    wifi: (wanted) => (runs('network') ? wifi.apply(wanted) : []),
     // Its address is planned before the network is compared with what is wanted.
     map: (wanted) => (runs('network') ? map.apply(wanted) : []),
     network: (wanted) => {
@@ -450,17 +448,11 @@ async function build(
       return network.apply(wanted).map((error) => error.message);
     },
     dhcp6Server: (wanted) => (runs('dhcp-server') ? dhcp6Server.apply(wanted) : []),
-    dhcpServer: (wanted) => {
-      if (runs('dhcp-server')) dhcpServer.apply(wanted);
-      return [];
-    },
+    dhcpServer: (wanted) => (runs('dhcp-server') ? nothing(dhcpServer.apply(wanted)) : []),
     dns: (wanted) => (runs('dns') ? dns.apply(wanted) : []),
     dnsPolicy: (wanted) => dns.applyPolicy(wanted),
     dnsLog: (wanted) => dns.applyLog(wanted),
-    neighbors: (wanted) => {
-      if (runs('neighbors')) neighbors.apply(wanted);
-      return [];
-    },
+    neighbors: (wanted) => (runs('neighbors') ? nothing(neighbors.apply(wanted)) : []),
     monitor: (wanted) => (runs('monitor') ? monitoring.apply(wanted) : []),
     dht: (wanted) => (runs('dht') ? dht.apply(wanted) : []),
     captures: (wanted) => captures.apply(wanted),
@@ -485,7 +477,13 @@ async function build(
     await startHttp({
       ...{ stateDir, clock, logs, secrets, net, rows, model, configuration, updates },
       ...{ webPath, version, command },
-      ...{ devices: dhcpServer.devices, dns: named, captures: capturing, metrics: telemetry },
+      ...{
+        devices: dhcpServer.devices,
+        dns: named,
+        captures: capturing,
+        monitor: watched,
+        metrics: telemetry,
+      },
       https: options.https,
       http: options.http,
       names: config.http.names,
