@@ -43,7 +43,6 @@ import { layDownInitial } from '../tr181/initial.ts';
 import type { Model } from '../tr181/model.ts';
 import type { Observations } from '../tr181/table.ts';
 import { auditChange } from './audit-change.ts';
-import { captureCalls, captureCommands, LazyCaptures } from './captures.ts';
 import { commandsOf, httpCommands } from './commands.ts';
 import { configCommands } from './config-commands.ts';
 import { follow, readConfig } from './configuration-file.ts';
@@ -59,11 +58,10 @@ import { LazyDns } from './dns-lazy.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
 import { buildMap, mapCommands } from './map.ts';
-import { monitorCommands } from './monitor-commands.ts';
-import { LazyMonitor } from './monitor-lazy.ts';
 import { ended, must } from './must.ts';
 import { buildNeighbors } from './neighbors.ts';
 import { neighborsCommands } from './neighbors-commands.ts';
+import { buildOnDemand } from './on-demand.ts';
 import { Records } from './records.ts';
 import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
 
@@ -251,19 +249,10 @@ async function build(
       pageNames: config.http.names,
     }),
   );
-  const monitoring = new LazyMonitor(async () =>
-    (await import('./monitor.ts')).buildMonitor(stack, {
-      ...{ native, reactor, processes, clock },
-      log: log.child({ service: 'monitor' }),
-      report: (value) => observed.publish('monitor', value),
-    }),
-  );
-  const captures = stack.use(
-    new LazyCaptures({
-      ...{ native, net, clock, log: log.child({ service: 'capture' }) },
-      report: (value) => observed.publish('captures', value),
-    }),
-  );
+  const onDemand = buildOnDemand(stack, {
+    ...{ native, reactor, processes, net, clock, log, observed },
+    model: () => model,
+  });
   let answering = false;
   let laidDown: Promise<unknown> = Promise.resolve();
   const model: Model = stack.use(
@@ -280,7 +269,7 @@ async function build(
         mapUsage: (id) => map.usage(id),
         readText: (path) => textOf(path),
         dns: () => dns.service?.observed,
-        monitor: () => monitoring.engine,
+        monitor: onDemand.lookup,
         dnsLogged: () => dns.face?.log.lastId ?? 0,
         monoMs: () => clock.monoMs(),
         boottimeMs: () => clock.boottimeMs(),
@@ -300,9 +289,8 @@ async function build(
         reboot: () => system.reboot(),
         powerOff: () => system.powerOff(),
         factoryReset: () => system.factoryReset(),
-        monitorTest: (target, signal) => monitoring.test(target, signal),
         ...firmwareCalls(updates, helper),
-        ...captureCalls(captures),
+        ...onDemand.calls,
         ...dnsCalls(() => dns.face && modelCalls(dns.face)),
       },
       hashPassword: (password) => hashPassword(secrets, password),
@@ -389,16 +377,13 @@ async function build(
     ...{ dns: () => dns.face, names: new DnsNames({ model }), clock },
     audit: (what, origin) => records.done(`dns ${what}`, origin),
   });
-  const capturing = captureCommands(captures, (what, origin) =>
-    records.done(`capture ${what}`, origin),
-  );
+  const demanded = onDemand.commands((what, origin) => records.done(what, origin));
   const services = [
     ...commandsOf({ dhcpClient, dhcp6Client, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors),
     mapCommands(map),
-    monitorCommands({ monitor: monitoring, config: () => model.compileAll().monitor }),
-    capturing,
+    ...demanded.all,
     named,
     configCommands(configuration, model),
     updateCommands(updates, (what, origin) => records.done(`update ${what}`, origin)),
@@ -454,8 +439,8 @@ async function build(
       if (runs('neighbors')) neighbors.apply(wanted);
       return [];
     },
-    monitor: (wanted) => (runs('monitor') ? monitoring.apply(wanted) : []),
-    captures: (wanted) => captures.apply(wanted),
+    ...onDemand.steps,
+    monitor: (wanted) => (runs('monitor') ? onDemand.steps.monitor(wanted) : []),
     system: (wanted) => system.apply(wanted),
   };
   must(monitor.listen());
@@ -476,7 +461,7 @@ async function build(
     await startHttp({
       ...{ stateDir, clock, logs, secrets, net, rows, model, configuration, updates },
       ...{ webPath, version, command },
-      ...{ devices: dhcpServer.devices, dns: named, captures: capturing },
+      ...{ devices: dhcpServer.devices, dns: named, captures: demanded.capture },
       https: options.https,
       http: options.http,
       names: config.http.names,

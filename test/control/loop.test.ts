@@ -26,6 +26,7 @@ function house(apply: (name: string, value: unknown) => Promise<readonly string[
       dhcp6Client: (value) => apply('dhcp6Client', value),
       map: (value) => apply('map', value),
       captures: (value) => apply('captures', value),
+      alerts: (value) => apply('alerts', value),
       network: (value) => apply('network', value),
       dhcpServer: (value) => apply('dhcpServer', value),
       dhcp6Server: (value) => apply('dhcp6Server', value),

@@ -17,6 +17,7 @@ export const willingCalls: ServiceCalls = {
   factoryReset: async () => ok(undefined),
   firmwareDownload: async () => ok(undefined),
   firmwareActivate: async () => ok(undefined),
+  alertsTest: async () => err('there is no channel here'),
   monitorTest: async () => err('nothing is watched here'),
   reboot: async () => ok(undefined),
   powerOff: async () => ok(undefined),

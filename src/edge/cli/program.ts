@@ -1,5 +1,6 @@
 /** The command line: names, arguments and help of every command. What they do stands in `*-commands.ts`. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { defineAlerts } from './alert-commands.ts';
 import { auditShow, auditVerify } from './audit-commands.ts';
 import { defineCapture } from './capture-commands.ts';
 import { defineCaptures } from './captures-commands.ts';
@@ -169,6 +170,7 @@ function define(program: Command, session: Session, json: boolean): void {
   defineDht(command('dht', 'BitTorrent: torrent files and what they hold'), session);
   defineCapture(program, session);
   defineCaptures(command('captures', 'captures that the router keeps running'), session);
+  defineAlerts(command('alerts', 'what is bad now, and whom it is told'), session);
   defineScan(program, session);
   defineTargets(program, session);
   definePath(program, session);
