@@ -35,6 +35,8 @@ void ready(Reactor* r, Entry* e, uint32_t events) {
       return tapReady(r, e);
     case Kind::kFrames:
       return framesReady(r, e);
+    case Kind::kUdp:
+      return udpReady(r, e);
     case Kind::kProcess:
       return processReady(r, e);
     case Kind::kPath:
@@ -288,7 +290,8 @@ bool build(Reactor* r, napi_value target, napi_value callback, bool leads) {
   static const Method methods[] = {{"shutdown", closeReactor}};
   return r->started && define(r->env, target, methods, r) && defineUnix(r->env, target, r) &&
          defineNetlink(r->env, target, r) && definePacket(r->env, target, r) &&
-         defineFrames(r->env, target, r) && defineProcess(r->env, target, r) &&
+         defineFrames(r->env, target, r) && defineUdp(r->env, target, r) &&
+         defineProcess(r->env, target, r) &&
          definePath(r->env, target, r);
 }
 

@@ -11,7 +11,7 @@
 
 namespace gatehouse {
 
-enum class Kind : uint8_t { kFree, kListener, kConnection, kMonitor, kTap, kFrames, kProcess, kRequest, kPath };
+enum class Kind : uint8_t { kFree, kListener, kConnection, kMonitor, kTap, kFrames, kUdp, kProcess, kRequest, kPath };
 
 // First word of an event; src/os/linux/native.ts has the same numbers.
 enum class What : int32_t {
@@ -25,6 +25,7 @@ enum class What : int32_t {
   kFrame = 9,  // offset, length, 1 if outgoing
   kExited = 10,
   kFrames = 11,  // of a frame port: offset of the batch and frames in it
+  kDatagrams = 12,  // of a UDP socket: likewise
 };
 
 // The control buffer, in 32-bit words; src/os/linux/native.ts has the same numbers.
@@ -64,6 +65,7 @@ struct Entry {
   bool finishing = false;  // a connection after finish()
   bool silent = false;     // a process after release: reaped, but nobody is told
   bool child = false;      // a process of our own, to be reaped
+  bool v6 = false;         // a UDP socket of IPv6
   int fd = -1;
   int32_t id = 0;
   int32_t failed = 0;  // errno of a connection that lost bytes
@@ -71,9 +73,9 @@ struct Entry {
   uint32_t interest = 0;
   int32_t chain = -1;  // first entry of the list of writes for it, during flush
   int32_t chainEnd = -1;
-  uint32_t dropped = 0;  // frames that a tap or a frame port lost in the kernel
-  uint32_t unsent = 0;   // frames of a frame port that the kernel did not take
-  uint32_t broken = 0;   // frames of a frame port that were cut or whose checksum is wrong
+  uint32_t dropped = 0;  // frames or datagrams lost in the kernel
+  uint32_t unsent = 0;   // of a frame port or UDP socket: what the kernel did not take
+  uint32_t broken = 0;   // likewise: what was cut or whose checksum is wrong
   Queue queue;
 };
 
@@ -160,6 +162,7 @@ int loopTimeout(Reactor* r);
 void monitorReady(Reactor* r, Entry* e);
 void tapReady(Reactor* r, Entry* e);
 void framesReady(Reactor* r, Entry* e);
+void udpReady(Reactor* r, Entry* e);
 void processReady(Reactor* r, Entry* e);
 void pathReady(Reactor* r, Entry* e);
 // Frames lost in the kernel since the socket was opened.
@@ -167,12 +170,15 @@ uint32_t packetsDropped(Entry* e);
 // Hands the kernel at most kVectors frames, one vector each; counts what it does not take.
 constexpr int kVectors = 64;
 void sendFrames(Entry* e, iovec* vectors, int count);
+// The same for datagrams, each behind its head.
+void sendDatagrams(Entry* e, iovec* vectors, int count);
 void flush(Reactor* r);
 
 bool defineUnix(napi_env env, napi_value target, Reactor* r);
 bool defineNetlink(napi_env env, napi_value target, Reactor* r);
 bool definePacket(napi_env env, napi_value target, Reactor* r);
 bool defineFrames(napi_env env, napi_value target, Reactor* r);
+bool defineUdp(napi_env env, napi_value target, Reactor* r);
 bool defineProcess(napi_env env, napi_value target, Reactor* r);
 bool definePath(napi_env env, napi_value target, Reactor* r);
 bool defineArpScan(napi_env env, napi_value target);

@@ -69,6 +69,8 @@ void sendAll(Reactor* r, Entry* e, iovec* vectors, int count) {
 void leave(Reactor* r, Entry* e, iovec* vectors, int count) {
   if (e->kind == Kind::kFrames) {
     sendFrames(e, vectors, count);
+  } else if (e->kind == Kind::kUdp) {
+    sendDatagrams(e, vectors, count);
   } else {
     sendAll(r, e, vectors, count);
   }
@@ -320,7 +322,8 @@ void flush(Reactor* r) {
     offset += length;
     next[i] = -1;
     Entry* e = r->find(id);
-    bool writable = e != nullptr && (e->kind == Kind::kConnection || e->kind == Kind::kFrames);
+    bool writable = e != nullptr && (e->kind == Kind::kConnection || e->kind == Kind::kFrames ||
+                                     e->kind == Kind::kUdp);
     if (!writable || e->finishing) {
       // Gone since; its slot may be another's by now, whose count JavaScript has just raised.
       Entry* other = r->slots[static_cast<size_t>(id) & (kSlots - 1)];

@@ -1,98 +1,47 @@
 // The capture engine for JavaScript: compileFilter(text, linkType) answers the program of a filter, two
 // words for each instruction as in struct sock_filter, or what is wrong with it, or -errno; and
-// createCapture(flows, conversations, endpoints) an object, or -errno. What takes long runs on libuv's pool, one piece of work at a time; each method says so
-// by -EBUSY when another is still under way.
+// createCapture(flows, conversations, endpoints) an object, or -errno. What takes long runs on libuv's pool,
+// one piece of work at a time; each method says so by -EBUSY when another is still under way.
 //
 //   read(fd, budgetBytes, waitMs): promise of the bytes read; 0 at the end, -errno
 //   take(fd, into, waitMs): promise of the bytes read into `into`, as read; nothing is looked at
 //   feed(bytes): promise of 0 or -errno; the bytes must stay as they are until then
 //   filter(text): 0, or what libpcap says is wrong with it, or -ENOSYS without libpcap
-//   listen(ifName, ringBytes, promiscuous, filter): live packets instead of a file; answers as filter does
-//   drain(budgetMs): promise of the packets counted in that time, or -errno
-//   heard(into: Float64Array of 2): fills what the kernel heard, and what it had no room for
+//   convert(path, snapBytes): what is counted goes into a new pcapng file, too; once, before all packets
+//   finish(): ends that file; 0, or -errno when not all is in it
 //   end(): no more bytes come
 //   progress(into: Float64Array of 4): fills offset, packets, bytes, and whether the file is broken
 //   report(endpoints, conversations, flows, names): one JSON object of all statistics, as bytes
 //   release(): frees all that it holds now, not when the object is collected; -EINVAL from then on
+//   and those of addon-live.cc, for live packets instead of a file
 
 #include <cerrno>
 #include <cstdio>
 #include <new>
 #include <string>
 
-#include "../args.h"
 #include "../reactor.h"
-#include "reader.h"
-#include "ring.h"
+#include "addon.h"
 
 namespace gatehouse {
 
-namespace {
-
-using capture::Engine;
 using capture::Limits;
-using capture::Reader;
-using capture::Ring;
 using capture::Rows;
 
+namespace {
+
 constexpr uint32_t kMostEntries = 1u << 22;
-constexpr uint32_t kLeastRing = 1u << 20;
-constexpr uint32_t kMostRing = 1u << 29;
-
-struct Capture {
-  explicit Capture(const Limits& limits) : engine(limits), reader(&engine), ring(&engine) {}
-  Engine engine;
-  Reader reader;
-  Ring ring;
-  // The work under way.
-  bool busy = false;
-  enum class Does { Read, Take, Feed, Drain } does = Does::Read;
-  int fd = -1;
-  int64_t budget = 0;
-  int32_t waitMs = 0;
-  const uint8_t* bytes = nullptr;
-  uint8_t* into = nullptr;
-  size_t length = 0;
-  int64_t answer = 0;
-  napi_async_work work = nullptr;
-  napi_deferred deferred = nullptr;
-  // Keep this object, and the bytes, until the work is done.
-  napi_ref self = nullptr;
-  napi_ref held = nullptr;
-};
-
-Capture* of(napi_env env, napi_callback_info info) {
-  napi_value self = nullptr;
-  void* at = nullptr;
-  if (napi_get_cb_info(env, info, nullptr, nullptr, &self, nullptr) != napi_ok ||
-      napi_unwrap(env, self, &at) != napi_ok) {
-    return nullptr;
-  }
-  return static_cast<Capture*>(at);
-}
 
 void run(napi_env, void* data) {
   auto* c = static_cast<Capture*>(data);
-  switch (c->does) {
-    case Capture::Does::Read:
-      c->answer = c->reader.read(c->fd, c->budget, c->waitMs);
-      break;
-    case Capture::Does::Take:
-      c->answer = capture::readSome(c->fd, c->into, c->length, c->waitMs);
-      break;
-    case Capture::Does::Drain:
-      c->answer = c->ring.drain(c->waitMs);
-      break;
-    case Capture::Does::Feed:
-      c->answer = c->reader.feed(c->bytes, c->length) ? 0 : -ENOMEM;
-      break;
-  }
+  c->answer = c->work();
 }
 
 void done(napi_env env, napi_status status, void* data) {
   auto* c = static_cast<Capture*>(data);
   c->busy = false;
-  napi_delete_async_work(env, c->work);
+  c->work = nullptr;
+  napi_delete_async_work(env, c->handle);
   if (c->held != nullptr) napi_delete_reference(env, c->held);
   c->held = nullptr;
   napi_value value = nullptr;
@@ -104,46 +53,66 @@ void done(napi_env env, napi_status status, void* data) {
   napi_delete_reference(env, self);
 }
 
-napi_value start(napi_env env, napi_callback_info info, Capture* c, napi_value held) {
+}  // namespace
+
+Capture* captureOf(napi_env env, napi_callback_info info) {
+  napi_value self = nullptr;
+  void* at = nullptr;
+  if (napi_get_cb_info(env, info, nullptr, nullptr, &self, nullptr) != napi_ok ||
+      napi_unwrap(env, self, &at) != napi_ok) {
+    return nullptr;
+  }
+  return static_cast<Capture*>(at);
+}
+
+napi_value startWork(napi_env env, napi_callback_info info, Capture* c, napi_value held,
+                     std::function<int64_t()> work) {
   napi_value self = nullptr, name = nullptr, promise = nullptr;
   if (napi_get_cb_info(env, info, nullptr, nullptr, &self, nullptr) != napi_ok ||
       napi_create_string_utf8(env, "capture", NAPI_AUTO_LENGTH, &name) != napi_ok ||
-      napi_create_async_work(env, nullptr, name, run, done, c, &c->work) != napi_ok) {
+      napi_create_async_work(env, nullptr, name, run, done, c, &c->handle) != napi_ok) {
     return number(env, -ENOMEM);
   }
+  c->work = std::move(work);
   if (napi_create_reference(env, self, 1, &c->self) != napi_ok ||
       (held != nullptr && napi_create_reference(env, held, 1, &c->held) != napi_ok) ||
       napi_create_promise(env, &c->deferred, &promise) != napi_ok ||
-      napi_queue_async_work(env, c->work) != napi_ok) {
+      napi_queue_async_work(env, c->handle) != napi_ok) {
     if (c->self != nullptr) napi_delete_reference(env, c->self);
     if (c->held != nullptr) napi_delete_reference(env, c->held);
     c->self = c->held = nullptr;
-    napi_delete_async_work(env, c->work);
+    napi_delete_async_work(env, c->handle);
     return number(env, -ENOMEM);
   }
   c->busy = true;
   return promise;
 }
 
+napi_value filterAnswer(napi_env env, int answer, const char* error) {
+  if (answer <= 0) return number(env, answer);
+  napi_value out = nullptr;
+  napi_create_string_latin1(env, error, NAPI_AUTO_LENGTH, &out);
+  return out;
+}
+
+namespace {
+
 napi_value read(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
-  Capture* c = of(env, info);
+  Capture* c = captureOf(env, info);
   int32_t fd = -1, budget = 0, waitMs = 0;
   if (c == nullptr || !args.i32(0, &fd) || !args.i32(1, &budget) || !args.i32(2, &waitMs) || fd < 0 ||
       budget <= 0 || waitMs < 0) {
     return number(env, -EINVAL);
   }
   if (c->busy) return number(env, -EBUSY);
-  c->does = Capture::Does::Read;
-  c->fd = fd;
-  c->budget = budget;
-  c->waitMs = waitMs;
-  return start(env, info, c, nullptr);
+  return startWork(env, info, c, nullptr,
+                   [c, fd, budget, waitMs] { return c->reader.read(fd, budget, waitMs); });
 }
 
 napi_value take(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
-  Capture* c = of(env, info);
+  Capture* c = captureOf(env, info);
   int32_t fd = -1, waitMs = 0;
   const uint8_t* into = nullptr;
   size_t length = 0;
@@ -152,102 +121,65 @@ napi_value take(napi_env env, napi_callback_info info) {
     return number(env, -EINVAL);
   }
   if (c->busy) return number(env, -EBUSY);
-  c->does = Capture::Does::Take;
-  c->fd = fd;
-  c->into = const_cast<uint8_t*>(into);
-  c->length = length;
-  c->waitMs = waitMs;
-  return start(env, info, c, args.value[1]);
+  auto* to = const_cast<uint8_t*>(into);
+  return startWork(env, info, c, args.value[1],
+                   [=] { return capture::readSome(fd, to, length, waitMs); });
 }
 
 napi_value feed(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
-  Capture* c = of(env, info);
+  Capture* c = captureOf(env, info);
   const uint8_t* bytes = nullptr;
   size_t length = 0;
   if (c == nullptr || !args.bytes(0, &bytes, &length)) return number(env, -EINVAL);
   if (c->busy) return number(env, -EBUSY);
-  c->does = Capture::Does::Feed;
-  c->bytes = bytes;
-  c->length = length;
-  return start(env, info, c, args.value[0]);
+  return startWork(env, info, c, args.value[0],
+                   [=] { return c->reader.feed(bytes, length) ? int64_t{0} : -ENOMEM; });
 }
 
-// Sets `filter`; the value that says why not, or nullptr.
-napi_value setFilter(napi_env env, capture::Filter* filter, const char* text, uint32_t linkType) {
-  char error[capture::Filter::kErrorBytes];
-  if (filter->set(text, linkType, error)) return nullptr;
-  if (error[0] == '\0') return number(env, -ENOSYS);
-  napi_value out = nullptr;
-  napi_create_string_latin1(env, error, NAPI_AUTO_LENGTH, &out);
-  return out;
+// As filterAnswer takes it.
+int setFilter(capture::Filter* filter, const char* text, uint32_t linkType, char* error) {
+  return filter->set(text, linkType, error) ? 0 : error[0] == '\0' ? -ENOSYS : 1;
 }
 
 napi_value filter(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
-  Capture* c = of(env, info);
-  char text[capture::Filter::kTextBytes];
+  Capture* c = captureOf(env, info);
+  char text[capture::Filter::kTextBytes], error[capture::Filter::kErrorBytes];
   if (c == nullptr || !args.text(0, text, sizeof text) || c->engine.filter.any()) {
     return number(env, -EINVAL);
   }
   if (c->busy) return number(env, -EBUSY);
-  napi_value refused = setFilter(env, &c->engine.filter, text, 1);
-  return refused != nullptr ? refused : number(env, 0);
+  return filterAnswer(env, setFilter(&c->engine.filter, text, 1, error), error);
 }
 
-napi_value listen(napi_env env, napi_callback_info info) {
-  Args<4> args(env, info);
-  Capture* c = of(env, info);
-  char ifName[16], text[capture::Filter::kTextBytes], error[capture::Filter::kErrorBytes] = {};
-  uint32_t ringBytes = 0;
-  int32_t promiscuous = 0;
-  if (c == nullptr || !args.text(0, ifName, sizeof ifName) || !args.u32(1, &ringBytes) ||
-      !args.i32(2, &promiscuous) || !args.text(3, text, sizeof text) || ringBytes < kLeastRing ||
-      ringBytes > kMostRing || c->ring.isOpen() || c->engine.filter.any()) {
+napi_value convert(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  Capture* c = captureOf(env, info);
+  char path[kPathBytes];
+  uint32_t snapBytes = 0;
+  if (c == nullptr || !args.text(0, path, sizeof path) || !args.u32(1, &snapBytes) || path[0] == '\0' ||
+      snapBytes == 0 || snapBytes > capture::kMostSnapBytes || c->converter != nullptr ||
+      c->live.isOpen()) {
     return number(env, -EINVAL);
   }
   if (c->busy) return number(env, -EBUSY);
-  const int answer = c->ring.open(ifName, ringBytes, promiscuous != 0, text, error);
-  if (answer <= 0) return number(env, answer);
-  napi_value out = nullptr;
-  napi_create_string_latin1(env, error, NAPI_AUTO_LENGTH, &out);
-  return out;
-}
-
-napi_value drain(napi_env env, napi_callback_info info) {
-  Args<1> args(env, info);
-  Capture* c = of(env, info);
-  int32_t budgetMs = 0;
-  if (c == nullptr || !args.i32(0, &budgetMs) || budgetMs < 0 || !c->ring.isOpen()) {
-    return number(env, -EINVAL);
-  }
-  if (c->busy) return number(env, -EBUSY);
-  c->does = Capture::Does::Drain;
-  c->waitMs = budgetMs;
-  return start(env, info, c, nullptr);
-}
-
-napi_value heard(napi_env env, napi_callback_info info) {
-  Args<1> args(env, info);
-  Capture* c = of(env, info);
-  double* at = nullptr;
-  size_t length = 0;
-  if (c == nullptr || !args.doubles(0, &at, &length) || length < 2) return number(env, -EINVAL);
-  uint64_t received = 0, dropped = 0;
-  c->ring.counts(&received, &dropped);
-  at[0] = static_cast<double>(received);
-  at[1] = static_cast<double>(dropped);
+  auto made = std::make_unique<capture::Converter>(path, snapBytes);
+  const int answer = made->open();
+  if (answer != 0) return number(env, answer);
+  c->converter = std::move(made);
+  c->engine.sinks[0] = c->converter.get();
   return number(env, 0);
 }
 
 napi_value compileFilter(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
-  char text[capture::Filter::kTextBytes];
+  char text[capture::Filter::kTextBytes], error[capture::Filter::kErrorBytes];
   uint32_t linkType = 0;
   if (!args.text(0, text, sizeof text) || !args.u32(1, &linkType)) return number(env, -EINVAL);
   capture::Filter made;
-  napi_value refused = setFilter(env, &made, text, linkType);
-  if (refused != nullptr) return refused;
+  const int refused = setFilter(&made, text, linkType, error);
+  if (refused != 0) return filterAnswer(env, refused, error);
   const capture::BpfProgram* program = made.program(linkType);
   const size_t bytes = program->length * sizeof(sock_filter);
   void* to = nullptr;
@@ -261,16 +193,26 @@ napi_value compileFilter(napi_env env, napi_callback_info info) {
 }
 
 napi_value end(napi_env env, napi_callback_info info) {
-  Capture* c = of(env, info);
+  Capture* c = captureOf(env, info);
   if (c == nullptr) return number(env, -EINVAL);
   if (c->busy) return number(env, -EBUSY);
   c->reader.end();
   return number(env, 0);
 }
 
+napi_value finish(napi_env env, napi_callback_info info) {
+  Capture* c = captureOf(env, info);
+  if (c == nullptr || c->converter == nullptr) return number(env, -EINVAL);
+  if (c->busy) return number(env, -EBUSY);
+  const int answer = c->converter->close();
+  c->engine.sinks[0] = nullptr;
+  c->converter.reset();
+  return number(env, answer);
+}
+
 napi_value progress(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
-  Capture* c = of(env, info);
+  Capture* c = captureOf(env, info);
   double* into = nullptr;
   size_t length = 0;
   if (c == nullptr || !args.doubles(0, &into, &length) || length < 4) return number(env, -EINVAL);
@@ -284,19 +226,23 @@ napi_value progress(napi_env env, napi_callback_info info) {
 
 napi_value report(napi_env env, napi_callback_info info) {
   Args<4> args(env, info);
-  Capture* c = of(env, info);
+  Capture* c = captureOf(env, info);
   Rows rows{};
   if (c == nullptr || !args.u32(0, &rows.endpoints) || !args.u32(1, &rows.conversations) ||
       !args.u32(2, &rows.flows) || !args.u32(3, &rows.names)) {
     return number(env, -EINVAL);
   }
-  if (c->busy) return number(env, -EBUSY);
+  // What goes on with live packets meanwhile holds nobody up.
+  if (c->busy && !c->live.isOpen()) return number(env, -EBUSY);
   std::string out = "{\"format\":\"";
   out += c->reader.format();
   char text[64];
   snprintf(text, sizeof text, "\",\"interfaces\":%u,", c->reader.interfaces());
   out += text;
-  c->engine.report(rows, &out);
+  {
+    const capture::Live::Use use(&c->live);
+    c->engine.report(rows, &out);
+  }
   out += c->reader.truncated() ? ",\"truncated\":true" : ",\"truncated\":false";
   if (c->reader.error() == nullptr) {
     out += ",\"error\":null}";
@@ -318,7 +264,7 @@ napi_value report(napi_env env, napi_callback_info info) {
 void drop(napi_env, void* data, void*) { delete static_cast<Capture*>(data); }
 
 napi_value release(napi_env env, napi_callback_info info) {
-  Capture* c = of(env, info);
+  Capture* c = captureOf(env, info);
   if (c == nullptr) return number(env, -EINVAL);
   if (c->busy) return number(env, -EBUSY);
   napi_value self = nullptr;
@@ -351,14 +297,14 @@ napi_value createCapture(napi_env env, napi_callback_info info) {
   static const Method methods[] = {
       {"read", read}, {"take", take},         {"feed", feed},
       {"end", end},   {"progress", progress}, {"report", report},
-      {"release", release}, {"filter", filter},     {"listen", listen},
-      {"drain", drain}, {"heard", heard}};
+      {"release", release}, {"filter", filter}, {"convert", convert},
+      {"finish", finish}};
   if (napi_create_object(env, &out) != napi_ok ||
       napi_wrap(env, out, c, drop, nullptr, nullptr) != napi_ok) {
     delete c;
     return number(env, -ENOMEM);
   }
-  return define(env, out, methods, nullptr) ? out : number(env, -ENOMEM);
+  return define(env, out, methods, nullptr) && defineLive(env, out) ? out : number(env, -ENOMEM);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "protocols.h"
 #include "series.h"
 #include "tables.h"
+#include "track.h"
 
 namespace gatehouse::capture {
 
@@ -40,12 +41,17 @@ class Engine {
 
   // Packets that it does not pass are not counted.
   Filter filter;
+  // Where packets that are counted go besides.
+  Sink* sinks[2] = {};
 
   // `linkType` is a LINKTYPE_ number; `captured` bytes at `data` of the `length` that were on the wire.
   void packet(int64_t ns, uint32_t linkType, const uint8_t* data, uint32_t captured, uint32_t length);
 
   // All statistics as the members of one JSON object, without its braces.
   void report(const Rows& rows, std::string* out);
+
+  // What addresses were called, for whoever reads a file later.
+  void names(pcapng::NameBlock* out);
 
   uint64_t packets() const { return packets_; }
   uint64_t bytes() const { return bytes_; }

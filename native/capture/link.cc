@@ -13,6 +13,9 @@ uint64_t mac(const uint8_t* p) { return static_cast<uint64_t>(be16(p)) << 32 | b
 void Engine::packet(int64_t ns, uint32_t linkType, const uint8_t* data, uint32_t captured,
                     uint32_t length) {
   if (filter.any() && !filter.passes(linkType, data, captured, length)) return;
+  for (Sink* sink : sinks) {
+    if (sink != nullptr) sink->packet(ns, linkType, data, captured, length);
+  }
   if (packets_++ == 0) firstNs_ = lastNs_ = ns;
   if (ns < firstNs_) firstNs_ = ns;
   if (ns > lastNs_) lastNs_ = ns;

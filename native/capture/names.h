@@ -110,6 +110,13 @@ class AddressNames {
     *victim = Slot{hi, lo, name, ++clock_};
   }
 
+  template <typename Use>
+  void each(Use use) const {
+    for (size_t i = 0; i < kSlots; i++) {
+      if (slots_[i].name.set()) use(slots_[i].hi, slots_[i].lo, slots_[i].name);
+    }
+  }
+
   NameRef of(uint64_t hi, uint64_t lo) const {
     for (size_t i = 0; i < 4; i++) {
       const Slot& s = slots_[(place(hi, lo) + i) & (kSlots - 1)];

@@ -132,6 +132,12 @@ void Engine::report(const Rows& rows, std::string* out) {
   reportNames(rows.names, out);
 }
 
+void Engine::names(pcapng::NameBlock* out) {
+  addressNames_.each([&](uint64_t hi, uint64_t lo, NameRef name) {
+    if (const Names::Slot* s = names_.find(name)) out->add(hi, lo, s->text, s->length);
+  });
+}
+
 void Engine::reportProtocols(std::string* out) {
   Json json(out);
   // A child's number is always higher than its parent's.

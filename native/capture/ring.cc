@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -20,31 +19,25 @@ namespace gatehouse::capture {
 
 namespace {
 
-constexpr unsigned kBlockBytes = 1 << 18;
+// A wake-up is for a block; each is so big where the ring has room for a few.
+constexpr size_t kMostBlock = 1 << 20;
+constexpr size_t kLeastBlocks = 4;
+constexpr unsigned kFrameBytes = 4096;
 // As long as a block waits to be full.
 constexpr unsigned kRetireMs = 50;
-// No dissector looks further; frames of segmentation offload are 64 KB.
-constexpr uint32_t kSnapBytes = 2048;
 // The kernel takes the tag out of a frame; it is put back, so there is room in front.
 constexpr int kTagBytes = 4;
 constexpr uint32_t kEthernet = 1, kRawIp = 101;
 
-int64_t nowMs() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
-}
-
 }  // namespace
 
 Ring::~Ring() {
-  if (ring_ != nullptr) munmap(ring_, blocks_ * kBlockBytes);
+  if (ring_ != nullptr) munmap(ring_, blocks_ * blockBytes_);
   if (fd_ >= 0) close(fd_);
 }
 
-int Ring::open(const char* ifName, size_t ringBytes, bool promiscuous, const char* filter,
-               char error[Filter::kErrorBytes]) {
-  const int answer = setUp(ifName, ringBytes, promiscuous, filter, error);
+int Ring::open(const RingOptions& options, char error[Filter::kErrorBytes]) {
+  const int answer = setUp(options, error);
   if (answer != 0 && fd_ >= 0) {
     close(fd_);
     fd_ = -1;
@@ -52,13 +45,32 @@ int Ring::open(const char* ifName, size_t ringBytes, bool promiscuous, const cha
   return answer;
 }
 
-int Ring::setUp(const char* ifName, size_t ringBytes, bool promiscuous, const char* filter,
-                char error[Filter::kErrorBytes]) {
+int Ring::setFilter(const RingOptions& options, char error[Filter::kErrorBytes]) {
+  sock_filter everything{BPF_RET | BPF_K, 0, 0, options.snapBytes};
+  sock_fprog program{1, &everything};
+  if (!options.filter.empty()) {
+    // The kernel has taken tags out before it filters, so what asks for them is looked at here.
+    const bool tags = options.filter.find("vlan") != std::string::npos;
+    Filter& filter = tags ? engine_->filter : filter_;
+    if (!filter.set(options.filter.c_str(), linkType_, error)) return error[0] == '\0' ? -ENOSYS : 1;
+    if (!tags) {
+      const BpfProgram* made = filter.program(linkType_);
+      for (unsigned i = 0; i < made->length; i++) {
+        sock_filter& at = made->instructions[i];
+        if (at.code == (BPF_RET | BPF_K) && at.k > options.snapBytes) at.k = options.snapBytes;
+      }
+      program = {static_cast<unsigned short>(made->length), made->instructions};
+    }
+  }
+  return setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0 ? 0 : -errno;
+}
+
+int Ring::setUp(const RingOptions& options, char error[Filter::kErrorBytes]) {
   // Protocol 0 hears nothing until bind, so no packet passes unfiltered.
   fd_ = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd_ < 0) return -errno;
   ifreq asked{};
-  strncpy(asked.ifr_name, ifName, IFNAMSIZ - 1);
+  strncpy(asked.ifr_name, options.ifName.c_str(), IFNAMSIZ - 1);
   if (ioctl(fd_, SIOCGIFINDEX, &asked) != 0) return -errno;
   const int ifIndex = asked.ifr_ifindex;
   if (ioctl(fd_, SIOCGIFHWADDR, &asked) != 0) return -errno;
@@ -70,22 +82,8 @@ int Ring::setUp(const char* ifName, size_t ringBytes, bool promiscuous, const ch
     fd_ = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd_ < 0) return -errno;
   }
-
-  sock_filter everything{BPF_RET | BPF_K, 0, 0, kSnapBytes};
-  sock_fprog program{1, &everything};
-  if (filter[0] != '\0') {
-    if (!engine_->filter.set(filter, linkType_, error)) return error[0] == '\0' ? -ENOSYS : 1;
-    // The kernel has taken tags out before it filters, so what asks for them is looked at here.
-    if (strstr(filter, "vlan") == nullptr) {
-      const BpfProgram* made = engine_->filter.program(linkType_);
-      for (unsigned i = 0; i < made->length; i++) {
-        sock_filter& at = made->instructions[i];
-        if (at.code == (BPF_RET | BPF_K) && at.k > kSnapBytes) at.k = kSnapBytes;
-      }
-      program = {static_cast<unsigned short>(made->length), made->instructions};
-    }
-  }
-  if (setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) return -errno;
+  const int filtered = setFilter(options, error);
+  if (filtered != 0) return filtered;
 
   // On loopback each packet goes out and comes in again.
   const int yes = 1;
@@ -96,19 +94,21 @@ int Ring::setUp(const char* ifName, size_t ringBytes, bool promiscuous, const ch
   const int version = TPACKET_V3;
   if (setsockopt(fd_, SOL_PACKET, PACKET_VERSION, &version, sizeof version) != 0) return -errno;
   if (setsockopt(fd_, SOL_PACKET, PACKET_RESERVE, &kTagBytes, sizeof kTagBytes) != 0) return -errno;
-  blocks_ = ringBytes / kBlockBytes;
+  blockBytes_ = kMostBlock;
+  while (blockBytes_ * kLeastBlocks > options.bytes) blockBytes_ /= 2;
+  blocks_ = options.bytes / blockBytes_;
   tpacket_req3 ring{};
-  ring.tp_block_size = kBlockBytes;
+  ring.tp_block_size = static_cast<unsigned>(blockBytes_);
   ring.tp_block_nr = static_cast<unsigned>(blocks_);
-  ring.tp_frame_size = 4096;
-  ring.tp_frame_nr = ring.tp_block_nr * (kBlockBytes / ring.tp_frame_size);
+  ring.tp_frame_size = kFrameBytes;
+  ring.tp_frame_nr = ring.tp_block_nr * (ring.tp_block_size / kFrameBytes);
   ring.tp_retire_blk_tov = kRetireMs;
   if (setsockopt(fd_, SOL_PACKET, PACKET_RX_RING, &ring, sizeof ring) != 0) return -errno;
-  void* at = mmap(nullptr, blocks_ * kBlockBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
+  void* at = mmap(nullptr, blocks_ * blockBytes_, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
   if (at == MAP_FAILED) return -errno;
   ring_ = static_cast<uint8_t*>(at);
 
-  if (promiscuous) {
+  if (options.promiscuous) {
     packet_mreq wish{};
     wish.mr_ifindex = ifIndex;
     wish.mr_type = PACKET_MR_PROMISC;
@@ -121,35 +121,31 @@ int Ring::setUp(const char* ifName, size_t ringBytes, bool promiscuous, const ch
   return bind(fd_, reinterpret_cast<sockaddr*>(&where), sizeof where) == 0 ? 0 : -errno;
 }
 
-int64_t Ring::drain(int budgetMs) {
-  const int64_t until = nowMs() + budgetMs;
-  int64_t packets = 0;
-  for (;;) {
-    uint8_t* at = ring_ + next_ * kBlockBytes;
-    auto* status = &reinterpret_cast<tpacket_block_desc*>(at)->hdr.bh1.block_status;
-    if ((std::atomic_ref(*status).load(std::memory_order_acquire) & TP_STATUS_USER) != 0) {
-      packets += block(at);
-      std::atomic_ref(*status).store(TP_STATUS_KERNEL, std::memory_order_release);
-      next_ = (next_ + 1) % blocks_;
-      if (nowMs() >= until) return packets;
-      continue;
-    }
-    const int64_t left = until - nowMs();
-    if (left <= 0) return packets;
-    pollfd ready{fd_, POLLIN, 0};
-    const int n = poll(&ready, 1, static_cast<int>(left));
-    if (n < 0 && errno != EINTR) return -errno;
-    if (n > 0 && (ready.revents & (POLLERR | POLLNVAL)) != 0) {
-      int error = 0;
-      socklen_t size = sizeof error;
-      getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
-      if (error != 0) return -error;
-    }
-  }
+int Ring::shut() {
+  sock_filter nothing{BPF_RET | BPF_K, 0, 0, 0};
+  const sock_fprog program{1, &nothing};
+  return setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0 ? 0 : -errno;
 }
 
-int64_t Ring::block(uint8_t* at) {
-  const tpacket_hdr_v1& head = reinterpret_cast<tpacket_block_desc*>(at)->hdr.bh1;
+bool Ring::ready() const {
+  auto* block = reinterpret_cast<tpacket_block_desc*>(ring_ + next_ * blockBytes_);
+  return (std::atomic_ref(block->hdr.bh1.block_status).load(std::memory_order_acquire) & TP_STATUS_USER) != 0;
+}
+
+int Ring::wait(int wakeFd, int timeoutMs) {
+  pollfd ready[2] = {{fd_, POLLIN, 0}, {wakeFd, POLLIN, 0}};
+  const int n = poll(ready, 2, timeoutMs);
+  if (n < 0) return errno == EINTR ? 0 : -errno;
+  if (n == 0 || (ready[0].revents & (POLLERR | POLLNVAL)) == 0) return 0;
+  int error = 0;
+  socklen_t size = sizeof error;
+  getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
+  return -error;
+}
+
+uint32_t Ring::take() {
+  uint8_t* at = ring_ + next_ * blockBytes_;
+  tpacket_hdr_v1& head = reinterpret_cast<tpacket_block_desc*>(at)->hdr.bh1;
   uint8_t* packet = at + head.offset_to_first_pkt;
   for (uint32_t i = 0; i < head.num_pkts; i++) {
     const auto* h = reinterpret_cast<tpacket3_hdr*>(packet);
@@ -170,19 +166,21 @@ int64_t Ring::block(uint8_t* at) {
                     captured, length);
     packet += h->tp_next_offset;
   }
-  return head.num_pkts;
+  const uint32_t packets = head.num_pkts;
+  std::atomic_ref(head.block_status).store(TP_STATUS_KERNEL, std::memory_order_release);
+  next_ = (next_ + 1) % blocks_;
+  return packets;
 }
 
-void Ring::counts(uint64_t* received, uint64_t* dropped) {
+Ring::Counts Ring::counts() {
   tpacket_stats_v3 stats{};
   socklen_t size = sizeof stats;
   // Reading sets the kernel's counters back to 0.
   if (fd_ >= 0 && getsockopt(fd_, SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0) {
-    received_ += stats.tp_packets;
-    dropped_ += stats.tp_drops;
+    counts_.heard += stats.tp_packets;
+    counts_.dropped += stats.tp_drops;
   }
-  *received = received_;
-  *dropped = dropped_;
+  return counts_;
 }
 
 }  // namespace gatehouse::capture

@@ -4,10 +4,24 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "engine.h"
 
 namespace gatehouse::capture {
+
+struct RingOptions {
+  std::string ifName;
+  size_t bytes = 0;
+  bool promiscuous = false;
+  // Of pcap-filter(7); empty lets all pass.
+  std::string filter;
+  // So much of each packet; what is counted needs kStatisticsBytes.
+  uint32_t snapBytes = 0;
+};
+
+// No dissector looks further; frames of segmentation offload are 64 KB.
+constexpr uint32_t kStatisticsBytes = 2048;
 
 class Ring {
  public:
@@ -16,29 +30,42 @@ class Ring {
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
-  // 0, -errno, or 1 and `error` filled when the filter is none. An empty filter lets all pass.
-  int open(const char* ifName, size_t ringBytes, bool promiscuous, const char* filter,
-           char error[Filter::kErrorBytes]);
+  // 0, -errno, or 1 and `error` filled when the filter is none.
+  int open(const RingOptions& options, char error[Filter::kErrorBytes]);
   bool isOpen() const { return fd_ >= 0; }
-  // Counts what is in the ring, for up to `budgetMs`: the number of packets, or -errno; -ENETDOWN when
-  // the interface went away.
-  int64_t drain(int budgetMs);
-  // What the kernel heard and what it had no room for, since the start.
-  void counts(uint64_t* received, uint64_t* dropped);
+  uint32_t linkType() const { return linkType_; }
+
+  // A block is there.
+  bool ready() const;
+  // Gives the packets of a block that is there to the engine, and the block back: how many.
+  uint32_t take();
+  // Until a block is there or `wakeFd` is readable, or so long (-1: for ever): 0 or -errno; -ENETDOWN
+  // when the interface went away.
+  int wait(int wakeFd, int timeoutMs);
+  // Nothing more comes in; what has, is in the ring.
+  int shut();
+
+  struct Counts {
+    // What passed the filter, and what of it found the ring full.
+    uint64_t heard = 0;
+    uint64_t dropped = 0;
+  };
+  // Since the start; of one thread at a time.
+  Counts counts();
 
  private:
-  int setUp(const char* ifName, size_t ringBytes, bool promiscuous, const char* filter,
-            char error[Filter::kErrorBytes]);
-  int64_t block(uint8_t* at);
+  int setUp(const RingOptions& options, char error[Filter::kErrorBytes]);
+  int setFilter(const RingOptions& options, char error[Filter::kErrorBytes]);
 
   Engine* engine_;
+  Filter filter_;
   int fd_ = -1;
   uint8_t* ring_ = nullptr;
+  size_t blockBytes_ = 0;
   size_t blocks_ = 0;
   size_t next_ = 0;
   uint32_t linkType_ = 1;
-  uint64_t received_ = 0;
-  uint64_t dropped_ = 0;
+  Counts counts_;
 };
 
 }  // namespace gatehouse::capture

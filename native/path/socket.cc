@@ -2,8 +2,8 @@
 // back for them. Errors of the path are read from the socket's error queue (ip(7), IP_RECVERR), so datagrams and
 // connections need no privilege, and echo requests none where the kernel lets this group have ICMP sockets.
 //
-//   pathOpen(protocol, address, ifName, trafficClass): id, or -errno; protocol 0 ICMP, 1 UDP, 2 TCP; address of 4
-//     or 16 bytes with the scope of a link-local one in 4 more; an empty ifName lets the routes decide
+//   pathOpen(protocol, address, ifName, trafficClass, fragment): id, or -errno; protocol 0 ICMP, 1 UDP, 2 TCP; address of 4
+//     or 16 bytes with the scope of a link-local one in 4 more; an empty ifName lets the routes decide; fragment 1 lets what is too big be split
 //   pathSend(id, sequence, hopLimit, packetBytes, port, out): 0 or -errno; out[0] is CLOCK_MONOTONIC in ms
 //     just before. packetBytes counts the IP header. A TCP socket sends one connection only.
 //   pathReceive(id, out, from): 0, or -EAGAIN when there is nothing more. out: kind (1 answer, 2 error), sequence
@@ -86,15 +86,17 @@ int openSocket(PathState* s) {
   return fd >= 0 ? fd : socket(family, SOCK_DGRAM | flags, icmp);
 }
 
-bool prepare(int fd, const PathState& s, int32_t trafficClass) {
-  // Sizes are ours to choose: fragments never, and what the kernel remembers of the path does not count.
+bool prepare(int fd, const PathState& s, int32_t trafficClass, bool fragment) {
+  // Without fragments sizes are ours to choose: what the kernel remembers of the path does not count.
   bool ok = is6(s) ? setInt(fd, IPPROTO_IPV6, IPV6_RECVERR, 1) &&
-                         setInt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE) &&
-                         setInt(fd, IPPROTO_IPV6, IPV6_DONTFRAG, 1) &&
+                         setInt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+                                fragment ? IPV6_PMTUDISC_DONT : IPV6_PMTUDISC_PROBE) &&
+                         setInt(fd, IPPROTO_IPV6, IPV6_DONTFRAG, fragment ? 0 : 1) &&
                          setInt(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) &&
                          setInt(fd, IPPROTO_IPV6, IPV6_TCLASS, trafficClass)
                    : setInt(fd, IPPROTO_IP, IP_RECVERR, 1) &&
-                         setInt(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE) &&
+                         setInt(fd, IPPROTO_IP, IP_MTU_DISCOVER,
+                                fragment ? IP_PMTUDISC_DONT : IP_PMTUDISC_PROBE) &&
                          setInt(fd, IPPROTO_IP, IP_RECVTTL, 1) &&
                          setInt(fd, IPPROTO_IP, IP_TOS, trafficClass);
   if (!ok || !setInt(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1)) return false;
@@ -117,15 +119,15 @@ bool prepare(int fd, const PathState& s, int32_t trafficClass) {
 }
 
 napi_value openPath(napi_env env, napi_callback_info info) {
-  Args<4> args(env, info);
+  Args<5> args(env, info);
   PathState s;
   const uint8_t* address;
   size_t length;
   char ifName[16];
-  int32_t trafficClass;
+  int32_t trafficClass, fragment;
   if (!args.i32(0, &s.protocol) || s.protocol < kIcmp || s.protocol > kTcp ||
       !args.bytes(1, &address, &length) || (length != 4 && length != 20) ||
-      !args.text(2, ifName, sizeof ifName) || !args.i32(3, &trafficClass)) {
+      !args.text(2, ifName, sizeof ifName) || !args.i32(3, &trafficClass) || !args.i32(4, &fragment)) {
     return number(env, -EINVAL);
   }
   if (length == 4) {
@@ -142,7 +144,7 @@ napi_value openPath(napi_env env, napi_callback_info info) {
   }
   int fd = openSocket(&s);
   if (fd < 0) return number(env, -errno);
-  bool ok = prepare(fd, s, trafficClass);
+  bool ok = prepare(fd, s, trafficClass, fragment != 0);
   if (ok && ifName[0] != '\0') {
     ok = setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ifName, static_cast<socklen_t>(strlen(ifName))) == 0;
   }

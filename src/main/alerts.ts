@@ -17,7 +17,15 @@ import { dateTimeOf } from '../tr181/types.ts';
 
 /** Of the trace at the moment of failure. */
 const TRACE: Omit<TraceWanted, 'address' | 'scope'> = {
-  ...{ protocol: 'icmp', port: undefined, ifName: '', dscp: 0, maxHops: 20, rounds: 2 },
+  ...{
+    protocol: 'icmp',
+    port: undefined,
+    ifName: '',
+    dscp: 0,
+    fragment: true,
+    maxHops: 20,
+    rounds: 2,
+  },
   ...{ timeoutMs: 1000, intervalMs: 500, packetBytes: 60 },
 };
 /** Notices in one answer: a message on the bus has a limit. */

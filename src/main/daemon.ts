@@ -41,7 +41,7 @@ import { Rows } from '../state/rows.ts';
 import { createModel } from '../tr181/engine.ts';
 import { layDownInitial } from '../tr181/initial.ts';
 import type { Model } from '../tr181/model.ts';
-import type { Observations } from '../tr181/table.ts';
+import type { Lookups, Observations } from '../tr181/table.ts';
 import { auditChange } from './audit-change.ts';
 import { commandsOf, httpCommands } from './commands.ts';
 import { configCommands } from './config-commands.ts';
@@ -52,6 +52,7 @@ import { buildDhcpServer } from './dhcp-server.ts';
 import { dhcpServerCommands } from './dhcp-server-commands.ts';
 import { buildDhcp6Client } from './dhcp6-client.ts';
 import { buildDhcp6Server } from './dhcp6-server.ts';
+import { diagnosticCalls } from './diagnostics.ts';
 import { dnsCalls } from './dns-calls.ts';
 import { dnsCommands, modelCalls } from './dns-commands.ts';
 import { LazyDns } from './dns-lazy.ts';
@@ -63,6 +64,7 @@ import { buildNeighbors } from './neighbors.ts';
 import { neighborsCommands } from './neighbors-commands.ts';
 import { buildOnDemand } from './on-demand.ts';
 import { Records } from './records.ts';
+import { buildTelemetry } from './telemetry.ts';
 import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
 
 export interface Surroundings {
@@ -205,7 +207,7 @@ async function build(
   );
   const neighbors = must(
     buildNeighbors(stack, {
-      ...{ reactor, net, clock, store, files, observed },
+      ...{ native, reactor, net, clock, store, files, observed },
       log: log.child({ service: 'neighbors' }),
       vendorsPath: around.program.vendorsPath,
       leases: () => dhcpServer.service.leases(),
@@ -215,10 +217,10 @@ async function build(
   );
   stack.use(
     net.subscribe((events) => {
+      neighbors.networkChanged();
       if (!events.some(({ what }) => what === 'link' || what === 'resync')) return;
       dhcpClient.linksChanged();
       dhcpServer.service.linksChanged();
-      neighbors.linksChanged();
       firewall.linksChanged();
     }),
   );
@@ -243,38 +245,39 @@ async function build(
   const history = new History({ store, clock, secrets, bootId: boot });
   const dns = new LazyDns(async () =>
     (await import('./dns.ts')).buildDns(stack, {
-      ...{ native, net, clock, files, stateDir, observed, neighbors },
+      ...{ native, net, clock, files, stateDir, observed, neighbors: neighbors.service },
       log: log.child({ service: 'dns' }),
       policyConfig: () => model.compileAll().dnsPolicy,
       pageNames: config.http.names,
     }),
   );
   const onDemand = buildOnDemand(stack, {
-    ...{ native, reactor, processes, net, clock, log, observed },
+    ...{ native, reactor, processes, net, clock, log, observed, stateDir },
     model: () => model,
   });
   let answering = false;
   let laidDown: Promise<unknown> = Promise.resolve();
+  const lookups: Lookups = {
+    linkStats: (ifName) => {
+      net.refreshStats();
+      return net.links().find(({ name }) => name === ifName)?.stats;
+    },
+    mapUsage: (id) => map.usage(id),
+    readText: (path) => textOf(path),
+    dns: () => dns.service?.observed,
+    monitor: onDemand.lookup,
+    dnsLogged: () => dns.face?.log.lastId ?? 0,
+    monoMs: () => clock.monoMs(),
+    boottimeMs: () => clock.boottimeMs(),
+    wallMs: () => clock.wallMs(),
+  };
   const model: Model = stack.use(
     createModel({
       rows,
       observed,
       log: log.child({ room: 'tr181' }),
       product: { name: 'Gatehouse', version },
-      lookups: {
-        linkStats: (ifName) => {
-          net.refreshStats();
-          return net.links().find(({ name }) => name === ifName)?.stats;
-        },
-        mapUsage: (id) => map.usage(id),
-        readText: (path) => textOf(path),
-        dns: () => dns.service?.observed,
-        monitor: onDemand.lookup,
-        dnsLogged: () => dns.face?.log.lastId ?? 0,
-        monoMs: () => clock.monoMs(),
-        boottimeMs: () => clock.boottimeMs(),
-        wallMs: () => clock.wallMs(),
-      },
+      lookups,
       calls: {
         dhcpServerRelease: (address) => dhcpServer.release(address),
         dhcpServerDecide: (...word) => dhcpServer.decide(...word),
@@ -291,6 +294,7 @@ async function build(
         factoryReset: () => system.factoryReset(),
         ...firmwareCalls(updates, helper),
         ...onDemand.calls,
+        ...diagnosticCalls({ reactor, clock }),
         ...dnsCalls(() => dns.face && modelCalls(dns.face)),
       },
       hashPassword: (password) => hashPassword(secrets, password),
@@ -372,6 +376,9 @@ async function build(
     lostAuditRecords: records.lost,
   });
   let http: ServedHttp | undefined;
+  const telemetry = stack.use(
+    buildTelemetry({ observed, net, lookups, status, http: () => http?.status }),
+  );
   const accounts = new RowAccounts({ rows, model, secrets });
   const named = dnsCommands({
     ...{ dns: () => dns.face, names: new DnsNames({ model }), clock },
@@ -381,7 +388,7 @@ async function build(
   const services = [
     ...commandsOf({ dhcpClient, dhcp6Client, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
-    neighborsCommands(neighbors),
+    neighborsCommands(neighbors, model),
     mapCommands(map),
     ...demanded.all,
     named,
@@ -441,6 +448,7 @@ async function build(
     },
     ...onDemand.steps,
     monitor: (wanted) => (runs('monitor') ? onDemand.steps.monitor(wanted) : []),
+    ...telemetry.steps,
     system: (wanted) => system.apply(wanted),
   };
   must(monitor.listen());
@@ -461,7 +469,12 @@ async function build(
     await startHttp({
       ...{ stateDir, clock, logs, secrets, net, rows, model, configuration, updates },
       ...{ webPath, version, command },
-      ...{ devices: dhcpServer.devices, dns: named, captures: demanded.capture },
+      ...{
+        devices: dhcpServer.devices,
+        dns: named,
+        captures: demanded.capture,
+        metrics: telemetry,
+      },
       https: options.https,
       http: options.http,
       names: config.http.names,

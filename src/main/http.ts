@@ -5,7 +5,7 @@ import type { LogLevel } from '../base/log.ts';
 import { RowAccounts } from '../control/accounts.ts';
 import type { Configuration } from '../control/configuration.ts';
 import type { DhcpDevices } from '../control/dhcp-devices.ts';
-import type { Line, LineQuery } from '../edge/http/faces.ts';
+import type { Line, LineQuery, Metrics } from '../edge/http/faces.ts';
 import { HttpService, type ListenOn } from '../edge/http/service.ts';
 import type { UbusClient } from '../edge/ubus/client.ts';
 import type { CommandService } from '../edge/ubus/gatehouse.ts';
@@ -45,6 +45,7 @@ export interface HttpSurroundings {
   readonly devices: DhcpDevices;
   readonly dns: CommandService;
   readonly captures: CommandService;
+  readonly metrics: Metrics;
   readonly updates: UpdateService;
   readonly bus: UbusClient;
   holdEffects(answered: Promise<void>): void;

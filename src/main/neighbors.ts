@@ -1,19 +1,28 @@
-/** Builds the list of hosts and joins it with the kernel, leases, model and bus. */
+/** Builds the list of hosts and whoever watches the LAN for it, and joins them with the kernel, leases, model and bus. */
+import { randomBytes } from 'node:crypto';
+import type { Timer } from '../base/clock.ts';
 import type { SystemError } from '../base/errors.ts';
 import { formatIp } from '../base/ip6.ts';
 import type { Log } from '../base/log.ts';
 import { ok, type Result } from '../base/result.ts';
 import type { LinuxClock } from '../os/linux/clock.ts';
-import type { Reactor } from '../os/linux/native.ts';
+import type { Native, Reactor } from '../os/linux/native.ts';
 import { LinuxNeighbours } from '../os/linux/neighbours.ts';
 import { OuiVendors } from '../os/linux/vendors.ts';
 import type { Files, Net, Store } from '../os/ports.ts';
-import type { HostEvent, HostLease } from '../services/neighbors/config.ts';
+import type {
+  Conflict,
+  HostEvent,
+  HostLease,
+  NeighborsConfig,
+} from '../services/neighbors/config.ts';
 import { NeighborsService } from '../services/neighbors/service.ts';
+import type { Watch } from '../services/neighbors/watch.ts';
 import type { Observed } from '../state/observed.ts';
 import type { Observations } from '../tr181/table.ts';
 
 export interface NeighborsParts {
+  readonly native: Native;
   readonly reactor: Reactor;
   readonly net: Net;
   readonly clock: LinuxClock;
@@ -28,10 +37,21 @@ export interface NeighborsParts {
   emit(path: string, args: Readonly<Record<string, string>>): void;
 }
 
+/** From the first configuration on, until the LAN is listened to. */
+const WATCH_AFTER_MS = 1000;
+
+export interface BuiltNeighbors {
+  readonly service: NeighborsService;
+  /** Undefined until the list of hosts was configured, and once more until its code is loaded. */
+  watch(): Watch | undefined;
+  apply(config: NeighborsConfig): void;
+  networkChanged(): void;
+}
+
 export function buildNeighbors(
   stack: AsyncDisposableStack,
   parts: NeighborsParts,
-): Result<NeighborsService, SystemError> {
+): Result<BuiltNeighbors, SystemError> {
   const { reactor, net, clock, store, files, log, observed } = parts;
   const neighbours = LinuxNeighbours.open(reactor);
   if (!neighbours.ok) return neighbours;
@@ -56,7 +76,54 @@ export function buildNeighbors(
       if (services.has('dhcpLeases')) service.leasesChanged();
     }),
   );
-  return ok(service);
+  let watch: Watch | undefined;
+  let wanted: NeighborsConfig | undefined;
+  /** Not before the daemon stands: what is found in the first second is found in the second, too. */
+  const load = async (): Promise<void> => {
+    const [{ Watch }, { LinuxFramePorts }, { LinuxArpScanner }] = await Promise.all([
+      import('../services/neighbors/watch.ts'),
+      import('../os/linux/frames.ts'),
+      import('../os/linux/arp-scan.ts'),
+    ]);
+    if (ended) return;
+    watch = new Watch({
+      ...{ net, clock, log, neighbours: neighbours.value },
+      frames: new LinuxFramePorts(reactor),
+      scanner: new LinuxArpScanner(parts.native),
+      random16: () => randomBytes(2).readUInt16BE(),
+      heard: (heard) => service.heard(heard),
+      hosts: () => service.observed.hosts,
+      hostOf: (mac) => service.hostOf(mac),
+      report: (value) => observed.publish('neighborWatch', value),
+      announce: (conflict) =>
+        parts.emit('Device.Hosts.X_GATEHOUSE_AddressConflict!', conflictArgs(conflict)),
+    });
+    service.askBy((places) => watch?.ask(places));
+    if (wanted !== undefined) watch.apply(wanted);
+  };
+  let ended = false;
+  let loading: Timer | undefined;
+  stack.defer(async () => {
+    ended = true;
+    loading?.cancel();
+    await watch?.[Symbol.asyncDispose]();
+  });
+  return ok({
+    service,
+    watch: () => watch,
+    apply: (config) => {
+      service.apply(config);
+      wanted = config;
+      watch?.apply(config);
+      loading ??= clock.after(WATCH_AFTER_MS, () => {
+        load().catch((cause: unknown) => log.error({ err: cause }, 'the LAN is not watched'));
+      });
+    },
+    networkChanged: () => {
+      service.linksChanged();
+      watch?.networkChanged();
+    },
+  });
 }
 
 const CHANGES = {
@@ -66,9 +133,15 @@ const CHANGES = {
   renamed: 'Renamed',
 } as const;
 
+const conflictArgs = ({ kind, address, mac, other, reason }: Conflict) => ({
+  ...{ Kind: kind, IPAddress: formatIp(address), PhysAddress: mac, OtherPhysAddress: other ?? '' },
+  Reason: reason,
+});
+
 const argsOf = ({ kind, host }: HostEvent) => ({
   Change: CHANGES[kind],
   PhysAddress: host.mac,
   HostName: host.name ?? '',
+  Device: host.device,
   IPAddress: host.mainAddress === undefined ? '' : formatIp(host.mainAddress),
 });

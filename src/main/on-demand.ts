@@ -18,6 +18,7 @@ export interface OnDemandParts {
   readonly reactor: Reactor;
   readonly processes: LinuxProcesses;
   readonly net: Net;
+  readonly stateDir: string;
   readonly clock: Clock;
   readonly log: Log;
   readonly observed: Observed<Observations>;
@@ -26,13 +27,11 @@ export interface OnDemandParts {
 
 export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts) {
   const { observed, log } = parts;
-  const monitor = new LazyMonitor(async () =>
-    (await import('./monitor.ts')).buildMonitor(stack, {
-      ...parts,
-      log: log.child({ service: 'monitor' }),
-      report: (value) => observed.publish('monitor', value),
-    }),
-  );
+  const monitor = new LazyMonitor(stack, {
+    ...parts,
+    log: log.child({ service: 'monitor' }),
+    report: (value) => observed.publish('monitor', value),
+  });
   const captures = stack.use(
     new LazyCaptures({
       ...parts,
@@ -54,7 +53,7 @@ export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts)
     }),
   );
   return {
-    lookup: () => monitor.engine,
+    lookup: () => monitor.service,
     calls: {
       ...captureCalls(captures),
       monitorTest: monitor.test.bind(monitor),
@@ -69,7 +68,11 @@ export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts)
     commands(done: (what: string, origin: Origin) => Promise<void>) {
       const capture = captureCommands(captures, (what, origin) => done(`capture ${what}`, origin));
       const all: readonly CommandService[] = [
-        monitorCommands({ monitor, config: () => parts.model().compileAll().monitor }),
+        monitorCommands({
+          monitor,
+          config: () => parts.model().compileAll().monitor,
+          wallMs: () => parts.clock.wallMs(),
+        }),
         capture,
         alertCommands(alerts),
       ];

@@ -148,8 +148,32 @@ export interface CaptureReport {
   readonly errorOffset?: number;
   /** Somebody ended the reading before the file did. */
   readonly interrupted: boolean;
-  /** Of live packets alone: what the kernel heard, and what of it found the ring full and is not counted. */
-  readonly live?: { readonly heardPackets: number; readonly droppedPackets: number };
+  /** Of live packets alone. */
+  readonly live?: CaptureLosses;
+  /** Of live packets that were written into files. */
+  readonly written?: CaptureWritten;
+}
+
+/** Where live packets were lost, each place for itself. */
+export interface CaptureLosses {
+  /** What passed the filter. */
+  readonly heardPackets: number;
+  /** Of those, what found the kernel's ring full, and is not counted. */
+  readonly droppedPackets: number;
+  /** What the interface lost before anybody could hear it; of all packets, those that no filter passes too. */
+  readonly interfaceDroppedPackets: number;
+}
+
+export interface CaptureWritten {
+  /** Those that are there, the oldest first. */
+  readonly files: readonly string[];
+  readonly packets: number;
+  readonly bytes: number;
+  /** Counted, but not written: the disk was so slow that the queue to it was full. */
+  readonly queueDroppedPackets: number;
+  /** Counted, but not written: the disk was full or broken, and what the last error was. */
+  readonly failedPackets: number;
+  readonly error?: string;
 }
 
 export interface CaptureProgress {
@@ -171,6 +195,8 @@ export interface CaptureRows {
 export interface AnalyzeOptions {
   /** Of pcap-filter(7): what it does not let pass is not counted. One that is wrong is an error, EINVAL. */
   readonly filter?: string;
+  /** What is counted is written as pcapng into a file that is not there yet, or a pipe; so many bytes of each packet. */
+  readonly write?: { readonly path: string; readonly snapLen?: number };
   readonly rows: CaptureRows;
   /** Ends the reading; the report is of what was read. */
   readonly signal?: AbortSignal;
@@ -182,6 +208,36 @@ export interface ListenProgress {
   readonly packets: number;
   readonly bytes: number;
   readonly droppedPackets: number;
+  readonly written?: CaptureWritten;
+}
+
+/** pcapng, while all is counted. */
+export interface WriteOptions {
+  /** Not there yet, or a pipe. With a limit below, number and time are put before its ending. */
+  readonly path: string;
+  /** So many bytes of each packet; all of them, without. */
+  readonly snapLen?: number;
+  /** A file that reaches so many bytes, or seconds, is followed by the next one. */
+  readonly maxFileBytes?: number;
+  readonly maxFileSeconds?: number;
+  /** So many of them stay, the oldest are removed; all stay, without. */
+  readonly files?: number;
+}
+
+/** The packets of the last seconds in memory, so that they can be written when something has happened. */
+export interface KeepOptions {
+  readonly seconds: number;
+  /** From 1 MiB to 1 GiB; as much again while a file is made of it. */
+  readonly bytes: number;
+}
+
+/** A capture that is under way. */
+export interface LiveCapture {
+  /**
+   * What is kept (`KeepOptions`), into a new pcapng file, with all that came before now: how many packets.
+   * EINVAL when nothing is kept, or it is over; EEXIST when the file is there. One waits for the other.
+   */
+  dump(path: string): Promise<Result<number, SystemError>>;
 }
 
 export interface ListenOptions {
@@ -195,6 +251,10 @@ export interface ListenOptions {
   readonly promiscuous: boolean;
   /** What the kernel may keep while nobody looks. */
   readonly ringBytes: number;
+  readonly write?: WriteOptions;
+  readonly keep?: KeepOptions;
+  /** Called once, when packets are heard. */
+  readonly onStart?: (live: LiveCapture) => void;
   /** Called each second or so; `report` gives the statistics so far, and may be called before it returns alone. */
   readonly onProgress?: (
     progress: ListenProgress,

@@ -49,6 +49,8 @@ export interface PathOptions {
   readonly ifName: string;
   /** 0 to 63. */
   readonly dscp: number;
+  /** Whether what is too big for a link may be split; else it is told so. */
+  readonly fragment: boolean;
 }
 
 export interface PathSockets {

@@ -138,7 +138,12 @@ export type FrameFilter =
   | 'dhcp6Server'
   /** ICMPv6 router solicitation and advertisement (types 133 and 134); joins ff02::1 and ff02::2. */
   | 'icmp6Router'
-  | 'arp';
+  | 'arp'
+  /**
+   * What neighbours say of themselves: ARP, ICMPv6 echo replies, neighbour solicitations and
+   * advertisements, mDNS, and DHCPv4 to servers; joins ff02::1, ff02::fb and 224.0.0.251.
+   */
+  | 'neighbours';
 
 export interface FrameHandlers {
   /** One frame is `bytes[start, end)`, from the Ethernet header on; valid only during the call. */

@@ -14,6 +14,7 @@ import { compilePorts } from './objects/ethernet.ts';
 import { compileNeighbors } from './objects/hosts.ts';
 import { compileInterfaces } from './objects/ip.ts';
 import { compileMap } from './objects/map.ts';
+import { compileMetrics } from './objects/metrics.ts';
 import { compileMonitor } from './objects/monitor.ts';
 import { compileFirewall } from './objects/nat.ts';
 import { compileForwarding, compileRoutes } from './objects/routing.ts';
@@ -41,5 +42,6 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   map: compileMap(rows),
   captures: compileCaptures(rows),
   alerts: compileAlerts(rows),
+  metrics: compileMetrics(rows),
   system: compileSystem(rows),
 });

@@ -22,8 +22,14 @@ import type {
   MonitorObserved,
   TargetStatistics,
 } from '../services/monitor/config.ts';
+import type {
+  IpPingDone,
+  IpPingWanted,
+  TraceRouteDone,
+  TraceRouteWanted,
+} from '../services/monitor/diagnostics.ts';
 import type { Burst, TargetConfig } from '../services/monitor/types.ts';
-import type { NeighborsObserved } from '../services/neighbors/config.ts';
+import type { NeighborsObserved, WatchObserved } from '../services/neighbors/config.ts';
 import type { NetworkObserved } from '../services/network/config.ts';
 import type { SystemObserved } from '../services/system/config.ts';
 import type { UpdateObserved } from '../services/update/config.ts';
@@ -42,6 +48,7 @@ export interface Observations {
   readonly dns: DnsObserved;
   readonly dnsPolicy: PolicyObserved;
   readonly neighbors: NeighborsObserved;
+  readonly neighborWatch: WatchObserved;
   readonly firewall: FirewallObserved;
   readonly map: MapObserved;
   readonly monitor: MonitorObserved;
@@ -82,6 +89,9 @@ export interface ServiceCalls {
   /** Begins a capture anew, or ends it; `id` as in `SessionObserved`; why not, for people. */
   captureStart(id: string): Promise<Result<void, string>>;
   captureStop(id: string): Promise<Result<void, string>>;
+  /** `Device.IP.Diagnostics.`; what went wrong is in the status. */
+  ipPing(wanted: IpPingWanted, signal: AbortSignal): Promise<IpPingDone>;
+  traceRoute(wanted: TraceRouteWanted, signal: AbortSignal): Promise<TraceRouteDone>;
   /** The box goes down soon after it resolved; refused where no root helper runs. */
   reboot(): Promise<Result<void, SystemError>>;
   powerOff(): Promise<Result<void, SystemError>>;

@@ -8,7 +8,7 @@ import { BencodeDocument, type BencodeNode, type BencodeValue } from './bencode.
 import { type Bencodable, encodeBencode } from './bencode-writer.ts';
 
 /** Codes of BEP 5 and BEP 44. */
-const KRPC_ERRORS = {
+export const KRPC_ERRORS = {
   generic: 201,
   server: 202,
   protocol: 203,
@@ -22,7 +22,7 @@ const KRPC_ERRORS = {
 
 const ID_BYTES = 20;
 /** BEP 44: of `v` as it is encoded, and of `salt`. */
-const MAX_ITEM_BYTES = 1000;
+export const MAX_ITEM_BYTES = 1000;
 const MAX_SALT_BYTES = 64;
 const PUBLIC_KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;

@@ -22,6 +22,7 @@ const TESTS = [
   'os/linux/dns-engine',
   'services/dns/fast-path',
   'os/linux/frames',
+  'os/linux/udp',
   'native/root-helper',
   'os/arp-scan',
   'os/probe',

@@ -13,7 +13,8 @@ const MAC = macOf(0x02005e005377);
 const host = (values: Partial<HostView> = {}): HostView => ({
   ...{ mac: MAC, name: 'laptop', vendor: 'Somebody', randomised: true, active: true },
   ...{ activeChangedMs: 3_000, firstSeenMs: 1_000, lastSeenMs: 4_000 },
-  ...{ ifName: 'eth1', port: undefined, leases: [] },
+  ...{ ifName: 'eth1', port: undefined, leases: [], calls: undefined, presence: [] },
+  ...{ device: MAC, joined: undefined },
   addresses: [
     { address: ipv6(1n), ifName: 'eth1', leased: false },
     { address: address('192.168.1.120'), ifName: 'eth1', leased: true },
@@ -21,6 +22,12 @@ const host = (values: Partial<HostView> = {}): HostView => ({
   mainAddress: address('192.168.1.120'),
   ...values,
 });
+/** As it is delivered: a light search now and then. */
+const WATCHED = {
+  listen: true,
+  scan: { enable: true, intervalSec: 900, passes: 1, waitMs: 1000, ratePerSec: 100 },
+  apart: [],
+};
 const observation = (hosts: readonly HostView[]): NeighborsObserved => ({
   revision: 1,
   hosts,
@@ -38,6 +45,7 @@ t.test('whose hosts are watched, and what the owner calls them', async (t) => {
     names: [],
     ownName: undefined,
     checkSec: 60,
+    ...WATCHED,
   });
   t.equal(await b.set(`${HOSTS}X_GATEHOUSE_CheckInterval`, '0'), 'done');
   t.equal(await b.set(`${HOSTS}X_GATEHOUSE_CheckInterval`, '4'), 'outOfRange');
@@ -58,6 +66,7 @@ t.test('whose hosts are watched, and what the owner calls them', async (t) => {
     names: [{ mac: '02:00:5e:00:53:00', name: 'nas' }],
     ownName: 'box',
     checkSec: 0,
+    ...WATCHED,
   });
   t.equal(await b.set('Device.IP.Interface.2.Enable', 'false'), 'done');
   t.same(b.model.compileAll().neighbors.interfaces, []);
@@ -91,6 +100,74 @@ t.test('a host, where it is, and what was lent to it', async (t) => {
   for (const [name, value] of Object.entries(values)) t.equal(b.get(row + name), value, name);
   t.equal(b.get(`${POOL}.Client.1.Chaddr`), MAC, 'the reference leads to its client');
   t.equal(b.get(`${HOSTS}HostNumberOfEntries`), '1');
+});
+
+t.test('how it is searched, and who is not whom', async (t) => {
+  const b = await router();
+  const scan = `${HOSTS}X_GATEHOUSE_Scan.`;
+  for (const [name, value] of Object.entries({ Interval: '30', Passes: '3', Rate: '7', Wait: '0' }))
+    t.equal(await b.set(scan + name, value), 'done');
+  t.equal(await b.set(`${scan}Listen`, 'false'), 'done');
+  t.equal(await b.set(`${scan}Interval`, '5'), 'outOfRange');
+  t.equal(await b.set(`${scan}Rate`, '0'), 'outOfRange');
+  const add = (PhysAddress: string, OtherPhysAddress: string) =>
+    b.model.add(`${HOSTS}X_GATEHOUSE_Apart.`, { PhysAddress, OtherPhysAddress }, ORIGIN);
+  t.ok((await add('02:00:00:00:00:01', '02:00:00:00:00:02')).ok);
+  t.notOk(
+    (await add('02:00:00:00:00:03', '02:00:00:00:00:03')).ok,
+    'nobody is another than himself',
+  );
+  t.match(b.model.compileAll().neighbors, {
+    listen: false,
+    scan: { enable: true, intervalSec: 30, passes: 3, waitMs: 0, ratePerSec: 7 },
+    apart: [['02:00:00:00:00:01', '02:00:00:00:00:02']],
+  });
+});
+
+t.test('what a search found, and which addresses are in the wrong hands', async (t) => {
+  const b = await router();
+  b.observed.publish('network', network());
+  b.observed.publish('neighborWatch', {
+    revision: 1,
+    scan: {
+      ...{ running: false, endedMs: 60_000, tookMs: 1234.5, sent: 254, answered: 3, reason: '' },
+    },
+    conflicts: [
+      {
+        ...{ kind: 'Spoof', ifName: 'eth1', address: address('192.168.1.9'), mac: MAC },
+        ...{ other: macOf(9), reason: 'because', sinceMs: 1000, lastMs: 2000, count: 2 },
+      },
+    ],
+    listening: ['eth1'],
+    counts: () => ({ heard: 1, skipped: 2, dropped: 3, asked: 4, unasked: 5, overlooked: 6 }),
+  });
+  await settled();
+  const scan = (name: string) => b.get(`${HOSTS}X_GATEHOUSE_Scan.${name}`);
+  t.equal(scan('LastScan'), '1970-01-01T00:01:00Z');
+  t.same(['Duration', 'Sent', 'Answered'].map(scan), ['1235', '254', '3']);
+  t.same(['FramesSkipped', 'NotAsked', 'ClaimsOverlooked'].map(scan), ['2', '5', '6']);
+  const conflict = (name: string) => b.get(`${HOSTS}X_GATEHOUSE_Conflict.1.${name}`);
+  t.same(
+    ['Kind', 'IPAddress', 'PhysAddress', 'OtherPhysAddress', 'Interface', 'Count'].map(conflict),
+    [...['Spoof', '192.168.1.9', MAC, '00:00:00:00:00:09', 'Device.IP.Interface.2', '2']],
+  );
+});
+
+t.test('one device with two MAC addresses says why', async (t) => {
+  const b = await router();
+  b.observed.publish('network', network());
+  const joined = { to: macOf(9), by: 'ClientId' } as const;
+  const presence = [
+    { fromMs: 5_000, toMs: undefined },
+    { fromMs: 1_000, toMs: 2_000 },
+  ];
+  b.observed.publish('neighbors', observation([host({ device: macOf(9), joined, presence })]));
+  await settled();
+  const row = (name: string) => b.get(`${HOSTS}Host.1.X_GATEHOUSE_${name}`);
+  t.equal(row('Device'), '00:00:00:00:00:09');
+  t.equal(row('JoinedTo'), '00:00:00:00:00:09');
+  t.equal(row('JoinedBy'), 'ClientId');
+  t.equal(row('Presence'), '1970-01-01T00:00:05Z/,1970-01-01T00:00:01Z/1970-01-01T00:00:02Z');
 });
 
 t.test('what is not known is empty', async (t) => {

@@ -114,7 +114,7 @@ async function withDestination(
 }
 
 const common = (destination: Destination, options: ToOptions) => ({
-  ...{ address: destination.address, scope: destination.scope, dscp: 0 },
+  ...{ address: destination.address, scope: destination.scope, dscp: 0, fragment: true },
   ...{ ifName: options.interface, timeoutMs: options.timeout },
 });
 

@@ -29,6 +29,7 @@ import {
 import { defineDht } from './dht-commands.ts';
 import { defineDns } from './dns-program.ts';
 import { type CliEnvironment, EXIT } from './environment.ts';
+import { defineGraph } from './graph-command.ts';
 import { hosts } from './host-commands.ts';
 import { leases } from './lease-commands.ts';
 import { map } from './map-commands.ts';
@@ -155,6 +156,11 @@ function define(program: Command, session: Session, json: boolean): void {
   command('hosts', 'who is on the LAN')
     .option('--active', 'only those that are here now')
     .action((options: { active?: boolean }) => hosts(session, options));
+  command('devices', 'who is on the LAN by device, and when it was there')
+    .option('--watch', 'tell who comes and goes, until Ctrl-C')
+    .action(async (options: { watch?: boolean }) =>
+      (await import('./device-commands.ts')).devices(session, options),
+    );
   command('map', 'the IPv4 address shared by MAP-T, and its ports in use')
     .option('--sets', 'each port set with its use')
     .action((options: { sets?: boolean }) => map(session, options));
@@ -173,6 +179,7 @@ function define(program: Command, session: Session, json: boolean): void {
   defineAlerts(command('alerts', 'what is bad now, and whom it is told'), session);
   defineScan(program, session);
   defineTargets(program, session);
+  defineGraph(program, session);
   definePath(program, session);
   command('reboot', 'end everything in order and start the box again')
     .option('--yes', 'do not ask')

@@ -11,6 +11,7 @@ import { updateRoutes } from './api-update.ts';
 import { type Env, type Parts, refuse } from './context.ts';
 import { knownHost, loggedIn, securityHeaders, withOrigin } from './guard.ts';
 import { hostOf, isAllowedHost } from './hosts.ts';
+import { metricsRoute } from './metrics.ts';
 import { staticFiles } from './static.ts';
 import { ubusRoutes } from './ubus.ts';
 import type { UbusSessions } from './ubus-sessions.ts';
@@ -48,6 +49,7 @@ export function createApp(parts: Parts, ubusSessions: UbusSessions): HttpHandler
   app.route('/api', updateRoutes(parts));
   app.all('/api/*', (c) => refuse(c, 404, 'there is no such thing'));
 
+  app.route('/metrics', metricsRoute(parts));
   app.route('/ubus', ubusRoutes(parts, ubusSessions));
   app.get('*', staticFiles(parts));
   app.all('*', (c) => refuse(c, 404, 'there is no such thing'));

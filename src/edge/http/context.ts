@@ -17,6 +17,7 @@ import type {
   DhcpDevices,
   Line,
   LineQuery,
+  Metrics,
   WebFiles,
 } from './faces.ts';
 import type { Logins } from './logins.ts';
@@ -36,6 +37,7 @@ export interface Parts {
     UpdateService,
     'begin' | 'write' | 'install' | 'cancel' | 'activate' | 'rollback'
   >;
+  readonly metrics: Metrics;
   readonly events: EventHub;
   readonly bus: Pick<UbusClient, 'lookup' | 'callId' | 'subscribe' | 'listen'>;
   readonly web: WebFiles;

@@ -23,6 +23,14 @@ export interface CallRecord {
 /** One line of a log or trail, parsed. */
 export type Line = Readonly<Record<string, unknown>>;
 
+/** Numbers for collectors. */
+export interface Metrics {
+  /** What a collector proves itself by; undefined while nobody may ask. */
+  readonly token: string | undefined;
+  /** OpenMetrics. */
+  text(): Promise<string>;
+}
+
 export interface LineQuery {
   /** Least level; logs only. */
   readonly level: string | undefined;

@@ -1,4 +1,4 @@
-/** Classic BPF programs (linux/filter.h) for packet sockets: a frame must pass every check, in order. */
+/** Classic BPF programs (linux/filter.h) for packet sockets: a frame must pass every check of one alternative, in order. */
 
 /** `load` gives a number; a check that is not passed ends the program, and the frame is not heard. */
 export type Check =
@@ -43,31 +43,41 @@ export const ipv6UdpTo = (...ports: number[]): Check => ({ load: half(56), oneOf
 export const icmp6Type = (...types: number[]): Check => ({ load: byte(54), oneOf: types });
 
 /** Words for `attach` in native/filter.h: code, jumps and operand of each instruction. */
-export function program(checks: readonly Check[]): Uint32Array {
+export function program(...alternatives: readonly (readonly Check[])[]): Uint32Array {
+  const words: number[] = [];
+  for (const checks of alternatives) addAlternative(words, checks);
+  words.push(...instruction(RETURN, 0));
+  return Uint32Array.from(words);
+}
+
+const instruction = (code: number, operand: number, yes = 0, no = 0): [number, number] => [
+  ((code << 16) | (yes << 8) | no) >>> 0,
+  operand >>> 0,
+];
+
+function addAlternative(words: number[], checks: readonly Check[]): void {
   const lengths = checks.map(
     (check) =>
       1 + (check.load.afterIpv4 === true ? 1 : 0) + ('oneOf' in check ? check.oneOf.length : 1),
   );
-  const refuse = lengths.reduce((sum, length) => sum + length, 1); // behind the accepting return
-  const words: number[] = [];
-  const add = (code: number, operand: number, yes = 0, no = 0): void => {
-    words.push(((code << 16) | (yes << 8) | no) >>> 0, operand >>> 0);
+  // What comes behind the accepting return: the next alternative, or the end.
+  const other = lengths.reduce((sum, length) => sum + length, words.length / 2 + 1);
+  const add = (...parts: Parameters<typeof instruction>): void => {
+    words.push(...instruction(...parts));
   };
   /** Jump from the instruction that comes next. */
-  const toRefuse = (): number => refuse - words.length / 2 - 1;
+  const toOther = (): number => other - words.length / 2 - 1;
   for (const check of checks) {
     if (check.load.afterIpv4 === true) add(LDX_HEADER_LENGTH, ETHERNET_BYTES);
     add(check.load.code, check.load.offset);
     if ('without' in check) {
-      add(JUMP_ANY_BIT, check.without, toRefuse(), 0);
+      add(JUMP_ANY_BIT, check.without, toOther(), 0);
       continue;
     }
     check.oneOf.forEach((value, i) => {
       const left = check.oneOf.length - 1 - i;
-      add(JUMP_EQUAL, value, left, left === 0 ? toRefuse() : 0);
+      add(JUMP_EQUAL, value, left, left === 0 ? toOther() : 0);
     });
   }
   add(RETURN, WHOLE_FRAME);
-  add(RETURN, 0);
-  return Uint32Array.from(words);
 }

@@ -8,22 +8,15 @@ import type {
   AnalyzeOptions,
   CaptureEngine,
   CaptureReport,
-  CaptureRows,
   ListenOptions,
 } from '../ports-capture.ts';
+import { listen } from './capture-listen.ts';
 import type { NativeCapture, RawCapture } from './capture-native.ts';
+import { type CaptureLimits, checked, reportOf, WHOLE_BYTES } from './capture-raw.ts';
 import { systemError } from './errno.ts';
 import { packing, unpacked } from './unpack.ts';
 
-/**
- * What is kept at most: some 55 MB, touched as it fills. A flow takes 208 bytes, a conversation 112,
- * an endpoint 88, each with up to 32 in its index.
- */
-export interface CaptureLimits {
-  readonly flows: number;
-  readonly conversations: number;
-  readonly endpoints: number;
-}
+/** Some 55 MB, touched as they fill. */
 const LIMITS: CaptureLimits = { flows: 65_536, conversations: 65_536, endpoints: 65_536 };
 
 const PIECE_BYTES = 16 << 20;
@@ -31,32 +24,9 @@ const FIRST_BYTES = 64 << 10;
 const TAKE_BYTES = 256 << 10;
 /** How long a silent pipe keeps Ctrl-C waiting. */
 const WAIT_MS = 100;
-/** Of a second, between two looks at how it goes. */
-const PARTS = 10;
 const STDIN = 0;
 
 const ETHERNET = 1;
-
-/** A filter that was taken, or the program that came of it. */
-function checked<T extends 0 | Uint32Array>(text: string, answer: T | string | number): T {
-  if (typeof answer === 'object' || answer === 0) return answer as T;
-  if (typeof answer === 'string')
-    throw new SystemError(`${JSON.stringify(text)} is no filter: ${answer}`, 'EINVAL');
-  if (answer === -os.errno.ENOSYS)
-    throw new SystemError('filters need libpcap, which this machine does not have', 'ENOSYS', {
-      remedy: 'install libpcap0.8',
-    });
-  throw systemError('the filter', answer as number);
-}
-
-function reportOf(raw: RawCapture, rows: CaptureRows): Omit<CaptureReport, 'interrupted'> {
-  const report = raw.report(rows.endpoints, rows.conversations, rows.flows, rows.names);
-  if (typeof report === 'number') throw systemError('the capture engine', report);
-  return JSON.parse(Buffer.from(report.buffer).toString('latin1')) as Omit<
-    CaptureReport,
-    'interrupted'
-  >;
-}
 
 const openFd = promisify(open);
 const closeFd = promisify(close);
@@ -92,57 +62,8 @@ export class LinuxCaptureEngine implements CaptureEngine {
     }
   }
 
-  async listen(
-    ifName: string,
-    options: ListenOptions,
-  ): Promise<Result<CaptureReport, SystemError>> {
-    const { rows, signal, filter = '', promiscuous, ringBytes, onProgress } = options;
-    const { flows, conversations, endpoints } = this.#limits;
-    const raw = this.#native.createCapture(flows, conversations, endpoints);
-    if (typeof raw === 'number') return err(systemError('the capture engine', raw));
-    const endMs = performance.now() + (options.forMs ?? Number.POSITIVE_INFINITY);
-    const over = (): boolean => signal.aborted || performance.now() >= endMs;
-    try {
-      const opened = raw.listen(ifName, ringBytes, promiscuous ? 1 : 0, filter);
-      if (opened === -os.errno.EPERM || opened === -os.errno.EACCES)
-        return err(systemError(ifName, opened, 'packets are for root, or with CAP_NET_RAW'));
-      if (typeof opened === 'number' && opened !== 0 && opened !== -os.errno.ENOSYS)
-        return err(systemError(ifName, opened));
-      checked(filter, opened === 0 ? 0 : opened);
-      const [figures, heard] = [new Float64Array(4), new Float64Array(2)];
-      const live = (wanted: CaptureRows): CaptureReport => ({
-        ...reportOf(raw, wanted),
-        format: 'live',
-        interrupted: false,
-        live: { heardPackets: heard[0] ?? 0, droppedPackets: heard[1] ?? 0 },
-      });
-      while (!over()) {
-        for (let part = 0; part < PARTS && !over(); part++) {
-          const n = await raw.drain(
-            Math.max(0, Math.min(WAIT_MS, Math.ceil(endMs - performance.now()))),
-          );
-          if (n < 0) return err(systemError(ifName, n));
-        }
-        raw.progress(figures);
-        raw.heard(heard);
-        const progress = {
-          packets: figures[1] ?? 0,
-          bytes: figures[2] ?? 0,
-          droppedPackets: heard[1] ?? 0,
-        };
-        onProgress?.(progress, live);
-      }
-      // What came before the signal is in the ring, in a block that the kernel gives soon.
-      const n = await raw.drain(WAIT_MS);
-      if (n < 0) return err(systemError(ifName, n));
-      raw.heard(heard);
-      return ok(live(rows));
-    } catch (thrown) {
-      if (thrown instanceof SystemError) return err(thrown);
-      throw thrown;
-    } finally {
-      raw.release();
-    }
+  listen(ifName: string, options: ListenOptions): Promise<Result<CaptureReport, SystemError>> {
+    return listen(this.#native, this.#limits, ifName, options);
   }
 
   compileFilter(text: string): Result<Uint32Array, SystemError> {
@@ -163,8 +84,12 @@ export class LinuxCaptureEngine implements CaptureEngine {
     const raw = this.#native.createCapture(flows, conversations, endpoints);
     if (typeof raw === 'number') throw systemError('the capture engine', raw);
     try {
-      const { filter } = options;
+      const { filter, write } = options;
       if (filter !== undefined) checked(filter, raw.filter(filter));
+      if (write !== undefined) {
+        const n = raw.convert(write.path, write.snapLen ?? WHOLE_BYTES);
+        if (n !== 0) throw systemError(write.path, n);
+      }
       return await this.#read(raw, fd, totalBytes, options);
     } finally {
       raw.release();
@@ -175,8 +100,9 @@ export class LinuxCaptureEngine implements CaptureEngine {
     raw: RawCapture,
     fd: number,
     totalBytes: number | undefined,
-    { rows, signal, onProgress }: AnalyzeOptions,
+    options: AnalyzeOptions,
   ): Promise<CaptureReport> {
+    const { rows, signal, onProgress } = options;
     const figures = new Float64Array(4);
     let readBytes = 0;
     let reported = 0;
@@ -235,6 +161,10 @@ export class LinuxCaptureEngine implements CaptureEngine {
     }
     const interrupted = signal?.aborted === true;
     if (!interrupted) raw.end();
+    if (options.write !== undefined) {
+      const n = raw.finish();
+      if (n !== 0) throw systemError(options.write.path, n);
+    }
     const read = reportOf(raw, rows);
     if (broken === undefined || interrupted) return { ...read, interrupted };
     // What is wrong with the packing explains what is wrong with what was in it.

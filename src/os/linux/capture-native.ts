@@ -14,14 +14,38 @@ export interface RawCapture {
    */
   filter(text: string): string | number;
   /**
-   * Live packets of an interface instead of a file; `ringBytes` of 1 MiB to 512 MiB. Answers as
-   * `filter` does, and -errno; an empty filter lets everything pass.
+   * Live packets of an interface instead of a file; `ringBytes` of 1 MiB to 512 MiB, `snapBytes` of each
+   * packet. Answers as `filter` does, and -errno; an empty filter lets everything pass.
    */
-  listen(ifName: string, ringBytes: number, promiscuous: 0 | 1, filter: string): string | number;
-  /** Packets counted within `budgetMs`, or -errno. */
-  drain(budgetMs: number): Promise<number> | number;
-  /** Fills what the kernel heard, and what of it found the ring full. */
-  heard(into: Float64Array): number;
+  listen(
+    ifName: string,
+    ringBytes: number,
+    promiscuous: 0 | 1,
+    filter: string,
+    snapBytes: number,
+  ): string | number;
+  /** Before `start`: into pcapng files, one after the other where there is a limit; 0 stands for none. 0 or -errno. */
+  record(path: string, maxBytes: number, maxMs: number, files: number, snapBytes: number): number;
+  /** Before `start`: the last packets are kept in memory. 0 or -errno. */
+  keep(ms: number, bytes: number): number;
+  /** Threads count from now on: 0 or -errno. */
+  start(): number;
+  /** 0, when all that came before is counted and written. */
+  stop(): Promise<number> | number;
+  /**
+   * Fills packets, bytes; heard by the kernel; dropped by the ring, by the interface, by the queue to the
+   * disk, by what is kept; written packets and bytes, packets that could not be written, and why (errno);
+   * why it ended by itself (-errno, or 0).
+   */
+  live(into: Float64Array): number;
+  /** Paths of what is written. */
+  files(): string[] | number;
+  /** What is kept, into a new file: how many packets, or -errno. */
+  dump(path: string): Promise<number> | number;
+  /** Once, before all packets: those that are counted go into a new pcapng file, too. 0 or -errno. */
+  convert(path: string, snapBytes: number): number;
+  /** Ends that file: 0, or -errno when not all is in it. */
+  finish(): number;
   /** No more bytes come. */
   end(): number;
   /** Fills offset, packets, bytes, and 1 where the file is broken. */

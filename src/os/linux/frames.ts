@@ -19,39 +19,53 @@ import { type Reactor, type Sink, What } from './native.ts';
 
 /** Asked for each way: some thousands of requests while a write to the disk is under way. */
 const BUFFER_BYTES = 4 * 1024 * 1024;
+/** Of whoever may miss some. */
+const SMALL_BUFFER_BYTES = 256 * 1024;
 /** A frame in the input buffer: its length in one word, 0 for one that is not whole, then the bytes. */
 const SLOT_BYTES = 2048;
 const HEAD_BYTES = 4;
 const MAX_FRAME_BYTES = SLOT_BYTES - HEAD_BYTES;
 
 interface Kind {
-  readonly checks: readonly Check[];
+  /** A frame passes all checks of one of these. */
+  readonly alternatives: readonly (readonly Check[])[];
   /** Last four bytes of the IPv6 groups to be heard (RFC 2464 §7). */
   readonly groups: readonly number[];
+  /** MAC addresses of other groups. */
+  readonly macs?: readonly number[];
+  readonly bufferBytes?: number;
 }
 
 const IPV6 = etherType(0x86dd);
 
 const KINDS: Readonly<Record<FrameFilter, Kind>> = {
   dhcp4: {
-    checks: [
-      untagged,
-      etherType(0x0800),
-      ipv4Protocol(17),
-      ipv4Fragment(0x3fff),
-      ipv4UdpTo(67, 68),
+    alternatives: [
+      [untagged, etherType(0x0800), ipv4Protocol(17), ipv4Fragment(0x3fff), ipv4UdpTo(67, 68)],
     ],
     groups: [],
   },
   dhcp6Server: {
-    checks: [untagged, IPV6, ipv6NextHeader(17), ipv6UdpTo(547)],
+    alternatives: [[untagged, IPV6, ipv6NextHeader(17), ipv6UdpTo(547)]],
     groups: [0x00010002],
   },
   icmp6Router: {
-    checks: [untagged, IPV6, ipv6NextHeader(58), icmp6Type(133, 134)],
+    alternatives: [[untagged, IPV6, ipv6NextHeader(58), icmp6Type(133, 134)]],
     groups: [0x00000001, 0x00000002],
   },
-  arp: { checks: [untagged, etherType(0x0806)], groups: [] },
+  arp: { alternatives: [[untagged, etherType(0x0806)]], groups: [] },
+  neighbours: {
+    alternatives: [
+      [untagged, etherType(0x0806)],
+      [untagged, IPV6, ipv6NextHeader(58), icmp6Type(129, 135, 136)],
+      [untagged, etherType(0x0800), ipv4Protocol(17), ipv4Fragment(0x3fff), ipv4UdpTo(67, 5353)],
+      [untagged, IPV6, ipv6NextHeader(17), ipv6UdpTo(5353)],
+    ],
+    groups: [0x00000001, 0x000000fb],
+    // 224.0.0.251 (RFC 1112 §6.4).
+    macs: [0x01, 0x00, 0x5e, 0x00, 0x00, 0xfb],
+    bufferBytes: SMALL_BUFFER_BYTES,
+  },
 };
 
 class Port implements FramePort, Sink {
@@ -131,9 +145,9 @@ export class LinuxFramePorts implements FramePorts {
     filter: FrameFilter,
     handlers: FrameHandlers,
   ): Result<FramePort, SystemError> {
-    const { checks, groups } = KINDS[filter];
-    const macs = Uint8Array.from(groups.flatMap(multicastMac));
-    const id = this.#reactor.raw.frames(ifIndex, program(checks), macs, BUFFER_BYTES);
+    const { alternatives, groups, macs = [], bufferBytes = BUFFER_BYTES } = KINDS[filter];
+    const all = Uint8Array.from([...groups.flatMap(multicastMac), ...macs]);
+    const id = this.#reactor.raw.frames(ifIndex, program(...alternatives), all, bufferBytes);
     if (id < 0) return err(systemError(`frame port on interface ${ifIndex}`, id));
     return ok(new Port(this.#reactor, id, handlers));
   }

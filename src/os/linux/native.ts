@@ -20,6 +20,7 @@ export const What = {
   frame: 9,
   exited: 10,
   frames: 11,
+  datagrams: 12,
 } as const;
 
 const IN_BATCH = 0;
@@ -63,8 +64,18 @@ export interface RawReactor {
   /** Fills frames dropped by the kernel, not sent, not whole. */
   frameCounts(id: number, out: Uint32Array): number;
   holdUdp(port: number): number;
+  /** `head`: port and address to bind, as native/udp.cc says. */
+  openUdp(head: Uint8Array, v6: 0 | 1, bufferBytes: number): number;
+  /** Fills datagrams dropped by the kernel, not sent, cut, and the socket's own port. */
+  udpFacts(id: number, out: Uint32Array): number;
   /** Probes of a path (native/path/socket.cc): `protocol` 0 ICMP, 1 UDP, 2 TCP; `address` 4 bytes, or 16 and the scope. */
-  pathOpen(protocol: number, address: Uint8Array, ifName: string, trafficClass: number): number;
+  pathOpen(
+    protocol: number,
+    address: Uint8Array,
+    ifName: string,
+    trafficClass: number,
+    fragment: 0 | 1,
+  ): number;
   /** Fills out[0] with CLOCK_MONOTONIC in ms just before. */
   pathSend(
     id: number,
@@ -250,6 +261,26 @@ export class Reactor implements AsyncDisposable {
     control[WRITES + 2 * count + 1] = length;
     control[OUT_COUNT] = count + 1;
     control[OUT_BYTES] = used + length;
+  }
+
+  /** A datagram behind the head that says where it goes to; leaves at the end of the batch, or at once. */
+  queueDatagram(id: number, head: Uint8Array, bytes: Uint8Array): void {
+    const control = this.#control;
+    const length = head.length + bytes.length;
+    let count = control[OUT_COUNT] ?? 0;
+    let used = control[OUT_BYTES] ?? 0;
+    if (count === MAX_WRITES || used + length > OUTPUT_BYTES) {
+      this.raw.flush();
+      count = 0;
+      used = 0;
+    }
+    this.#output.set(head, used);
+    this.#output.set(bytes, used + head.length);
+    control[WRITES + 2 * count] = id;
+    control[WRITES + 2 * count + 1] = length;
+    control[OUT_COUNT] = count + 1;
+    control[OUT_BYTES] = used + length;
+    if (control[IN_BATCH] === 0) this.raw.flush();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -103,7 +103,7 @@ export class LinuxPathSockets implements PathSockets {
   }
 
   open(options: PathOptions, heard: (news: PathNews) => void): Result<PathSocket, SystemError> {
-    const { protocol, address, scope, ifName, dscp } = options;
+    const { protocol, address, scope, ifName, dscp, fragment } = options;
     if (ifName.length > 15) return err(new SystemError(`no interface ${ifName}`, 'ENODEV'));
     const bytes = new Uint8Array(typeof address === 'number' ? 4 : 20);
     if (typeof address === 'number') {
@@ -114,7 +114,7 @@ export class LinuxPathSockets implements PathSockets {
       bytes.set(new Uint8Array(Uint32Array.of(scope).buffer), 16);
     }
     const { raw } = this.#reactor;
-    const id = raw.pathOpen(PROTOCOLS[protocol], bytes, ifName, dscp << 2);
+    const id = raw.pathOpen(PROTOCOLS[protocol], bytes, ifName, dscp << 2, fragment ? 1 : 0);
     if (id >= 0) return ok(new LinuxPathSocket(this.#reactor, id, bytes.length > 4, heard));
     const remedy = id === -13 || id === -1 ? 'echo requests need root or CAP_NET_RAW' : undefined;
     return err(systemError(`a socket for ${protocol}`, id, remedy));

@@ -8,7 +8,7 @@ import { err, ok, type Result } from '../../base/result.ts';
 import type { PathOptions } from '../../os/ports-path.ts';
 import { type PathDeps, PathProber, type ProbeOutcome, pause } from './path.ts';
 
-export interface MtuWanted extends PathOptions {
+export interface MtuWanted extends Omit<PathOptions, 'fragment'> {
   readonly port: number | undefined;
   /** Of a probe whose size is known to pass; later ones wait for a multiple of what that took. */
   readonly timeoutMs: number;
@@ -115,7 +115,7 @@ export async function findMtu(
   signal: AbortSignal,
   onNews: (size: number, outcome: ProbeOutcome) => void = () => {},
 ): Promise<Result<MtuReport, MtuFailure>> {
-  const opened = PathProber.open(deps, wanted, wanted.port);
+  const opened = PathProber.open(deps, { ...wanted, fragment: false }, wanted.port);
   if (!opened.ok) return err({ kind: 'system', error: opened.error });
   using prober = opened.value;
   const startMs = deps.clock.monoMs();

@@ -11,6 +11,24 @@ export interface NeighborsConfig {
   readonly ownName: string | undefined;
   /** Seconds of silence after which a host is asked whether it is still there; 0: never. */
   readonly checkSec: number;
+  /** What the LAN says is listened to, for hosts that never speak to the box itself. */
+  readonly listen: boolean;
+  readonly scan: ScanConfig;
+  /** MAC addresses that the owner says are not the same device, however much they look alike. */
+  readonly apart: readonly (readonly [Mac, Mac])[];
+}
+
+/** How the LAN is searched for who is there. */
+export interface ScanConfig {
+  readonly enable: boolean;
+  /** From the end of one search to the next. */
+  readonly intervalSec: number;
+  /** How often an address that is silent is asked, from 1 to 10. */
+  readonly passes: number;
+  /** How long answers are waited for after each pass. */
+  readonly waitMs: number;
+  /** Questions a second, in small bursts; never 0. */
+  readonly ratePerSec: number;
 }
 
 /**
@@ -66,7 +84,35 @@ export interface HostView {
   readonly mainAddress: IpAddress | undefined;
   /** That it has now, the newest first. */
   readonly leases: readonly HostLease[];
+  /** What it calls itself by mDNS or to other DHCP servers; one label. */
+  readonly calls: string | undefined;
+  /** When it was there, the newest first; bounded. The first has no end while it is active. */
+  readonly presence: readonly Stay[];
+  /** MAC address by which its device is known: of the one of its hosts that was seen first. */
+  readonly device: Mac;
+  /** Why it is counted as the same device as another host; undefined for the first, and for one alone. */
+  readonly joined: Joined | undefined;
 }
+
+/** One time that a host was there, Unix ms. */
+export interface Stay {
+  readonly fromMs: number;
+  readonly toMs: number | undefined;
+}
+
+/** Why two MAC addresses are one device. */
+export interface Joined {
+  readonly to: Mac;
+  readonly by: JoinReason;
+}
+
+export type JoinReason =
+  /** The same client identifier in DHCP, one that is not made of a MAC address. */
+  | 'ClientId'
+  /** An IPv6 address whose last half is made of the other's MAC address. */
+  | 'IPv6Address'
+  /** The same host name, one of them a made-up MAC address, and never there at the same time. */
+  | 'HostName';
 
 export interface NeighborsObserved {
   /** Goes up with every change that somebody may want to see; `lastSeenMs` alone is none. */
@@ -89,4 +135,68 @@ export interface HostNames {
   nameOf(address: IpAddress): string | undefined;
   /** Called after either answer may have changed. */
   namesChanged(listener: () => void): Disposable;
+}
+
+/** Alarms of the LAN. */
+export type ConflictKind =
+  /** Two devices have one address. */
+  | 'Duplicate'
+  /** Somebody says to have the address of another. */
+  | 'Spoof'
+  /** Somebody says to have the address of the box itself. */
+  | 'OwnAddress'
+  /** The gateway is another device than before. */
+  | 'GatewayChange';
+
+export interface Conflict {
+  readonly kind: ConflictKind;
+  readonly ifName: string;
+  readonly address: IpAddress;
+  /** Who claims it. */
+  readonly mac: Mac;
+  /** Who has, or had it; undefined where it is the box itself. */
+  readonly other: Mac | undefined;
+  readonly reason: string;
+  /** Unix ms. */
+  readonly sinceMs: number;
+  readonly lastMs: number;
+  /** How often it was found. */
+  readonly count: number;
+}
+
+export interface ScanReport {
+  readonly running: boolean;
+  /** Unix ms of the end of the last one. */
+  readonly endedMs: number | undefined;
+  readonly tookMs: number;
+  /** Questions that it sent, and devices that answered. */
+  readonly sent: number;
+  readonly answered: number;
+  /** Why it could not be done, for people; empty when it could. */
+  readonly reason: string;
+}
+
+/** How the LAN is watched. */
+export interface WatchObserved {
+  readonly revision: number;
+  readonly scan: ScanReport;
+  /** The newest first. */
+  readonly conflicts: readonly Conflict[];
+  /** Interfaces that are listened to. */
+  readonly listening: readonly string[];
+  counts(): WatchCounts;
+}
+
+/** Counters, read when somebody asks. */
+export interface WatchCounts {
+  /** Frames that said something, and those for which there was no time. */
+  readonly heard: number;
+  readonly skipped: number;
+  /** Frames that the kernel dropped. */
+  readonly dropped: number;
+  /** Questions to single devices, and those that found no room. */
+  readonly asked: number;
+  readonly unasked: number;
+  /** Claims to an address that were not looked into. */
+  readonly overlooked: number;
 }

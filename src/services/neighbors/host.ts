@@ -1,7 +1,8 @@
 /** One host as it is being put together. Pure. */
 import { isRandomised, type Mac } from '../../base/ip.ts';
-import type { IpAddress } from '../../base/ip6.ts';
-import type { HostAddress, HostLease, HostView } from './config.ts';
+import { eui64, type IpAddress } from '../../base/ip6.ts';
+import type { HostAddress, HostLease, HostView, Joined, Stay } from './config.ts';
+import { Presence } from './presence.ts';
 
 /** Kernel states that say that somebody is there, or was when asked last. */
 const ALIVE: ReadonlySet<string> = new Set(['reachable', 'stale', 'delay', 'probe', 'permanent']);
@@ -38,6 +39,10 @@ export interface StoredHost {
   readonly confirmed: boolean;
   readonly ifName: string | undefined;
   readonly addresses: readonly IpAddress[];
+  /** In hex. */
+  readonly clientId: string | undefined;
+  readonly calls: string | undefined;
+  readonly stays: readonly Stay[];
 }
 
 export class Host implements HostView {
@@ -53,7 +58,14 @@ export class Host implements HostView {
   port: string | undefined;
   addresses: KnownAddress[] = [];
   leases: readonly HostLease[] = [];
+  calls: string | undefined;
+  device: Mac;
+  joined: Joined | undefined;
 
+  /** Of DHCP, in hex. */
+  clientId: string | undefined;
+  readonly stays = new Presence();
+  readonly interfaceId: bigint;
   confirmed = false;
   wanted: string | undefined;
   sinceMs: number;
@@ -74,6 +86,8 @@ export class Host implements HostView {
     this.mac = mac;
     this.vendor = vendor;
     this.randomised = isRandomised(mac);
+    this.device = mac;
+    this.interfaceId = eui64(mac);
     this.activeChangedMs = wallMs;
     this.firstSeenMs = wallMs;
     this.lastSeenMs = wallMs;
@@ -90,6 +104,9 @@ export class Host implements HostView {
     host.sinceMs = stored.sinceMs;
     host.confirmed = stored.confirmed;
     host.ifName = stored.ifName;
+    host.clientId = stored.clientId;
+    host.calls = stored.calls;
+    host.stays.restore(stored.stays, stored.lastSeenMs);
     host.addresses = stored.addresses.slice(0, MAX_ADDRESSES).map((address) => ({
       address,
       ifName: stored.ifName,
@@ -97,6 +114,15 @@ export class Host implements HostView {
       seenMs: Number.NEGATIVE_INFINITY,
     }));
     return host;
+  }
+
+  get presence(): readonly Stay[] {
+    return this.stays.stays;
+  }
+
+  /** What it calls itself, by whatever way. */
+  get called(): string | undefined {
+    return this.wanted ?? this.calls;
   }
 
   get mainAddress(): IpAddress | undefined {
@@ -110,8 +136,12 @@ export class Host implements HostView {
 
   toStored(): StoredHost {
     const { mac, firstSeenMs, lastSeenMs, name, wanted, sinceMs, confirmed, ifName } = this;
+    const { clientId, calls, presence: stays } = this;
     const addresses = this.addresses.map(({ address }) => address);
-    return { mac, firstSeenMs, lastSeenMs, name, wanted, sinceMs, confirmed, ifName, addresses };
+    return {
+      ...{ mac, firstSeenMs, lastSeenMs, name, wanted, sinceMs, confirmed, ifName, addresses },
+      ...{ clientId, calls, stays },
+    };
   }
 
   /** Any of its entries stands for somebody. */

@@ -2,11 +2,15 @@
  * Who is on the LAN: leases and the kernel's neighbour tables put together, one host a MAC address.
  * Pure: what was heard is told with its time, and `settle` says what follows from all of it.
  */
+import { toHex } from '../../base/bytes.ts';
 import { formatMac, isRandomised, type Mac, macNumber } from '../../base/ip.ts';
-import { type IpAddress, isLinkLocal } from '../../base/ip6.ts';
-import type { HostEvent, HostLease, HostView, NeighborsConfig } from './config.ts';
+import type { IpAddress } from '../../base/ip6.ts';
+import { Changes, type Told } from './changes.ts';
+import type { HostLease, HostView, NeighborsConfig } from './config.ts';
 import { Host, isAlive, type Place, type StoredHost } from './host.ts';
-import { assignNames, labelOf } from './names.ts';
+import { identify } from './identity.ts';
+import { NameIndex, nameHosts } from './name-index.ts';
+import { labelOf } from './names.ts';
 
 /** `monoMs` counts time, `wallMs` is Unix time for people. */
 export interface Moment {
@@ -22,19 +26,33 @@ export interface NeighbourNews {
   readonly state: string;
 }
 
-export interface Settled {
+export interface Settled extends Told {
   /** Monotonic time at which `settle` is to be called again; Infinity for never. */
   readonly nextMs: number;
   /** Entries to be checked by the kernel now. */
   readonly checks: readonly { readonly ifName: string; readonly address: IpAddress }[];
-  readonly events: readonly HostEvent[];
-  /** Something that somebody may want to see is other than before. */
-  readonly changed: boolean;
-  /** What `addressesOf` and `nameOf` answer may be other than before. */
-  readonly namesChanged: boolean;
-  /** Hosts to be stored soon, and those to be forgotten. */
-  readonly toStore: readonly Host[];
-  readonly forgotten: readonly Mac[];
+  /** Hosts of whom the kernel knows nothing, to be asked by whoever listens to the LAN. */
+  readonly asks: readonly HostPlace[];
+}
+
+/** Where a host can be asked. */
+export interface HostPlace {
+  readonly ifName: string;
+  readonly address: IpAddress;
+  readonly mac: Mac;
+}
+
+/** A host was heard on the LAN itself, not by way of the kernel. */
+export interface Heard {
+  readonly ifName: string;
+  readonly mac: Mac;
+  /** It is the one that has this; undefined for none, or where that is not sure. */
+  readonly address: IpAddress | undefined;
+  /** It answered, so it is there: only such a one becomes a host. */
+  readonly answered: boolean;
+  /** In hex. */
+  readonly clientId?: string;
+  readonly calls?: string;
 }
 
 export interface HostTableOptions {
@@ -56,6 +74,9 @@ const NO_CONFIG: NeighborsConfig = {
   names: [],
   ownName: undefined,
   checkSec: 0,
+  listen: false,
+  scan: { enable: false, intervalSec: 0, passes: 1, waitMs: 0, ratePerSec: 1 },
+  apart: [],
 };
 const keyOf = (ifName: string, address: IpAddress): string =>
   `${ifName} ${typeof address} ${address.toString(16)}`;
@@ -72,15 +93,8 @@ export class HostTable {
   readonly #seenLeases = new WeakMap<HostLease, number>();
   /** When leases were looked at first, Unix ms. */
   #leasesSinceMs: number | undefined;
-  readonly #fresh = new Set<Host>();
-  readonly #renamed = new Set<Host>();
-  readonly #toStore = new Set<Host>();
-  readonly #forgotten = new Set<Mac>();
-  #changed = true;
-  #claimsChanged = true;
-  #namesChanged = true;
-  #byName = new Map<string, Host>();
-  #byAddress = new Map<IpAddress, Host>();
+  readonly #changes = new Changes();
+  readonly #index = new NameIndex();
   #full = false;
 
   constructor(options: HostTableOptions) {
@@ -102,7 +116,7 @@ export class HostTable {
   restore(all: Iterable<StoredHost>): void {
     const newestFirst = [...all].sort((a, b) => b.lastSeenMs - a.lastSeenMs);
     for (const stored of newestFirst) {
-      if (this.#hosts.size >= this.#options.maxHosts) this.#forgotten.add(stored.mac);
+      if (this.#hosts.size >= this.#options.maxHosts) this.#changes.forgotten.add(stored.mac);
       else this.#keep(Host.restore(stored, this.#vendorOf(stored.mac)));
     }
   }
@@ -113,7 +127,7 @@ export class HostTable {
     for (const host of this.#hosts.values()) {
       for (const [key, place] of host.places) if (!still.has(place.ifName)) host.places.delete(key);
     }
-    this.#claimsChanged = true;
+    this.#changes.claims = true;
   }
 
   /** An entry of the kernel is so now; `heard`: it changed just now, so somebody said something. */
@@ -167,6 +181,33 @@ export class HostTable {
     for (const news of all) this.neighbour(news, now, false);
   }
 
+  /** False when it is nobody that is known. */
+  heard({ ifName, mac, address, answered, clientId, calls }: Heard, now: Moment): boolean {
+    if (!this.#config.interfaces.includes(ifName)) return true;
+    const host = this.#hosts.get(mac) ?? (answered ? this.#admit(mac, now) : undefined);
+    if (host === undefined) return answered;
+    if (answered && !host.confirmed) this.#confirm(host);
+    this.#present(host, ifName, now);
+    if (address !== undefined) {
+      const other = this.#index.ownerOf(address);
+      if (other !== undefined && other !== host) {
+        other.loses(address);
+        this.#changes.addressesOf(other);
+      }
+      this.#has(host, address, ifName, now);
+    }
+    this.#says(host, clientId, calls);
+    return true;
+  }
+
+  #says(host: Host, clientId = host.clientId, calls = host.calls): void {
+    if (clientId === host.clientId && calls === host.calls) return;
+    host.clientId = clientId;
+    host.calls = calls;
+    this.#changes.toStore.add(host);
+    this.#changes.any = true;
+  }
+
   /** A bridge heard it behind this port. Who has no address yet is nobody yet. */
   heardAt(mac: Mac, port: string | undefined, now: Moment): void {
     const host = this.#hosts.get(mac);
@@ -175,11 +216,15 @@ export class HostTable {
     this.setPort(mac, port);
   }
 
+  hostOf(mac: Mac): HostView | undefined {
+    return this.#hosts.get(mac);
+  }
+
   setPort(mac: Mac, port: string | undefined): void {
     const host = this.#hosts.get(mac);
     if (host === undefined || host.port === port) return;
     host.port = port;
-    this.#changed = true;
+    this.#changes.any = true;
   }
 
   /** The cable is out of this interface or port. */
@@ -223,6 +268,7 @@ export class HostTable {
     const checkMs = this.#config.checkSec * 1000;
     const windowMs = checkMs === 0 ? UNCHECKED_WINDOW_MS : 2 * checkMs + CHECK_TAKES_MS;
     const checks: Place[] = [];
+    const asks: HostPlace[] = [];
     const turned: Host[] = [];
     let nextMs = Number.POSITIVE_INFINITY;
     for (const host of this.#hosts.values()) {
@@ -232,43 +278,75 @@ export class HostTable {
       const active = !host.absent && endMs > now.monoMs;
       if (active) nextMs = Math.min(nextMs, endMs);
       if (active !== host.active) {
-        host.active = active;
-        host.activeChangedMs = now.wallMs;
+        this.#turn(host, active, now);
         turned.push(host);
-        this.#changed = true;
       }
       if (!host.confirmed && !active && host.leases.length === 0) this.#forget(host);
-      else if (active && host.prune(now.monoMs)) this.#addressesChanged(host);
+      else if (active && host.prune(now.monoMs)) this.#changes.addressesOf(host);
+      if (checkMs === 0) continue;
       const [stale] = [...host.places.values()].filter(({ state }) => state === 'stale');
-      if (checkMs === 0 || stale === undefined) continue;
+      const place = host.active && !reachable ? this.#placeOf(host) : undefined;
+      if (stale === undefined && place === undefined) continue;
       const dueMs = Math.max(host.presentMs, host.checkedMs) + checkMs;
       if (dueMs > now.monoMs) {
         nextMs = Math.min(nextMs, dueMs);
-      } else if (checks.length === CHECKS_AT_ONCE) {
+      } else if (checks.length + asks.length === CHECKS_AT_ONCE) {
         nextMs = Math.min(nextMs, now.monoMs + CHECK_PAUSE_MS);
       } else {
         host.checkedMs = now.monoMs;
         nextMs = Math.min(nextMs, now.monoMs + checkMs);
-        checks.push(stale);
+        if (stale !== undefined) checks.push(stale);
+        else if (place !== undefined) asks.push(place);
       }
     }
-    if (this.#claimsChanged) this.#name();
-    if (this.#namesChanged) this.#index();
-    return { nextMs, checks, ...this.#take(turned) };
+    const changes = this.#changes;
+    if (changes.claims) {
+      changes.claims = false;
+      nameHosts(this.#hosts, this.#config, this.#options.ownNames(), changes);
+    }
+    if (changes.names) this.#index.rebuild(this.#hosts.values());
+    if (changes.any) this.#identify(now);
+    const there = turned.filter(({ mac }) => this.#hosts.has(mac));
+    return { nextMs, checks, asks, ...changes.take(there) };
   }
 
   addressesOf(name: string): readonly IpAddress[] {
-    const addresses = this.#byName.get(name.toLowerCase())?.addresses ?? [];
-    return addresses.map(({ address }) => address).filter(isReachableByName);
+    return this.#index.addressesOf(name);
   }
 
   nameOf(address: IpAddress): string | undefined {
-    return this.#byAddress.get(address)?.name;
+    return this.#index.nameOf(address);
   }
 
   /** Those that were seen since they were stored. */
   unsaved(): readonly Host[] {
     return [...this.#hosts.values()].filter((host) => host.lastSeenMs !== host.storedSeenMs);
+  }
+
+  #turn(host: Host, active: boolean, now: Moment): void {
+    host.active = active;
+    host.activeChangedMs = now.wallMs;
+    if (active) host.stays.came(now.wallMs);
+    else host.stays.went(host.lastSeenMs);
+    this.#changes.toStore.add(host);
+    this.#changes.any = true;
+  }
+
+  #placeOf({ mac, addresses }: Host): HostPlace | undefined {
+    const known = addresses.filter(({ ifName = '' }) => this.#config.interfaces.includes(ifName));
+    const best = known.find(({ address }) => typeof address === 'number') ?? known[0];
+    if (best?.ifName === undefined) return undefined;
+    return { ifName: best.ifName, address: best.address, mac };
+  }
+
+  #identify({ wallMs }: Moment): void {
+    const hosts = [...this.#hosts.values()];
+    for (const [mac, { device, joined }] of identify(hosts, this.#config.apart, wallMs)) {
+      const host = this.#hosts.get(mac);
+      if (host === undefined) continue;
+      host.device = device;
+      host.joined = joined;
+    }
   }
 
   #vendorOf(mac: Mac): string | undefined {
@@ -294,7 +372,7 @@ export class HostTable {
   }
 
   #refuse(): undefined {
-    if (!this.#full) this.#changed = true;
+    if (!this.#full) this.#changes.any = true;
     this.#full = true;
   }
 
@@ -305,11 +383,7 @@ export class HostTable {
 
   #welcome(host: Host): Host {
     this.#keep(host);
-    this.#forgotten.delete(host.mac);
-    this.#fresh.add(host);
-    this.#toStore.add(host);
-    this.#changed = true;
-    this.#claimsChanged = true;
+    this.#changes.welcomed(host);
     return host;
   }
 
@@ -332,17 +406,13 @@ export class HostTable {
     this.#hosts.delete(host.mac);
     this.#byNumber.delete(macNumber(host.mac));
     for (const key of host.places.keys()) this.#macAt.delete(key);
-    for (const set of [this.#fresh, this.#renamed, this.#toStore]) set.delete(host);
-    this.#forgotten.add(host.mac);
     this.#full = false;
-    this.#changed = true;
-    this.#claimsChanged = true;
-    this.#namesChanged = true;
+    this.#changes.forgot(host);
   }
 
   #confirm(host: Host): void {
     host.confirmed = true;
-    this.#toStore.add(host);
+    this.#changes.toStore.add(host);
   }
 
   #present(host: Host, ifName: string | undefined, now: Moment): void {
@@ -351,17 +421,11 @@ export class HostTable {
     host.lastSeenMs = now.wallMs;
     if (host.ifName === ifName) return;
     host.ifName = ifName;
-    this.#changed = true;
+    this.#changes.any = true;
   }
 
   #has(host: Host, address: IpAddress, ifName: string | undefined, now: Moment): void {
-    if (host.has(address, ifName, now.monoMs)) this.#addressesChanged(host);
-  }
-
-  #addressesChanged(host: Host): void {
-    this.#toStore.add(host);
-    this.#changed = true;
-    this.#namesChanged = true;
+    if (host.has(address, ifName, now.monoMs)) this.#changes.addressesOf(host);
   }
 
   /** Another MAC address has this entry now. */
@@ -370,7 +434,7 @@ export class HostTable {
     host?.places.delete(key);
     if (host === undefined) return;
     host.loses(address);
-    this.#addressesChanged(host);
+    this.#changes.addressesOf(host);
   }
 
   /** These are its leases now. */
@@ -385,14 +449,14 @@ export class HostTable {
       const [first] = leases;
       host.sinceMs = host.wanted === undefined ? (first?.firstWallMs ?? now.wallMs) : now.wallMs;
       host.wanted = wanted;
-      this.#toStore.add(host);
-      this.#claimsChanged = true;
+      this.#changes.toStore.add(host);
+      this.#changes.claims = true;
     }
-    if (live !== host.live) this.#claimsChanged = true;
+    if (live !== host.live) this.#changes.claims = true;
     host.live = live;
     for (const one of host.addresses) {
       const leased = leases.some(({ address }) => address === one.address);
-      if (leased !== one.leased) this.#addressesChanged(host);
+      if (leased !== one.leased) this.#changes.addressesOf(host);
       one.leased = leased;
     }
     for (const { address } of leases) {
@@ -401,84 +465,16 @@ export class HostTable {
       const added = host.addresses.find((one) => one.address === address);
       if (added !== undefined) added.leased = true;
     }
-    if (!same) this.#changed = true;
+    if (!same) this.#changes.any = true;
     // A lease may be older than the first sight of its host by this daemon.
-    if (this.#fresh.has(host)) {
+    if (this.#changes.fresh.has(host)) {
       for (const { firstWallMs } of leases) {
         host.firstSeenMs = Math.min(host.firstSeenMs, firstWallMs);
       }
     }
     host.leases = leases;
-  }
-
-  #name(): void {
-    this.#claimsChanged = false;
-    const fixed = new Map(this.#config.names.map(({ mac, name }) => [mac, name]));
-    const claims = [...this.#hosts.values()].map(({ mac, wanted, sinceMs, live, name }) => ({
-      ...{ mac, wanted, sinceMs, live, held: name, fixed: fixed.get(mac) },
-    }));
-    // A name that the owner gave is kept for its host before that was ever seen.
-    for (const [mac, name] of fixed) {
-      if (this.#hosts.has(mac)) continue;
-      claims.push({ mac, fixed: name, wanted: undefined, sinceMs: 0, live: true, held: undefined });
-    }
-    const { ownName } = this.#config;
-    const own = [...this.#options.ownNames(), ...(ownName === undefined ? [] : [ownName])];
-    const names = assignNames(claims, own);
-    for (const host of this.#hosts.values()) {
-      const name = names.get(host.mac);
-      if (name === host.name) continue;
-      host.name = name;
-      if (!this.#fresh.has(host)) this.#renamed.add(host);
-      this.#toStore.add(host);
-      this.#changed = true;
-      this.#namesChanged = true;
-    }
-  }
-
-  #index(): void {
-    this.#byName = new Map();
-    this.#byAddress = new Map();
-    // Whoever has an address on loan has it before whoever was heard with it; of those, the last one.
-    const owners = new Map<IpAddress, { readonly leased: boolean; readonly seenMs: number }>();
-    for (const host of this.#hosts.values()) {
-      if (host.name !== undefined) this.#byName.set(host.name, host);
-      for (const one of host.addresses) {
-        const other = owners.get(one.address);
-        if (
-          other !== undefined &&
-          (other.leased === one.leased ? other.seenMs >= one.seenMs : other.leased)
-        ) {
-          continue;
-        }
-        owners.set(one.address, one);
-        this.#byAddress.set(one.address, host);
-      }
-    }
-  }
-
-  #take(turned: readonly Host[]): Omit<Settled, 'nextMs' | 'checks'> {
-    const event =
-      (kind: HostEvent['kind']) =>
-      (host: Host): HostEvent => ({ kind, host });
-    const events = [
-      ...[...this.#fresh].map(event('new')),
-      ...[...this.#renamed].map(event('renamed')),
-      ...turned
-        .filter((host) => !this.#fresh.has(host) && this.#hosts.has(host.mac))
-        .map((host) => event(host.active ? 'active' : 'inactive')(host)),
-    ];
-    const settled = {
-      events,
-      changed: this.#changed,
-      namesChanged: this.#namesChanged,
-      toStore: [...this.#toStore],
-      forgotten: [...this.#forgotten],
-    };
-    for (const set of [this.#fresh, this.#renamed, this.#toStore, this.#forgotten]) set.clear();
-    this.#changed = false;
-    this.#namesChanged = false;
-    return settled;
+    const id = leases.find(({ clientId }) => clientId !== undefined)?.clientId;
+    if (id !== undefined) this.#says(host, toHex(id));
   }
 }
 
@@ -487,7 +483,3 @@ function numberOf(mac: Uint8Array): number {
   for (let i = 0; i < 6; i++) value = value * 256 + (mac[i] ?? 0);
   return value;
 }
-
-/** A link-local address means nothing without its link. */
-const isReachableByName = (address: IpAddress): boolean =>
-  typeof address === 'number' ? address >>> 16 !== 0xa9fe : !isLinkLocal(address);

@@ -1,15 +1,23 @@
 /** A host as the store has it: JSON, one key each. */
+import { fromHex } from '../../base/bytes.ts';
 import { parseIpv4, parseMac } from '../../base/ip.ts';
 import { formatIp, type IpAddress, parseIpv6 } from '../../base/ip6.ts';
 import { decodeError, ok, type Result } from '../../base/result.ts';
+import type { Stay } from './config.ts';
 import type { StoredHost } from './host.ts';
 import { labelOf } from './names.ts';
 
 export const PREFIX = 'neighbors/';
+const MAX_CLIENT_ID_HEX = 128;
+const MAX_STAYS = 256;
 export const keyOf = ({ mac }: Pick<StoredHost, 'mac'>): string => `${PREFIX}${mac}`;
 
-export function encodeHost({ mac: _mac, addresses, ...rest }: StoredHost): Uint8Array {
-  const text = JSON.stringify({ ...rest, addresses: addresses.map(formatIp) });
+export function encodeHost({ mac: _mac, addresses, stays, ...rest }: StoredHost): Uint8Array {
+  const text = JSON.stringify({
+    ...rest,
+    addresses: addresses.map(formatIp),
+    stays: stays.map(({ fromMs, toMs }) => [fromMs, toMs ?? null]),
+  });
   return new TextEncoder().encode(text);
 }
 
@@ -29,7 +37,10 @@ export function decodeHost(key: string, bytes: Uint8Array): Result<StoredHost> {
     wanted: labelIn(value['wanted']),
     confirmed: confirmed === true,
     ifName: typeof value['ifName'] === 'string' ? value['ifName'] : undefined,
-    addresses: Array.isArray(value['addresses']) ? value['addresses'].flatMap(addressIn) : [],
+    addresses: listIn(value['addresses']).flatMap(addressIn),
+    clientId: hexIn(value['clientId']),
+    calls: labelIn(value['calls']),
+    stays: listIn(value['stays']).slice(0, MAX_STAYS).flatMap(stayIn),
   });
 }
 
@@ -49,6 +60,19 @@ const isTime = (value: unknown): value is number =>
 
 const labelIn = (value: unknown): string | undefined =>
   typeof value === 'string' && labelOf(value) === value ? value : undefined;
+
+const listIn = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+const hexIn = (value: unknown): string | undefined =>
+  typeof value === 'string' && value.length <= MAX_CLIENT_ID_HEX && fromHex(value) !== undefined
+    ? value
+    : undefined;
+
+function stayIn(value: unknown): readonly Stay[] {
+  const [fromMs, toMs] = listIn(value);
+  if (!isTime(fromMs)) return [];
+  return [{ fromMs, toMs: isTime(toMs) && toMs >= fromMs ? toMs : undefined }];
+}
 
 function addressIn(value: unknown): readonly IpAddress[] {
   if (typeof value !== 'string') return [];

@@ -8,11 +8,12 @@ import type {
   HostEvent,
   HostLease,
   HostNames,
+  HostView,
   NeighborsConfig,
   NeighborsObserved,
 } from './config.ts';
 import type { Host, StoredHost } from './host.ts';
-import { HostTable, type Moment, type NeighbourNews } from './merge.ts';
+import { type Heard, type HostPlace, HostTable, type Moment, type NeighbourNews } from './merge.ts';
 import { decodeHost, encodeHost, keyOf, PREFIX } from './record.ts';
 
 export interface NeighborsDeps {
@@ -62,6 +63,7 @@ export class NeighborsService implements HostNames, AsyncDisposable {
   #lastSeen: Timer;
   #writing: Promise<void> = Promise.resolve();
   #closed = false;
+  #asker: ((places: readonly HostPlace[]) => void) | undefined;
 
   constructor(deps: NeighborsDeps) {
     this.#deps = deps;
@@ -85,6 +87,25 @@ export class NeighborsService implements HostNames, AsyncDisposable {
     this.#table.configure(config);
     this.#readNeighbours();
     this.#settle();
+  }
+
+  /** Somebody was heard on the LAN itself; false when it is nobody that is known. */
+  heard(heard: Heard): boolean {
+    const known = this.#table.heard(heard, this.#now);
+    if (known && this.#table.hostOf(heard.mac)?.port === undefined) {
+      this.#placePort(heard.mac, this.#linkNames());
+    }
+    if (known) this.#settleSoon();
+    return known;
+  }
+
+  hostOf(mac: Mac): HostView | undefined {
+    return this.#table.hostOf(mac);
+  }
+
+  /** Who asks hosts of whom the kernel knows nothing. */
+  askBy(asker: (places: readonly HostPlace[]) => void): void {
+    this.#asker = asker;
   }
 
   /** The DHCP server says that leases changed. */
@@ -213,6 +234,7 @@ export class NeighborsService implements HostNames, AsyncDisposable {
       );
       if (failed !== undefined) log.warn({ err: failed }, 'neighbours could not be checked');
     }
+    if (settled.asks.length > 0) this.#asker?.(settled.asks);
     this.#keep(settled.toStore, settled.forgotten);
     if (settled.changed) {
       const { hosts, full } = this.#table;

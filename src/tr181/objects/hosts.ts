@@ -7,6 +7,14 @@ import type { ObjectDef, ObjectGroup, ReportContext, ReportSink } from '../table
 import { dateTimeOf } from '../types.ts';
 import { compileSystem } from './device-info.ts';
 import { compileDhcpServer } from './dhcpv4-server-config.ts';
+import {
+  CONFLICT_EVENT,
+  checkApart,
+  compileApart,
+  compileScan,
+  reportWatch,
+  WATCH_OBJECTS,
+} from './hosts-watch.ts';
 import { ETHERNET, IP, ifNameOf, ipInterfaceOf } from './interfaces.ts';
 
 const HOSTS = 'Device.Hosts.';
@@ -14,6 +22,7 @@ const CLIENT = 'Device.DHCPv4.Server.Pool.{i}.Client.{i}.';
 const DELETED = 'TR-181 has deleted it';
 /** TR-181: of DHCPClient. */
 const MAX_CLIENTS = 2;
+const MAX_STAYS = 16;
 
 const addressTable = (family: 'IPv4' | 'IPv6'): ObjectDef => ({
   path: `Device.Hosts.Host.{i}.${family}Address.{i}.`,
@@ -27,7 +36,7 @@ const addressTable = (family: 'IPv4' | 'IPv6'): ObjectDef => ({
 
 export const hosts: ObjectGroup = {
   name: 'Hosts',
-  inputs: ['neighbors', 'network'],
+  inputs: ['neighbors', 'neighborWatch', 'network'],
   objects: [
     {
       path: 'Device.Hosts.',
@@ -60,8 +69,11 @@ export const hosts: ObjectGroup = {
             PhysAddress: { type: 'string' },
             HostName: { type: 'string' },
             IPAddress: { type: 'IPAddress' },
+            // Of the first MAC address of the same device; its own for one that is new altogether.
+            Device: { type: 'string' },
           },
         },
+        X_GATEHOUSE_AddressConflict: CONFLICT_EVENT,
       },
       omitted: {
         AccessControlNumberOfEntries: 'who is served stands in DHCPv4.Server.X_GATEHOUSE_Rule',
@@ -137,6 +149,42 @@ export const hosts: ObjectGroup = {
           about: 'When it was seen last.',
           reason: 'tells how long a device is away',
         },
+        X_GATEHOUSE_Presence: {
+          type: 'string',
+          list: { maxItems: MAX_STAYS },
+          volatile: true,
+          about:
+            'When it was there, the newest first: first and last moment with a slash between; no last one for one that is there now.',
+          reason: 'tells the habits of a device',
+        },
+        X_GATEHOUSE_AnnouncedName: {
+          type: 'string',
+          size: [0, 63],
+          about:
+            'What it calls itself by mDNS or DHCP; anybody may say so, and nobody is found by it.',
+          reason: 'tells devices apart that have no lease of the box',
+        },
+        X_GATEHOUSE_Device: {
+          type: 'string',
+          size: [0, 64],
+          about: 'MAC address under which its device was seen first; its own, unless it is joined.',
+          reason: 'one device may have several or made-up MAC addresses',
+        },
+        X_GATEHOUSE_JoinedTo: {
+          type: 'string',
+          size: [0, 64],
+          about:
+            'MAC address with which it has in common what X_GATEHOUSE_JoinedBy says; empty where it stands alone. A row of X_GATEHOUSE_Apart undoes it.',
+          reason: 'says why two are one device',
+        },
+        X_GATEHOUSE_JoinedBy: {
+          type: 'string',
+          enum: ['None', 'ClientId', 'IPv6Address', 'HostName'],
+          default: 'None',
+          about:
+            'Why it is counted as the same device: its client identifier of DHCP, an IPv6 address made of the other MAC address, or its host name, when they were never there at the same time.',
+          reason: 'says why two are one device',
+        },
       },
       omitted: {
         Alias: DELETED,
@@ -151,8 +199,10 @@ export const hosts: ObjectGroup = {
     },
     addressTable('IPv4'),
     addressTable('IPv6'),
+    ...WATCH_OBJECTS,
   ],
   report,
+  check: checkApart,
 };
 
 export function compileNeighbors(rows: RowReader): NeighborsConfig {
@@ -171,10 +221,13 @@ export function compileNeighbors(rows: RowReader): NeighborsConfig {
       ),
     ownName: compileSystem(rows).hostName,
     checkSec: rows.at(HOSTS)?.number('X_GATEHOUSE_CheckInterval') ?? 0,
+    ...compileScan(rows),
+    apart: compileApart(rows),
   };
 }
 
 function report({ observed, rows }: ReportContext, out: ReportSink): void {
+  reportWatch(observed.neighborWatch, rows, out);
   out.put(HOSTS, { X_GATEHOUSE_Full: String(observed.neighbors?.full === true) });
   for (const host of observed.neighbors?.hosts ?? []) {
     const { addresses } = host;
@@ -195,6 +248,11 @@ function report({ observed, rows }: ReportContext, out: ReportSink): void {
       X_GATEHOUSE_RandomisedMAC: String(host.randomised),
       X_GATEHOUSE_FirstSeen: dateTimeOf(host.firstSeenMs),
       X_GATEHOUSE_LastSeen: () => dateTimeOf(host.lastSeenMs),
+      X_GATEHOUSE_Presence: () => presenceOf(host),
+      X_GATEHOUSE_AnnouncedName: host.calls ?? '',
+      X_GATEHOUSE_Device: host.device,
+      X_GATEHOUSE_JoinedTo: host.joined?.to ?? '',
+      X_GATEHOUSE_JoinedBy: host.joined?.by ?? 'None',
     });
     if (path === '') continue;
     for (const { address } of addresses) {
@@ -204,6 +262,14 @@ function report({ observed, rows }: ReportContext, out: ReportSink): void {
     }
   }
 }
+
+const presenceOf = ({ presence }: HostView): string =>
+  presence
+    .slice(0, MAX_STAYS)
+    .map(
+      ({ fromMs, toMs }) => `${dateTimeOf(fromMs)}/${toMs === undefined ? '' : dateTimeOf(toMs)}`,
+    )
+    .join(',');
 
 /** Its rows in the pools that lent it something: their key is `<MAC> <client identifier in hex>`. */
 function clientsOf(rows: RowReader, { mac, leases }: HostView): readonly string[] {

@@ -14,8 +14,10 @@ import { dnsClient } from './dns-client.ts';
 import { ethernet } from './ethernet.ts';
 import { hosts } from './hosts.ts';
 import { ip } from './ip.ts';
+import { ipDiagnostics } from './ip-diagnostics.ts';
 import { ip6 } from './ip6.ts';
 import { map } from './map.ts';
+import { metrics } from './metrics.ts';
 import { monitor } from './monitor.ts';
 import { nat } from './nat.ts';
 import { routerAdvertisement } from './router-advertisement.ts';
@@ -29,6 +31,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   ethernet,
   ip,
   ip6,
+  ipDiagnostics,
   routing,
   dnsClient,
   dnsServer,
@@ -46,4 +49,5 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   capture,
   time(),
   users,
+  metrics,
 ];

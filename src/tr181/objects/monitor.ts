@@ -271,5 +271,6 @@ export function compileMonitor(rows: RowReader): MonitorConfig {
       .rows(TARGETS)
       .filter((row) => row.bool('Enable') && row.text('Host') !== '')
       .map(targetOf),
+    known: rows.rows(TARGETS).map(({ id }) => id),
   };
 }

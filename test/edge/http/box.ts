@@ -12,6 +12,7 @@ import type {
   CallRecord,
   LinkCounters,
   LoginRecord,
+  Metrics,
   WebFile,
 } from '../../../src/edge/http/faces.ts';
 import { HttpService } from '../../../src/edge/http/service.ts';
@@ -93,6 +94,7 @@ export async function box(
   given?: UpdateService,
   dns: Pick<CommandService, 'commands'> = { commands: {} },
   captures: Pick<CommandService, 'commands'> = { commands: {} },
+  metrics: Metrics = { token: undefined, text: async () => '' },
 ): Promise<Box> {
   const folder = mkdtempSync(join(tmpdir(), 'gh-http-'));
   const house = await router(new FakeClock({ wallMs: Date.now() }));
@@ -138,6 +140,7 @@ export async function box(
       updates,
       dns,
       captures,
+      metrics,
       model,
       configuration,
       clock,

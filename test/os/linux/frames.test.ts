@@ -40,6 +40,7 @@ const MARKERS: Readonly<Record<FrameFilter, () => Buffer>> = {
   dhcp4: () => udp4({ text: 'marker' }),
   dhcp6Server: () => udp6({ text: 'marker' }),
   icmp6Router: () => icmp6(133, 'marker'),
+  neighbours: () => Buffer.concat([ethernet(0x0806), Buffer.from('marker')]),
   arp: () => Buffer.concat([ethernet(0x0806), Buffer.from('marker')]),
 };
 

@@ -44,7 +44,7 @@ class Heard {
     return {
       ...REPORT,
       ...{ packets, bytes: packets * 100, format: 'live' },
-      live: { heardPackets: packets, droppedPackets: 1 },
+      live: { heardPackets: packets, droppedPackets: 1, interfaceDroppedPackets: 0 },
     };
   }
 

@@ -31,7 +31,14 @@ async function child(what: 'trace' | 'mtu'): Promise<void> {
     const address = family === 4 ? parseIpv4(TARGET[4]) : parseIpv6(TARGET[6]);
     if (!address.ok) throw new TypeError(address.error.message);
     const to = { protocol, address: address.value, scope: 0, ifName: '', dscp: 0, port: undefined };
-    const rounds = { maxHops: 12, rounds: 2, timeoutMs: 20_000, intervalMs: 100, packetBytes: 60 };
+    const rounds = {
+      fragment: true,
+      maxHops: 12,
+      rounds: 2,
+      timeoutMs: 20_000,
+      intervalMs: 100,
+      packetBytes: 60,
+    };
     const done =
       what === 'trace'
         ? await trace(deps, { ...to, ...rounds }, signal)

@@ -2,13 +2,20 @@ import fc from 'fast-check';
 import t from 'tap';
 import { ipv4, type Mac, macBytes, macOf } from '#src/base/ip.ts';
 import { formatIp, type IpAddress, ipv6, linkLocalOf } from '#src/base/ip6.ts';
-import type { HostLease } from '#src/services/neighbors/config.ts';
+import type { HostLease, NeighborsConfig } from '#src/services/neighbors/config.ts';
 import { HostTable, type Settled } from '#src/services/neighbors/merge.ts';
 
 const LAN = 'br-lan';
 const CHECK_SEC = 60;
 /** Silence after which a host counts as gone, at `CHECK_SEC`. */
 const WINDOW_MS = 2 * CHECK_SEC * 1000 + 20_000;
+
+/** Nobody watches the LAN. */
+const QUIET = {
+  listen: false,
+  scan: { enable: false, intervalSec: 900, passes: 1, waitMs: 0, ratePerSec: 100 },
+  apart: [],
+};
 
 const M = (n: number): Mac => macOf(n);
 const A = (n: number) => ipv4(0xc0a80100 + n);
@@ -43,8 +50,18 @@ class House {
     this.configure(names);
   }
 
-  configure(names: readonly { mac: Mac; name: string }[]): void {
-    this.table.configure({ interfaces: [LAN], names, ownName: 'box', checkSec: CHECK_SEC });
+  configure(
+    names: readonly { mac: Mac; name: string }[],
+    more: Partial<NeighborsConfig> = {},
+  ): void {
+    this.table.configure({
+      interfaces: [LAN],
+      names,
+      ownName: 'box',
+      checkSec: CHECK_SEC,
+      ...QUIET,
+      ...more,
+    });
   }
 
   get now() {

@@ -13,6 +13,12 @@ import { MemoryStore } from '../../state/memory-store.ts';
 const A = (n: number) => ipv4(0xc0a80100 + n);
 const M = (n: number): Mac => macOf(n);
 const LAN = 3;
+/** Nobody watches the LAN. */
+const QUIET = {
+  listen: false,
+  scan: { enable: false, intervalSec: 900, passes: 1, waitMs: 0, ratePerSec: 100 },
+  apart: [],
+};
 
 /** The kernel, as a test has it. */
 class FakeKernel implements Neighbours {
@@ -99,7 +105,13 @@ class House {
   }
 
   start(): void {
-    this.service.apply({ interfaces: ['br-lan'], names: [], ownName: undefined, checkSec: 60 });
+    this.service.apply({
+      interfaces: ['br-lan'],
+      names: [],
+      ownName: undefined,
+      checkSec: 60,
+      ...QUIET,
+    });
   }
 
   get told(): string[] {
@@ -260,7 +272,11 @@ t.test('what is stored is read back; what is not a host is left out', async (t) 
     mac: M(1),
     ...{ firstSeenMs: 1, lastSeenMs: 2, sinceMs: 3, name: 'pc-2', wanted: 'pc', confirmed: true },
     ifName: 'br-lan',
-    addresses: [A(1)],
+    ...{ addresses: [A(1)], clientId: '0a0b', calls: 'pc' },
+    stays: [
+      { fromMs: 5, toMs: undefined },
+      { fromMs: 1, toMs: 2 },
+    ],
   };
   t.same(decodeHost(`neighbors/${M(1)}`, encodeHost(host)), { ok: true, value: host });
   const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
@@ -275,9 +291,16 @@ t.test('what is stored is read back; what is not a host is left out', async (t) 
     sinceMs: 3,
     name: '<b>',
     addresses: ['x', 7, '::1'],
+    ...{ clientId: 'zz', calls: 'a b', stays: [1, [2], [3, 1], ['x', 'y']] },
   };
   t.match(decodeHost(`neighbors/${M(1)}`, text(odd)), {
-    value: { name: undefined, addresses: [1n], confirmed: false },
+    value: {
+      name: undefined,
+      addresses: [1n],
+      confirmed: false,
+      clientId: undefined,
+      calls: undefined,
+    },
   });
   const store = new MemoryStore();
   store.data.set('neighbors/x', text({}));

@@ -1,0 +1,39 @@
+/** What reading files and hearing live packets share of the native engine. */
+import { constants as os } from 'node:os';
+import { SystemError } from '../../base/errors.ts';
+import type { CaptureReport, CaptureRows } from '../ports-capture.ts';
+import type { RawCapture } from './capture-native.ts';
+import { systemError } from './errno.ts';
+
+/** No packet is longer. */
+export const WHOLE_BYTES = 262_144;
+
+/**
+ * What is kept at most. A flow takes 208 bytes, a conversation 112,
+ * an endpoint 88, each with up to 32 in its index.
+ */
+export interface CaptureLimits {
+  readonly flows: number;
+  readonly conversations: number;
+  readonly endpoints: number;
+}
+/** A filter that was taken, or the program that came of it. */
+export function checked<T extends 0 | Uint32Array>(text: string, answer: T | string | number): T {
+  if (typeof answer === 'object' || answer === 0) return answer as T;
+  if (typeof answer === 'string')
+    throw new SystemError(`${JSON.stringify(text)} is no filter: ${answer}`, 'EINVAL');
+  if (answer === -os.errno.ENOSYS)
+    throw new SystemError('filters need libpcap, which this machine does not have', 'ENOSYS', {
+      remedy: 'install libpcap0.8',
+    });
+  throw systemError('the filter', answer as number);
+}
+
+export function reportOf(raw: RawCapture, rows: CaptureRows): Omit<CaptureReport, 'interrupted'> {
+  const report = raw.report(rows.endpoints, rows.conversations, rows.flows, rows.names);
+  if (typeof report === 'number') throw systemError('the capture engine', report);
+  return JSON.parse(Buffer.from(report.buffer).toString('latin1')) as Omit<
+    CaptureReport,
+    'interrupted'
+  >;
+}

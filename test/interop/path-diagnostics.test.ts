@@ -1,0 +1,98 @@
+/** What a running, unprivileged daemon measures, and tells of itself: `IPPing()`, `TraceRoute()`, metrics. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import t from 'tap';
+import { home, noNamespaces } from '../lib/netns.ts';
+import { noParser, parseOpenMetrics } from '../lib/openmetrics.ts';
+import { Router } from '../lib/router.ts';
+
+t.setTimeout(180_000);
+
+const MAIN = join(import.meta.dirname, '../../src/main.ts');
+const METRICS = 'Device.X_GATEHOUSE_Metrics.';
+const TOKEN = 'a-token-for-the-collector';
+const DIAGNOSTICS = 'Device.IP.Diagnostics.';
+
+t.test('the daemon measures paths', { skip: noNamespaces() ?? false }, async (t) => {
+  await using stack = new AsyncDisposableStack();
+  const spaces = stack.use(home('pathdiag'));
+  spaces.exec('lan', 'ip', 'address', 'add', '192.168.1.5/24', 'dev', 'eth0');
+  const router = stack.use(new Router(spaces, 'r'));
+  await router.start();
+  await router.until('the LAN has its address', () =>
+    spaces.exec('r', 'ip', '-br', 'address').includes('192.168.1.1/24'),
+  );
+  const operate = async (command: string, input: Record<string, string>) => {
+    const [done] = await router.rows('operate', { command: `${DIAGNOSTICS}${command}()`, input });
+    const { output = [] } = done as unknown as { output?: { path: string; data: string }[] };
+    return Object.fromEntries(output.map((row) => [row.path, row.data]));
+  };
+  const here = { Host: '192.168.1.5' };
+  const done = await operate('IPPing', { ...here, NumberOfRepetitions: '4' });
+  t.match(done, { Status: 'Complete', IPAddressUsed: here.Host, SuccessCount: '4' });
+  t.match(done, { FailureCount: '0', MinimumResponseTimeDetailed: /^[1-9]\d*$/ });
+  const large = { ...here, DataBlockSize: '4000', Interface: 'Device.IP.Interface.2' };
+  t.match(await operate('IPPing', large), { SuccessCount: '3' }, 'in fragments, by its interface');
+  t.match(await operate('IPPing', { Host: 'no.such.host.invalid' }), {
+    ...{ Status: 'Error_CannotResolveHostName', IPAddressUsed: '', SuccessCount: '0' },
+  });
+  t.match(await operate('IPPing', { Host: '203.0.113.1' }), { Status: 'Error_NoRouteToHost' });
+  t.match(await operate('TraceRoute', { ...here, NumberOfTries: '2' }), {
+    ...{ Status: 'Complete', IPAddressUsed: here.Host, 'RouteHops.1.HostAddress': here.Host },
+    'RouteHops.1.RTTimes': /^\d+,\d+$/,
+  });
+
+  const cli = (...args: string[]) =>
+    spawnSync(process.execPath, [MAIN, '--ubus-socket', router.socket, '--json', ...args], {
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
+  const said = cli('operate', `${DIAGNOSTICS}IPPing()`, 'Host=192.168.1.5', 'ProtocolVersion=IPv4');
+  t.equal(said.status, 0, said.stderr);
+  t.match(said.stdout, /"Complete"/);
+
+  const scrape = (token: string): string => {
+    const args = ['-ksS', '--max-time', '20', '-H', `Authorization: Bearer ${token}`];
+    return spaces.exec('lan', 'curl', ...args, '-w', '%{http_code}', 'https://192.168.1.1/metrics');
+  };
+  await router.until('the page is served', () => {
+    try {
+      return scrape(TOKEN);
+    } catch {
+      return undefined;
+    }
+  });
+  t.match(scrape(TOKEN), /404$/, 'off');
+  await router.rows('set', { path: METRICS, obj_path: { Token: TOKEN, Enable: '1' } });
+  const told = await router.until('it answers', () => {
+    const got = scrape(TOKEN);
+    return got.endsWith('200') ? got.slice(0, -3) : undefined;
+  });
+  t.match(scrape('another-token-altogether'), /401$/);
+  t.equal(await router.value(`${METRICS}Token`), '', 'it is never read');
+  if (noParser() !== undefined) return t.comment(noParser());
+  const families = new Map(parseOpenMetrics(told).map((family) => [family.name, family]));
+  const figure = (name: string, labels: object): number =>
+    Number(
+      families
+        .get(`gatehouse_${name}`)
+        ?.samples.find(({ labels: has }) =>
+          Object.entries(labels).every(([key, value]) => has[key] === value),
+        )?.value,
+    );
+  t.ok(figure('interface_bytes', { device: 'lan0', direction: 'receive' }) > 4000);
+  t.equal(figure('interface_up', { device: 'lan0' }), 1);
+  t.ok(figure('process_resident_memory_bytes', {}) > 1e7);
+  t.ok(figure('process_open_files', {}) > 10);
+  t.ok(figure('ubus_messages', { direction: 'received' }) > 0);
+  t.ok(figure('http_connections', {}) >= 1);
+  t.equal(figure('firewall_up', {}), 1);
+  t.equal(figure('dhcp_client_bound', { family: '4' }), 0, 'no server, no lease');
+  t.ok(figure('dhcp_client_messages', { type: 'discover' }) > 0);
+  t.ok(figure('dhcp_pool_addresses', {}) > 10);
+  t.ok(figure('dhcp_server_messages', { type: 'discover' }) >= 0);
+  t.equal(figure('dns_up', {}), 1);
+  t.ok(figure('dns_queries', {}) >= 0);
+  t.equal(figure('hosts', { state: 'away' }), 0);
+  t.equal(figure('metrics_left_out', {}), 0);
+});
