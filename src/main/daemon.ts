@@ -121,15 +121,12 @@ async function build(
   const { stateDir, runDir } = options;
   const { version, nativePath, pluginPath, webPath, command } = around.program;
   const { log } = logs;
-  const files = new LinuxFiles();
-  const directories = new LinuxDirectories();
+  const [files, directories] = [new LinuxFiles(), new LinuxDirectories()];
   const textOf = (path: string): string | undefined => {
     const text = files.readText(path);
     return text.ok ? text.value : undefined;
   };
-  must(directories.make(`${runDir}/hook`, 0o700));
-  must(directories.make(`${runDir}/spool`, 0o700));
-  must(directories.make(`${runDir}/map`, 0o700));
+  for (const name of ['hook', 'spool', 'map']) must(directories.make(`${runDir}/${name}`, 0o700));
 
   const native = loadNative(nativePath);
   const reactor = stack.use(new Reactor(native, { leads: true }));
@@ -267,8 +264,7 @@ async function build(
     dns: () => dns.service?.observed,
     monitor: onDemand.lookup,
     dnsLogged: () => dns.face?.log.lastId ?? 0,
-    monoMs: () => clock.monoMs(),
-    boottimeMs: () => clock.boottimeMs(),
+    ...{ monoMs: () => clock.monoMs(), boottimeMs: () => clock.boottimeMs() },
     wallMs: () => clock.wallMs(),
   };
   const model: Model = stack.use(
@@ -473,6 +469,7 @@ async function build(
         devices: dhcpServer.devices,
         dns: named,
         captures: demanded.capture,
+        monitor: demanded.monitor,
         metrics: telemetry,
       },
       https: options.https,

@@ -67,16 +67,13 @@ export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts)
     /** `done`: a line in the audit log. */
     commands(done: (what: string, origin: Origin) => Promise<void>) {
       const capture = captureCommands(captures, (what, origin) => done(`capture ${what}`, origin));
-      const all: readonly CommandService[] = [
-        monitorCommands({
-          monitor,
-          config: () => parts.model().compileAll().monitor,
-          wallMs: () => parts.clock.wallMs(),
-        }),
-        capture,
-        alertCommands(alerts),
-      ];
-      return { all, capture };
+      const watched = monitorCommands(
+        monitor,
+        () => parts.model().compileAll().monitor,
+        parts.clock,
+      );
+      const all: readonly CommandService[] = [watched, capture, alertCommands(alerts)];
+      return { all, capture, monitor: watched };
     },
   };
 }
