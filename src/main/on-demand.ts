@@ -36,7 +36,6 @@ export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts)
     new LazyCaptures({
       ...parts,
       log: log.child({ service: 'capture' }),
-      report: (value) => observed.publish('captures', value),
     }),
   );
   const alerts = stack.use(

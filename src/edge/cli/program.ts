@@ -31,6 +31,7 @@ import { defineDns } from './dns-program.ts';
 import { type CliEnvironment, EXIT } from './environment.ts';
 import { defineGraph } from './graph-command.ts';
 import { hosts } from './host-commands.ts';
+import { defineInterfaces } from './interface-commands.ts';
 import { leases } from './lease-commands.ts';
 import { map } from './map-commands.ts';
 import { add, del, get, instances, operate, schema, set } from './model-commands.ts';
@@ -43,6 +44,7 @@ import { type GlobalOptions, Session } from './session.ts';
 import { defineTargets } from './target-commands.ts';
 import { type UpgradeOptions, upgrade } from './upgrade-commands.ts';
 import { watch } from './watch.ts';
+import { defineWifi } from './wifi-commands.ts';
 
 const EXAMPLES = `
 Examples:
@@ -173,8 +175,10 @@ function define(program: Command, session: Session, json: boolean): void {
 
   defineDhcp(command('dhcp', 'who gets an address on the LAN'), session);
   defineDns(command('dns', 'names for the LAN: what is asked, answered, blocked'), session);
+  defineWifi(command('wifi', 'the networks that the box joins by radio'), session);
   defineDht(command('dht', 'BitTorrent: torrent files and what they hold'), session);
   defineCapture(program, session);
+  defineInterfaces(program, session);
   defineCaptures(command('captures', 'captures that the router keeps running'), session);
   defineAlerts(command('alerts', 'what is bad now, and whom it is told'), session);
   defineScan(program, session);
