@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { auditShow, auditVerify } from './audit-commands.ts';
 import { defineCapture } from './capture-commands.ts';
 import { defineCaptures } from './captures-commands.ts';
+import { defineCheck } from './check-commands.ts';
 import { complete, SCRIPTS } from './completion.ts';
 import {
   addToConfirm,
@@ -172,6 +173,7 @@ function define(program: Command, session: Session, json: boolean): void {
   defineScan(program, session);
   defineTargets(program, session);
   definePath(program, session);
+  defineCheck(command('check', 'whether a server is well, without a daemon'), session);
   command('reboot', 'end everything in order and start the box again')
     .option('--yes', 'do not ask')
     .option('--reason <text>', 'why, for the audit trail')
