@@ -253,13 +253,10 @@ async function build(
       pageNames: config.http.names,
     }),
   );
-  const monitoring = new LazyMonitor(async () =>
-    (await import('./monitor.ts')).buildMonitor(stack, {
-      ...{ native, reactor, processes, clock },
-      log: log.child({ service: 'monitor' }),
-      report: (value) => observed.publish('monitor', value),
-    }),
-  );
+  const monitoring = new LazyMonitor(stack, {
+    ...{ native, reactor, processes, clock, stateDir, log: log.child({ service: 'monitor' }) },
+    report: (value) => observed.publish('monitor', value),
+  });
   const captures = stack.use(
     new LazyCaptures({
       ...{ native, net, clock, log: log.child({ service: 'capture' }) },
@@ -276,7 +273,7 @@ async function build(
     mapUsage: (id) => map.usage(id),
     readText: (path) => textOf(path),
     dns: () => dns.service?.observed,
-    monitor: () => monitoring.engine,
+    monitor: () => monitoring.service,
     dnsLogged: () => dns.face?.log.lastId ?? 0,
     monoMs: () => clock.monoMs(),
     boottimeMs: () => clock.boottimeMs(),
@@ -404,7 +401,11 @@ async function build(
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors, model),
     mapCommands(map),
-    monitorCommands({ monitor: monitoring, config: () => model.compileAll().monitor }),
+    monitorCommands({
+      monitor: monitoring,
+      config: () => model.compileAll().monitor,
+      wallMs: () => clock.wallMs(),
+    }),
     capturing,
     named,
     configCommands(configuration, model),

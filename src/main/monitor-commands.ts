@@ -1,5 +1,6 @@
 /** `gatehouse.monitor`: what is watched and how it is, as ubus and the command line offer it. */
-import { type CommandService, done, failed } from '../edge/ubus/gatehouse.ts';
+import { type CommandAnswer, type CommandService, done, failed } from '../edge/ubus/gatehouse.ts';
+import type { SeriesRow } from '../services/monitor/series/rows.ts';
 import type { TargetStatistics } from '../services/monitor/statistics.ts';
 import type { TargetConfig } from '../services/monitor/types.ts';
 import type { CompiledConfig } from '../tr181/model.ts';
@@ -12,9 +13,14 @@ export interface MonitorCommandsDeps {
   readonly monitor: LazyMonitor;
   /** What is asked for now. */
   config(): CompiledConfig['monitor'];
+  wallMs(): number;
 }
 
-export const monitorCommands = ({ monitor, config }: MonitorCommandsDeps): CommandService => ({
+export const monitorCommands = ({
+  monitor,
+  config,
+  wallMs,
+}: MonitorCommandsDeps): CommandService => ({
   name: 'monitor',
   about: 'how well the watched paths work',
   commands: {
@@ -22,10 +28,10 @@ export const monitorCommands = ({ monitor, config }: MonitorCommandsDeps): Comma
       about: 'how probes leave, what they cost, and the counters',
       args: {},
       run: async () => {
-        const { engine } = monitor;
-        if (engine === undefined) return done({ running: false, targets: 0 });
-        const { targets, ...rest } = engine.observed;
-        const figures = engine.figures;
+        const { service } = monitor;
+        if (service === undefined) return done({ running: false, targets: 0 });
+        const { targets, ...rest } = service.engine.observed;
+        const { figures, stored } = service;
         return done({
           ...rest,
           reason: rest.reason ?? null,
@@ -33,6 +39,7 @@ export const monitorCommands = ({ monitor, config }: MonitorCommandsDeps): Comma
           targets: targets.length,
           probes: figures?.probes ?? null,
           checksRefused: figures?.checksRefused ?? 0,
+          series: stored ?? null,
         });
       },
     },
@@ -43,11 +50,11 @@ export const monitorCommands = ({ monitor, config }: MonitorCommandsDeps): Comma
         const first = Math.max(0, Number(from) || 0);
         const { enable, targets } = config();
         const page = enable ? targets.slice(first, first + PAGE) : [];
-        const seen = new Map(monitor.engine?.observed.targets.map((one) => [one.id, one]));
+        const seen = new Map(monitor.service?.engine.observed.targets.map((one) => [one.id, one]));
         return done({
           targets: page.map((target) => {
             const now = seen.get(target.id);
-            const statistics = monitor.engine?.statistics(target.id);
+            const statistics = monitor.service?.statistics(target.id);
             return {
               ...plainTarget(target),
               ...{ status: now?.status ?? 'Waiting', address: now?.address ?? null },
@@ -59,6 +66,15 @@ export const monitorCommands = ({ monitor, config }: MonitorCommandsDeps): Comma
           more: enable && targets.length > first + PAGE,
         });
       },
+    },
+    graph: {
+      about:
+        'what a target came to from `from` to `to` (Unix time in seconds; absent: the last `last` seconds): at most `points` rows of [at, span, sent, received, min, q1, median, q3, max] in µs, or with format svg a smoke graph',
+      args: {
+        ...{ target: 'string', from: 'int64', to: 'int64', last: 'int32', points: 'int32' },
+        ...{ format: 'string', width: 'int32', height: 'int32', offset: 'int32' },
+      },
+      run: async (args) => graph(monitor, config(), args, wallMs()),
     },
     test: {
       about: 'asks a target once, now; target is its path',
@@ -79,6 +95,44 @@ export const monitorCommands = ({ monitor, config }: MonitorCommandsDeps): Comma
     },
   },
 });
+
+const YEAR = 366 * 86_400;
+
+async function graph(
+  monitor: LazyMonitor,
+  { targets, known }: CompiledConfig['monitor'],
+  args: Readonly<Record<string, unknown>>,
+  wallMs: number,
+): Promise<CommandAnswer> {
+  const id = String(args['target'] ?? '').replace(/\.$/, '');
+  if (!known.includes(id)) return failed(`no target ${id.slice(0, 256)}`);
+  const whole = (name: string, fallback: number, least: number, most: number): number => {
+    const value = Number(args[name] ?? fallback);
+    return Number.isInteger(value) ? Math.min(most, Math.max(least, value)) : fallback;
+  };
+  const now = Math.ceil(wallMs / 1000);
+  const last = whole('last', 3600, 60, 3 * YEAR);
+  const toSec = whole('to', now, 1, now + YEAR);
+  const fromSec = whole('from', toSec - last, toSec - 3 * YEAR, toSec - 1);
+  const rows = (await monitor.load()).rows(id, fromSec, toSec, whole('points', 400, 10, 2000));
+  const name = targets.find((target) => target.id === id)?.name ?? id;
+  if (args['format'] === 'svg') {
+    const { smokeSvg } = await import('../services/monitor/smoke.ts');
+    const svg = smokeSvg(rows, {
+      ...{ title: name, fromSec, toSec, offsetSec: whole('offset', 0, -86_400, 86_400) },
+      ...{ widthPx: whole('width', 800, 200, 4000), heightPx: whole('height', 280, 120, 2000) },
+    });
+    return done({ target: id, name, fromSec, toSec, svg });
+  }
+  return done({ target: id, name, fromSec, toSec, rows: rows.map(plainRow) });
+}
+
+const plainRow = ({ atSec, spanSec, sent, received, times }: SeriesRow): readonly unknown[] => [
+  ...[atSec, spanSec, sent, received],
+  ...(times === undefined
+    ? []
+    : [times.minUs, times.q1Us, times.medianUs, times.q3Us, times.maxUs].map(Math.round)),
+];
 
 const plainTarget = (target: TargetConfig): object => ({
   ...{ target: target.id, name: target.name, type: target.check.kind, host: target.check.host },

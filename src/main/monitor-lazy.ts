@@ -1,36 +1,43 @@
 /** The monitor as it is joined to the rest: loaded when it is wanted first, so that it costs nothing where nothing is watched. */
 import type { Result } from '../base/result.ts';
-import type { MonitorEngine } from '../services/monitor/engine.ts';
+import type { MonitorService } from '../services/monitor/service.ts';
 import type { Burst, TargetConfig } from '../services/monitor/types.ts';
 import type { CompiledConfig } from '../tr181/model.ts';
+import type { MonitorSurroundings } from './monitor.ts';
 
 export class LazyMonitor {
-  readonly #build: () => Promise<MonitorEngine>;
-  #building: Promise<MonitorEngine> | undefined;
-  #engine: MonitorEngine | undefined;
+  readonly #stack: AsyncDisposableStack;
+  readonly #around: MonitorSurroundings;
+  #building: Promise<MonitorService> | undefined;
+  #service: MonitorService | undefined;
 
-  constructor(build: () => Promise<MonitorEngine>) {
-    this.#build = build;
+  /** What is built goes onto the stack. */
+  constructor(stack: AsyncDisposableStack, around: MonitorSurroundings) {
+    this.#stack = stack;
+    this.#around = around;
   }
 
   /** Undefined as long as nothing was watched or tested. */
-  get engine(): MonitorEngine | undefined {
-    return this.#engine;
+  get service(): MonitorService | undefined {
+    return this.#service;
   }
 
   async apply(wanted: CompiledConfig['monitor']): Promise<readonly string[]> {
     const idle = !wanted.enable || wanted.targets.length === 0;
     if (this.#building === undefined && idle) return [];
-    return (await this.#load()).apply(wanted);
+    return (await this.load()).apply(wanted);
   }
 
   async test(target: TargetConfig, signal: AbortSignal): Promise<Result<Burst, string>> {
-    return (await this.#load()).test(target, signal);
+    return (await this.load()).test(target, signal);
   }
 
-  async #load(): Promise<MonitorEngine> {
-    this.#building ??= this.#build();
-    this.#engine = await this.#building;
-    return this.#engine;
+  /** It is built when it is asked for first. */
+  async load(): Promise<MonitorService> {
+    this.#building ??= import('./monitor.ts').then(({ buildMonitor }) =>
+      buildMonitor(this.#stack, this.#around),
+    );
+    this.#service = await this.#building;
+    return this.#service;
   }
 }

@@ -23,7 +23,7 @@ async function one() {
 t.test('a target is watched with sensible defaults', async (t) => {
   const b = await one();
   t.same(b.model.compileAll().monitor, {
-    ...{ enable: true, maxCpuPercent: 5, maxMemoryMb: 100 },
+    ...{ enable: true, maxCpuPercent: 5, maxMemoryMb: 100, known: [`${TARGETS}1`] },
     targets: [
       {
         ...{ id: `${TARGETS}1`, name: 'gate.example', intervalMs: 60_000, burst: 10 },

@@ -29,6 +29,7 @@ import {
 import { defineDht } from './dht-commands.ts';
 import { defineDns } from './dns-program.ts';
 import { type CliEnvironment, EXIT } from './environment.ts';
+import { defineGraph } from './graph-command.ts';
 import { hosts } from './host-commands.ts';
 import { leases } from './lease-commands.ts';
 import { map } from './map-commands.ts';
@@ -172,6 +173,7 @@ function define(program: Command, session: Session, json: boolean): void {
   defineCaptures(command('captures', 'captures that the router keeps running'), session);
   defineScan(program, session);
   defineTargets(program, session);
+  defineGraph(program, session);
   definePath(program, session);
   defineCheck(command('check', 'whether a server is well, without a daemon'), session);
   command('reboot', 'end everything in order and start the box again')

@@ -88,7 +88,7 @@ const figure = (target: JsonObject, name: string): Json | undefined => {
 };
 
 /** `1.23 ms` of microseconds; empty where there is none. */
-const time = (us: Json | undefined): string =>
+export const time = (us: Json | undefined): string =>
   typeof us !== 'number'
     ? ''
     : us < 1000
@@ -138,7 +138,7 @@ async function show(session: Session): Promise<void> {
 }
 
 /** The path of a target by its number, Alias, name, host or path; undefined after it said why not. */
-async function pathOf(session: Session, wanted: string): Promise<string | undefined> {
+export async function pathOf(session: Session, wanted: string): Promise<string | undefined> {
   if (/^\d{1,9}$/.test(wanted)) return `${TABLE}${wanted}.`;
   if (wanted.startsWith(TABLE)) return wanted.endsWith('.') ? wanted : `${wanted}.`;
   const found: string[] = [];

@@ -10,6 +10,8 @@ export interface MonitorConfig {
   /** What the daemon may grow by since the monitor was loaded. */
   readonly maxMemoryMb: number;
   readonly targets: readonly TargetConfig[];
+  /** Every target that there is, watched or not: what was measured of others is forgotten. */
+  readonly known: readonly string[];
 }
 
 /** `Lossy`: the last burst was answered in part. `Down`: not at all. */

@@ -80,7 +80,7 @@ export class FakeNetwork {
 
   apply(targets: readonly TargetConfig[], more: Partial<MonitorConfig> = {}): readonly string[] {
     return this.engine.apply({
-      ...{ enable: true, maxCpuPercent: 5, maxMemoryMb: 100, targets, ...more },
+      ...{ enable: true, maxCpuPercent: 5, maxMemoryMb: 100, targets, known: [], ...more },
     });
   }
 
