@@ -289,6 +289,7 @@ bool build(Reactor* r, napi_value target, napi_value callback, bool leads) {
   r->started = leads ? startLeading(r) : startFollowing(r);
   static const Method methods[] = {{"shutdown", closeReactor}};
   return r->started && define(r->env, target, methods, r) && defineUnix(r->env, target, r) &&
+         defineTcp(r->env, target, r) &&
          defineNetlink(r->env, target, r) && definePacket(r->env, target, r) &&
          defineFrames(r->env, target, r) && defineUdp(r->env, target, r) &&
          defineProcess(r->env, target, r) &&

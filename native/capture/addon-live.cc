@@ -23,7 +23,6 @@ namespace {
 constexpr uint32_t kLeastRing = 1u << 20;
 constexpr uint32_t kMostRing = 1u << 29;
 constexpr uint32_t kMostKept = 1u << 30;
-constexpr size_t kPathBytes = 4096;
 constexpr size_t kFigures = 12;
 constexpr double kMostBytes = 1e15;
 
@@ -36,7 +35,8 @@ napi_value listen(napi_env env, napi_callback_info info) {
   if (c == nullptr || !args.text(0, ifName, sizeof ifName) || !args.u32(1, &ringBytes) ||
       !args.i32(2, &promiscuous) || !args.text(3, text, sizeof text) || !args.u32(4, &snapBytes) ||
       ringBytes < kLeastRing || ringBytes > kMostRing || snapBytes == 0 ||
-      snapBytes > capture::kMostSnapBytes || c->live.isOpen() || c->engine.filter.any()) {
+      snapBytes > capture::kMostSnapBytes || c->live.isOpen() || c->converter != nullptr ||
+      c->engine.filter.any()) {
     return number(env, -EINVAL);
   }
   if (c->busy) return number(env, -EBUSY);

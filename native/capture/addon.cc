@@ -7,6 +7,8 @@
 //   take(fd, into, waitMs): promise of the bytes read into `into`, as read; nothing is looked at
 //   feed(bytes): promise of 0 or -errno; the bytes must stay as they are until then
 //   filter(text): 0, or what libpcap says is wrong with it, or -ENOSYS without libpcap
+//   convert(path, snapBytes): what is counted goes into a new pcapng file, too; once, before all packets
+//   finish(): ends that file; 0, or -errno when not all is in it
 //   end(): no more bytes come
 //   progress(into: Float64Array of 4): fills offset, packets, bytes, and whether the file is broken
 //   report(endpoints, conversations, flows, names): one JSON object of all statistics, as bytes
@@ -151,6 +153,25 @@ napi_value filter(napi_env env, napi_callback_info info) {
   return filterAnswer(env, setFilter(&c->engine.filter, text, 1, error), error);
 }
 
+napi_value convert(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  Capture* c = captureOf(env, info);
+  char path[kPathBytes];
+  uint32_t snapBytes = 0;
+  if (c == nullptr || !args.text(0, path, sizeof path) || !args.u32(1, &snapBytes) || path[0] == '\0' ||
+      snapBytes == 0 || snapBytes > capture::kMostSnapBytes || c->converter != nullptr ||
+      c->live.isOpen()) {
+    return number(env, -EINVAL);
+  }
+  if (c->busy) return number(env, -EBUSY);
+  auto made = std::make_unique<capture::Converter>(path, snapBytes);
+  const int answer = made->open();
+  if (answer != 0) return number(env, answer);
+  c->converter = std::move(made);
+  c->engine.sinks[0] = c->converter.get();
+  return number(env, 0);
+}
+
 napi_value compileFilter(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   char text[capture::Filter::kTextBytes], error[capture::Filter::kErrorBytes];
@@ -177,6 +198,16 @@ napi_value end(napi_env env, napi_callback_info info) {
   if (c->busy) return number(env, -EBUSY);
   c->reader.end();
   return number(env, 0);
+}
+
+napi_value finish(napi_env env, napi_callback_info info) {
+  Capture* c = captureOf(env, info);
+  if (c == nullptr || c->converter == nullptr) return number(env, -EINVAL);
+  if (c->busy) return number(env, -EBUSY);
+  const int answer = c->converter->close();
+  c->engine.sinks[0] = nullptr;
+  c->converter.reset();
+  return number(env, answer);
 }
 
 napi_value progress(napi_env env, napi_callback_info info) {
@@ -266,7 +297,8 @@ napi_value createCapture(napi_env env, napi_callback_info info) {
   static const Method methods[] = {
       {"read", read}, {"take", take},         {"feed", feed},
       {"end", end},   {"progress", progress}, {"report", report},
-      {"release", release}, {"filter", filter}};
+      {"release", release}, {"filter", filter}, {"convert", convert},
+      {"finish", finish}};
   if (napi_create_object(env, &out) != napi_ok ||
       napi_wrap(env, out, c, drop, nullptr, nullptr) != napi_ok) {
     delete c;

@@ -2,19 +2,24 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "../args.h"
+#include "convert.h"
 #include "live.h"
 #include "reader.h"
 
 namespace gatehouse {
+
+constexpr size_t kPathBytes = 4096;
 
 struct Capture {
   explicit Capture(const capture::Limits& limits) : engine(limits), reader(&engine), live(&engine) {}
   capture::Engine engine;
   capture::Reader reader;
   capture::Live live;
+  std::unique_ptr<capture::Converter> converter;
   // The work under way.
   bool busy = false;
   std::function<int64_t()> work;

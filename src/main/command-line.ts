@@ -54,6 +54,7 @@ export function commandLine({
   | 'sha256'
   | 'digests'
   | 'capture'
+  | 'peers'
   | 'scans'
   | 'paths'
   | 'checks'
@@ -85,6 +86,10 @@ export function commandLine({
         import('../os/linux/capture-engine.ts'),
       ]);
       return captureService(new LinuxCaptureEngine(loadNative(nativePath)));
+    },
+    peers: async () => {
+      const { peerTools } = await import('./peer-tools.ts');
+      return peerTools(loadNative(nativePath), silent);
     },
     scans: async () => {
       const [{ LinuxArpScanner }, { scanInterfaces }, { OuiVendors }, { sendFrame }] =

@@ -195,6 +195,8 @@ export interface CaptureRows {
 export interface AnalyzeOptions {
   /** Of pcap-filter(7): what it does not let pass is not counted. One that is wrong is an error, EINVAL. */
   readonly filter?: string;
+  /** What is counted is written as pcapng into a file that is not there yet, or a pipe; so many bytes of each packet. */
+  readonly write?: { readonly path: string; readonly snapLen?: number };
   readonly rows: CaptureRows;
   /** Ends the reading; the report is of what was read. */
   readonly signal?: AbortSignal;

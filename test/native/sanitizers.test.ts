@@ -30,6 +30,7 @@ const TESTS = [
   'os/linux/process',
   'os/linux/secrets',
   'os/linux/taps',
+  'os/linux/tcp',
   'os/linux/unix',
   'services/monitor/path',
 ];

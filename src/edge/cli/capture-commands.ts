@@ -10,12 +10,20 @@ import type {
   CaptureRows,
   ListenOptions,
   ListenProgress,
+  WriteOptions,
 } from '../../os/ports-capture.ts';
 import type { ChartKind } from '../../services/capture/chart.ts';
 import type { CsvTable } from '../../services/capture/csv.ts';
 import type { CaptureService } from '../../services/capture/service.ts';
 import type { Json } from './bus.ts';
 import { type Count, quantity, spark, timeSpan } from './capture-text.ts';
+import {
+  type WritingOptions,
+  writeOf,
+  writesFile,
+  writesFiles,
+  writtenText,
+} from './capture-write.ts';
 import { duration } from './dhcp-commands.ts';
 import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
@@ -42,10 +50,10 @@ export function defineCapture(program: Command, session: Session): void {
       .allowExcessArguments(false)
       .argument('<file>', file)
       .addOption(top());
-  command('analyze', 'who talked how much with what, in a capture file').action(
-    (path: string, options: Options) => analyze(session, path, options),
+  writesFile(command('analyze', 'who talked how much with what, in a capture file')).action(
+    (path: string, options: Options & WritingOptions) => analyze(session, path, options),
   );
-  filtered(program.command('capture'))
+  writesFiles(filtered(program.command('capture')))
     .description('who talks how much with what, on an interface, now; until Ctrl-C')
     .allowExcessArguments(false)
     .argument(
@@ -106,7 +114,7 @@ interface FilterOptions {
   readonly vlan?: string;
 }
 
-interface LiveOptions extends FilterOptions {
+interface LiveOptions extends FilterOptions, WritingOptions {
   readonly top?: number;
   readonly for?: number;
   readonly promiscuous: boolean;
@@ -174,12 +182,13 @@ async function read(
   session: Session,
   path: string,
   rows: CaptureRows,
-  options: FilterOptions,
+  options: FilterOptions & WritingOptions,
 ): Promise<{ report: CaptureReport; service: CaptureService } | undefined> {
   const { environment } = session;
   const service = await environment.capture();
   const filter = filterOf(session, service, options);
-  if (filter === undefined) return undefined;
+  const write = writing(session, options);
+  if (filter === undefined || write === false) return undefined;
   const { stderr, signal } = environment;
   const startedMs = environment.wallMs();
   let shown = false;
@@ -194,6 +203,7 @@ async function read(
     rows,
     signal,
     ...(filter === '' ? {} : { filter }),
+    ...(write === undefined ? {} : { write }),
     ...(stderr.isTerminal && !session.json ? { onProgress } : {}),
   });
   if (shown) stderr.write('\r\u001b[K');
@@ -229,7 +239,19 @@ function complain(
   );
 }
 
-async function analyze(session: Session, path: string, options: Options): Promise<void> {
+/** What is to be written; false after it was said what is wrong with the options. */
+function writing(session: Session, options: WritingOptions): WriteOptions | undefined | false {
+  const write = writeOf(options);
+  if (typeof write !== 'string') return write;
+  session.fail(write, EXIT.usage);
+  return false;
+}
+
+async function analyze(
+  session: Session,
+  path: string,
+  options: Options & WritingOptions,
+): Promise<void> {
   const { top } = options;
   const wanted = session.json ? rowsOf(top) : rowsOf(top ?? SHOWN);
   const done = await read(session, path, wanted, options);
@@ -243,7 +265,8 @@ async function live(session: Session, ifName: string, options: LiveOptions): Pro
   const { stderr, signal, capture } = session.environment;
   const service = await capture();
   const filter = filterOf(session, service, options);
-  if (filter === undefined) return;
+  const write = writing(session, options);
+  if (filter === undefined || write === false) return;
   let last: ListenProgress = { packets: 0, bytes: 0, droppedPackets: 0 };
   const onProgress = (now: ListenProgress): void => {
     const [packets, bits] = [now.packets - last.packets, (now.bytes - last.bytes) * 8];
@@ -260,6 +283,7 @@ async function live(session: Session, ifName: string, options: LiveOptions): Pro
     ringBytes: options.ring << 20,
     ...(options.for === undefined ? {} : { forMs: options.for * 1000 }),
     ...(filter === '' ? {} : { filter }),
+    ...(write === undefined ? {} : { write }),
     ...(shown ? { onProgress } : {}),
   };
   let found = await service.listen(ifName, wanted);
@@ -368,12 +392,15 @@ function print(session: Session, path: string, report: CaptureReport): void {
     ]);
   }
   if (report.live !== undefined) {
-    const { heardPackets, droppedPackets } = report.live;
+    const { heardPackets, droppedPackets, interfaceDroppedPackets } = report.live;
+    const before =
+      interfaceDroppedPackets > 0 ? `; ${interfaceDroppedPackets} lost before, by the link` : '';
     lines.push([
       'Kernel',
-      `${heardPackets} heard, ${droppedPackets} of them dropped for want of room`,
+      `${heardPackets} heard, ${droppedPackets} of them dropped for want of room${before}`,
     ]);
   }
+  if (report.written !== undefined) lines.push(['Written', writtenText(report.written)]);
   if (report.interrupted) lines.push(['Read', 'until it was interrupted']);
   session.data(pairs(lines, paint));
 

@@ -156,6 +156,11 @@ function define(program: Command, session: Session, json: boolean): void {
   command('hosts', 'who is on the LAN')
     .option('--active', 'only those that are here now')
     .action((options: { active?: boolean }) => hosts(session, options));
+  command('devices', 'who is on the LAN by device, and when it was there')
+    .option('--watch', 'tell who comes and goes, until Ctrl-C')
+    .action(async (options: { watch?: boolean }) =>
+      (await import('./device-commands.ts')).devices(session, options),
+    );
   command('map', 'the IPv4 address shared by MAP-T, and its ports in use')
     .option('--sets', 'each port set with its use')
     .action((options: { sets?: boolean }) => map(session, options));

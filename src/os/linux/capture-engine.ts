@@ -12,7 +12,7 @@ import type {
 } from '../ports-capture.ts';
 import { listen } from './capture-listen.ts';
 import type { NativeCapture, RawCapture } from './capture-native.ts';
-import { type CaptureLimits, checked, reportOf } from './capture-raw.ts';
+import { type CaptureLimits, checked, reportOf, WHOLE_BYTES } from './capture-raw.ts';
 import { systemError } from './errno.ts';
 import { packing, unpacked } from './unpack.ts';
 
@@ -84,8 +84,12 @@ export class LinuxCaptureEngine implements CaptureEngine {
     const raw = this.#native.createCapture(flows, conversations, endpoints);
     if (typeof raw === 'number') throw systemError('the capture engine', raw);
     try {
-      const { filter } = options;
+      const { filter, write } = options;
       if (filter !== undefined) checked(filter, raw.filter(filter));
+      if (write !== undefined) {
+        const n = raw.convert(write.path, write.snapLen ?? WHOLE_BYTES);
+        if (n !== 0) throw systemError(write.path, n);
+      }
       return await this.#read(raw, fd, totalBytes, options);
     } finally {
       raw.release();
@@ -96,8 +100,9 @@ export class LinuxCaptureEngine implements CaptureEngine {
     raw: RawCapture,
     fd: number,
     totalBytes: number | undefined,
-    { rows, signal, onProgress }: AnalyzeOptions,
+    options: AnalyzeOptions,
   ): Promise<CaptureReport> {
+    const { rows, signal, onProgress } = options;
     const figures = new Float64Array(4);
     let readBytes = 0;
     let reported = 0;
@@ -156,6 +161,10 @@ export class LinuxCaptureEngine implements CaptureEngine {
     }
     const interrupted = signal?.aborted === true;
     if (!interrupted) raw.end();
+    if (options.write !== undefined) {
+      const n = raw.finish();
+      if (n !== 0) throw systemError(options.write.path, n);
+    }
     const read = reportOf(raw, rows);
     if (broken === undefined || interrupted) return { ...read, interrupted };
     // What is wrong with the packing explains what is wrong with what was in it.

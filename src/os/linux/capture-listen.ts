@@ -10,7 +10,7 @@ import type {
   LiveCapture,
 } from '../ports-capture.ts';
 import type { NativeCapture, RawCapture } from './capture-native.ts';
-import { type CaptureLimits, checked, reportOf } from './capture-raw.ts';
+import { type CaptureLimits, checked, reportOf, WHOLE_BYTES } from './capture-raw.ts';
 import { systemError } from './errno.ts';
 
 /** So often it is looked whether the interface is still there. */
@@ -18,8 +18,6 @@ const LOOK_MS = 200;
 const SECOND_MS = 1000;
 /** What is counted needs no more of a packet. */
 const STATISTICS_BYTES = 2048;
-/** No packet is longer. */
-const WHOLE_BYTES = 262_144;
 const FIGURES = 12;
 
 export async function listen(

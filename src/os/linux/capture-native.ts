@@ -42,6 +42,10 @@ export interface RawCapture {
   files(): string[] | number;
   /** What is kept, into a new file: how many packets, or -errno. */
   dump(path: string): Promise<number> | number;
+  /** Once, before all packets: those that are counted go into a new pcapng file, too. 0 or -errno. */
+  convert(path: string, snapBytes: number): number;
+  /** Ends that file: 0, or -errno when not all is in it. */
+  finish(): number;
   /** No more bytes come. */
   end(): number;
   /** Fills offset, packets, bytes, and 1 where the file is broken. */

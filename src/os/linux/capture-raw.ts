@@ -5,6 +5,9 @@ import type { CaptureReport, CaptureRows } from '../ports-capture.ts';
 import type { RawCapture } from './capture-native.ts';
 import { systemError } from './errno.ts';
 
+/** No packet is longer. */
+export const WHOLE_BYTES = 262_144;
+
 /**
  * What is kept at most. A flow takes 208 bytes, a conversation 112,
  * an endpoint 88, each with up to 32 in its index.

@@ -212,3 +212,50 @@ t.test('figures', async (t) => {
     '2.00 MB  5 packets, 2.00 MB/s',
   );
 });
+
+t.test('capture and analyze --write: what goes into files', async (t) => {
+  const to = join(folder, 'written.pcapng');
+  t.match(await run('analyze', path, '--write', to, '--snap-length', '60', '--json'), { code: 0 });
+  const again = JSON.parse((await run('analyze', to, '--json')).out);
+  t.match(again, { packets: 500, format: 'pcapng', error: null });
+  t.ok(again.cutPackets > 0);
+  t.match(await run('analyze', path, '--write', to), { code: 1, out: '', err: /already exists/ });
+  t.match(await run('analyze', path, '--snap-length', '60'), { code: 2, err: /go with --write/ });
+
+  const asked: unknown[] = [];
+  const written = {
+    files: ['a-1.pcapng', 'a-2.pcapng'],
+    ...{ packets: 30, bytes: 4000, queueDroppedPackets: 2, failedPackets: 5 },
+    error: 'a: no space left on device',
+  };
+  const live = { heardPackets: 37, droppedPackets: 0, interfaceDroppedPackets: 4 };
+  const fake = async () =>
+    captureService({
+      compileFilter: () => err(new SystemError('none', 'ENOSYS')),
+      analyze: async () => err(new SystemError('none', 'ENOENT')),
+      listen: async (_ifName, { write }) => {
+        asked.push(write);
+        return { ok: true, value: { ...REPORT, format: 'live', live, written } };
+      },
+    });
+  const [stdout, stderr] = [new Captured(), new Captured()];
+  const bus = { message: 'no bus', status: undefined };
+  const environment = fakeEnvironment(bus, { stdout, stderr });
+  const limits = ['--file-size', '100M', '--file-time', '2m', '--files', '3'];
+  const args = ['capture', 'eth0', '--write', 'a.pcapng', '--snap-length', '128', ...limits];
+  t.equal(await runCli(args, { ...environment, capture: fake }), 0);
+  const limited = { maxFileBytes: 100e6, maxFileSeconds: 120, files: 3 };
+  t.same(asked, [{ path: 'a.pcapng', snapLen: 128, ...limited }]);
+  t.match(stdout.text, /37 heard, 0 of them dropped for want of room; 4 lost before, by the link/);
+  t.match(
+    stdout.text,
+    /30 packets, 4\.00 kB: a-1\.pcapng and 1 more; 2 lost: the disk was too slow; 5 lost: a: no space/,
+  );
+  for (const wrong of [
+    ['--write', 'a', '--files', '3'],
+    ['--write', 'a', '--file-size', '10'],
+    ['--write', 'a', '--snap-length', '0'],
+    ['--file-time', '60s'],
+  ])
+    t.match(await run('capture', 'eth0', ...wrong), { code: 2 }, wrong.join(' '));
+});

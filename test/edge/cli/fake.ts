@@ -137,6 +137,7 @@ export const fakeEnvironment = (
   daemon: async () => 0,
   resetPassword: async (_stateDir, name = 'admin') => ok(name),
   diag: async () => undefined,
+  peers: () => Promise.reject(new SystemError('no network here', 'ENETDOWN')),
   scans: async () => ({
     scanner: { scan: async () => failed(new SystemError('no link here', 'ENODEV')) },
     interfaces: () => [],

@@ -1,0 +1,79 @@
+/** Options of `capture` and `analyze` that write packets into files, and what is said of it. */
+import { type Command, InvalidArgumentError } from 'commander';
+import type { CaptureWritten, WriteOptions } from '../../os/ports-capture.ts';
+import { quantity } from './capture-text.ts';
+import { duration } from './dhcp-commands.ts';
+
+export interface WritingOptions {
+  readonly write?: string;
+  readonly snapLength?: number;
+  readonly fileSize?: number;
+  readonly fileTime?: number;
+  readonly files?: number;
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, G: 1e9 };
+const MAX_SNAP = 262_144;
+
+/** `100M` in bytes: powers of ten, as disks are sold. */
+function size(text: string): number {
+  const [, digits = '', unit = ''] = /^([1-9]\d{0,8})([KMG]?)$/.exec(text) ?? [];
+  const bytes = Number(digits) * (UNITS[unit] ?? 0);
+  if (bytes < 1000) throw new InvalidArgumentError('a size such as 500K, 100M or 2G is wanted');
+  return bytes;
+}
+
+const whole =
+  (most: number) =>
+  (text: string): number => {
+    const n = /^[1-9]\d{0,6}$/.test(text) ? Number(text) : 0;
+    if (n < 1 || n > most) throw new InvalidArgumentError(`a number from 1 to ${most} is wanted`);
+    return n;
+  };
+
+/** A file, of so many bytes of each packet. */
+export const writesFile = (command: Command): Command =>
+  command
+    .option('--write <file>', 'writes the packets as pcapng, too; into a new file, or a pipe')
+    .option('--snap-length <bytes>', 'with --write: only so much of each packet', whole(MAX_SNAP));
+
+/** One file after the other, besides. */
+export const writesFiles = (command: Command): Command =>
+  writesFile(command)
+    .option('--file-size <size>', 'with --write: the next file after so much, such as 100M', size)
+    .option('--file-time <time>', 'with --write: the next file after so long: 60s, 1h', duration)
+    .option(
+      '--files <count>',
+      'with --file-size or --file-time: so many stay, the oldest are removed',
+      whole(100_000),
+    );
+
+/** What to write; undefined for nothing, and a text where the options do not fit. */
+export function writeOf(options: WritingOptions): WriteOptions | string | undefined {
+  const { write, snapLength, fileSize, fileTime, files } = options;
+  if (write === undefined)
+    return [snapLength, fileSize, fileTime, files].every((value) => value === undefined)
+      ? undefined
+      : '--snap-length, --file-size, --file-time and --files go with --write FILE';
+  if (files !== undefined && fileSize === undefined && fileTime === undefined)
+    return '--files goes with --file-size or --file-time';
+  return {
+    path: write,
+    ...(snapLength === undefined ? {} : { snapLen: snapLength }),
+    ...(fileSize === undefined ? {} : { maxFileBytes: fileSize }),
+    ...(fileTime === undefined ? {} : { maxFileSeconds: fileTime }),
+    ...(files === undefined ? {} : { files }),
+  };
+}
+
+/** What is in the files, and what is not and why. */
+export function writtenText(written: CaptureWritten): string {
+  const { files, packets, bytes, queueDroppedPackets, failedPackets, error } = written;
+  const [first = 'nothing', ...others] = files;
+  const where = others.length === 0 ? first : `${first} and ${others.length} more`;
+  return [
+    `${packets} packets, ${quantity(bytes)}B: ${where}`,
+    ...(queueDroppedPackets > 0 ? [`${queueDroppedPackets} lost: the disk was too slow`] : []),
+    ...(failedPackets > 0 ? [`${failedPackets} lost: ${error ?? ''}`] : []),
+  ].join('; ');
+}
