@@ -123,15 +123,12 @@ async function build(
   const { stateDir, runDir } = options;
   const { version, nativePath, pluginPath, webPath, command } = around.program;
   const { log } = logs;
-  const files = new LinuxFiles();
-  const directories = new LinuxDirectories();
+  const [files, directories] = [new LinuxFiles(), new LinuxDirectories()];
   const textOf = (path: string): string | undefined => {
     const text = files.readText(path);
     return text.ok ? text.value : undefined;
   };
-  must(directories.make(`${runDir}/hook`, 0o700));
-  must(directories.make(`${runDir}/spool`, 0o700));
-  must(directories.make(`${runDir}/map`, 0o700));
+  for (const name of ['hook', 'spool', 'map']) must(directories.make(`${runDir}/${name}`, 0o700));
 
   const native = loadNative(nativePath);
   const reactor = stack.use(new Reactor(native, { leads: true }));
@@ -275,8 +272,7 @@ async function build(
     dns: () => dns.service?.observed,
     monitor: () => monitoring.service,
     dnsLogged: () => dns.face?.log.lastId ?? 0,
-    monoMs: () => clock.monoMs(),
-    boottimeMs: () => clock.boottimeMs(),
+    ...{ monoMs: () => clock.monoMs(), boottimeMs: () => clock.boottimeMs() },
     wallMs: () => clock.wallMs(),
   };
   const model: Model = stack.use(
@@ -393,6 +389,7 @@ async function build(
     ...{ dns: () => dns.face, names: new DnsNames({ model }), clock },
     audit: (what, origin) => records.done(`dns ${what}`, origin),
   });
+  const watched = monitorCommands(monitoring, () => model.compileAll().monitor, clock);
   const capturing = captureCommands(captures, (what, origin) =>
     records.done(`capture ${what}`, origin),
   );
@@ -401,11 +398,7 @@ async function build(
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors, model),
     mapCommands(map),
-    monitorCommands({
-      monitor: monitoring,
-      config: () => model.compileAll().monitor,
-      wallMs: () => clock.wallMs(),
-    }),
+    watched,
     capturing,
     named,
     configCommands(configuration, model),
@@ -485,7 +478,13 @@ async function build(
     await startHttp({
       ...{ stateDir, clock, logs, secrets, net, rows, model, configuration, updates },
       ...{ webPath, version, command },
-      ...{ devices: dhcpServer.devices, dns: named, captures: capturing, metrics: telemetry },
+      ...{
+        devices: dhcpServer.devices,
+        dns: named,
+        captures: capturing,
+        monitor: watched,
+        metrics: telemetry,
+      },
       https: options.https,
       http: options.http,
       names: config.http.names,

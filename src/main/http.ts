@@ -45,6 +45,7 @@ export interface HttpSurroundings {
   readonly devices: DhcpDevices;
   readonly dns: CommandService;
   readonly captures: CommandService;
+  readonly monitor: CommandService;
   readonly metrics: Metrics;
   readonly updates: UpdateService;
   readonly bus: UbusClient;

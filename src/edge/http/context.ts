@@ -33,6 +33,7 @@ export interface Parts {
   readonly devices: Pick<DhcpDevices, 'decide' | 'forget' | 'fix'>;
   readonly dns: Pick<CommandService, 'commands'>;
   readonly captures: Pick<CommandService, 'commands'>;
+  readonly monitor: Pick<CommandService, 'commands'>;
   readonly updates: Pick<
     UpdateService,
     'begin' | 'write' | 'install' | 'cancel' | 'activate' | 'rollback'

@@ -95,6 +95,7 @@ export async function box(
   dns: Pick<CommandService, 'commands'> = { commands: {} },
   captures: Pick<CommandService, 'commands'> = { commands: {} },
   metrics: Metrics = { token: undefined, text: async () => '' },
+  monitor: Pick<CommandService, 'commands'> = { commands: {} },
 ): Promise<Box> {
   const folder = mkdtempSync(join(tmpdir(), 'gh-http-'));
   const house = await router(new FakeClock({ wallMs: Date.now() }));
@@ -140,6 +141,7 @@ export async function box(
       updates,
       dns,
       captures,
+      monitor,
       metrics,
       model,
       configuration,
