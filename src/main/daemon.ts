@@ -68,6 +68,7 @@ import { neighborsCommands } from './neighbors-commands.ts';
 import { Records } from './records.ts';
 import { buildTelemetry } from './telemetry.ts';
 import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
+import { buildWifi, wifiCommands } from './wifi.ts';
 
 export interface Surroundings {
   readonly program: Program;
@@ -81,6 +82,8 @@ export interface Surroundings {
 
 const ACL_DIR = '/usr/share/acl.d';
 const NFT = '/usr/sbin/nft';
+/** What an apply that cannot fail could not do. */
+const nothing = (_applied: unknown): readonly string[] => [];
 /** From here on the box routes; the page and its first certificate come after. */
 const STANDS = 'firewall and network stand';
 
@@ -128,7 +131,8 @@ async function build(
     const text = files.readText(path);
     return text.ok ? text.value : undefined;
   };
-  for (const name of ['hook', 'spool', 'map']) must(directories.make(`${runDir}/${name}`, 0o700));
+  const own = ['hook', 'spool', 'map', 'wifi'];
+  for (const name of own) must(directories.make(`${runDir}/${name}`, 0o700));
 
   const native = loadNative(nativePath);
   const reactor = stack.use(new Reactor(native, { leads: true }));
@@ -187,6 +191,10 @@ async function build(
   const map = buildMap(stack, {
     ...{ reactor, processes, clock, files, directories, net, network, observed, runDir },
     ...{ log: log.child({ service: 'map' }), nft: NFT },
+  });
+  const wifi = buildWifi(stack, {
+    ...{ reactor, processes, clock, files, directories, net, observed, runDir },
+    log: log.child({ service: 'wifi' }),
   });
   stack.use(must(watchRuleset(reactor, () => firewall.rulesetChanged())));
   const boot = must(bootId(files));
@@ -398,6 +406,7 @@ async function build(
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors, model),
     mapCommands(map),
+    wifiCommands(wifi, model),
     watched,
     capturing,
     named,
@@ -426,14 +435,10 @@ async function build(
       const applied = await firewall.apply(wanted);
       return applied.ok ? [] : [applied.error.message];
     },
-    dhcpClient: (wanted) => {
-      if (runs('dhcp-client')) dhcpClient.apply(wanted);
-      return [];
-    },
-    dhcp6Client: (wanted) => {
-      if (runs('dhcp-client')) dhcp6Client.apply(wanted);
-      return [];
-    },
+    dhcpClient: (wanted) => (runs('dhcp-client') ? nothing(dhcpClient.apply(wanted)) : []),
+    dhcp6Client: (wanted) => (runs('dhcp-client') ? nothing(dhcp6Client.apply(wanted)) : []),
+    // A radio that is switched off cannot be brought up.
+    wifi: (wanted) => (runs('network') ? wifi.apply(wanted) : []),
     // Its address is planned before the network is compared with what is wanted.
     map: (wanted) => (runs('network') ? map.apply(wanted) : []),
     network: (wanted) => {
@@ -444,17 +449,11 @@ async function build(
       return network.apply(wanted).map((error) => error.message);
     },
     dhcp6Server: (wanted) => (runs('dhcp-server') ? dhcp6Server.apply(wanted) : []),
-    dhcpServer: (wanted) => {
-      if (runs('dhcp-server')) dhcpServer.apply(wanted);
-      return [];
-    },
+    dhcpServer: (wanted) => (runs('dhcp-server') ? nothing(dhcpServer.apply(wanted)) : []),
     dns: (wanted) => (runs('dns') ? dns.apply(wanted) : []),
     dnsPolicy: (wanted) => dns.applyPolicy(wanted),
     dnsLog: (wanted) => dns.applyLog(wanted),
-    neighbors: (wanted) => {
-      if (runs('neighbors')) neighbors.apply(wanted);
-      return [];
-    },
+    neighbors: (wanted) => (runs('neighbors') ? nothing(neighbors.apply(wanted)) : []),
     monitor: (wanted) => (runs('monitor') ? monitoring.apply(wanted) : []),
     captures: (wanted) => captures.apply(wanted),
     ...telemetry.steps,

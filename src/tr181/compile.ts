@@ -17,6 +17,7 @@ import { compileMetrics } from './objects/metrics.ts';
 import { compileMonitor } from './objects/monitor.ts';
 import { compileFirewall } from './objects/nat.ts';
 import { compileForwarding, compileRoutes } from './objects/routing.ts';
+import { compileWifi, compileWifiPorts } from './objects/wifi.ts';
 import type { RowReader } from './reader.ts';
 
 export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> => ({
@@ -26,7 +27,7 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
     ...compileResolvers(rows),
     forwarding: compileForwarding(rows),
     forwarding6: compileForwarding(rows) && rows.at('Device.IP.')?.bool('IPv6Enable') === true,
-    ports: compilePorts(rows),
+    ports: [...compilePorts(rows), ...compileWifiPorts(rows)],
   },
   dhcpClient: compileDhcpClient(rows),
   dhcp6Client: compileDhcp6Client(rows),
@@ -42,4 +43,5 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   captures: compileCaptures(rows),
   metrics: compileMetrics(rows),
   system: compileSystem(rows),
+  wifi: compileWifi(rows),
 });

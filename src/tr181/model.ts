@@ -21,6 +21,7 @@ import type { MonitorConfig } from '../services/monitor/config.ts';
 import type { NeighborsConfig } from '../services/neighbors/config.ts';
 import type { NetworkConfig } from '../services/network/config.ts';
 import type { SystemConfig } from '../services/system/config.ts';
+import type { WifiConfig } from '../services/wifi/config.ts';
 import type { MetricsConfig } from './objects/metrics.ts';
 
 /** Who asks for a change, for the audit trail. `via` is the edge: `ubus`, `http`, `cli`, `console`, `config`. */
@@ -274,6 +275,7 @@ export interface CompiledConfig {
   readonly captures: CapturesConfig;
   readonly metrics: MetricsConfig;
   readonly system: SystemConfig;
+  readonly wifi: WifiConfig;
 }
 
 export interface Model extends Disposable {

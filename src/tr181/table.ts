@@ -32,6 +32,7 @@ import type { NeighborsObserved, WatchObserved } from '../services/neighbors/con
 import type { NetworkObserved } from '../services/network/config.ts';
 import type { SystemObserved } from '../services/system/config.ts';
 import type { UpdateObserved } from '../services/update/config.ts';
+import type { WifiObserved } from '../services/wifi/config.ts';
 import type { RowsView } from '../state/candidate.ts';
 import type { RowReader } from './reader.ts';
 import type { ValueSpec } from './types.ts';
@@ -54,6 +55,7 @@ export interface Observations {
   readonly captures: CapturesObserved;
   readonly system: SystemObserved;
   readonly update: UpdateObserved;
+  readonly wifi: WifiObserved;
 }
 
 /** What `control` does for commands. */

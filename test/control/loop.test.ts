@@ -24,6 +24,7 @@ function house(apply: (name: string, value: unknown) => Promise<readonly string[
       firewall: (value) => apply('firewall', value),
       dhcpClient: (value) => apply('dhcpClient', value),
       dhcp6Client: (value) => apply('dhcp6Client', value),
+      wifi: (value) => apply('wifi', value),
       map: (value) => apply('map', value),
       captures: (value) => apply('captures', value),
       metrics: (value) => apply('metrics', value),

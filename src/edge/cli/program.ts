@@ -43,6 +43,7 @@ import { type GlobalOptions, Session } from './session.ts';
 import { defineTargets } from './target-commands.ts';
 import { type UpgradeOptions, upgrade } from './upgrade-commands.ts';
 import { watch } from './watch.ts';
+import { defineWifi } from './wifi-commands.ts';
 
 const EXAMPLES = `
 Examples:
@@ -173,6 +174,7 @@ function define(program: Command, session: Session, json: boolean): void {
 
   defineDhcp(command('dhcp', 'who gets an address on the LAN'), session);
   defineDns(command('dns', 'names for the LAN: what is asked, answered, blocked'), session);
+  defineWifi(command('wifi', 'the networks that the box joins by radio'), session);
   defineDht(command('dht', 'BitTorrent: torrent files and what they hold'), session);
   defineCapture(program, session);
   defineCaptures(command('captures', 'captures that the router keeps running'), session);

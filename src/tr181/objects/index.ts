@@ -23,11 +23,13 @@ import { routerAdvertisement } from './router-advertisement.ts';
 import { routing } from './routing.ts';
 import { time } from './time.ts';
 import { users } from './users.ts';
+import { wifi } from './wifi.ts';
 
 export const objectGroups = (): readonly ObjectGroup[] => [
   device,
   deviceInfo(),
   ethernet,
+  wifi,
   ip,
   ip6,
   ipDiagnostics,
