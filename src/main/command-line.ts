@@ -81,11 +81,13 @@ export function commandLine({
     sha256,
     digests,
     capture: async () => {
-      const [{ captureService }, { LinuxCaptureEngine }] = await Promise.all([
+      const [{ captureService }, { LinuxCaptureEngine }, { captureLinks }] = await Promise.all([
         import('../services/capture/service.ts'),
         import('../os/linux/capture-engine.ts'),
+        import('../os/linux/capture-links.ts'),
       ]);
-      return captureService(new LinuxCaptureEngine(loadNative(nativePath)));
+      const native = loadNative(nativePath);
+      return captureService(new LinuxCaptureEngine(native), () => captureLinks(native));
     },
     peers: async () => {
       const { peerTools } = await import('./peer-tools.ts');

@@ -264,8 +264,7 @@ async function build(
   });
   const captures = stack.use(
     new LazyCaptures({
-      ...{ native, net, clock, log: log.child({ service: 'capture' }) },
-      report: (value) => observed.publish('captures', value),
+      ...{ native, net, clock, observed, stateDir, log: log.child({ service: 'capture' }) },
     }),
   );
   let answering = false;

@@ -31,6 +31,7 @@ import { defineDns } from './dns-program.ts';
 import { type CliEnvironment, EXIT } from './environment.ts';
 import { defineGraph } from './graph-command.ts';
 import { hosts } from './host-commands.ts';
+import { defineInterfaces } from './interface-commands.ts';
 import { leases } from './lease-commands.ts';
 import { map } from './map-commands.ts';
 import { add, del, get, instances, operate, schema, set } from './model-commands.ts';
@@ -177,6 +178,7 @@ function define(program: Command, session: Session, json: boolean): void {
   defineWifi(command('wifi', 'the networks that the box joins by radio'), session);
   defineDht(command('dht', 'BitTorrent: torrent files and what they hold'), session);
   defineCapture(program, session);
+  defineInterfaces(program, session);
   defineCaptures(command('captures', 'captures that the router keeps running'), session);
   defineScan(program, session);
   defineTargets(program, session);

@@ -157,11 +157,14 @@ export const fakeEnvironment = (
     [Symbol.asyncDispose]: async () => undefined,
   }),
   capture: async () =>
-    captureService({
-      listen: async (ifName) => failed(new SystemError(`${ifName}: no such device`, 'ENODEV')),
-      compileFilter: () => failed(new SystemError('no filters here', 'ENOSYS')),
-      analyze: async (path) => failed(new SystemError(`${path}: no such file`, 'ENOENT')),
-    }),
+    captureService(
+      {
+        listen: async (ifName) => failed(new SystemError(`${ifName}: no such device`, 'ENODEV')),
+        compileFilter: () => failed(new SystemError('no filters here', 'ENOSYS')),
+        analyze: async (path) => failed(new SystemError(`${path}: no such file`, 'ENOENT')),
+      },
+      async () => failed(new SystemError('no links here', 'ENODEV')),
+    ),
 });
 
 /** Runs a command line to its end against a bus, or against none. */
