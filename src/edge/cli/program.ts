@@ -4,6 +4,7 @@ import { defineAlerts } from './alert-commands.ts';
 import { auditShow, auditVerify } from './audit-commands.ts';
 import { defineCapture } from './capture-commands.ts';
 import { defineCaptures } from './captures-commands.ts';
+import { defineCheck } from './check-commands.ts';
 import { complete, SCRIPTS } from './completion.ts';
 import {
   addToConfirm,
@@ -185,6 +186,7 @@ function define(program: Command, session: Session, json: boolean): void {
   defineTargets(program, session);
   defineGraph(program, session);
   definePath(program, session);
+  defineCheck(command('check', 'whether a server is well, without a daemon'), session);
   command('reboot', 'end everything in order and start the box again')
     .option('--yes', 'do not ask')
     .option('--reason <text>', 'why, for the audit trail')
