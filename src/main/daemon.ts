@@ -43,7 +43,6 @@ import { layDownInitial } from '../tr181/initial.ts';
 import type { Model } from '../tr181/model.ts';
 import type { Lookups, Observations } from '../tr181/table.ts';
 import { auditChange } from './audit-change.ts';
-import { captureCalls, captureCommands, LazyCaptures } from './captures.ts';
 import { commandsOf, httpCommands } from './commands.ts';
 import { configCommands } from './config-commands.ts';
 import { follow, readConfig } from './configuration-file.ts';
@@ -61,11 +60,10 @@ import { LazyDns } from './dns-lazy.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
 import { buildMap, mapCommands } from './map.ts';
-import { monitorCommands } from './monitor-commands.ts';
-import { LazyMonitor } from './monitor-lazy.ts';
 import { ended, must } from './must.ts';
 import { buildNeighbors } from './neighbors.ts';
 import { neighborsCommands } from './neighbors-commands.ts';
+import { buildOnDemand } from './on-demand.ts';
 import { Records } from './records.ts';
 import { buildTelemetry } from './telemetry.ts';
 import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
@@ -260,15 +258,10 @@ async function build(
     }),
   );
   const dht = new LazyDht(stack, { reactor, net, clock, store, observed, log });
-  const monitoring = new LazyMonitor(stack, {
-    ...{ native, reactor, processes, clock, stateDir, log: log.child({ service: 'monitor' }) },
-    report: (value) => observed.publish('monitor', value),
+  const onDemand = buildOnDemand(stack, {
+    ...{ native, reactor, processes, net, clock, log, observed, stateDir },
+    model: () => model,
   });
-  const captures = stack.use(
-    new LazyCaptures({
-      ...{ native, net, clock, observed, stateDir, log: log.child({ service: 'capture' }) },
-    }),
-  );
   let answering = false;
   let laidDown: Promise<unknown> = Promise.resolve();
   const lookups: Lookups = {
@@ -278,7 +271,7 @@ async function build(
     },
     ...{ mapUsage: (id) => map.usage(id), readText: (path) => textOf(path) },
     ...{ dns: () => dns.service?.observed, dnsLogged: () => dns.face?.log.lastId ?? 0 },
-    ...{ monitor: () => monitoring.service, dht: () => dht.observed },
+    ...{ monitor: onDemand.lookup, dht: () => dht.observed },
     ...{ monoMs: () => clock.monoMs(), boottimeMs: () => clock.boottimeMs() },
     wallMs: () => clock.wallMs(),
   };
@@ -303,9 +296,8 @@ async function build(
         reboot: () => system.reboot(),
         powerOff: () => system.powerOff(),
         factoryReset: () => system.factoryReset(),
-        monitorTest: (target, signal) => monitoring.test(target, signal),
         ...firmwareCalls(updates, helper),
-        ...captureCalls(captures),
+        ...onDemand.calls,
         ...diagnosticCalls({ reactor, clock }),
         ...dnsCalls(() => dns.face && modelCalls(dns.face)),
       },
@@ -396,18 +388,14 @@ async function build(
     ...{ dns: () => dns.face, names: new DnsNames({ model }), clock },
     audit: (what, origin) => records.done(`dns ${what}`, origin),
   });
-  const watched = monitorCommands(monitoring, () => model.compileAll().monitor, clock);
-  const capturing = captureCommands(captures, (what, origin) =>
-    records.done(`capture ${what}`, origin),
-  );
+  const demanded = onDemand.commands((what, origin) => records.done(what, origin));
   const services = [
     ...commandsOf({ dhcpClient, dhcp6Client, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors, model),
     mapCommands(map),
     wifiCommands(wifi, model),
-    watched,
-    capturing,
+    ...demanded.all,
     named,
     configCommands(configuration, model),
     updateCommands(updates, (what, origin) => records.done(`update ${what}`, origin)),
@@ -453,9 +441,9 @@ async function build(
     dnsPolicy: (wanted) => dns.applyPolicy(wanted),
     dnsLog: (wanted) => dns.applyLog(wanted),
     neighbors: (wanted) => (runs('neighbors') ? nothing(neighbors.apply(wanted)) : []),
-    monitor: (wanted) => (runs('monitor') ? monitoring.apply(wanted) : []),
+    ...onDemand.steps,
+    monitor: (wanted) => (runs('monitor') ? onDemand.steps.monitor(wanted) : []),
     dht: (wanted) => (runs('dht') ? dht.apply(wanted) : []),
-    captures: (wanted) => captures.apply(wanted),
     ...telemetry.steps,
     system: (wanted) => system.apply(wanted),
   };
@@ -480,8 +468,8 @@ async function build(
       ...{
         devices: dhcpServer.devices,
         dns: named,
-        captures: capturing,
-        monitor: watched,
+        captures: demanded.capture,
+        monitor: demanded.monitor,
         metrics: telemetry,
       },
       https: options.https,

@@ -1,5 +1,6 @@
 /** From rows to the whole desired state of each service. Pure. */
 import type { CompiledConfig } from './model.ts';
+import { compileAlerts } from './objects/alerts.ts';
 import { compileCaptures } from './objects/capture.ts';
 import { compileSystem } from './objects/device-info.ts';
 import { compileDhcpClient } from './objects/dhcpv4-client.ts';
@@ -43,6 +44,7 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   map: compileMap(rows),
   dht: compileDht(rows),
   captures: compileCaptures(rows),
+  alerts: compileAlerts(rows),
   metrics: compileMetrics(rows),
   system: compileSystem(rows),
   wifi: compileWifi(rows),

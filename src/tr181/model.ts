@@ -7,6 +7,7 @@
  * lists, and a final dot on references.
  */
 import type { Result } from '../base/result.ts';
+import type { AlertsConfig } from '../services/alerts/config.ts';
 import type { CapturesConfig } from '../services/capture/config.ts';
 import type { DhcpClientConfig } from '../services/dhcp-client/config.ts';
 import type { DhcpServerConfig } from '../services/dhcp-server/config.ts';
@@ -275,6 +276,7 @@ export interface CompiledConfig {
   readonly firewall: FirewallConfig;
   readonly map: MapConfig;
   readonly captures: CapturesConfig;
+  readonly alerts: AlertsConfig;
   readonly metrics: MetricsConfig;
   readonly system: SystemConfig;
   readonly wifi: WifiConfig;

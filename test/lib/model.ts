@@ -17,6 +17,7 @@ export const willingCalls: ServiceCalls = {
   factoryReset: async () => ok(undefined),
   firmwareDownload: async () => ok(undefined),
   firmwareActivate: async () => ok(undefined),
+  alertsTest: async () => err('there is no channel here'),
   ipPing: async () => ({ status: 'Complete', address: '', summary: undefined }),
   traceRoute: async () => ({ status: 'Complete', address: '', responseMs: 0, hops: [] }),
   monitorTest: async () => err('nothing is watched here'),

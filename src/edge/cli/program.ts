@@ -1,8 +1,10 @@
 /** The command line: names, arguments and help of every command. What they do stands in `*-commands.ts`. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { defineAlerts } from './alert-commands.ts';
 import { auditShow, auditVerify } from './audit-commands.ts';
 import { defineCapture } from './capture-commands.ts';
 import { defineCaptures } from './captures-commands.ts';
+import { defineCheck } from './check-commands.ts';
 import { complete, SCRIPTS } from './completion.ts';
 import {
   addToConfirm,
@@ -182,10 +184,12 @@ function define(program: Command, session: Session, json: boolean): void {
   defineCapture(program, session);
   defineInterfaces(program, session);
   defineCaptures(command('captures', 'captures that the router keeps running'), session);
+  defineAlerts(command('alerts', 'what is bad now, and whom it is told'), session);
   defineScan(program, session);
   defineTargets(program, session);
   defineGraph(program, session);
   definePath(program, session);
+  defineCheck(command('check', 'whether a server is well, without a daemon'), session);
   command('reboot', 'end everything in order and start the box again')
     .option('--yes', 'do not ask')
     .option('--reason <text>', 'why, for the audit trail')

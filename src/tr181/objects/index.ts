@@ -1,5 +1,6 @@
 /** Every object group of the product, in the order of the tree. */
 import type { ObjectGroup } from '../table.ts';
+import { alerts } from './alerts.ts';
 import { capture } from './capture.ts';
 import { device } from './device.ts';
 import { deviceInfo } from './device-info.ts';
@@ -48,6 +49,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   routerAdvertisement,
   hosts,
   monitor,
+  alerts,
   capture,
   time(),
   users,
