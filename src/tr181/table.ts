@@ -30,6 +30,7 @@ import type {
 import type { Burst, TargetConfig } from '../services/monitor/types.ts';
 import type { NeighborsObserved, WatchObserved } from '../services/neighbors/config.ts';
 import type { NetworkObserved } from '../services/network/config.ts';
+import type { CollectorFigures, SyslogObserved } from '../services/syslog/config.ts';
 import type { SystemObserved } from '../services/system/config.ts';
 import type { UpdateObserved } from '../services/update/config.ts';
 import type { WifiObserved } from '../services/wifi/config.ts';
@@ -53,6 +54,7 @@ export interface Observations {
   readonly map: MapObserved;
   readonly monitor: MonitorObserved;
   readonly captures: CapturesObserved;
+  readonly syslog: SyslogObserved;
   readonly system: SystemObserved;
   readonly update: UpdateObserved;
   readonly wifi: WifiObserved;
@@ -124,6 +126,8 @@ export interface Lookups {
         statistics(id: string): TargetStatistics | undefined;
       }
     | undefined;
+  /** Of the collectors of the log. */
+  syslog(): readonly CollectorFigures[];
   /** Queries that its log took down so far. */
   dnsLogged(): number;
   monoMs(): number;

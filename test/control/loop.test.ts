@@ -28,6 +28,7 @@ function house(apply: (name: string, value: unknown) => Promise<readonly string[
       map: (value) => apply('map', value),
       captures: (value) => apply('captures', value),
       metrics: (value) => apply('metrics', value),
+      syslog: (value) => apply('syslog', value),
       network: (value) => apply('network', value),
       dhcpServer: (value) => apply('dhcpServer', value),
       dhcp6Server: (value) => apply('dhcp6Server', value),

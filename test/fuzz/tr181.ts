@@ -51,6 +51,7 @@ function model(): Model {
       readText: () => undefined,
       dns: () => undefined,
       dnsLogged: () => 0,
+      syslog: () => [],
       monitor: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,

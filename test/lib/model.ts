@@ -32,6 +32,7 @@ export const lookupsAt = (clock: Clock): Lookups => ({
   mapUsage: () => undefined,
   readText: () => undefined,
   dns: () => undefined,
+  syslog: () => [],
   dnsLogged: () => 0,
   monitor: () => undefined,
   monoMs: () => clock.monoMs(),

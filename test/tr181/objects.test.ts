@@ -633,6 +633,7 @@ t.test('exactly what is volatile is computed when it is read', async (t) => {
       dns: () => undefined,
       monitor: () => undefined,
       dnsLogged: () => 0,
+      syslog: () => [],
       readText: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,
