@@ -45,6 +45,7 @@ export function offlineModel(
       dnsLogged: () => 0,
       syslog: () => [],
       monitor: () => undefined,
+      dht: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,
       wallMs: () => 0,

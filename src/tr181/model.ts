@@ -7,11 +7,13 @@
  * lists, and a final dot on references.
  */
 import type { Result } from '../base/result.ts';
+import type { AlertsConfig } from '../services/alerts/config.ts';
 import type { CapturesConfig } from '../services/capture/config.ts';
 import type { DhcpClientConfig } from '../services/dhcp-client/config.ts';
 import type { DhcpServerConfig } from '../services/dhcp-server/config.ts';
 import type { Dhcp6ClientConfig } from '../services/dhcp6-client/config.ts';
 import type { Dhcp6ServerConfig } from '../services/dhcp6-server/config.ts';
+import type { DhtConfig } from '../services/dht/config.ts';
 import type { DnsConfig } from '../services/dns/config.ts';
 import type { QueryLogConfig } from '../services/dns/log-config.ts';
 import type { PolicyConfig } from '../services/dns/policy-config.ts';
@@ -269,11 +271,13 @@ export interface CompiledConfig {
   readonly dns: DnsConfig;
   readonly dnsPolicy: PolicyConfig;
   readonly monitor: MonitorConfig;
+  readonly dht: DhtConfig;
   readonly dnsLog: QueryLogConfig;
   readonly neighbors: NeighborsConfig;
   readonly firewall: FirewallConfig;
   readonly map: MapConfig;
   readonly captures: CapturesConfig;
+  readonly alerts: AlertsConfig;
   readonly metrics: MetricsConfig;
   readonly syslog: SyslogConfig;
   readonly system: SystemConfig;

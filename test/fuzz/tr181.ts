@@ -53,6 +53,7 @@ function model(): Model {
       dnsLogged: () => 0,
       syslog: () => [],
       monitor: () => undefined,
+      dht: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,
       wallMs: () => 0,

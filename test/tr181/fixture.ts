@@ -93,6 +93,7 @@ export function bench(
     syslog: () => [{ id: 'Device.X_GATEHOUSE_Syslog.Collector.1', sent: 3, dropped: 2, queued: 1 }],
     dnsLogged: () => 0,
     monitor: () => undefined,
+    dht: () => undefined,
     monoMs: () => clock.monoMs(),
     boottimeMs: () => clock.boottimeMs(),
     wallMs: () => clock.wallMs(),

@@ -1,5 +1,6 @@
 /** The command line: names, arguments and help of every command. What they do stands in `*-commands.ts`. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { defineAlerts } from './alert-commands.ts';
 import { auditShow, auditVerify } from './audit-commands.ts';
 import { defineCapture } from './capture-commands.ts';
 import { defineCaptures } from './captures-commands.ts';
@@ -176,10 +177,14 @@ function define(program: Command, session: Session, json: boolean): void {
   defineDhcp(command('dhcp', 'who gets an address on the LAN'), session);
   defineDns(command('dns', 'names for the LAN: what is asked, answered, blocked'), session);
   defineWifi(command('wifi', 'the networks that the box joins by radio'), session);
-  defineDht(command('dht', 'BitTorrent: torrent files and what they hold'), session);
+  defineDht(
+    command('dht', 'BitTorrent: the node of the DHT, torrent files and what they hold'),
+    session,
+  );
   defineCapture(program, session);
   defineInterfaces(program, session);
   defineCaptures(command('captures', 'captures that the router keeps running'), session);
+  defineAlerts(command('alerts', 'what is bad now, and whom it is told'), session);
   defineScan(program, session);
   defineTargets(program, session);
   defineGraph(program, session);
