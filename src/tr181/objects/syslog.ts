@@ -120,7 +120,7 @@ function collectorOf(row: Row): CollectorConfig {
     ...{ id: row.id, host: row.text('Host'), authority: row.text('Authority') },
     protocol: protocol === 'TCP' || protocol === 'TLS' ? protocol : 'UDP',
     port: row.number('Port') || (PORTS[protocol] ?? 514),
-    facility: FACILITIES.findIndex((name) => name === row.text('Facility')),
+    facility: (FACILITIES as readonly string[]).indexOf(row.text('Facility')),
     severity: LEVELS[row.text('Level')] ?? SEVERITY.informational,
   };
 }
