@@ -394,6 +394,7 @@ async function build(
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors, model),
     mapCommands(map),
+    dht.commands(),
     wifiCommands(wifi, model),
     ...demanded.all,
     named,
