@@ -39,6 +39,8 @@ void ready(Reactor* r, Entry* e, uint32_t events) {
       return udpReady(r, e);
     case Kind::kProcess:
       return processReady(r, e);
+    case Kind::kDatagram:
+      return datagramReady(r, e);
     case Kind::kPath:
       return pathReady(r, e);
     case Kind::kRequest:
@@ -289,10 +291,11 @@ bool build(Reactor* r, napi_value target, napi_value callback, bool leads) {
   r->started = leads ? startLeading(r) : startFollowing(r);
   static const Method methods[] = {{"shutdown", closeReactor}};
   return r->started && define(r->env, target, methods, r) && defineUnix(r->env, target, r) &&
+         defineTcp(r->env, target, r) &&
          defineNetlink(r->env, target, r) && definePacket(r->env, target, r) &&
          defineFrames(r->env, target, r) && defineUdp(r->env, target, r) &&
          defineProcess(r->env, target, r) &&
-         definePath(r->env, target, r);
+         definePath(r->env, target, r) && defineDatagram(r->env, target, r);
 }
 
 }  // namespace

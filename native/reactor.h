@@ -11,7 +11,19 @@
 
 namespace gatehouse {
 
-enum class Kind : uint8_t { kFree, kListener, kConnection, kMonitor, kTap, kFrames, kUdp, kProcess, kRequest, kPath };
+enum class Kind : uint8_t {
+  kFree,
+  kListener,
+  kConnection,
+  kMonitor,
+  kTap,
+  kFrames,
+  kUdp,
+  kProcess,
+  kRequest,
+  kDatagram,
+  kPath,
+};
 
 // First word of an event; src/os/linux/native.ts has the same numbers.
 enum class What : int32_t {
@@ -26,6 +38,7 @@ enum class What : int32_t {
   kExited = 10,
   kFrames = 11,  // of a frame port: offset of the batch and frames in it
   kDatagrams = 12,  // of a UDP socket: likewise
+  kConnected = 13,
 };
 
 // The control buffer, in 32-bit words; src/os/linux/native.ts has the same numbers.
@@ -66,6 +79,8 @@ struct Entry {
   bool silent = false;     // a process after release: reaped, but nobody is told
   bool child = false;      // a process of our own, to be reaped
   bool v6 = false;         // a UDP socket of IPv6
+  bool tcp = false;        // a listener whose peers have no credentials
+  bool connecting = false; // a connection that does not stand yet
   int fd = -1;
   int32_t id = 0;
   int32_t failed = 0;  // errno of a connection that lost bytes
@@ -151,6 +166,10 @@ void settle(Addon* addon);
 constexpr int32_t kEventsPerTurn = 16;
 void listenerReady(Reactor* r, Entry* e);
 void connectionReady(Reactor* r, Entry* e, uint32_t ready);
+// Of tcp.cc: a connection that was under way stands now, or has failed and is gone.
+void connectionMade(Reactor* r, Entry* e);
+// Small messages leave at once.
+void undelayed(int fd);
 // Of loop.cc: how a reactor joins and leaves Node's loop, and how long that would wait.
 // `kLoopItself` is the loop's own descriptor in the set of a reactor that leads.
 constexpr uint64_t kLoopItself = ~uint64_t{0};
@@ -164,6 +183,7 @@ void tapReady(Reactor* r, Entry* e);
 void framesReady(Reactor* r, Entry* e);
 void udpReady(Reactor* r, Entry* e);
 void processReady(Reactor* r, Entry* e);
+void datagramReady(Reactor* r, Entry* e);
 void pathReady(Reactor* r, Entry* e);
 // Frames lost in the kernel since the socket was opened.
 uint32_t packetsDropped(Entry* e);
@@ -175,11 +195,13 @@ void sendDatagrams(Entry* e, iovec* vectors, int count);
 void flush(Reactor* r);
 
 bool defineUnix(napi_env env, napi_value target, Reactor* r);
+bool defineTcp(napi_env env, napi_value target, Reactor* r);
 bool defineNetlink(napi_env env, napi_value target, Reactor* r);
 bool definePacket(napi_env env, napi_value target, Reactor* r);
 bool defineFrames(napi_env env, napi_value target, Reactor* r);
 bool defineUdp(napi_env env, napi_value target, Reactor* r);
 bool defineProcess(napi_env env, napi_value target, Reactor* r);
+bool defineDatagram(napi_env env, napi_value target, Reactor* r);
 bool definePath(napi_env env, napi_value target, Reactor* r);
 bool defineArpScan(napi_env env, napi_value target);
 bool definePrivileges(napi_env env, napi_value target);

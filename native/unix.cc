@@ -262,7 +262,9 @@ void listenerReady(Reactor* r, Entry* e) {
     }
     ucred peer{};
     socklen_t size = sizeof peer;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+    if (e->tcp) {
+      undelayed(fd);
+    } else if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
       close(fd);
       continue;
     }
@@ -277,6 +279,10 @@ void listenerReady(Reactor* r, Entry* e) {
 }
 
 void connectionReady(Reactor* r, Entry* e, uint32_t ready) {
+  if (e->connecting) {
+    // What came with it is reported by the next round: the set is level-triggered.
+    return connectionMade(r, e);
+  }
   if ((ready & EPOLLOUT) != 0 && !drain(r, e)) return;
   if (e->finishing) {
     if ((ready & (EPOLLHUP | EPOLLERR)) == 0) return;

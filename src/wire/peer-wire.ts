@@ -6,7 +6,7 @@ import { decodeUtf8 } from './utf8.ts';
 
 export const HANDSHAKE_BYTES = 68;
 /** Metadata comes in pieces of this size, the last shorter (BEP 9). */
-const METADATA_PIECE_BYTES = 16_384;
+export const METADATA_PIECE_BYTES = 16_384;
 const EXTENDED = 20;
 
 const PROTOCOL = Uint8Array.from('\x13BitTorrent protocol', (c) => c.charCodeAt(0));
@@ -14,7 +14,8 @@ const RESERVED_AT = PROTOCOL.length;
 const HASH_AT = RESERVED_AT + 8;
 const PEER_AT = HASH_AT + 20;
 const LIMITS: BencodeLimits = { maxBytes: METADATA_PIECE_BYTES, maxDepth: 8, maxTokens: 1024 };
-const MAX_HEADER_BYTES = 1024;
+/** Of the dictionary before the data of a piece. */
+export const MAX_HEAD_BYTES = 1024;
 
 export interface Handshake {
   /** SHA-1 of the info dictionary, or the first 20 bytes of SHA-256. */
@@ -113,9 +114,9 @@ export function encodeMetadataMessage(
   return extended(id, head, message.data);
 }
 
-/** Of the payload behind the extended id. */
+/** Of the payload behind the extended id; of a piece the head alone will do. */
 export function decodeMetadataMessage(payload: Uint8Array): Result<MetadataMessage> {
-  const end = dictionaryEnd(payload);
+  const end = metadataHeadBytes(payload);
   if (end === undefined) return decodeError('no dictionary at its head', 'ut_metadata', 0);
   const document = new BencodeDocument(LIMITS);
   const error = document.load(payload.subarray(0, end));
@@ -134,9 +135,12 @@ export function decodeMetadataMessage(payload: Uint8Array): Result<MetadataMessa
   return ok({ type: 'data', piece, totalBytes, data: payload.subarray(end) });
 }
 
-/** Where the dictionary at the head ends, by brackets and lengths alone; what is in it is checked afterwards. */
-function dictionaryEnd(bytes: Uint8Array): number | undefined {
-  const most = Math.min(bytes.length, MAX_HEADER_BYTES);
+/**
+ * Where the dictionary at the head ends, by brackets and lengths alone; what is in it is checked
+ * afterwards. Undefined when it does not end within `bytes` or `MAX_HEAD_BYTES`, or is none.
+ */
+export function metadataHeadBytes(bytes: Uint8Array): number | undefined {
+  const most = Math.min(bytes.length, MAX_HEAD_BYTES);
   let depth = 0;
   let at = 0;
   while (at < most) {

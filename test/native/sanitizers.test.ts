@@ -33,7 +33,9 @@ const TESTS = [
   'os/linux/process',
   'os/linux/secrets',
   'os/linux/taps',
+  'os/linux/tcp',
   'os/linux/unix',
+  'os/linux/unix-datagram',
   'services/monitor/path',
 ];
 

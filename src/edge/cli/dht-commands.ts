@@ -1,95 +1,94 @@
-/** dht metadata: what a torrent file holds, and whether it may be used. */
-import type { Command } from 'commander';
-import { toHex } from '../../base/bytes.ts';
-import type { Torrent, TorrentFile } from '../../wire/torrent.ts';
-import type { JsonObject } from './bus.ts';
+/** dht metadata, dht seed: what a torrent holds, from its file or from its peers; and giving that to others. */
+import { type Command, InvalidArgumentError } from 'commander';
+import { type IpPort, parseIpPort } from '../../base/ip-port.ts';
+import { defineDhtNode } from './dht-node-commands.ts';
+import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
-import type { Column } from './table.ts';
+
+interface MetadataOptions {
+  readonly file?: string;
+  readonly peer?: readonly IpPort[];
+  readonly out?: string;
+  readonly timeout: number;
+  readonly private?: boolean;
+}
+
+export interface SeedOptions {
+  readonly listen?: readonly IpPort[];
+  readonly connections: number;
+  readonly rate: number;
+}
 
 export function defineDht(dht: Command, session: Session): void {
   dht
     .command('metadata')
-    .description('check a torrent file (BEP 3, BEP 52) and tell what it holds, without a daemon')
+    .description(
+      'tell what a torrent holds (BEP 3, BEP 52): from its file, or from its peers by magnet link or infohash',
+    )
     .allowExcessArguments(false)
-    .requiredOption('--file <file>', 'the torrent file')
-    .action(({ file }: { file: string }) => metadata(session, file));
+    .argument('[torrent]', 'magnet link, or infohash in hex or base32')
+    .option('--file <file>', 'check this torrent file instead, without a network')
+    .option('--peer <address:port>', 'ask this peer; may be given again', endpoints)
+    .option('--out <file>', 'write a torrent file, which must not be there yet')
+    .option('--timeout <seconds>', 'give up after so long', within(1, 3600), 60)
+    .option('--private', 'the swarm is in networks of yours: ask addresses in them, too')
+    .action((torrent: string | undefined, options: MetadataOptions) =>
+      metadata(session, torrent, options),
+    );
+  dht
+    .command('seed')
+    .description('give the metadata of a torrent file to peers that ask for it, until Ctrl-C')
+    .allowExcessArguments(false)
+    .argument('<file>', 'torrent file')
+    .option(
+      '--listen <address:port>',
+      'where they may connect; may be given again (default: port 6881 of all addresses)',
+      endpoints,
+    )
+    .option('--connections <n>', 'at most so many at a time', within(1, 3000), 100)
+    .option('--rate <bytes>', 'at most so many bytes a second', within(1, 100_000_000), 1_000_000)
+    .action(async (file: string, options: SeedOptions) => {
+      const { seed } = await import('./dht-seed.ts');
+      await seed(session, file, options);
+    });
+  defineDhtNode(dht, session);
 }
 
-/** Ends with 1 when something is wrong with it: all of that is told, beside what could be read. */
-async function metadata(session: Session, path: string): Promise<void> {
+async function metadata(
+  session: Session,
+  torrent: string | undefined,
+  options: MetadataOptions,
+): Promise<void> {
+  const { file, peer = [] } = options;
+  if ((torrent === undefined) === (file === undefined))
+    return session.fail('either a magnet link or infohash, or --file is wanted', EXIT.usage);
+  if (torrent !== undefined) {
+    const { fetchMetadata } = await import('./dht-fetch.ts');
+    return fetchMetadata(session, torrent, { ...options, peers: peer });
+  }
   // Loaded here: most commands and the daemon start without them.
-  const [{ TORRENT_LIMITS }, { readTorrent }, { formatMagnet }] = await Promise.all([
+  const [{ TORRENT_LIMITS }, { readTorrent }, { tellTorrent }] = await Promise.all([
     import('../../wire/bencode.ts'),
     import('../../wire/torrent.ts'),
-    import('../../wire/magnet.ts'),
+    import('./dht-torrent.ts'),
   ]);
   const { environment } = session;
+  const path = file ?? '';
   const bytes = environment.readFile(path, TORRENT_LIMITS.maxBytes);
   if (!bytes.ok) return session.fail(`${path}: ${bytes.error.message}`);
-  const { torrent, faults } = readTorrent(bytes.value, environment.digests);
-  const magnet =
-    torrent &&
-    formatMagnet({
-      ...{ id: torrent.info.id, displayName: torrent.info.name },
-      ...{ trackers: torrent.trackers, peers: [] },
-    });
-  if (session.json) {
-    session.printJson({
-      acceptable: faults.length === 0,
-      faults: faults.map(({ field, message }) => ({ field, message })),
-      torrent: torrent === undefined ? null : { ...plain(torrent), magnet: magnet ?? null },
-    });
-  } else if (torrent !== undefined) {
-    show(session, torrent, magnet);
-  }
-  for (const { field, message } of faults) session.fail(`${path}: ${field}: ${message}`);
+  tellTorrent(session, path, readTorrent(bytes.value, environment.digests));
 }
 
-const pathOf = ({ path }: TorrentFile): string => path.join('/');
+function endpoints(text: string, before: readonly IpPort[] = []): readonly IpPort[] {
+  const endpoint = parseIpPort(text);
+  if (endpoint.ok) return [...before, endpoint.value];
+  throw new InvalidArgumentError('192.0.2.1:6881 or [2001:db8::1]:6881 is wanted');
+}
 
-function plain(torrent: Torrent): JsonObject {
-  const { info } = torrent;
-  return {
-    ...{ name: info.name, version: info.version, private: info.private },
-    infohashV1: info.id.v1 === undefined ? null : toHex(info.id.v1),
-    infohashV2: info.id.v2 === undefined ? null : toHex(info.id.v2),
-    ...{ totalBytes: info.totalBytes, pieceLengthBytes: info.pieceLengthBytes },
-    pieces: info.pieces,
-    files: info.files.map((file) => ({
-      ...{ path: pathOf(file), sizeBytes: file.sizeBytes, padding: file.padding },
-      piecesRoot: file.piecesRoot === undefined ? null : toHex(file.piecesRoot),
-    })),
-    ...{ trackers: [...torrent.trackers], webSeeds: [...torrent.webSeeds] },
-    ...{ comment: torrent.comment ?? null, createdBy: torrent.createdBy ?? null },
-    createdAt: torrent.createdAt ?? null,
+const within =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`a whole number from ${least} to ${most} is wanted`);
   };
-}
-
-function show(session: Session, torrent: Torrent, magnet: string | undefined): void {
-  const { info } = torrent;
-  const { v1, v2 } = info.id;
-  const facts: readonly (readonly [string, string | undefined])[] = [
-    ['name', info.name],
-    ['version', `${info.version}${info.private ? ', private' : ''}`],
-    ['infohash v1', v1 && toHex(v1)],
-    ['infohash v2', v2 && toHex(v2)],
-    ['bytes', info.totalBytes.toLocaleString('en')],
-    ['pieces', `${info.pieces} of ${info.pieceLengthBytes.toLocaleString('en')} bytes`],
-    ...torrent.trackers.map((tracker) => ['tracker', tracker] as const),
-    ['comment', torrent.comment],
-    ['made by', torrent.createdBy],
-    ['magnet', magnet],
-  ];
-  for (const [title, value] of facts) {
-    if (value !== undefined) session.line(`${title.padEnd(12)} ${value}`, undefined);
-  }
-  session.data('\n');
-  const columns: readonly Column<TorrentFile>[] = [
-    { title: 'BYTES', cell: ({ sizeBytes }) => sizeBytes.toLocaleString('en') },
-    { title: 'FILE', cell: pathOf },
-  ];
-  session.print(
-    columns,
-    info.files.filter(({ padding }) => !padding),
-  );
-}

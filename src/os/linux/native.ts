@@ -21,6 +21,7 @@ export const What = {
   exited: 10,
   frames: 11,
   datagrams: 12,
+  connected: 13,
 } as const;
 
 const IN_BATCH = 0;
@@ -47,10 +48,19 @@ export interface RawReactor {
   connect(path: string): number;
   /** Fills pid, uid, gid. */
   credentials(id: number, out: Uint32Array): number;
+  /** One word of IPv4, or four of IPv6; `connected` or `closed` follows. */
+  connectTcp(address: Uint32Array, port: number): number;
+  listenTcp(address: Uint32Array, port: number, backlog: number): number;
+  /** Fills how many words the address has, the port, and those words; of the other end when `remote` is 1. */
+  tcpName(id: number, remote: 0 | 1, out: Uint32Array): number;
   flush(): void;
   send(id: number, bytes: Uint8Array): number;
   close(id: number): number;
   finish(id: number): number;
+  /** A datagram socket named `own`, connected to `server`. */
+  datagram(own: string, server: string): number;
+  /** Whole or not at all. */
+  sendDatagram(id: number, bytes: Uint8Array): number;
   requests(protocol: number, receiveBytes: number): number;
   transact(id: number, request: Uint8Array, lastSequence: number): ArrayBuffer | number;
   monitor(protocol: number, groups: Uint32Array, receiveBytes: number): number;

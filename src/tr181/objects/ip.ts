@@ -23,12 +23,14 @@ import {
   linkStatus,
   portsOf,
   rowStatus,
+  SSIDS,
   STATS_PARAMS,
   secondsSince,
   statsObject,
   statsValues,
 } from './interfaces.ts';
 import { compileAddresses6, ipv6On } from './ip6.ts';
+import { END_POINTS } from './wifi-params.ts';
 
 export const ip: ObjectGroup = {
   name: 'IP',
@@ -78,7 +80,7 @@ export const ip: ObjectGroup = {
     {
       path: 'Device.IP.Interface.{i}.',
       about:
-        'An IP interface. With one Ethernet.Interface below it is that interface, with several a bridge of them (`br-lan` for the first in zone Lan, else `br-ip<instance>`).',
+        'An IP interface. With one interface below it is that interface, with several a bridge of them (`br-lan` for the first in zone Lan, else `br-ip<instance>`).',
       rows: 'add',
       enable: 'Enable',
       uniqueKeys: [['Alias'], ['Name']],
@@ -98,8 +100,11 @@ export const ip: ObjectGroup = {
           access: 'readWrite',
           list: { maxLength: 1024 },
           default: '',
-          ref: { targets: ['Device.Ethernet.Interface.{i}.'], strong: true },
-          about: 'The Ethernet interfaces below; several make a bridge.',
+          ref: {
+            targets: ['Device.Ethernet.Interface.{i}.', 'Device.WiFi.SSID.{i}.'],
+            strong: true,
+          },
+          about: 'The Ethernet interfaces below, of which several make a bridge, or one Wi-Fi.',
           reason:
             'TR-181 has bridges as objects of their own; most routers have one, and this says it',
         },
@@ -275,13 +280,13 @@ function status(row: Row, link: LinkObserved | undefined, item: ItemReport | und
 function check(rows: RowReader, out: CheckSink): void {
   const portUser = new Map<string, Row>();
   for (const row of rows.rows(IP)) {
-    if (row.bool('Enable')) checkPorts(row, portUser, out);
+    if (row.bool('Enable')) checkPorts(rows, row, portUser, out);
     for (const address of rows.rows(`${row.path}IPv4Address.`)) checkAddress(address, out);
   }
 }
 
 /** Two bridges cannot share a port, and an address on a port below a bridge would be dead. */
-function checkPorts(row: Row, portUser: Map<string, Row>, out: CheckSink): void {
+function checkPorts(rows: RowReader, row: Row, portUser: Map<string, Row>, out: CheckSink): void {
   if (row.bool('Loopback') && row.text('LowerLayers') !== '') {
     out.fault(`${row.path}LowerLayers`, 'the loopback interface has nothing below it');
   }
@@ -289,6 +294,13 @@ function checkPorts(row: Row, portUser: Map<string, Row>, out: CheckSink): void 
     const other = portUser.get(port);
     if (other === undefined) portUser.set(port, row);
     else out.fault(`${row.path}LowerLayers`, `${port} is below ${other.id} already`);
+  }
+  const ports = row.list('LowerLayers');
+  // Where no network is joined, somebody else may have made an access point of the radio.
+  const joins = rows.rows(END_POINTS).some((endPoint) => endPoint.bool('Enable'));
+  if (joins && ports.length > 1 && ports.some((port) => port.startsWith(SSIDS))) {
+    // A station sends from its own address alone (IEEE 802.11-2020 §9.3.2.1).
+    out.fault(`${row.path}LowerLayers`, 'a Wi-Fi that joins another network cannot be bridged');
   }
 }
 

@@ -1,0 +1,120 @@
+/** dht metadata MAGNET: asks peers for a torrent's metadata, from here. */
+import { formatIpPort, type IpPort } from '../../base/ip-port.ts';
+import type { MetadataFetcher } from '../../services/dht/metadata.ts';
+import type { FetchProgress } from '../../services/dht/metadata-config.ts';
+import type { MetadataFetch } from '../../services/dht/metadata-fetch.ts';
+import type { MetadataSeeder, SeederLimits } from '../../services/dht/metadata-seeder.ts';
+import { parseMagnet } from '../../wire/magnet.ts';
+import { readTorrent, writeTorrent } from '../../wire/torrent.ts';
+import type { JsonObject } from './bus.ts';
+import { tellTorrent } from './dht-torrent.ts';
+import { EXIT } from './environment.ts';
+import type { Session } from './session.ts';
+
+export interface PeerTools extends AsyncDisposable {
+  readonly fetcher: MetadataFetcher;
+  seeder(limits: Pick<SeederLimits, 'maxConnections' | 'bytesPerSec'>): MetadataSeeder;
+}
+
+/** Loaded when the command is run. */
+export type LoadPeers = () => Promise<PeerTools>;
+
+interface FetchOptions {
+  readonly peers: readonly IpPort[];
+  readonly out?: string;
+  /** Seconds. */
+  readonly timeout: number;
+  readonly private?: boolean;
+}
+
+/** Between two looks at how far it is. */
+const PROGRESS_MS = 250;
+
+export async function fetchMetadata(
+  session: Session,
+  text: string,
+  options: FetchOptions,
+): Promise<void> {
+  const { environment } = session;
+  const magnet = parseMagnet(text);
+  if (!magnet.ok) return session.fail(magnet.error.message, EXIT.usage);
+  const { id, peers, trackers } = magnet.value;
+  await using tools = await environment.peers();
+  const { fetcher } = tools;
+  const running = fetcher.fetch({
+    ...{ id, timeoutMs: options.timeout * 1000, private: options.private ?? false },
+  });
+  const cancel = (): void => fetcher.cancel(running);
+  environment.signal.addEventListener('abort', cancel);
+  running.add([...options.peers, ...peers]);
+  running.noMorePeers();
+  await watch(session, running);
+  environment.signal.removeEventListener('abort', cancel);
+  const result = await running.result;
+  const progress = running.progress();
+  if (!result.ok) {
+    const { reason, message } = result.error;
+    if (session.json) session.printJson({ error: { reason, message }, peers: plainOf(progress) });
+    return session.fail(`${message}${whyNot(progress)}`);
+  }
+  const { infoBytes, faults, from, tookMs } = result.value;
+  const bytes = writeTorrent(infoBytes, trackers);
+  const { torrent } = readTorrent(bytes, environment.digests);
+  tellTorrent(
+    session,
+    'metadata',
+    { torrent, faults },
+    {
+      ...{ from: formatIpPort(from), tookMs: Math.round(tookMs), peers: plainOf(progress) },
+    },
+  );
+  if (options.out === undefined) return;
+  // A file that others would be harmed by is not made.
+  if (faults.length > 0) return session.fail(`${options.out} was not written`);
+  const written = environment.writeFile(options.out, bytes, false);
+  if (!written.ok) return session.fail(`${options.out}: ${written.error.message}`);
+  // Peers give the layers with the content (BEP 52), which nobody asks for here.
+  const layers = torrent?.info.version === 'v1' ? '' : ', without piece layers';
+  session.note(`${options.out}: ${bytes.length.toLocaleString('en')} bytes${layers}`);
+}
+
+/** Until it has ended; on a terminal with a line of how far it is. */
+async function watch(session: Session, running: MetadataFetch): Promise<void> {
+  const { environment } = session;
+  if (session.json || !environment.stderr.isTerminal) {
+    await running.result;
+    return;
+  }
+  while (!running.isOver) {
+    environment.stderr.write(`\r\u001b[K${lineOf(running.progress())}`);
+    await Promise.race([running.result, environment.pause(PROGRESS_MS)]);
+  }
+  environment.stderr.write('\r\u001b[K');
+}
+
+function lineOf({ known, connecting, talking, tried, ...rest }: FetchProgress): string {
+  const { receivedBytes, sizeBytes } = rest;
+  const size =
+    sizeBytes === undefined
+      ? ''
+      : `, ${receivedBytes.toLocaleString('en')} of ${sizeBytes.toLocaleString('en')} bytes`;
+  return `${known} peers, ${tried} asked, ${connecting} connecting, ${talking} talking${size}`;
+}
+
+function whyNot({ known, unfit, ends, convicted }: FetchProgress): string {
+  const why = Object.entries(ends).map(([reason, count]) => `${count} ${reason}`);
+  if (unfit > 0) why.push(`${unfit} of no address that may be asked (see --private)`);
+  if (convicted.length > 0)
+    why.push(`wrong metadata from ${convicted.map(formatIpPort).join(', ')}`);
+  return known + unfit === 0
+    ? ': none is known; name some with --peer'
+    : why.length === 0
+      ? ''
+      : ` (${why.join(', ')})`;
+}
+
+const plainOf = ({ convicted, ends, known, unfit, tried }: FetchProgress): JsonObject => ({
+  ...{ known, unfit, tried },
+  ends: { ...ends },
+  convicted: convicted.map(formatIpPort),
+});

@@ -1,0 +1,162 @@
+/** One torrent whose metadata is wanted: who may be asked for it, who was, and what came of it. */
+import { formatIpPort, type IpPort } from '../../base/ip-port.ts';
+import type { Result } from '../../base/result.ts';
+import type { TorrentId } from '../../wire/magnet.ts';
+import type { Fetched, FetchFailure, FetchProgress } from './metadata-config.ts';
+import type { Peer } from './metadata-peer.ts';
+import type { EndReason } from './peer-machine.ts';
+
+const MAX_KNOWN = 4096;
+const MAX_ATTEMPTS = 2;
+const RETRY_MS = 2000;
+
+/** Those after which a peer may do better the next time. */
+const WORTH_ANOTHER: ReadonlySet<EndReason> = new Set<EndReason>([
+  'unreachable',
+  'silent',
+  'left',
+  'rejected',
+  'stopped',
+]);
+
+interface Candidate {
+  readonly endpoint: IpPort;
+  readonly attempts: number;
+  readonly fromMs: number;
+}
+
+export interface FetchOptions {
+  readonly id: TorrentId;
+  readonly timeoutMs: number;
+  /** The owner says that the swarm is one of his own networks. */
+  readonly private: boolean;
+}
+
+export interface FetchDeps {
+  mayReach(endpoint: IpPort, isPrivate: boolean): boolean;
+  /** A peer came, or none is to come: see what can be done. */
+  changed(fetch: MetadataFetch): void;
+  nowMs(): number;
+}
+
+export class MetadataFetch {
+  readonly options: FetchOptions;
+  readonly startedMs: number;
+  readonly peers = new Set<Peer>();
+  readonly result: Promise<Result<Fetched, FetchFailure>>;
+  readonly #deps: FetchDeps;
+  readonly #resolve: (result: Result<Fetched, FetchFailure>) => void;
+  readonly #seen = new Set<string>();
+  readonly #candidates: Candidate[] = [];
+  readonly #ends: Partial<Record<EndReason, number>> = {};
+  readonly #convicted: IpPort[] = [];
+  #waiting: 'more' | 'noMore' = 'more';
+  #unfit = 0;
+  #dropped = 0;
+  #tried = 0;
+  #over = false;
+
+  constructor(options: FetchOptions, deps: FetchDeps) {
+    this.options = options;
+    this.#deps = deps;
+    this.startedMs = deps.nowMs();
+    const { promise, resolve } = Promise.withResolvers<Result<Fetched, FetchFailure>>();
+    this.result = promise;
+    this.#resolve = resolve;
+  }
+
+  get deadlineMs(): number {
+    return this.startedMs + this.options.timeoutMs;
+  }
+
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  /** Peers that found no place. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Peers to be asked, as they become known. */
+  add(endpoints: Iterable<IpPort>): void {
+    for (const endpoint of endpoints) {
+      if (!this.#deps.mayReach(endpoint, this.options.private)) {
+        this.#unfit += 1;
+        continue;
+      }
+      const key = formatIpPort(endpoint);
+      if (this.#seen.has(key)) continue;
+      if (this.#seen.size >= MAX_KNOWN) {
+        this.#dropped += 1;
+        continue;
+      }
+      this.#seen.add(key);
+      this.#candidates.push({ endpoint, attempts: 0, fromMs: 0 });
+    }
+    this.#deps.changed(this);
+  }
+
+  /** No further peers will be told: with the last of them it ends. */
+  noMorePeers(): void {
+    this.#waiting = 'noMore';
+    this.#deps.changed(this);
+  }
+
+  /** Nobody is left, and nobody is to come. */
+  get isExhausted(): boolean {
+    return this.#waiting === 'noMore' && this.#candidates.length === 0 && this.peers.size === 0;
+  }
+
+  hasCandidate(nowMs: number): boolean {
+    return !this.#over && this.#candidates.some(({ fromMs }) => fromMs <= nowMs);
+  }
+
+  /** The next to be asked, who belongs to `peers` from then on; undefined when there is none now. */
+  take(nowMs: number): { readonly endpoint: IpPort; readonly attempts: number } | undefined {
+    const at = this.#candidates.findIndex(({ fromMs }) => fromMs <= nowMs);
+    const [candidate] = at < 0 ? [] : this.#candidates.splice(at, 1);
+    if (candidate !== undefined) this.#tried += 1;
+    return candidate;
+  }
+
+  /** What came of one. */
+  ended(endpoint: IpPort, attempts: number, reason: EndReason, nowMs: number): void {
+    this.#ends[reason] = (this.#ends[reason] ?? 0) + 1;
+    if (this.#over || attempts + 1 >= MAX_ATTEMPTS || !WORTH_ANOTHER.has(reason)) return;
+    this.#candidates.push({
+      endpoint,
+      attempts: attempts + 1,
+      fromMs: nowMs + RETRY_MS * (attempts + 1),
+    });
+  }
+
+  convict(endpoint: IpPort): void {
+    this.#convicted.push(endpoint);
+  }
+
+  progress(): FetchProgress {
+    let [connecting, receivedBytes] = [0, 0];
+    let sizeBytes: number | undefined;
+    for (const { state, receivedBytes: bytes } of this.peers) {
+      if (state.name === 'connecting') connecting += 1;
+      if (state.name === 'fetching' && bytes >= receivedBytes) {
+        receivedBytes = bytes;
+        sizeBytes = state.sizeBytes;
+      }
+    }
+    return {
+      ...{ known: this.#seen.size, unfit: this.#unfit, tried: this.#tried },
+      ...{ connecting, talking: this.peers.size - connecting, receivedBytes, sizeBytes },
+      ...{ ends: { ...this.#ends }, convicted: [...this.#convicted] },
+    };
+  }
+
+  /** Once; what is told later is told to nobody. */
+  end(result: Result<Fetched, FetchFailure>): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#candidates.length = 0;
+    this.#resolve(result);
+  }
+}
