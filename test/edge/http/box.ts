@@ -5,9 +5,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ok } from '../../../src/base/result.ts';
+import { SystemError } from '../../../src/base/errors.ts';
+import { err, ok } from '../../../src/base/result.ts';
 import { RowAccounts } from '../../../src/control/accounts.ts';
 import { DhcpDevices } from '../../../src/control/dhcp-devices.ts';
+import type { CaptureParts } from '../../../src/edge/http/context.ts';
 import type {
   CallRecord,
   LinkCounters,
@@ -93,7 +95,10 @@ export async function box(
   t: { teardown(run: () => unknown): void },
   given?: UpdateService,
   dns: Pick<CommandService, 'commands'> = { commands: {} },
-  captures: Pick<CommandService, 'commands'> = { commands: {} },
+  captures: CaptureParts = {
+    commands: {},
+    read: async () => err(new SystemError('none', 'ENOENT')),
+  },
   metrics: Metrics = { token: undefined, text: async () => '' },
   monitor: Pick<CommandService, 'commands'> = { commands: {} },
 ): Promise<Box> {
