@@ -39,6 +39,8 @@ void ready(Reactor* r, Entry* e, uint32_t events) {
       return udpReady(r, e);
     case Kind::kProcess:
       return processReady(r, e);
+    case Kind::kDatagram:
+      return datagramReady(r, e);
     case Kind::kPath:
       return pathReady(r, e);
     case Kind::kRequest:
@@ -293,7 +295,7 @@ bool build(Reactor* r, napi_value target, napi_value callback, bool leads) {
          defineNetlink(r->env, target, r) && definePacket(r->env, target, r) &&
          defineFrames(r->env, target, r) && defineUdp(r->env, target, r) &&
          defineProcess(r->env, target, r) &&
-         definePath(r->env, target, r);
+         definePath(r->env, target, r) && defineDatagram(r->env, target, r);
 }
 
 }  // namespace

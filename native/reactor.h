@@ -11,7 +11,19 @@
 
 namespace gatehouse {
 
-enum class Kind : uint8_t { kFree, kListener, kConnection, kMonitor, kTap, kFrames, kUdp, kProcess, kRequest, kPath };
+enum class Kind : uint8_t {
+  kFree,
+  kListener,
+  kConnection,
+  kMonitor,
+  kTap,
+  kFrames,
+  kUdp,
+  kProcess,
+  kRequest,
+  kDatagram,
+  kPath,
+};
 
 // First word of an event; src/os/linux/native.ts has the same numbers.
 enum class What : int32_t {
@@ -171,6 +183,7 @@ void tapReady(Reactor* r, Entry* e);
 void framesReady(Reactor* r, Entry* e);
 void udpReady(Reactor* r, Entry* e);
 void processReady(Reactor* r, Entry* e);
+void datagramReady(Reactor* r, Entry* e);
 void pathReady(Reactor* r, Entry* e);
 // Frames lost in the kernel since the socket was opened.
 uint32_t packetsDropped(Entry* e);
@@ -188,6 +201,7 @@ bool definePacket(napi_env env, napi_value target, Reactor* r);
 bool defineFrames(napi_env env, napi_value target, Reactor* r);
 bool defineUdp(napi_env env, napi_value target, Reactor* r);
 bool defineProcess(napi_env env, napi_value target, Reactor* r);
+bool defineDatagram(napi_env env, napi_value target, Reactor* r);
 bool definePath(napi_env env, napi_value target, Reactor* r);
 bool defineArpScan(napi_env env, napi_value target);
 bool definePrivileges(napi_env env, napi_value target);

@@ -2,10 +2,11 @@
  * The first start of a box: which configuration the daemon is to begin with, made of what lies on
  * the boot partition of its memory card, and what of that stays there. Pure.
  */
-import { toHex } from '../base/bytes.ts';
 import { BugError } from '../base/errors.ts';
+import { isWirelessName } from '../base/if-name.ts';
 import { passwordFault } from '../tr181/objects/users.ts';
 import { parsePosixZone } from '../tr181/posix-zone.ts';
+import { joinChanges } from '../tr181/wifi-plan.ts';
 import { offsetsOf } from '../tr181/zone-names.ts';
 import {
   type CardSettings,
@@ -13,7 +14,6 @@ import {
   readCustomToml,
   readFirstRun,
   readUserConf,
-  type WifiNetwork,
 } from './card-settings.ts';
 import { type ProcessConfig, parseProcessConfig } from './process-config.ts';
 
@@ -40,8 +40,8 @@ export interface FirstBoot {
   /** The first password as it was given, to be hashed for `config.account`; undefined where it is hashed already. */
   readonly password: { readonly username: string; readonly password: string } | undefined;
   readonly sshKeys: readonly string[];
-  readonly wifi: WifiNetwork | undefined;
-  readonly country: string | undefined;
+  /** Name of the Wi-Fi that is joined. */
+  readonly wifi: string | undefined;
   readonly faults: readonly CardFault[];
   /** Files that were taken, wholly or in part, and what is kept of each: all but its secrets. */
   readonly kept: ReadonlyMap<string, string>;
@@ -82,15 +82,18 @@ export function firstBoot(
     (user !== undefined && hash !== undefined
       ? { username: user.name, passwordHash: hash }
       : undefined);
-  const { interfaces } = own ?? { interfaces: ports };
-  const none = interfaces.wan === undefined && interfaces.lan.length === 0;
+  const { wifi: radio, ...roles } = ports;
+  const named = own?.interfaces ?? roles;
+  const none = named.wan === undefined && named.lan.length === 0;
+  const interfaces = withWifi(none ? { ...named, ...roles } : named, radio, settings);
   return {
     config: {
       ...(own ?? parsed('{}')),
-      interfaces: none ? ports : interfaces,
+      interfaces,
       rows: {
         ...(hostName === undefined ? {} : { [HOST_NAME]: hostName }),
         ...(zone === undefined ? {} : { [TIME_ZONE]: zone }),
+        ...wifiRows(settings),
         ...own?.rows,
       },
       account,
@@ -100,12 +103,32 @@ export function firstBoot(
         ? { username: user.name, password: user.password }
         : undefined,
     sshKeys: settings.sshKeys ?? [],
-    wifi: settings.wifi,
-    country: settings.country,
+    wifi: settings.wifi?.ssid,
     faults,
     kept,
   };
 }
+
+/** With a Wi-Fi to join, its interface is a WAN too: the only one where that was said, else one behind the first. */
+function withWifi(
+  { wifi, ...interfaces }: ProcessConfig['interfaces'],
+  found: string | undefined,
+  settings: CardSettings,
+): ProcessConfig['interfaces'] {
+  const wanted = wifi ?? (settings.wifi === undefined ? undefined : (found ?? 'wlan0'));
+  const named = [interfaces.wan, ...interfaces.lan];
+  const joins = named.some((name) => name !== undefined && isWirelessName(name));
+  return wanted === undefined || joins ? interfaces : { ...interfaces, wifi: wanted };
+}
+
+const wifiRows = ({ wifi, country }: CardSettings): Readonly<Record<string, string>> =>
+  wifi === undefined
+    ? {}
+    : Object.fromEntries(
+        joinChanges({ ...wifi, country }, { endPoint: 1, profile: 1, radio: 1 }).map(
+          ({ path, value }) => [path, value],
+        ),
+      );
 
 const isZone = (text: string): boolean =>
   parsePosixZone(text) !== undefined || (text.length <= 64 && offsetsOf(text) !== undefined);
@@ -153,29 +176,6 @@ function withoutSecrets(file: string, text: string): string {
     ...(json.account === undefined ? {} : { account: { ...json.account, passwordHash: REMOVED } }),
   };
   return `${JSON.stringify(shown, undefined, 2)}\n`;
-}
-
-/**
- * wpa_supplicant's configuration (wpa_supplicant.conf(5)); `keyOf` makes 64 hex digits of a password
- * and the network's name. The name is written in hex: it may hold anything.
- */
-export function wpaSupplicantConf(
-  { ssid, key, hidden }: WifiNetwork,
-  country: string | undefined,
-  keyOf: (password: string, ssid: string) => string,
-): string {
-  const psk = key === undefined || key.length === 64 ? key : keyOf(key, ssid);
-  const lines = [
-    ...(country === undefined ? [] : [`country=${country}`]),
-    'network={',
-    `  ssid=${toHex(new TextEncoder().encode(ssid))}`,
-    ...(hidden ? ['  scan_ssid=1'] : []),
-    ...(psk === undefined
-      ? ['  key_mgmt=NONE']
-      : ['  key_mgmt=WPA-PSK WPA-PSK-SHA256', `  psk=${psk}`, '  ieee80211w=1']),
-    '}',
-  ];
-  return `${lines.join('\n')}\n`;
 }
 
 /** What the owner finds on the card; lines end as every system's editor takes them. Empty without faults. */

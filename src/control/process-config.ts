@@ -3,7 +3,7 @@
  * alone. There is no second way to configure: after the first start the model is the state.
  */
 import { cryptFault } from '../base/crypt-hash.ts';
-import { isIfName } from '../base/if-name.ts';
+import { isIfName, isWirelessName } from '../base/if-name.ts';
 import type { LogLevel } from '../base/log.ts';
 import { parsePhc } from '../base/phc.ts';
 import { err, ok, type Result } from '../base/result.ts';
@@ -15,6 +15,8 @@ export interface ProcessConfig {
     readonly wan: string | undefined;
     /** Kernel names of the interfaces towards the LAN; several become a bridge. */
     readonly lan: readonly string[];
+    /** Kernel name of a Wi-Fi that is joined besides, as a second WAN. */
+    readonly wifi?: string | undefined;
   };
   readonly logLevel: LogLevel;
   readonly http: {
@@ -53,14 +55,18 @@ export function parseProcessConfig(text: string): Result<ProcessConfig, readonly
   }
   const faults: string[] = [];
   const top = section(file, 'the file', KEYS, faults);
-  const interfaces = section(top['interfaces'] ?? {}, 'interfaces', ['wan', 'lan'], faults);
+  const interfaces = section(top['interfaces'] ?? {}, 'interfaces', ['wan', 'lan', 'wifi'], faults);
   const log = section(top['log'] ?? {}, 'log', ['level'], faults);
   const wan = interfaces['wan'];
   if (wan !== undefined && !isIfName(wan)) faults.push('interfaces.wan: not an interface name');
+  const wifi = interfaces['wifi'];
+  if (wifi !== undefined && (!isIfName(wifi) || !isWirelessName(wifi))) {
+    faults.push('interfaces.wifi: not the name of a Wi-Fi, such as wlan0');
+  }
   const lan = interfaces['lan'] ?? [];
   if (!Array.isArray(lan) || !lan.every(isIfName)) {
     faults.push('interfaces.lan: not a list of interface names');
-  } else if (new Set([...lan, wan]).size !== lan.length + 1) {
+  } else if (new Set([...lan, wan, wifi ?? '']).size !== lan.length + 2) {
     faults.push('interfaces: an interface is named twice');
   }
   const level = log['level'] ?? DEFAULT_CONFIG.logLevel;
@@ -78,7 +84,10 @@ export function parseProcessConfig(text: string): Result<ProcessConfig, readonly
   const account = accountOf(top['account'], faults);
   if (faults.length > 0) return err(faults);
   return ok({
-    interfaces: { wan: wan as string | undefined, lan: lan as readonly string[] },
+    interfaces: {
+      ...{ wan: wan as string | undefined, lan: lan as readonly string[] },
+      ...(wifi === undefined ? {} : { wifi: wifi as string }),
+    },
     logLevel: level as LogLevel,
     http: { names: names as readonly string[] },
     rows: Object.fromEntries(Object.entries(rows).map(([path, value]) => [path, String(value)])),

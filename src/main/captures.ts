@@ -2,18 +2,17 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { err, type Result } from '../base/result.ts';
+import type { CaptureParts } from '../edge/http/context.ts';
 import { type CommandAnswer, type CommandService, done, failed } from '../edge/ubus/gatehouse.ts';
+import type { LinuxCaptureStore } from '../os/linux/capture-store.ts';
 import type { loadNative } from '../os/linux/native.ts';
-import type { Net } from '../os/ports.ts';
+import type { Link, Net } from '../os/ports.ts';
+import type { CaptureFile } from '../os/ports-capture.ts';
 import type { CapturesService } from '../services/capture/captures.ts';
-import type {
-  CapturesConfig,
-  CapturesObserved,
-  SessionObserved,
-  SessionSpec,
-} from '../services/capture/config.ts';
+import type { CapturesConfig, SessionObserved, SessionSpec } from '../services/capture/config.ts';
+import type { Observed } from '../state/observed.ts';
 import type { Origin } from '../tr181/model.ts';
-import type { ServiceCalls } from '../tr181/table.ts';
+import type { Observations, ServiceCalls } from '../tr181/table.ts';
 
 /** Of one capture at most: some 4 MB, and the ring. */
 const LIMITS = { flows: 4096, conversations: 4096, endpoints: 4096 };
@@ -30,7 +29,8 @@ export interface CapturesParts {
   readonly net: Net;
   readonly clock: Clock;
   readonly log: Log;
-  report(value: CapturesObserved): void;
+  readonly observed: Observed<Observations>;
+  readonly stateDir: string;
 }
 
 export class LazyCaptures implements AsyncDisposable {
@@ -38,7 +38,7 @@ export class LazyCaptures implements AsyncDisposable {
   #config: CapturesConfig | undefined;
   #built: Promise<CapturesService> | undefined;
   #service: CapturesService | undefined;
-  #links: Disposable | undefined;
+  readonly #heard = new DisposableStack();
 
   constructor(parts: CapturesParts) {
     this.#parts = parts;
@@ -51,7 +51,8 @@ export class LazyCaptures implements AsyncDisposable {
 
   async apply(config: CapturesConfig): Promise<readonly string[]> {
     this.#config = config;
-    const wanted = config.enable && config.captures.some(({ enable }) => enable);
+    const rows = [...config.captures, ...config.triggers];
+    const wanted = config.enable && rows.some(({ enable }) => enable);
     if (this.#built === undefined && !wanted) return [];
     const built = this.#built !== undefined;
     const service = await this.wanted();
@@ -64,8 +65,24 @@ export class LazyCaptures implements AsyncDisposable {
     return this.#built;
   }
 
+  #hasLease(ifName: string): boolean {
+    const { observed } = this.#parts;
+    const leases = [
+      ...(observed.get('dhcpClient')?.clients ?? []),
+      ...(observed.get('dhcp6Client')?.clients ?? []),
+    ].filter(({ lease }) => lease !== undefined);
+    const here = this.#config?.clients.filter((client) => client.ifName === ifName) ?? [];
+    return here.some(({ id }) => leases.some((client) => client.id === id));
+  }
+
+  /** Its files, also when nothing was captured since the start. */
+  async store(): Promise<LinuxCaptureStore> {
+    const { LinuxCaptureStore } = await import('../os/linux/capture-store.ts');
+    return new LinuxCaptureStore(`${this.#parts.stateDir}/captures`);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#links?.[Symbol.dispose]();
+    this.#heard.dispose();
     await (await this.#built)?.[Symbol.asyncDispose]();
   }
 
@@ -74,15 +91,32 @@ export class LazyCaptures implements AsyncDisposable {
       import('../services/capture/captures.ts'),
       import('../os/linux/capture-engine.ts'),
     ]);
-    const { native, net } = this.#parts;
+    const { native, net, observed } = this.#parts;
+    const isLink = (ifName: string, isSo: (link: Link) => boolean): boolean =>
+      net.links().some((link) => link.name === ifName && isSo(link));
     const service = new CapturesService({
       ...this.#parts,
       engine: new LinuxCaptureEngine(native, LIMITS),
-      isUp: (ifName) => net.links().some(({ name, adminUp }) => name === ifName && adminUp),
+      store: await this.store(),
+      isUp: (ifName) => isLink(ifName, ({ adminUp }) => adminUp),
+      isWell: (event, ifName) =>
+        event === 'LinkLost'
+          ? isLink(ifName, ({ adminUp, carrier }) => adminUp && carrier)
+          : this.#hasLease(ifName),
+      report: (value) => observed.publish('captures', value),
     });
-    this.#links = net.subscribe((events) => {
-      if (events.some(({ what }) => what === 'link' || what === 'resync')) service.linksChanged();
-    });
+    this.#heard.use(
+      net.subscribe((events) => {
+        if (events.some(({ what }) => what === 'link' || what === 'resync'))
+          service.surroundingsChanged();
+      }),
+    );
+    this.#heard.use(
+      observed.subscribe(({ services }) => {
+        if (services.has('dhcpClient') || services.has('dhcp6Client'))
+          service.surroundingsChanged();
+      }),
+    );
     this.#service = service;
     if (this.#config !== undefined) await service.apply(this.#config);
     return service;
@@ -99,7 +133,7 @@ export const captureCalls = (
 export function captureCommands(
   captures: LazyCaptures,
   audit: (what: string, origin: Origin) => Promise<void>,
-): CommandService {
+): CommandService & CaptureParts {
   const byId = (
     what: string,
     about: string,
@@ -121,6 +155,10 @@ export function captureCommands(
   return {
     name: 'capture',
     about: 'captures: who talks how much with what on an interface',
+    read: async (name, origin) => {
+      await audit(`download ${name.slice(0, 128)}`, origin);
+      return (await captures.store()).read(name);
+    },
     commands: {
       list: {
         about: 'every capture and how it goes',
@@ -142,10 +180,16 @@ export function captureCommands(
       },
       start: {
         about:
-          'starts a capture: interface (wan), filter of pcap-filter(7) or lists protocols, ports, hosts (from: source, to: destination) and vlan; seconds (60), packets and bytes as limits',
+          'starts a capture: interface (wan), filter of pcap-filter(7) or lists protocols, ports, hosts (from: source, to: destination) and vlan; seconds (60), packets and bytes as limits; write: into pcapng files',
         args: {
           ...FILTER_ARGS,
-          ...{ seconds: 'int32', packets: 'int64', bytes: 'int64', promiscuous: 'int8' },
+          ...{
+            seconds: 'int32',
+            packets: 'int64',
+            bytes: 'int64',
+            promiscuous: 'int8',
+            write: 'int8',
+          },
         },
         run: async (args, { origin }) => {
           const spec = specOf(args);
@@ -160,6 +204,29 @@ export function captureCommands(
       delete: byId('delete', 'ends and forgets one that was started by a command', (service, id) =>
         service.remove(id),
       ),
+      files: {
+        about: 'what captures and triggers have written, the oldest first',
+        args: {},
+        run: async () => {
+          const files = (await captures.wanted()).files();
+          return files.ok ? done({ files: files.value.map(plainFile) }) : failed(files.error);
+        },
+      },
+      remove_file: {
+        about: 'removes a file that files tells of',
+        args: { name: 'string' },
+        run: async ({ name }, { origin }) => {
+          if (typeof name !== 'string') return failed('name is missing, such as files tells');
+          await audit(`remove ${name.slice(0, 128)}`, origin);
+          const removed = (await captures.wanted()).removeFile(name);
+          return removed.ok ? done() : failed(removed.error);
+        },
+      },
+      triggers: {
+        about: 'every trigger and how it goes',
+        args: {},
+        run: async () => done({ triggers: captures.service?.observed.triggers ?? [] }),
+      },
       status: {
         about: 'one capture with its statistics, made as the next second is over',
         args: { id: 'string' },
@@ -174,6 +241,10 @@ export function captureCommands(
   };
 }
 
+const plainFile = ({ name, bytes, changedMs }: CaptureFile): object => ({
+  ...{ name, bytes, changed: new Date(changedMs).toISOString() },
+});
+
 const plain = (session: SessionObserved): object => ({
   ...{ id: session.id, configured: session.configured, state: session.state },
   reason: session.reason,
@@ -183,6 +254,7 @@ const plain = (session: SessionObserved): object => ({
   started: session.startedMs === undefined ? null : new Date(session.startedMs).toISOString(),
   ...{ packets: session.packets, bytes: session.bytes },
   ...{ droppedPackets: session.droppedPackets, interruptions: session.interruptions },
+  ...{ files: session.files, unwrittenPackets: session.unwrittenPackets },
 });
 
 /** Or the answer that says what is wrong. */
@@ -203,7 +275,7 @@ function specOf(args: Readonly<Record<string, unknown>>): SessionSpec | CommandA
     if (!good) faults.push(`${name} is a whole number from 0 to ${most}`);
     return good ? given : 0;
   };
-  const { interface: ifName = 'wan', filter: raw = '', vlan = '', promiscuous } = args;
+  const { interface: ifName = 'wan', filter: raw = '', vlan = '', promiscuous, write } = args;
   if (typeof ifName !== 'string' || typeof raw !== 'string' || typeof vlan !== 'string')
     return failed('interface, filter and vlan are texts');
   const spec = {
@@ -217,7 +289,7 @@ function specOf(args: Readonly<Record<string, unknown>>): SessionSpec | CommandA
     forSec: amount('seconds', 60, MAX_SECONDS),
     maxPackets: amount('packets', 0, Number.MAX_SAFE_INTEGER),
     maxBytes: amount('bytes', 0, Number.MAX_SAFE_INTEGER),
-    promiscuous: Boolean(promiscuous),
+    ...{ promiscuous: Boolean(promiscuous), write: Boolean(write) },
   };
   return faults.length > 0 ? failed(faults.join('\n')) : spec;
 }

@@ -57,6 +57,7 @@ export function commandLine({
   | 'peers'
   | 'scans'
   | 'paths'
+  | 'checks'
 > {
   return {
     readStdin: () => text(process.stdin),
@@ -80,11 +81,13 @@ export function commandLine({
     sha256,
     digests,
     capture: async () => {
-      const [{ captureService }, { LinuxCaptureEngine }] = await Promise.all([
+      const [{ captureService }, { LinuxCaptureEngine }, { captureLinks }] = await Promise.all([
         import('../services/capture/service.ts'),
         import('../os/linux/capture-engine.ts'),
+        import('../os/linux/capture-links.ts'),
       ]);
-      return captureService(new LinuxCaptureEngine(loadNative(nativePath)));
+      const native = loadNative(nativePath);
+      return captureService(new LinuxCaptureEngine(native), () => captureLinks(native));
     },
     peers: async () => {
       const { peerTools } = await import('./peer-tools.ts');
@@ -104,6 +107,17 @@ export function commandLine({
         interfaces: scanInterfaces,
         vendorOf: (mac) => vendors.vendorOf(mac),
         send: (ifIndex, frame) => sendFrame(loadNative(nativePath), ifIndex, frame),
+      };
+    },
+    checks: async () => {
+      const [{ buildChecks }, { runCheck }] = await Promise.all([
+        import('./checks.ts'),
+        import('../services/monitor/checks.ts'),
+      ]);
+      const deps = buildChecks(new LinuxClock(loadNative(nativePath)));
+      return {
+        run: (spec, timeoutMs) => runCheck(deps, spec, AbortSignal.timeout(timeoutMs)),
+        [Symbol.asyncDispose]: async () => {},
       };
     },
     paths: async () => {

@@ -43,7 +43,6 @@ import { layDownInitial } from '../tr181/initial.ts';
 import type { Model } from '../tr181/model.ts';
 import type { Lookups, Observations } from '../tr181/table.ts';
 import { auditChange } from './audit-change.ts';
-import { captureCalls, captureCommands, LazyCaptures } from './captures.ts';
 import { commandsOf, httpCommands } from './commands.ts';
 import { configCommands } from './config-commands.ts';
 import { follow, readConfig } from './configuration-file.ts';
@@ -53,6 +52,7 @@ import { buildDhcpServer } from './dhcp-server.ts';
 import { dhcpServerCommands } from './dhcp-server-commands.ts';
 import { buildDhcp6Client } from './dhcp6-client.ts';
 import { buildDhcp6Server } from './dhcp6-server.ts';
+import { LazyDht } from './dht-lazy.ts';
 import { diagnosticCalls } from './diagnostics.ts';
 import { dnsCalls } from './dns-calls.ts';
 import { dnsCommands, modelCalls } from './dns-commands.ts';
@@ -60,14 +60,14 @@ import { LazyDns } from './dns-lazy.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
 import { buildMap, mapCommands } from './map.ts';
-import { monitorCommands } from './monitor-commands.ts';
-import { LazyMonitor } from './monitor-lazy.ts';
 import { ended, must } from './must.ts';
 import { buildNeighbors } from './neighbors.ts';
 import { neighborsCommands } from './neighbors-commands.ts';
+import { buildOnDemand } from './on-demand.ts';
 import { Records } from './records.ts';
 import { buildTelemetry } from './telemetry.ts';
 import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
+import { buildWifi, wifiCommands } from './wifi.ts';
 
 export interface Surroundings {
   readonly program: Program;
@@ -81,6 +81,8 @@ export interface Surroundings {
 
 const ACL_DIR = '/usr/share/acl.d';
 const NFT = '/usr/sbin/nft';
+/** What an apply that cannot fail could not do. */
+const nothing = (_applied: unknown): readonly string[] => [];
 /** From here on the box routes; the page and its first certificate come after. */
 const STANDS = 'firewall and network stand';
 
@@ -123,15 +125,13 @@ async function build(
   const { stateDir, runDir } = options;
   const { version, nativePath, pluginPath, webPath, command } = around.program;
   const { log } = logs;
-  const files = new LinuxFiles();
-  const directories = new LinuxDirectories();
+  const [files, directories] = [new LinuxFiles(), new LinuxDirectories()];
   const textOf = (path: string): string | undefined => {
     const text = files.readText(path);
     return text.ok ? text.value : undefined;
   };
-  must(directories.make(`${runDir}/hook`, 0o700));
-  must(directories.make(`${runDir}/spool`, 0o700));
-  must(directories.make(`${runDir}/map`, 0o700));
+  const own = ['hook', 'spool', 'map', 'wifi'];
+  for (const name of own) must(directories.make(`${runDir}/${name}`, 0o700));
 
   const native = loadNative(nativePath);
   const reactor = stack.use(new Reactor(native, { leads: true }));
@@ -190,6 +190,10 @@ async function build(
   const map = buildMap(stack, {
     ...{ reactor, processes, clock, files, directories, net, network, observed, runDir },
     ...{ log: log.child({ service: 'map' }), nft: NFT },
+  });
+  const wifi = buildWifi(stack, {
+    ...{ reactor, processes, clock, files, directories, net, observed, runDir },
+    log: log.child({ service: 'wifi' }),
   });
   stack.use(must(watchRuleset(reactor, () => firewall.rulesetChanged())));
   const boot = must(bootId(files));
@@ -253,16 +257,11 @@ async function build(
       pageNames: config.http.names,
     }),
   );
-  const monitoring = new LazyMonitor(stack, {
-    ...{ native, reactor, processes, clock, stateDir, log: log.child({ service: 'monitor' }) },
-    report: (value) => observed.publish('monitor', value),
+  const dht = new LazyDht(stack, { reactor, net, clock, store, observed, log });
+  const onDemand = buildOnDemand(stack, {
+    ...{ native, reactor, processes, net, clock, log, observed, stateDir },
+    model: () => model,
   });
-  const captures = stack.use(
-    new LazyCaptures({
-      ...{ native, net, clock, log: log.child({ service: 'capture' }) },
-      report: (value) => observed.publish('captures', value),
-    }),
-  );
   let answering = false;
   let laidDown: Promise<unknown> = Promise.resolve();
   const lookups: Lookups = {
@@ -270,13 +269,10 @@ async function build(
       net.refreshStats();
       return net.links().find(({ name }) => name === ifName)?.stats;
     },
-    mapUsage: (id) => map.usage(id),
-    readText: (path) => textOf(path),
-    dns: () => dns.service?.observed,
-    monitor: () => monitoring.service,
-    dnsLogged: () => dns.face?.log.lastId ?? 0,
-    monoMs: () => clock.monoMs(),
-    boottimeMs: () => clock.boottimeMs(),
+    ...{ mapUsage: (id) => map.usage(id), readText: (path) => textOf(path) },
+    ...{ dns: () => dns.service?.observed, dnsLogged: () => dns.face?.log.lastId ?? 0 },
+    ...{ monitor: onDemand.lookup, dht: () => dht.observed },
+    ...{ monoMs: () => clock.monoMs(), boottimeMs: () => clock.boottimeMs() },
     wallMs: () => clock.wallMs(),
   };
   const model: Model = stack.use(
@@ -300,9 +296,8 @@ async function build(
         reboot: () => system.reboot(),
         powerOff: () => system.powerOff(),
         factoryReset: () => system.factoryReset(),
-        monitorTest: (target, signal) => monitoring.test(target, signal),
         ...firmwareCalls(updates, helper),
-        ...captureCalls(captures),
+        ...onDemand.calls,
         ...diagnosticCalls({ reactor, clock }),
         ...dnsCalls(() => dns.face && modelCalls(dns.face)),
       },
@@ -393,20 +388,14 @@ async function build(
     ...{ dns: () => dns.face, names: new DnsNames({ model }), clock },
     audit: (what, origin) => records.done(`dns ${what}`, origin),
   });
-  const capturing = captureCommands(captures, (what, origin) =>
-    records.done(`capture ${what}`, origin),
-  );
+  const demanded = onDemand.commands((what, origin) => records.done(what, origin));
   const services = [
     ...commandsOf({ dhcpClient, dhcp6Client, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors, model),
     mapCommands(map),
-    monitorCommands({
-      monitor: monitoring,
-      config: () => model.compileAll().monitor,
-      wallMs: () => clock.wallMs(),
-    }),
-    capturing,
+    wifiCommands(wifi, model),
+    ...demanded.all,
     named,
     configCommands(configuration, model),
     updateCommands(updates, (what, origin) => records.done(`update ${what}`, origin)),
@@ -433,14 +422,10 @@ async function build(
       const applied = await firewall.apply(wanted);
       return applied.ok ? [] : [applied.error.message];
     },
-    dhcpClient: (wanted) => {
-      if (runs('dhcp-client')) dhcpClient.apply(wanted);
-      return [];
-    },
-    dhcp6Client: (wanted) => {
-      if (runs('dhcp-client')) dhcp6Client.apply(wanted);
-      return [];
-    },
+    dhcpClient: (wanted) => (runs('dhcp-client') ? nothing(dhcpClient.apply(wanted)) : []),
+    dhcp6Client: (wanted) => (runs('dhcp-client') ? nothing(dhcp6Client.apply(wanted)) : []),
+    // A radio that is switched off cannot be brought up.
+    wifi: (wanted) => (runs('network') ? wifi.apply(wanted) : []),
     // Its address is planned before the network is compared with what is wanted.
     map: (wanted) => (runs('network') ? map.apply(wanted) : []),
     network: (wanted) => {
@@ -451,19 +436,14 @@ async function build(
       return network.apply(wanted).map((error) => error.message);
     },
     dhcp6Server: (wanted) => (runs('dhcp-server') ? dhcp6Server.apply(wanted) : []),
-    dhcpServer: (wanted) => {
-      if (runs('dhcp-server')) dhcpServer.apply(wanted);
-      return [];
-    },
+    dhcpServer: (wanted) => (runs('dhcp-server') ? nothing(dhcpServer.apply(wanted)) : []),
     dns: (wanted) => (runs('dns') ? dns.apply(wanted) : []),
     dnsPolicy: (wanted) => dns.applyPolicy(wanted),
     dnsLog: (wanted) => dns.applyLog(wanted),
-    neighbors: (wanted) => {
-      if (runs('neighbors')) neighbors.apply(wanted);
-      return [];
-    },
-    monitor: (wanted) => (runs('monitor') ? monitoring.apply(wanted) : []),
-    captures: (wanted) => captures.apply(wanted),
+    neighbors: (wanted) => (runs('neighbors') ? nothing(neighbors.apply(wanted)) : []),
+    ...onDemand.steps,
+    monitor: (wanted) => (runs('monitor') ? onDemand.steps.monitor(wanted) : []),
+    dht: (wanted) => (runs('dht') ? dht.apply(wanted) : []),
     ...telemetry.steps,
     system: (wanted) => system.apply(wanted),
   };
@@ -485,7 +465,13 @@ async function build(
     await startHttp({
       ...{ stateDir, clock, logs, secrets, net, rows, model, configuration, updates },
       ...{ webPath, version, command },
-      ...{ devices: dhcpServer.devices, dns: named, captures: capturing, metrics: telemetry },
+      ...{
+        devices: dhcpServer.devices,
+        dns: named,
+        captures: demanded.capture,
+        monitor: demanded.monitor,
+        metrics: telemetry,
+      },
       https: options.https,
       http: options.http,
       names: config.http.names,

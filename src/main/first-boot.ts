@@ -1,8 +1,7 @@
 /**
- * `gatehouse first-boot --card DIR --config FILE --keep DIR --ssh DIR [--wan IF] [--lan IF,…] [--user NAME]`: run by
+ * `gatehouse first-boot --card DIR --config FILE --ssh DIR [--wan IF] [--lan IF,…] [--wifi IF] [--user NAME]`: run by
  * the box's own init as root, once, before the daemon's first start. Nothing of the card is ever executed.
  */
-import { pbkdf2Sync } from 'node:crypto';
 import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +17,6 @@ import {
   type FirstBoot,
   firstBoot,
   OWN_FILE,
-  wpaSupplicantConf,
 } from '../control/first-boot.ts';
 import type { ProcessConfig } from '../control/process-config.ts';
 import { LinuxDirectories, LinuxFiles } from '../os/linux/files.ts';
@@ -35,8 +33,6 @@ const ERRORS_FILE = 'gatehouse-errors.txt';
 interface Options {
   readonly card: string;
   readonly config: string;
-  /** Where Wi-Fi settings are kept. */
-  readonly keep: string;
   /** Home of the user that SSH is for. */
   readonly ssh: string;
   readonly ports: ProcessConfig['interfaces'];
@@ -53,7 +49,7 @@ export async function runFirstBoot(
   const options = optionsOf(args);
   if (options === undefined) {
     say(
-      'usage: gatehouse first-boot --card DIR --config FILE --keep DIR --ssh DIR [--wan IF] [--lan IF,…] [--user NAME]',
+      'usage: gatehouse first-boot --card DIR --config FILE --ssh DIR [--wan IF] [--lan IF,…] [--wifi IF] [--user NAME]',
     );
     return 2;
   }
@@ -76,21 +72,20 @@ function optionsOf(args: readonly string[]): Options | undefined {
       options: {
         card: text,
         config: text,
-        keep: text,
         ssh: text,
         wan: text,
         lan: text,
+        wifi: text,
         user: text,
       },
     });
-    const { card, config, keep, ssh, wan, lan = '', user = 'gatehouse' } = values;
-    if (!card || !config || !keep || !ssh) return undefined;
+    const { card, config, ssh, wan, lan = '', wifi, user = 'gatehouse' } = values;
+    if (!card || !config || !ssh) return undefined;
     return {
       card,
       config,
-      keep,
       ssh,
-      ports: { wan, lan: lan.split(',').filter((name) => name !== '') },
+      ports: { wan, lan: lan.split(',').filter((name) => name !== ''), wifi },
       user,
     };
   } catch {
@@ -100,7 +95,7 @@ function optionsOf(args: readonly string[]): Options | undefined {
 }
 
 async function prepare(
-  { card, config: configPath, keep, ssh, ports, user }: Options,
+  { card, config: configPath, ssh, ports, user }: Options,
   secrets: LinuxSecrets,
   say: (text: string) => void,
 ): Promise<void> {
@@ -120,7 +115,7 @@ async function prepare(
   writeConfig(`${configPath}.later`, configText(later), user);
   writeConfig(configPath, configText({ ...boot.config, account }), user);
   letIn(ssh, boot.sshKeys, say);
-  keepWifi(keep, boot, say);
+  if (boot.wifi !== undefined) say(`the Wi-Fi "${boot.wifi}" is joined`);
   tidyCard(card, boot.kept, faults);
   for (const file of boot.kept.keys()) say(`${file} of the card was applied`);
   for (const { file, message } of faults) say(`${file} of the card: ${message}`);
@@ -197,18 +192,6 @@ function letIn(home: string, keys: readonly string[], say: (text: string) => voi
   say(
     `SSH is on for ${keys.length === 1 ? 'one key' : `${keys.length} keys`}, from the LAN, as user admin`,
   );
-}
-
-/** What nothing on the box uses yet is kept, and said to be. */
-function keepWifi(keep: string, { wifi, country }: FirstBoot, say: (text: string) => void): void {
-  if (wifi === undefined) return;
-  must(new LinuxDirectories().make(keep, 0o700));
-  // IEEE 802.11i annex M.4: PBKDF2 with SHA-1, 4096 rounds, 256 bits.
-  const text = wpaSupplicantConf(wifi, country, (password, ssid) =>
-    pbkdf2Sync(password, ssid, 4096, 32, 'sha1').toString('hex'),
-  );
-  must(new LinuxFiles().writeAtomic(join(keep, 'wpa_supplicant.conf'), text, 0o600));
-  say(`Wi-Fi ${wifi.ssid} is kept; this firmware has no program that would join it`);
 }
 
 /** What was applied is left without its secrets, under another name. */

@@ -5,6 +5,7 @@ import type { LogLevel } from '../base/log.ts';
 import { RowAccounts } from '../control/accounts.ts';
 import type { Configuration } from '../control/configuration.ts';
 import type { DhcpDevices } from '../control/dhcp-devices.ts';
+import type { CaptureParts } from '../edge/http/context.ts';
 import type { Line, LineQuery, Metrics } from '../edge/http/faces.ts';
 import { HttpService, type ListenOn } from '../edge/http/service.ts';
 import type { UbusClient } from '../edge/ubus/client.ts';
@@ -44,7 +45,8 @@ export interface HttpSurroundings {
   readonly configuration: Configuration;
   readonly devices: DhcpDevices;
   readonly dns: CommandService;
-  readonly captures: CommandService;
+  readonly captures: CaptureParts;
+  readonly monitor: CommandService;
   readonly metrics: Metrics;
   readonly updates: UpdateService;
   readonly bus: UbusClient;

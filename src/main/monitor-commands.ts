@@ -1,4 +1,5 @@
 /** `gatehouse.monitor`: what is watched and how it is, as ubus and the command line offer it. */
+import type { Clock } from '../base/clock.ts';
 import { type CommandAnswer, type CommandService, done, failed } from '../edge/ubus/gatehouse.ts';
 import type { SeriesRow } from '../services/monitor/series/rows.ts';
 import type { TargetStatistics } from '../services/monitor/statistics.ts';
@@ -9,18 +10,12 @@ import type { LazyMonitor } from './monitor-lazy.ts';
 /** Targets in one answer: a message on the bus has a limit. */
 const PAGE = 250;
 
-export interface MonitorCommandsDeps {
-  readonly monitor: LazyMonitor;
-  /** What is asked for now. */
-  config(): CompiledConfig['monitor'];
-  wallMs(): number;
-}
-
-export const monitorCommands = ({
-  monitor,
-  config,
-  wallMs,
-}: MonitorCommandsDeps): CommandService => ({
+/** `config` gives what is asked for now. */
+export const monitorCommands = (
+  monitor: LazyMonitor,
+  config: () => CompiledConfig['monitor'],
+  clock: Pick<Clock, 'wallMs'>,
+): CommandService => ({
   name: 'monitor',
   about: 'how well the watched paths work',
   commands: {
@@ -72,9 +67,9 @@ export const monitorCommands = ({
         'what a target came to from `from` to `to` (Unix time in seconds; absent: the last `last` seconds): at most `points` rows of [at, span, sent, received, min, q1, median, q3, max] in µs, or with format svg a smoke graph',
       args: {
         ...{ target: 'string', from: 'int64', to: 'int64', last: 'int32', points: 'int32' },
-        ...{ format: 'string', width: 'int32', height: 'int32', offset: 'int32' },
+        ...{ format: 'string', width: 'int32', height: 'int32', offset: 'int32', dark: 'int8' },
       },
-      run: async (args) => graph(monitor, config(), args, wallMs()),
+      run: async (args) => graph(monitor, config(), args, clock.wallMs()),
     },
     test: {
       about: 'asks a target once, now; target is its path',
@@ -120,6 +115,7 @@ async function graph(
     const { smokeSvg } = await import('../services/monitor/smoke.ts');
     const svg = smokeSvg(rows, {
       ...{ title: name, fromSec, toSec, offsetSec: whole('offset', 0, -86_400, 86_400) },
+      dark: Number(args['dark'] ?? 0) === 1,
       ...{ widthPx: whole('width', 800, 200, 4000), heightPx: whole('height', 280, 120, 2000) },
     });
     return done({ target: id, name, fromSec, toSec, svg });

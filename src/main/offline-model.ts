@@ -44,6 +44,7 @@ export function offlineModel(
       dns: () => undefined,
       dnsLogged: () => 0,
       monitor: () => undefined,
+      dht: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,
       wallMs: () => 0,

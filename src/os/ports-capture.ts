@@ -262,6 +262,21 @@ export interface ListenOptions {
   ) => void;
 }
 
+export interface CaptureLink {
+  readonly name: string;
+  /** `ethernet`, `ppp`, `802.11 radiotap`, …: what its packets begin with. */
+  readonly linkType: string;
+  /** `veth`, `bridge`, …; null for hardware. */
+  readonly kind: string | null;
+  readonly state: 'up' | 'no carrier' | 'off';
+  readonly mac: string | null;
+  /** Bytes. */
+  readonly mtu: number;
+  /** This process may hear it; `reason` says why not. */
+  readonly permitted: boolean;
+  readonly reason: string | null;
+}
+
 export interface CaptureEngine {
   /** Counts the packets of an interface until it is ended. EPERM without CAP_NET_RAW, ENODEV without the interface. */
   listen(ifName: string, options: ListenOptions): Promise<Result<CaptureReport, SystemError>>;
@@ -275,4 +290,20 @@ export interface CaptureEngine {
    * sock_filter. EINVAL when it is none, ENOSYS where the machine has no libpcap.
    */
   compileFilter(text: string): Result<Uint32Array, SystemError>;
+}
+
+export interface CaptureFile {
+  readonly name: string;
+  readonly bytes: number;
+  /** Unix time. */
+  readonly changedMs: number;
+}
+
+/** The folder of the daemon's own captures; nobody else names anything in it. */
+export interface CaptureStore {
+  /** Where a file of this name lies, or will; the folder is there. */
+  path(name: string): string;
+  /** The oldest first. */
+  list(): Result<readonly CaptureFile[], SystemError>;
+  remove(name: string): Result<void, SystemError>;
 }

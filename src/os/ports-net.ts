@@ -43,6 +43,8 @@ export interface Link {
   readonly carrier: boolean;
   readonly operState: OperState;
   readonly loopback: boolean;
+  /** ARPHRD_ number, 1 for Ethernet; undefined where nobody asked the kernel. */
+  readonly hardware?: number | undefined;
   /** IFLA_INFO_KIND: `veth`, `bridge`, …; undefined for hardware. */
   readonly kind: string | undefined;
   /** ifIndex of the bridge it belongs to. */

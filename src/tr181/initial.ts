@@ -1,17 +1,21 @@
 /**
- * The rows of a first start: a router with one WAN by DHCP and one LAN, masqueraded. The
+ * The rows of a first start: a router with one WAN by DHCP and one LAN, masqueraded, and a Wi-Fi where one is to be joined. The
  * configuration file's own rows come on top.
  */
+import { isWirelessName } from '../base/if-name.ts';
 import { formatPrefix6, type Ipv6Prefix } from '../base/ip6.ts';
 import type { Result } from '../base/result.ts';
 import type { Change, Fault, Model, Origin, WriteDone } from './model.ts';
-import { ETHERNET } from './objects/interfaces.ts';
+import { ETHERNET, SSIDS } from './objects/interfaces.ts';
+import { RADIOS } from './objects/wifi-params.ts';
 
 export interface InitialSetup {
   /** Kernel names. */
   readonly wan: string | undefined;
   /** Several make a bridge. */
   readonly lan: readonly string[];
+  /** A Wi-Fi that is joined besides: a second WAN, behind the first. */
+  readonly wifi?: string | undefined;
   /** The box's own unique local /48 (RFC 4193); without one its LAN has no IPv6 but link-local. */
   readonly ula?: Ipv6Prefix;
   /** Full parameter path → value; they win over the defaults here, and add rows where they name new ones. */
@@ -55,13 +59,26 @@ export function layDownInitial(
   model: Model,
   setup: InitialSetup,
 ): Promise<Result<WriteDone, readonly Fault[]>> {
-  const names = [...(setup.wan === undefined ? [] : [setup.wan]), ...setup.lan];
-  const system = names.map((key, i) => ({ table: ETHERNET, key, instance: i + 1 }));
-  const port = (name: string): string => `${ETHERNET}${names.indexOf(name) + 1}`;
+  const second = setup.wifi === undefined ? [] : [setup.wifi];
+  const names = [...(setup.wan === undefined ? [] : [setup.wan]), ...setup.lan, ...second];
+  const wireless = names.filter(isWirelessName);
+  const wired = names.filter((name) => !isWirelessName(name));
+  const numbered = (table: string, keys: readonly string[]) =>
+    keys.map((key, i) => ({ table, key, instance: i + 1 }));
+  const system = [
+    ...numbered(ETHERNET, wired),
+    ...numbered(SSIDS, wireless),
+    ...numbered(RADIOS, wireless),
+  ];
+  const port = (name: string): string =>
+    isWirelessName(name)
+      ? `${SSIDS}${wireless.indexOf(name) + 1}`
+      : `${ETHERNET}${wired.indexOf(name) + 1}`;
   const values = new Map<string, string>(
     [
       ...general(),
-      ...(setup.wan === undefined ? [] : wan(port(setup.wan))),
+      ...(setup.wan === undefined ? [] : uplink('wan', FIRST_UPLINK, port(setup.wan))),
+      ...second.flatMap((name) => uplink('wifi', SECOND_UPLINK, port(name))),
       ...(setup.lan.length === 0 ? [] : lan(setup.lan.map(port))),
       ...dns(setup.lan.length > 0),
       ...(setup.lan.length === 0 || setup.ula === undefined ? [] : lan6(setup.ula)),
@@ -89,43 +106,39 @@ const general = (): Change[] => [
 const administrator = ({ username }: FirstAccount): Change[] =>
   row(USER, { Enable: 'true', Username: username, X_GATEHOUSE_Role: 'Administrator' });
 
-const wan = (port: string): Change[] => [
-  ...row('Device.IP.Interface.1.', {
-    Alias: 'wan',
-    Enable: 'true',
-    LowerLayers: port,
-    X_GATEHOUSE_Zone: 'Wan',
-  }),
-  ...row('Device.NAT.InterfaceSetting.1.', {
-    Alias: 'wan',
-    Enable: 'true',
-    Interface: 'Device.IP.Interface.1',
-  }),
-  ...row('Device.DHCPv4.Client.1.', {
-    Alias: 'wan',
-    Enable: 'true',
-    Interface: 'Device.IP.Interface.1',
-  }),
-  ...row('Device.DHCPv6.Client.1.', {
-    Alias: 'wan',
-    Enable: 'true',
-    Interface: 'Device.IP.Interface.1',
-    RequestPrefixes: 'true',
-  }),
-  // A server that comes back is found within 5 s: that is why these are shorter than TR-181's.
-  ...row('Device.DHCPv4.Client.1.Retransmission.', {
-    DiscoverInitialTimeout: '2',
-    DiscoverMaxTimeout: '2',
-  }),
-  ...REQUESTED_OPTIONS.flatMap((code, i) =>
-    row(`Device.DHCPv4.Client.1.ReqOption.${i + 1}.`, {
-      Alias: `option-${code}`,
-      Enable: 'true',
-      Order: String(i + 1),
-      Tag: String(code),
+/** Numbers of the rows that make an uplink. */
+export interface UplinkNumbers {
+  readonly ip: number;
+  readonly nat: number;
+  readonly client: number;
+  readonly client6: number;
+}
+
+const FIRST_UPLINK: UplinkNumbers = { ip: 1, nat: 1, client: 1, client6: 1 };
+/** The LAN and the loopback interface come between. */
+const SECOND_UPLINK: UplinkNumbers = { ip: 4, nat: 2, client: 2, client6: 2 };
+
+/** An interface towards an ISP, or whoever else gives addresses: masqueraded, IPv4 and IPv6 by DHCP. */
+export function uplink(alias: string, numbers: UplinkNumbers, port: string): Change[] {
+  const reference = `Device.IP.Interface.${numbers.ip}`;
+  const client = `Device.DHCPv4.Client.${numbers.client}.`;
+  const use = { Alias: alias, Enable: 'true', Interface: reference };
+  return [
+    ...row(`${reference}.`, {
+      ...{ Alias: alias, Enable: 'true', LowerLayers: port, X_GATEHOUSE_Zone: 'Wan' },
     }),
-  ),
-];
+    ...row(`Device.NAT.InterfaceSetting.${numbers.nat}.`, use),
+    ...row(client, use),
+    ...row(`Device.DHCPv6.Client.${numbers.client6}.`, { ...use, RequestPrefixes: 'true' }),
+    // A server that comes back is found within 5 s: that is why these are shorter than TR-181's.
+    ...row(`${client}Retransmission.`, { DiscoverInitialTimeout: '2', DiscoverMaxTimeout: '2' }),
+    ...REQUESTED_OPTIONS.flatMap((code, i) =>
+      row(`${client}ReqOption.${i + 1}.`, {
+        ...{ Alias: `option-${code}`, Enable: 'true', Order: String(i + 1), Tag: String(code) },
+      }),
+    ),
+  ];
+}
 
 const lan = (ports: readonly string[]): Change[] => [
   ...row('Device.IP.Interface.2.', {

@@ -7,11 +7,13 @@
  * lists, and a final dot on references.
  */
 import type { Result } from '../base/result.ts';
+import type { AlertsConfig } from '../services/alerts/config.ts';
 import type { CapturesConfig } from '../services/capture/config.ts';
 import type { DhcpClientConfig } from '../services/dhcp-client/config.ts';
 import type { DhcpServerConfig } from '../services/dhcp-server/config.ts';
 import type { Dhcp6ClientConfig } from '../services/dhcp6-client/config.ts';
 import type { Dhcp6ServerConfig } from '../services/dhcp6-server/config.ts';
+import type { DhtConfig } from '../services/dht/config.ts';
 import type { DnsConfig } from '../services/dns/config.ts';
 import type { QueryLogConfig } from '../services/dns/log-config.ts';
 import type { PolicyConfig } from '../services/dns/policy-config.ts';
@@ -21,6 +23,7 @@ import type { MonitorConfig } from '../services/monitor/config.ts';
 import type { NeighborsConfig } from '../services/neighbors/config.ts';
 import type { NetworkConfig } from '../services/network/config.ts';
 import type { SystemConfig } from '../services/system/config.ts';
+import type { WifiConfig } from '../services/wifi/config.ts';
 import type { MetricsConfig } from './objects/metrics.ts';
 
 /** Who asks for a change, for the audit trail. `via` is the edge: `ubus`, `http`, `cli`, `console`, `config`. */
@@ -267,13 +270,16 @@ export interface CompiledConfig {
   readonly dns: DnsConfig;
   readonly dnsPolicy: PolicyConfig;
   readonly monitor: MonitorConfig;
+  readonly dht: DhtConfig;
   readonly dnsLog: QueryLogConfig;
   readonly neighbors: NeighborsConfig;
   readonly firewall: FirewallConfig;
   readonly map: MapConfig;
   readonly captures: CapturesConfig;
+  readonly alerts: AlertsConfig;
   readonly metrics: MetricsConfig;
   readonly system: SystemConfig;
+  readonly wifi: WifiConfig;
 }
 
 export interface Model extends Disposable {

@@ -6,11 +6,13 @@
 import type { SystemError } from '../base/errors.ts';
 import type { Ipv4, Mac } from '../base/ip.ts';
 import type { Result } from '../base/result.ts';
+import type { AlertsObserved } from '../services/alerts/config.ts';
 import type { CapturesObserved } from '../services/capture/config.ts';
 import type { DhcpClientObserved } from '../services/dhcp-client/config.ts';
 import type { DhcpLeasesObserved, DhcpServerObserved } from '../services/dhcp-server/config.ts';
 import type { Dhcp6ClientObserved } from '../services/dhcp6-client/config.ts';
 import type { Dhcp6ServerObserved } from '../services/dhcp6-server/config.ts';
+import type { DhtObserved } from '../services/dht/config.ts';
 import type { DnsObserved } from '../services/dns/config.ts';
 import type { LookupDone, LookupWanted } from '../services/dns/lookup.ts';
 import type { OverrideWanted, PolicyObserved } from '../services/dns/policy-config.ts';
@@ -32,6 +34,7 @@ import type { NeighborsObserved, WatchObserved } from '../services/neighbors/con
 import type { NetworkObserved } from '../services/network/config.ts';
 import type { SystemObserved } from '../services/system/config.ts';
 import type { UpdateObserved } from '../services/update/config.ts';
+import type { WifiObserved } from '../services/wifi/config.ts';
 import type { RowsView } from '../state/candidate.ts';
 import type { RowReader } from './reader.ts';
 import type { ValueSpec } from './types.ts';
@@ -50,10 +53,13 @@ export interface Observations {
   readonly neighborWatch: WatchObserved;
   readonly firewall: FirewallObserved;
   readonly map: MapObserved;
+  readonly dht: DhtObserved;
   readonly monitor: MonitorObserved;
   readonly captures: CapturesObserved;
+  readonly alerts: AlertsObserved;
   readonly system: SystemObserved;
   readonly update: UpdateObserved;
+  readonly wifi: WifiObserved;
 }
 
 /** What `control` does for commands. */
@@ -82,6 +88,8 @@ export interface ServiceCalls {
   dnsUpdateList(id: string, signal: AbortSignal): Promise<Result<void, string>>;
   /** One burst of a target, watched or not; why it could not even be tried, for people. */
   monitorTest(target: TargetConfig, signal: AbortSignal): Promise<Result<Burst, string>>;
+  /** Tells a test on a channel; `id` as in `ChannelConfig`; why it was not taken, for people. */
+  alertsTest(id: string, signal: AbortSignal): Promise<Result<void, string>>;
   /** Begins a capture anew, or ends it; `id` as in `SessionObserved`; why not, for people. */
   captureStart(id: string): Promise<Result<void, string>>;
   captureStop(id: string): Promise<Result<void, string>>;
@@ -122,6 +130,8 @@ export interface Lookups {
         statistics(id: string): TargetStatistics | undefined;
       }
     | undefined;
+  /** Of the DHT node, with fresh counters; undefined where it never ran. */
+  dht(): DhtObserved | undefined;
   /** Queries that its log took down so far. */
   dnsLogged(): number;
   monoMs(): number;

@@ -87,6 +87,8 @@ export interface RtLink {
   /** AF_BRIDGE here means a notice about a bridge port, not about the link. */
   readonly family: number;
   readonly ifIndex: number;
+  /** ARPHRD_ number: 1 for Ethernet. */
+  readonly hardware: number;
   readonly name: string;
   readonly mac: Mac | undefined;
   /** Undefined in the partial notices of some drivers. */
@@ -140,6 +142,7 @@ export function decodeLink(body: Uint8Array): Result<RtLink> {
   const mac = a.get(IFLA.address);
   return ok({
     family: view.getUint8(0),
+    hardware: view.getUint16(2, true),
     ifIndex: view.getInt32(4, true),
     name: readString(a.get(IFLA.ifName) ?? new Uint8Array(0)),
     mac: mac?.length === 6 ? formatMac(mac) : undefined,

@@ -1,10 +1,5 @@
 import t from 'tap';
-import {
-  configText,
-  errorsText,
-  firstBoot,
-  wpaSupplicantConf,
-} from '../../src/control/first-boot.ts';
+import { configText, errorsText, firstBoot } from '../../src/control/first-boot.ts';
 import { parseProcessConfig } from '../../src/control/process-config.ts';
 
 const HASH = '$5$abcdefghij$jHERxYfHbVjbwQXCRXlCBsLAEiUISIL.xsvMwjU24E6';
@@ -18,7 +13,7 @@ t.test('a card without settings', async (t) => {
   t.same(config.rows, {});
   t.same(faults, []);
   t.equal(kept.size, 0);
-  t.same(rest, { password: undefined, sshKeys: [], wifi: undefined, country: undefined });
+  t.same(rest, { password: undefined, sshKeys: [], wifi: undefined });
 });
 
 t.test('gatehouse.json wins over other tools, and custom.toml over firstrun.sh', async (t) => {
@@ -99,21 +94,35 @@ t.test('no secret stays on the card', async (t) => {
   }
 });
 
-t.test("wpa_supplicant's configuration", async (t) => {
-  const keyOf = (password: string, ssid: string): string => `key of ${password} and ${ssid}`;
-  const psk = 'c'.repeat(64);
-  t.equal(
-    wpaSupplicantConf({ ssid: 'a"\n}', key: psk, hidden: true }, 'DE', keyOf),
-    `country=DE\nnetwork={\n  ssid=61220a7d\n  scan_ssid=1\n  key_mgmt=WPA-PSK WPA-PSK-SHA256\n  psk=${psk}\n  ieee80211w=1\n}\n`,
-  );
-  t.match(
-    wpaSupplicantConf({ ssid: 'ä', key: 'password', hidden: false }, undefined, keyOf),
-    /^network=\{\n {2}ssid=c3a4\n.*\n {2}psk=key of password and ä\n/,
-  );
-  t.match(
-    wpaSupplicantConf({ ssid: 'open', key: undefined, hidden: false }, undefined, keyOf),
-    'key_mgmt=NONE',
-  );
+t.test('a Wi-Fi: joined as a second WAN, or as the one that was named', async (t) => {
+  const wlan =
+    'config_version = 1\n[wlan]\nssid = "net"\npassword = "three words"\nhidden = true\ncountry = "DE"';
+  const { config, wifi, kept } = boot({ 'custom.toml': wlan });
+  t.same(config.interfaces, { ...PORTS, wifi: 'wlan0' });
+  t.same(config.rows, {
+    'Device.WiFi.EndPoint.1.Enable': 'true',
+    'Device.WiFi.EndPoint.1.Profile.1.Enable': 'true',
+    'Device.WiFi.EndPoint.1.Profile.1.SSID': 'net',
+    'Device.WiFi.EndPoint.1.Profile.1.Priority': '0',
+    'Device.WiFi.EndPoint.1.Profile.1.X_GATEHOUSE_Hidden': 'true',
+    'Device.WiFi.EndPoint.1.Profile.1.Security.ModeEnabled': 'WPA2-Personal',
+    'Device.WiFi.EndPoint.1.Profile.1.Security.PreSharedKey': '',
+    'Device.WiFi.EndPoint.1.Profile.1.Security.KeyPassphrase': 'three words',
+    'Device.WiFi.Radio.1.RegulatoryDomain': 'DE',
+  });
+  t.equal(wifi, 'net');
+  t.notMatch(kept.get('custom.toml'), 'three words');
+  t.ok(parseProcessConfig(configText(config)).ok, 'the daemon reads it');
+
+  const found = firstBoot(new Map([['custom.toml', wlan]]), { ...PORTS, wifi: 'wlan1' });
+  t.equal(found.config.interfaces.wifi, 'wlan1', 'the one that was found');
+  t.notOk('wifi' in firstBoot(new Map(), { ...PORTS, wifi: 'wlan1' }).config.interfaces);
+  const roles = { wan: 'wlan0', lan: ['eth0'] };
+  const named = boot({
+    'custom.toml': wlan,
+    'gatehouse.json': JSON.stringify({ interfaces: roles }),
+  });
+  t.same(named.config.interfaces, roles, 'it is the WAN already');
 });
 
 t.test('the file of errors', async (t) => {

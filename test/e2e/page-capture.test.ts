@@ -2,6 +2,8 @@
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { LinuxCaptureEngine } from '../../src/os/linux/capture-engine.ts';
+import { loadNative } from '../../src/os/linux/native.ts';
 import { badText, dress, LOOKS, sticksOut, violations } from './page-axe.ts';
 import { complaints, HOME, house, noBrowser, setUp } from './page-house.ts';
 
@@ -33,6 +35,7 @@ t.test('captures on the page', { skip: noBrowser() }, async (t) => {
   await main.getByLabel('On which side').selectOption('from there');
   await main.getByText('icmp and src host 192.168.1.100').waitFor();
   await main.getByLabel('On which side').selectOption('either side');
+  await main.getByLabel('Write the packets into a file').check();
   await main.getByRole('button', { name: 'Start', exact: true }).click();
   const list = main.getByRole('region', { name: 'Captures' }).first();
   await list.getByText('running').waitFor();
@@ -56,12 +59,31 @@ t.test('captures on the page', { skip: noBrowser() }, async (t) => {
   }
   await main.getByRole('button', { name: /^Stop/ }).click();
   await main.getByText('stopped').first().waitFor();
+  const fetched = page.waitForEvent('download');
+  await main.getByRole('link', { name: /^capture-1-.*pcapng$/ }).click();
+  const path = await (await fetched).path();
+  const read = await new LinuxCaptureEngine(loadNative()).analyze(path, {
+    rows: { endpoints: 9, conversations: 9, flows: 9, names: 9 },
+  });
+  t.match(read, { value: { packets: 30, format: 'pcapng', error: null } });
   await main.getByRole('button', { name: /^Start again/ }).click();
   await main.getByText('running').first().waitFor();
   await main.getByRole('link', { name: 'All captures' }).click();
   await list.getByText('running').waitFor();
+  const files = main.getByRole('region', { name: 'Files' }).first();
+  await files
+    .getByRole('link', { name: /^capture-1-/ })
+    .first()
+    .waitFor();
+  // A trigger is set up by its form, and armed.
+  await main.getByRole('button', { name: 'Add a trigger' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Interface', { exact: true }).selectOption('Device.IP.Interface.2');
+  await dialog.getByRole('button', { name: /^(Add|Save)/ }).click();
+  await main.getByText('armed', { exact: true }).waitFor();
   for (const look of LOOKS) {
     await dress(page, look);
+    t.same(await violations(page, look.contrast), [], `list in ${look.name}`);
     t.same(await sticksOut(page), [], `list in ${look.name} does not scroll sideways`);
     await page.screenshot({ path: `${PICTURES}capture-list-${look.name}.png`, fullPage: true });
   }

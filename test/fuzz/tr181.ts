@@ -52,6 +52,7 @@ function model(): Model {
       dns: () => undefined,
       dnsLogged: () => 0,
       monitor: () => undefined,
+      dht: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,
       wallMs: () => 0,

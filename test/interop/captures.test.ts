@@ -1,5 +1,8 @@
 /** Captures of a running daemon: started by the bus and by the model, real packets, and figures that are right. */
+import { join } from 'node:path';
 import t from 'tap';
+import { LinuxCaptureEngine } from '../../src/os/linux/capture-engine.ts';
+import { loadNative } from '../../src/os/linux/native.ts';
 import { home, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 
@@ -7,6 +10,7 @@ t.setTimeout(120_000);
 
 const CAPTURE = 'Device.X_GATEHOUSE_Capture.';
 const LAPTOP = '192.168.1.77';
+const engine = new LinuxCaptureEngine(loadNative());
 
 interface Capture {
   readonly id: string;
@@ -17,6 +21,7 @@ interface Capture {
   readonly bytes: number;
   readonly droppedPackets: number;
   readonly interruptions: number;
+  readonly files: readonly string[];
   readonly report: {
     readonly packets: number;
     readonly protocols: readonly { path: string; packets: number; bytes: number }[];
@@ -142,6 +147,67 @@ t.test('captures of a house', { skip: noNamespaces() ?? false }, async (t) => {
     t.match(await router.value(`${row}Packets`), /^[23]$/);
     await router.rows('del', { path: row });
     t.same(await ask('list'), { captures: [] });
+  });
+
+  await t.test('written into a file, which can be fetched, read and removed', async (t) => {
+    const { id } = await ask('start', {
+      ...{ interface: 'lan0', protocols: ['icmp'], seconds: 600, write: true },
+    });
+    await until(String(id), 'running');
+    ping(10);
+    await router.until('all are counted', async () => (await look(String(id))).packets >= 20);
+    await ask('stop', { id });
+    const { files } = await until(String(id), 'stopped');
+    t.equal(files.length, 1);
+    t.match(files[0], /^capture-\d+-.*\.pcapng$/);
+    const read = await engine.analyze(join(router.stateDir, 'captures', files[0] ?? ''), {
+      rows: { endpoints: 9, conversations: 9, flows: 9, names: 9 },
+    });
+    t.match(read, { value: { packets: 20, cutPackets: 0, error: null, format: 'pcapng' } });
+    t.match(await ask('files'), { files: [{ name: files[0] }] });
+    await ask('remove_file', { name: files[0] });
+    t.same(await ask('files'), { files: [] });
+    await t.rejects(ask('remove_file', { name: '../config.json' }), /there is no file/);
+    await ask('delete', { id });
+  });
+
+  await t.test('a lost link is written with the seconds before and after it', async (t) => {
+    const [added] = await router.rows('add', { path: `${CAPTURE}Trigger.` });
+    const row = `${CAPTURE}Trigger.${added?.data}.`;
+    t.same(
+      await router.set({
+        ...{ [`${row}Interface`]: 'lan0', [`${row}Protocol`]: 'icmp' },
+        ...{ [`${row}SecondsAfter`]: '2', [`${row}Enable`]: 'true' },
+      }),
+      [],
+    );
+    await router.waitFor(`${row}Status`, 'Armed');
+    t.match(ping(15), /15 received/);
+    spaces.exec('lan', 'ip', 'link', 'set', 'eth0', 'down');
+    await router.waitFor(`${row}Status`, 'Recording');
+    spaces.exec('lan', 'ip', 'link', 'set', 'eth0', 'up');
+    await router.until('the link is back', () => {
+      try {
+        return /received/.test(ping(1));
+      } catch {
+        return undefined;
+      }
+    });
+    await router.waitFor(`${row}Status`, 'Armed');
+    t.equal(await router.value(`${row}Fired`), '1');
+    const name = await router.waitFor(`${row}LastFile`, /^LinkLost-\d+-[^-]+\.pcapng$/);
+    const read = await engine.analyze(join(router.stateDir, 'captures', name), {
+      rows: { endpoints: 9, conversations: 9, flows: 9, names: 9 },
+    });
+    t.ok(read.ok && read.value.packets >= 30, 'what was before the event is there');
+    t.match(await ask('files'), { files: [{ name }] });
+    t.equal(
+      ((await ask('files')) as { files: object[] }).files.length,
+      1,
+      'the first half made room for the whole',
+    );
+    await router.rows('del', { path: row });
+    t.match(await ask('triggers'), { triggers: [] });
   });
 
   await t.test('several at once, and the daemon ends in order while they go', async (t) => {

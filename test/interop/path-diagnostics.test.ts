@@ -69,6 +69,19 @@ t.test('the daemon measures paths', { skip: noNamespaces() ?? false }, async (t)
     return got.endsWith('200') ? got.slice(0, -3) : undefined;
   });
   t.match(scrape('another-token-altogether'), /401$/);
+  const target = 'Device.X_GATEHOUSE_Monitor.Target.';
+  const page = { Type: 'HTTP', Path: '/metrics', CertificateDays: '-1' };
+  const watched = { Host: '192.168.1.1', Enable: '0', Burst: '2', ...page };
+  for (const [status, received] of [
+    ['404', '0'],
+    ['401', '2'],
+  ]) {
+    const values = { ...watched, ExpectedStatus: String(status) };
+    const [row] = await router.rows('add', { path: target, obj_path: values });
+    const command = `${target}${row?.data}.Test()`;
+    const [tested] = await router.rows('operate', { command });
+    t.match(JSON.stringify(tested), `"path":"Received","data":"${received}"`, `${status} expected`);
+  }
   t.equal(await router.value(`${METRICS}Token`), '', 'it is never read');
   if (noParser() !== undefined) return t.comment(noParser());
   const families = new Map(parseOpenMetrics(told).map((family) => [family.name, family]));

@@ -37,7 +37,7 @@ const BOUND_MS = 300_000;
 /**
  * The image in QEMU, in the namespace `r` of `home`: its two cards are bridged to wan0 and lan0. A
  * shell for the test is on a port of its own, laid into the overlay of /etc beforehand; the serial
- * console is as it is delivered.
+ * console is as it is delivered. `more` are further options of QEMU.
  */
 export class EmulatedBox implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'gh-image-'));
@@ -53,10 +53,10 @@ export class EmulatedBox implements AsyncDisposable {
   #count = 0;
   #heard: (() => void)[] = [];
 
-  constructor(spaces: Namespaces, arch: Arch, other?: OtherDisk) {
+  constructor(spaces: Namespaces, arch: Arch, other?: OtherDisk, more: readonly string[] = []) {
     this.#spaces = spaces;
     this.#arch = arch;
-    this.#options = other?.options ?? [];
+    this.#options = [...(other?.options ?? []), ...more];
     for (const side of ['wan', 'lan']) {
       spaces.exec('r', 'ip', 'link', 'add', `br-${side}`, 'type', 'bridge');
       spaces.exec('r', 'ip', 'tuntap', 'add', `tap-${side}`, 'mode', 'tap');

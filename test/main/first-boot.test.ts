@@ -27,10 +27,9 @@ function box(t: Test, files: Readonly<Record<string, string>>) {
   mkdirSync(card);
   for (const [name, text] of Object.entries(files)) writeFileSync(join(card, name), text);
   const config = join(folder, 'first.json');
-  const keep = join(folder, 'keep');
   const ssh = join(folder, 'ssh');
   const run = () => {
-    const args = ['--card', card, '--config', config, '--keep', keep, '--ssh', ssh];
+    const args = ['--card', card, '--config', config, '--ssh', ssh];
     const ports = ['--wan', 'eth0', '--lan', 'eth1,eth2', '--user', 'nobody'];
     return spawnSync(process.execPath, [MAIN, 'first-boot', ...args, ...ports], {
       encoding: 'utf8',
@@ -38,11 +37,11 @@ function box(t: Test, files: Readonly<Record<string, string>>) {
   };
   const read = () => JSON.parse(readFileSync(config, 'utf8')) as Record<string, unknown>;
   const onCard = (name: string) => readFileSync(join(card, name), 'utf8');
-  return { card, config, keep, ssh, run, read, onCard };
+  return { card, config, ssh, run, read, onCard };
 }
 
 t.test('an empty card', { skip }, async (t) => {
-  const { card, config, keep, ssh, run, read } = box(t, {});
+  const { card, config, ssh, run, read } = box(t, {});
   const { status, stdout } = run();
   t.equal(status, 0);
   t.equal(stdout, '');
@@ -50,13 +49,12 @@ t.test('an empty card', { skip }, async (t) => {
   const { mode, uid } = statSync(config);
   t.equal(mode & 0o777, 0o640);
   t.equal(uid, 0);
-  t.notOk(existsSync(keep));
   t.notOk(existsSync(ssh));
   t.same(readdirSync(card), []);
 });
 
 t.test('settings are applied once, and their secrets leave the card', { skip }, async (t) => {
-  const { card, config, keep, ssh, run, read, onCard } = box(t, {
+  const { card, config, ssh, run, read, onCard } = box(t, {
     'custom.toml': `config_version = 1
 [system]
 hostname = "gate"
@@ -91,12 +89,16 @@ country = "DE"
   t.notOk(later.includes(HASH));
   t.same(readdirSync(card).sort(), ['custom.toml.applied', 'gatehouse.json.applied']);
   t.notMatch(onCard('custom.toml.applied'), /\$5\$|"password"/);
-  // The test vector of IEEE 802.11i annex M.4.
-  const psk = 'f42c6fc52df0ebef9ebb4b90b38a5f902e83fe1b135a70e23aed762e9710a12e';
-  const wifi = readFileSync(join(keep, 'wpa_supplicant.conf'), 'utf8');
-  t.match(wifi, `psk=${psk}`);
-  t.match(wifi, 'country=DE');
-  t.equal(statSync(join(keep, 'wpa_supplicant.conf')).mode & 0o777, 0o600);
+  t.match(stdout, /the Wi-Fi "IEEE" is joined/);
+  t.match(read(), {
+    interfaces: { wan: 'eth0', wifi: 'wlan0' },
+    rows: {
+      'Device.WiFi.EndPoint.1.Profile.1.SSID': 'IEEE',
+      'Device.WiFi.EndPoint.1.Profile.1.Security.KeyPassphrase': 'password',
+      'Device.WiFi.Radio.1.RegulatoryDomain': 'DE',
+    },
+  });
+  t.match(statSync(config), { uid: 0, mode: 0o100640 }, 'it holds the password of the Wi-Fi');
   const keys = join(ssh, '.ssh/authorized_keys');
   t.match(readFileSync(keys, 'utf8'), /^ssh-ed25519 .* me\n$/);
   t.match(statSync(keys), { uid: 0, mode: 0o100644 });

@@ -32,6 +32,7 @@ const TESTS = [
   'os/linux/taps',
   'os/linux/tcp',
   'os/linux/unix',
+  'os/linux/unix-datagram',
   'services/monitor/path',
 ];
 

@@ -84,7 +84,7 @@ t.test('all of them are scripts of busybox', { skip }, async (t) => {
 });
 
 function firstStart(stage: Stage) {
-  const paths = ['etc', 'state', 'card', 'keep', 'ssh'].map((name) => stage.path(name));
+  const paths = ['etc', 'state', 'card', 'ssh'].map((name) => stage.path(name));
   return stage.run(readFileSync(script('first-start'), 'utf8'), paths, {
     SYS_NET: stage.path('net'),
   });
@@ -107,7 +107,7 @@ t.test(
     const [card, etc] = [stage.path('card'), stage.path('etc')];
     t.same(stage.calls, [
       `mount -o remount,rw ${card}`,
-      `gatehouse first-boot --card ${card} --config ${etc}/config.json --keep ${stage.path('keep')} --ssh ${stage.path('ssh')} --wan eth0 --lan eth1,eth2`,
+      `gatehouse first-boot --card ${card} --config ${etc}/config.json --ssh ${stage.path('ssh')} --wan eth0 --lan eth1,eth2 --wifi wlan0`,
       `mount -o remount,ro ${card}`,
     ]);
     firstStart(stage);

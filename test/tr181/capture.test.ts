@@ -15,8 +15,10 @@ const session = (values: Partial<SessionObserved>): SessionObserved => ({
   ...{ id: 'Device.X_GATEHOUSE_Capture.Capture.1', configured: true, ifName: 'br-lan' },
   ...{ state: 'running', reason: '', filter: 'tcp', startedMs: 1_500_000_000_000 },
   ...{ packets: 7, bytes: 700, droppedPackets: 1, interruptions: 0 },
+  ...{ files: ['capture-1-20170714T024000Z.pcapng'], unwrittenPackets: 0 },
   spec: {
     ...{ ifName: 'lan', filter: {}, forSec: 90, maxPackets: 0, maxBytes: 0, promiscuous: false },
+    write: false,
   },
   ...values,
 });
@@ -33,10 +35,44 @@ t.test('a row becomes what the service is given', async (t) => {
       },
     ],
   });
+  t.equal(await box.set(`${ROW}Interface`, 'Device.IP.Interface.1'), 'done');
+  t.equal(box.model.compileAll().captures.captures[0]?.ifName, 'eth0', 'or the row of it');
+  t.not(await box.set(`${ROW}Interface`, 'Device.IP.Interface.77'), 'done');
   t.not(await box.set(`${ROW}Interface`, 'a/b'), 'done');
   t.not(await box.set(`${ROW}Duration`, '604801'), 'done');
   t.equal(await box.set(`${CAPTURE}Enable`, 'false'), 'done');
   t.equal(box.model.compileAll().captures.enable, false);
+});
+
+t.test('a trigger: what it waits for, and what came of it', async (t) => {
+  const row = `${CAPTURE}Trigger.1.`;
+  const box = await router({
+    overrides: { [`${row}Enable`]: 'true', [`${row}Event`]: 'LeaseLost', [`${row}Port`]: '67' },
+  });
+  const { captures } = box.model.compileAll();
+  t.match(captures.triggers, [
+    {
+      ...{ id: 'Device.X_GATEHOUSE_Capture.Trigger.1', event: 'LeaseLost', ifName: 'wan' },
+      ...{ secondsBefore: 30, secondsAfter: 10, keptBytes: 4 << 20, maxFiles: 5 },
+      filter: { ports: ['67'] },
+    },
+  ]);
+  t.match(captures.clients[0], { ifName: 'eth0' });
+  box.observed.publish('captures', {
+    sessions: [],
+    triggers: [
+      {
+        ...{ id: 'Device.X_GATEHOUSE_Capture.Trigger.1', state: 'recording', reason: '' },
+        ...{ ifName: 'eth0', fired: 2, skipped: 1, firedMs: 1_500_000_000_000 },
+        file: 'LeaseLost-1-20170714T024000Z.pcapng',
+      },
+    ],
+  });
+  t.equal(box.get(`${row}Status`), 'Recording');
+  t.equal(box.get(`${row}Fired`), '2');
+  t.equal(box.get(`${row}LastFired`), '2017-07-14T02:40:00Z');
+  t.equal(box.get(`${row}LastFile`), 'LeaseLost-1-20170714T024000Z.pcapng');
+  t.not(await box.set(`${row}KeptBytes`, '1000'), 'done');
 });
 
 t.test('rows and what somebody started are told alike, and commands find both', async (t) => {
@@ -53,7 +89,7 @@ t.test('rows and what somebody started are told alike, and commands find both', 
     },
   });
   const own = session({ id: '3', configured: false, state: 'waiting', reason: 'no link' });
-  box.observed.publish('captures', { sessions: [session({}), own] });
+  box.observed.publish('captures', { sessions: [session({}), own], triggers: [] });
   t.equal(box.get(`${ROW}Status`), 'Running');
   t.equal(box.get(`${ROW}InterfaceName`), 'br-lan');
   t.equal(box.get(`${ROW}Packets`), '7');
@@ -66,6 +102,6 @@ t.test('rows and what somebody started are told alike, and commands find both', 
   t.ok((await operate(`${ROW}Start()`)).ok);
   t.notOk((await operate(`${CAPTURE}Capture.2.Stop()`)).ok);
   t.same(asked, ['start Device.X_GATEHOUSE_Capture.Capture.1', 'stop 3']);
-  box.observed.publish('captures', { sessions: [session({})] });
+  box.observed.publish('captures', { sessions: [session({})], triggers: [] });
   t.not(box.get(`${CAPTURE}Capture.2.Status`), 'Waiting', 'forgotten there, it is gone here');
 });

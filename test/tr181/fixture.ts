@@ -92,6 +92,7 @@ export function bench(
     dns: () => undefined,
     dnsLogged: () => 0,
     monitor: () => undefined,
+    dht: () => undefined,
     monoMs: () => clock.monoMs(),
     boottimeMs: () => clock.boottimeMs(),
     wallMs: () => clock.wallMs(),

@@ -42,6 +42,7 @@ interface StartOptions {
   readonly dst: readonly string[];
   readonly vlan?: string;
   readonly for?: number;
+  readonly write?: true;
 }
 
 const more = (value: string, before: readonly string[]): readonly string[] => [...before, value];
@@ -69,6 +70,7 @@ export function defineCaptures(captures: Command, session: Session): void {
     .option('--dst <address>', 'only to this address or network', more, [])
     .option('--vlan <id>', 'only this VLAN, or any')
     .option('--for <time>', 'only for so long: 60s, 5m', duration)
+    .option('--write', 'into pcapng files, which files lists')
     .description('start a capture; it goes on when you leave')
     .action(async (ifName: string, options: StartOptions) => {
       const data = await session.ask('capture', 'start', {
@@ -77,6 +79,7 @@ export function defineCaptures(captures: Command, session: Session): void {
         ...(options.vlan === undefined ? {} : { vlan: options.vlan }),
         ...(options.filter === undefined ? {} : { filter: options.filter }),
         ...(options.for === undefined ? {} : { seconds: options.for }),
+        ...(options.write ? { write: 1 } : {}),
       });
       if (data === undefined) return;
       if (session.json) session.printJson(data);
@@ -98,6 +101,50 @@ export function defineCaptures(captures: Command, session: Session): void {
       .description(about)
       .action(async (id: string) => void (await session.ask('capture', word, { id })));
   }
+  defineFiles(captures, session);
+}
+
+function defineFiles(captures: Command, session: Session): void {
+  const listed = (
+    word: 'files' | 'triggers',
+    about: string,
+    none: string,
+    columns: readonly Column<JsonObject>[],
+  ): void => {
+    captures
+      .command(word)
+      .description(about)
+      .action(async () => {
+        const data = await session.ask('capture', word);
+        if (data === undefined) return;
+        const rows = list(data[word]).filter(isObject);
+        if (session.json) session.printJson(rows);
+        else if (rows.length === 0) session.note(none);
+        else session.print(columns, rows);
+      });
+  };
+  listed('files', 'what was written, the oldest first', 'nothing was written', [
+    { title: 'FILE', cell: ({ name }) => text(name) },
+    { title: 'BYTES', cell: ({ bytes }) => text(bytes) },
+    { title: 'CHANGED', cell: ({ changed }) => text(changed) },
+  ]);
+  listed('triggers', 'what waits for an event, and how it goes', 'there is no trigger', [
+    { title: 'TRIGGER', cell: ({ id }) => text(id) },
+    {
+      title: 'STATE',
+      cell: ({ state }) => text(state),
+      style: ({ state }) => statusStyle(text(state)),
+    },
+    { title: 'INTERFACE', cell: ({ ifName }) => text(ifName ?? '') },
+    { title: 'FIRED', cell: ({ fired }) => text(fired) },
+    { title: 'FILE', cell: ({ file }) => text(file) },
+    { title: 'REASON', cell: ({ reason }) => text(reason) },
+  ]);
+  captures
+    .command('remove')
+    .argument('<file>', 'as files tells')
+    .description('remove a file')
+    .action(async (name: string) => void (await session.ask('capture', 'remove_file', { name })));
 }
 
 async function show(session: Session, id: string): Promise<void> {

@@ -1,8 +1,10 @@
 /** The command line: names, arguments and help of every command. What they do stands in `*-commands.ts`. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { defineAlerts } from './alert-commands.ts';
 import { auditShow, auditVerify } from './audit-commands.ts';
 import { defineCapture } from './capture-commands.ts';
 import { defineCaptures } from './captures-commands.ts';
+import { defineCheck } from './check-commands.ts';
 import { complete, SCRIPTS } from './completion.ts';
 import {
   addToConfirm,
@@ -30,6 +32,7 @@ import { defineDns } from './dns-program.ts';
 import { type CliEnvironment, EXIT } from './environment.ts';
 import { defineGraph } from './graph-command.ts';
 import { hosts } from './host-commands.ts';
+import { defineInterfaces } from './interface-commands.ts';
 import { leases } from './lease-commands.ts';
 import { map } from './map-commands.ts';
 import { add, del, get, instances, operate, schema, set } from './model-commands.ts';
@@ -42,6 +45,7 @@ import { type GlobalOptions, Session } from './session.ts';
 import { defineTargets } from './target-commands.ts';
 import { type UpgradeOptions, upgrade } from './upgrade-commands.ts';
 import { watch } from './watch.ts';
+import { defineWifi } from './wifi-commands.ts';
 
 const EXAMPLES = `
 Examples:
@@ -172,13 +176,20 @@ function define(program: Command, session: Session, json: boolean): void {
 
   defineDhcp(command('dhcp', 'who gets an address on the LAN'), session);
   defineDns(command('dns', 'names for the LAN: what is asked, answered, blocked'), session);
-  defineDht(command('dht', 'BitTorrent: torrent files and what they hold'), session);
+  defineWifi(command('wifi', 'the networks that the box joins by radio'), session);
+  defineDht(
+    command('dht', 'BitTorrent: the node of the DHT, torrent files and what they hold'),
+    session,
+  );
   defineCapture(program, session);
+  defineInterfaces(program, session);
   defineCaptures(command('captures', 'captures that the router keeps running'), session);
+  defineAlerts(command('alerts', 'what is bad now, and whom it is told'), session);
   defineScan(program, session);
   defineTargets(program, session);
   defineGraph(program, session);
   definePath(program, session);
+  defineCheck(command('check', 'whether a server is well, without a daemon'), session);
   command('reboot', 'end everything in order and start the box again')
     .option('--yes', 'do not ask')
     .option('--reason <text>', 'why, for the audit trail')

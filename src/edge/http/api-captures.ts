@@ -18,5 +18,17 @@ export function captureRoutes({ captures }: Parts): Hono<Env> {
     return status === 'success' ? c.json(data ?? {}) : c.json({ error: message ?? '' }, 422);
   });
 
+  app.get('/captures/files/:name', administrator(), async (c) => {
+    const name = c.req.param('name');
+    const file = await captures.read(name, originOf(c));
+    if (!file.ok) return refuse(c, 404, 'there is no such file');
+    return c.body(file.value.body, 200, {
+      'content-type': 'application/octet-stream',
+      // The store knows names of letters, digits and hyphens alone.
+      'content-disposition': `attachment; filename="${name}"`,
+      'content-length': String(file.value.bytes),
+    });
+  });
+
   return app;
 }

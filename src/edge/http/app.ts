@@ -5,6 +5,7 @@ import { captureRoutes } from './api-captures.ts';
 import { deviceRoutes } from './api-devices.ts';
 import { dnsRoutes } from './api-dns.ts';
 import { modelRoutes } from './api-model.ts';
+import { monitorRoutes } from './api-monitor.ts';
 import { sessionRoutes } from './api-session.ts';
 import { systemRoutes } from './api-system.ts';
 import { updateRoutes } from './api-update.ts';
@@ -45,6 +46,7 @@ export function createApp(parts: Parts, ubusSessions: UbusSessions): HttpHandler
   app.route('/api', deviceRoutes(parts));
   app.route('/api', dnsRoutes(parts));
   app.route('/api', captureRoutes(parts));
+  app.route('/api', monitorRoutes(parts));
   app.route('/api', systemRoutes(parts));
   app.route('/api', updateRoutes(parts));
   app.all('/api/*', (c) => refuse(c, 404, 'there is no such thing'));

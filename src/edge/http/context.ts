@@ -1,7 +1,9 @@
 /** What every route has at hand, and the small things that all of them do alike. */
 import type { Context } from 'hono';
 import type { Clock } from '../../base/clock.ts';
+import type { SystemError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import type { Result } from '../../base/result.ts';
 import type { HttpExchange } from '../../os/ports.ts';
 import type { UpdateService } from '../../services/update/service.ts';
 import type { Fault, Model, Origin } from '../../tr181/model.ts';
@@ -23,6 +25,15 @@ import type {
 import type { Logins } from './logins.ts';
 import type { Session, Sessions } from './sessions.ts';
 
+/** Commands of captures, and the files that they wrote. */
+export interface CaptureParts extends Pick<CommandService, 'commands'> {
+  /** A file as it is now; ENOENT without one of that name. */
+  read(
+    name: string,
+    origin: Origin,
+  ): Promise<Result<{ bytes: number; body: ReadableStream<Uint8Array> }, SystemError>>;
+}
+
 export interface Parts {
   readonly model: Model;
   readonly accounts: Accounts;
@@ -32,7 +43,8 @@ export interface Parts {
   readonly configuration: Configuration;
   readonly devices: Pick<DhcpDevices, 'decide' | 'forget' | 'fix'>;
   readonly dns: Pick<CommandService, 'commands'>;
-  readonly captures: Pick<CommandService, 'commands'>;
+  readonly captures: CaptureParts;
+  readonly monitor: Pick<CommandService, 'commands'>;
   readonly updates: Pick<
     UpdateService,
     'begin' | 'write' | 'install' | 'cancel' | 'activate' | 'rollback'

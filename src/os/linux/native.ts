@@ -57,6 +57,10 @@ export interface RawReactor {
   send(id: number, bytes: Uint8Array): number;
   close(id: number): number;
   finish(id: number): number;
+  /** A datagram socket named `own`, connected to `server`. */
+  datagram(own: string, server: string): number;
+  /** Whole or not at all. */
+  sendDatagram(id: number, bytes: Uint8Array): number;
   requests(protocol: number, receiveBytes: number): number;
   transact(id: number, request: Uint8Array, lastSequence: number): ArrayBuffer | number;
   monitor(protocol: number, groups: Uint32Array, receiveBytes: number): number;

@@ -1,30 +1,37 @@
 /** The captures of the daemon: those of the configuration, and those that somebody started by a command. */
 import { isIfName } from '../../base/if-name.ts';
 import { err, ok, type Result } from '../../base/result.ts';
-import type { CaptureReport } from '../../os/ports-capture.ts';
+import type { CaptureFile, CaptureReport } from '../../os/ports-capture.ts';
 import type { CapturesConfig, CapturesObserved, SessionObserved, SessionSpec } from './config.ts';
+import { mostBytesOfFile, tooMany } from './files.ts';
 import { filterText } from './filter.ts';
 import { isGoing } from './machine.ts';
 import { reasonOf, Session, type SessionDeps } from './session.ts';
+import { Trigger, type TriggerDeps } from './trigger.ts';
 
 /** Each works on a thread of libuv's pool, of which there are four; files and passwords need some, too. */
 export const MAX_RUNNING = 2;
 /** Started by commands; of those that are over the oldest are forgotten. */
 export const MAX_OWN = 8;
 
-export interface CapturesDeps extends Omit<SessionDeps, 'changed'> {
+export interface CapturesDeps
+  extends Omit<SessionDeps, 'changed' | 'fileBytes'>,
+    Pick<TriggerDeps, 'isWell'> {
   /** The link is there and up. */
   isUp(ifName: string): boolean;
   report(value: CapturesObserved): void;
 }
 
 const OFF: CapturesConfig = {
-  ...{ enable: false, maxSec: 0, wan: undefined, lan: undefined, captures: [] },
+  ...{ enable: false, maxSec: 0, wan: undefined, lan: undefined, captures: [], triggers: [] },
+  clients: [],
+  ...{ maxFiles: 0, maxFileBytes: 0 },
 };
 
 export class CapturesService implements AsyncDisposable {
   readonly #deps: CapturesDeps;
   readonly #sessions = new Map<string, Session>();
+  readonly #triggers = new Map<string, Trigger>();
   #config = OFF;
   #next = 1;
   #looking = false;
@@ -35,7 +42,10 @@ export class CapturesService implements AsyncDisposable {
   }
 
   get observed(): CapturesObserved {
-    return { sessions: [...this.#sessions.values()].map(({ observed }) => observed) };
+    return {
+      sessions: [...this.#sessions.values()].map(({ observed }) => observed),
+      triggers: [...this.#triggers.values()].map(({ observed }) => observed),
+    };
   }
 
   async apply(config: CapturesConfig): Promise<readonly string[]> {
@@ -59,6 +69,8 @@ export class CapturesService implements AsyncDisposable {
       const asked = known === undefined || !before.enable;
       if (config.enable && enable && asked) session.start(config.maxSec);
     }
+    await this.#applyTriggers(config);
+    this.#tidy();
     this.#changed();
     return [];
   }
@@ -124,19 +136,79 @@ export class CapturesService implements AsyncDisposable {
     return { session: session.observed, report };
   }
 
-  linksChanged(): void {
+  /** Links or leases are others now. */
+  surroundingsChanged(): void {
+    // First of all: what is lost takes what is kept with it.
+    for (const trigger of this.#triggers.values()) trigger.look();
     this.#changed();
+  }
+
+  /** All that is there, the oldest first. */
+  files(): Result<readonly CaptureFile[], string> {
+    const files = this.#deps.store.list();
+    return files.ok ? files : err(files.error.message);
+  }
+
+  removeFile(name: string): Result<void, string> {
+    if (this.#inUse().has(name)) return err(`${name} is still written`);
+    const removed = this.#deps.store.remove(name);
+    return removed.ok ? removed : err(removed.error.message);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#sessions.values()].map((one) => one[Symbol.asyncDispose]()));
+    const all = [...this.#sessions.values(), ...this.#triggers.values()];
+    await Promise.all(all.map((one) => one[Symbol.asyncDispose]()));
     this.#sessions.clear();
+    this.#triggers.clear();
+  }
+
+  async #applyTriggers({ enable, triggers }: CapturesConfig): Promise<void> {
+    const wanted = new Map(
+      triggers.filter((one) => enable && one.enable).map((one) => [one.id, one]),
+    );
+    for (const trigger of [...this.#triggers.values()]) {
+      const { config } = trigger;
+      if (JSON.stringify(config) === JSON.stringify(wanted.get(config.id))) continue;
+      this.#triggers.delete(config.id);
+      await trigger[Symbol.asyncDispose]();
+    }
+    for (const config of wanted.values()) {
+      if (this.#triggers.has(config.id)) continue;
+      const trigger = new Trigger(config, {
+        ...this.#deps,
+        changed: () => this.#changed(),
+        wrote: () => this.#tidy(),
+      });
+      this.#triggers.set(config.id, trigger);
+      trigger.arm();
+    }
+  }
+
+  /** Files of captures that run are the engine's to replace. */
+  #inUse(): ReadonlySet<string> {
+    const running = [...this.#sessions.values()].filter(({ busy }) => busy);
+    return new Set(running.flatMap(({ observed }) => observed.files));
+  }
+
+  /** Of what is over, half of the room stays: the other half is of captures that run. */
+  #tidy(): void {
+    const files = this.#deps.store.list();
+    if (!files.ok) {
+      this.#deps.log.error({ code: files.error.code }, files.error.message);
+      return;
+    }
+    const inUse = this.#inUse();
+    const over = files.value.filter(({ name }) => !inUse.has(name));
+    const { maxFiles, maxFileBytes } = this.#config;
+    for (const name of tooMany(over, { files: maxFiles, bytes: maxFileBytes / 2 }))
+      this.#deps.store.remove(name);
   }
 
   #make(id: string, configured: boolean, spec: SessionSpec): Session {
     const session = new Session(id, configured, spec, {
       ...this.#deps,
+      fileBytes: () => mostBytesOfFile(this.#config.maxFileBytes),
       changed: () => this.#changed(),
     });
     this.#sessions.set(id, session);
@@ -155,9 +227,17 @@ export class CapturesService implements AsyncDisposable {
       else if (!this.#deps.isUp(ifName)) session.wait(`${ifName} is not there, or not up`);
       else if (running >= MAX_RUNNING) session.wait(`${MAX_RUNNING} captures run already`);
       else {
+        if (session.spec.write) this.#tidy();
         session.open(ifName);
         running++;
       }
+    }
+    for (const trigger of this.#triggers.values()) {
+      if (trigger.state !== 'waiting' || trigger.busy) continue;
+      const ifName = this.#ifNameOf(trigger.config.ifName);
+      if (ifName === undefined) trigger.wait(`the router has no ${trigger.config.ifName}`);
+      else if (!this.#deps.isUp(ifName)) trigger.wait(`${ifName} is not there, or not up`);
+      else trigger.open(ifName);
     }
     this.#looking = false;
     this.#deps.report(this.observed);

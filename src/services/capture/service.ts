@@ -4,6 +4,7 @@ import { ok, type Result } from '../../base/result.ts';
 import type {
   AnalyzeOptions,
   CaptureEngine,
+  CaptureLink,
   CaptureReport,
   ListenOptions,
 } from '../../os/ports-capture.ts';
@@ -13,6 +14,8 @@ import { CSV_TABLES, type CsvTable, csvAll, csvTable } from './csv.ts';
 import { type FilterRequest, filterText } from './filter.ts';
 
 export interface CaptureService {
+  /** Links that could be heard. */
+  links(): Promise<Result<readonly CaptureLink[], SystemError>>;
   readonly chartKinds: readonly ChartKind[];
   readonly csvTables: readonly CsvTable[];
   analyze(path: string, options: AnalyzeOptions): Promise<Result<CaptureReport, SystemError>>;
@@ -27,7 +30,11 @@ export interface CaptureService {
   chart(report: CaptureReport, kind: ChartKind, title: string): string;
 }
 
-export const captureService = (engine: CaptureEngine): CaptureService => ({
+export const captureService = (
+  engine: CaptureEngine,
+  links: CaptureService['links'],
+): CaptureService => ({
+  links,
   chartKinds: CHART_KINDS,
   csvTables: CSV_TABLES,
   analyze: (path, options) => engine.analyze(path, options),

@@ -7,9 +7,13 @@ import type {
   CaptureEngine,
   CaptureReport,
   CaptureRows,
+  CaptureStore,
+  CaptureWritten,
   ListenProgress,
+  WriteOptions,
 } from '../../os/ports-capture.ts';
 import type { SessionObserved, SessionSpec } from './config.ts';
+import { captureName, FILES_OF_ONE } from './files.ts';
 import { filterText } from './filter.ts';
 import { isGoing, type SessionEvent, type SessionState, step } from './machine.ts';
 
@@ -20,12 +24,15 @@ const MAX_LOOKERS = 16;
 /** Rows of the lists of a report: an answer on the bus has a limit. */
 const ROWS: CaptureRows = { endpoints: 50, conversations: 50, flows: 50, names: 50 };
 /** How the engine says that a link is not there, or not up. */
-const GONE: ReadonlySet<string> = new Set(['ENETDOWN', 'ENODEV', 'ENXIO']);
+export const GONE: ReadonlySet<string> = new Set(['ENETDOWN', 'ENODEV', 'ENXIO']);
 
 export interface SessionDeps {
   readonly engine: CaptureEngine;
+  readonly store: CaptureStore;
   readonly clock: Clock;
   readonly log: Log;
+  /** Of one file, of those that follow each other. */
+  fileBytes(): number;
   /** Something of it changed; a turn may have become free. */
   changed(): void;
 }
@@ -54,6 +61,8 @@ export class Session implements AsyncDisposable {
   #now: Figures = NOTHING;
   #interruptions = 0;
   #report: CaptureReport | undefined;
+  #files: readonly string[] = [];
+  #unwritten = 0;
   #end = new AbortController();
   /** How often it began: an engine that still ends has no say in what came after it. */
   #run = 0;
@@ -80,6 +89,7 @@ export class Session implements AsyncDisposable {
       bytes: this.#before.bytes + this.#now.bytes,
       droppedPackets: this.#before.droppedPackets + this.#now.droppedPackets,
       interruptions: this.#interruptions,
+      ...{ files: this.#files, unwrittenPackets: this.#unwritten },
     };
   }
 
@@ -106,7 +116,7 @@ export class Session implements AsyncDisposable {
     this.#limit = clock.after(ms, () => this.#finish('limit'));
     this.#run += 1;
     [this.#before, this.#now, this.#interruptions] = [NOTHING, NOTHING, 0];
-    this.#report = undefined;
+    [this.#report, this.#files, this.#unwritten] = [undefined, [], 0];
     return this.#to('start');
   }
 
@@ -161,15 +171,30 @@ export class Session implements AsyncDisposable {
       ...{ rows: ROWS, signal, promiscuous: this.spec.promiscuous, ringBytes: RING_BYTES },
       forMs: Math.max(1, this.#endAtMs - this.#deps.clock.monoMs()),
       ...(this.#filter === '' ? {} : { filter: this.#filter }),
+      ...(this.spec.write ? { write: this.#write() } : {}),
       onProgress: (now, report) => {
         if (run === this.#run) this.#progress(now, report);
       },
     });
   }
 
+  #write(): WriteOptions {
+    const { store, fileBytes } = this.#deps;
+    const path = store.path(captureName(this.id));
+    return { path, maxFileBytes: fileBytes(), files: FILES_OF_ONE };
+  }
+
+  #wrote(written: CaptureWritten | undefined): void {
+    if (written === undefined) return;
+    this.#files = written.files.map((path) => path.slice(path.lastIndexOf('/') + 1));
+    this.#unwritten = written.queueDroppedPackets + written.failedPackets;
+    if (written.error !== undefined) this.#reason = written.error;
+  }
+
   #progress(now: ListenProgress, report: (rows: CaptureRows) => CaptureReport): void {
     const before = this.#now;
     this.#now = now;
+    this.#wrote(now.written);
     if (this.#lookers.length > 0) {
       this.#report = report(ROWS);
       this.#show();
@@ -185,7 +210,8 @@ export class Session implements AsyncDisposable {
   #ended(heard: Result<CaptureReport, SystemError>): void {
     if (heard.ok) {
       this.#report = heard.value;
-      const { packets, bytes, live } = heard.value;
+      const { packets, bytes, live, written } = heard.value;
+      this.#wrote(written);
       this.#now = { packets, bytes, droppedPackets: live?.droppedPackets ?? 0 };
       this.#finish('limit');
     } else if (GONE.has(heard.error.code)) {

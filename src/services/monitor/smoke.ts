@@ -1,6 +1,6 @@
 /**
  * A smoke graph as SVG, as SmokePing draws one: the spread of round trips as bands around the median,
- * which is coloured by loss. Light and dark by what the viewer prefers. Pure; all text is escaped.
+ * which is coloured by loss. Pure; all text is escaped.
  */
 import type { SeriesRow } from './series/rows.ts';
 
@@ -12,6 +12,7 @@ export interface SmokeOptions {
   readonly heightPx: number;
   /** Of the time at the axis: seconds east of UTC. */
   readonly offsetSec: number;
+  readonly dark?: boolean;
 }
 
 const LEFT = 58;
@@ -26,7 +27,7 @@ const LOSS_STEPS = [
   { from: 5, name: '< 20 %', colour: '#8f4fc4' },
   { from: 20, name: '< 50 %', colour: '#e07b00' },
   { from: 50, name: '< 100 %', colour: '#d62728' },
-  { from: 100, name: 'all', colour: '#7a0010' },
+  { from: 100, name: 'all', colour: '#c4006b' },
 ] as const;
 
 function lossStep({ sent, received }: Pick<SeriesRow, 'sent' | 'received'>): number {
@@ -34,12 +35,25 @@ function lossStep({ sent, received }: Pick<SeriesRow, 'sent' | 'received'>): num
   return LOSS_STEPS.findLastIndex(({ from }) => percent >= from);
 }
 
-const STYLE = `text{font:11px system-ui,sans-serif;fill:#333}
-.t{font-weight:600;font-size:13px}.g{stroke:#0002}.p{fill:#fff}.o{fill:#0001}.i{fill:#0003}
-@media(prefers-color-scheme:dark){text{fill:#ddd}.g{stroke:#fff2}.p{fill:#16191d}.o{fill:#fff2}.i{fill:#fff3}}`;
+/** Attributes alone: the page allows no style that stands in a document. */
+const LIGHT = {
+  paper: '#ffffff',
+  ink: '#333333',
+  line: '#d8d8d8',
+  outer: '#e6e6e6',
+  inner: '#bdbdbd',
+};
+const DARK = {
+  paper: '#16191d',
+  ink: '#dddddd',
+  line: '#3a3f46',
+  outer: '#2b3036',
+  inner: '#565d66',
+};
 
 export function smokeSvg(rows: readonly SeriesRow[], options: SmokeOptions): string {
   const { fromSec, toSec, widthPx, heightPx } = options;
+  const colours = options.dark === true ? DARK : LIGHT;
   const topUs = roundUp(ceiling(rows));
   const width = widthPx - LEFT - RIGHT;
   const height = heightPx - TOP - BOTTOM;
@@ -47,18 +61,18 @@ export function smokeSvg(rows: readonly SeriesRow[], options: SmokeOptions): str
   const y = (us: number): number => TOP + height * (1 - Math.min(us, topUs) / topUs);
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${widthPx}" height="${heightPx}" viewBox="0 0 ${widthPx} ${heightPx}" role="img">`,
-    `<title>${escapeXml(options.title)}</title><style>${STYLE}</style>`,
-    `<rect class="p" width="100%" height="100%"/>`,
-    `<text class="t" x="${LEFT}" y="17">${escapeXml(options.title)}</text>`,
+    `<title>${escapeXml(options.title)}</title>`,
+    `<rect width="100%" height="100%" fill="${colours.paper}"/><g font-family="system-ui,sans-serif" font-size="11" fill="${colours.ink}">`,
+    `<text font-size="13" font-weight="600" x="${LEFT}" y="17">${escapeXml(options.title)}</text>`,
     ...levels(topUs).map(
       (us) =>
-        `<path class="g" d="M${LEFT} ${one(y(us))}h${width}"/><text x="${LEFT - 6}" y="${one(y(us) + 4)}" text-anchor="end">${timeText(us)}</text>`,
+        `<path stroke="${colours.line}" d="M${LEFT} ${one(y(us))}h${width}"/><text x="${LEFT - 6}" y="${one(y(us) + 4)}" text-anchor="end">${timeText(us)}</text>`,
     ),
     ...timeTicks(options).map(
       ({ sec, text }) =>
-        `<path class="g" d="M${one(x(sec))} ${TOP}v${height}"/><text x="${one(x(sec))}" y="${TOP + height + 14}" text-anchor="middle">${text}</text>`,
+        `<path stroke="${colours.line}" d="M${one(x(sec))} ${TOP}v${height}"/><text x="${one(x(sec))}" y="${TOP + height + 14}" text-anchor="middle">${text}</text>`,
     ),
-    ...shapes(rows, x, y),
+    ...shapes(rows, x, y, colours),
     ...LOSS_STEPS.map(
       ({ name, colour }, i) =>
         `<rect x="${LEFT + 78 * i}" y="${heightPx - 15}" width="9" height="9" fill="${colour}"/><text x="${LEFT + 78 * i + 13}" y="${heightPx - 7}">${escapeXml(i === 0 ? 'no loss' : name)}</text>`,
@@ -66,7 +80,7 @@ export function smokeSvg(rows: readonly SeriesRow[], options: SmokeOptions): str
     rows.length === 0
       ? `<text x="${widthPx / 2}" y="${heightPx / 2}" text-anchor="middle">nothing measured</text>`
       : '',
-    '</svg>',
+    '</g></svg>',
   ];
   return parts.join('\n');
 }
@@ -76,6 +90,7 @@ function shapes(
   rows: readonly SeriesRow[],
   x: (sec: number) => number,
   y: (us: number) => number,
+  colours: typeof LIGHT,
 ): readonly string[] {
   const bands = { o: [] as string[], i: [] as string[] };
   const medians = LOSS_STEPS.map((): string[] => []);
@@ -101,8 +116,8 @@ function shapes(
     );
   }
   return [
-    `<path class="o" d="${bands.o.join('')}"/>`,
-    `<path class="i" d="${bands.i.join('')}"/>`,
+    `<path fill="${colours.outer}" d="${bands.o.join('')}"/>`,
+    `<path fill="${colours.inner}" d="${bands.i.join('')}"/>`,
     ...medians.flatMap((paths, step) =>
       paths.length === 0
         ? []
@@ -132,7 +147,7 @@ const levels = (topUs: number): readonly number[] =>
 
 /** `40 ms`, `250 µs`. */
 const timeText = (us: number): string =>
-  us < 1000 ? `${Math.round(us)} µs` : `${Number((us / 1000).toPrecision(3))} ms`;
+  us === 0 ? '0' : us < 1000 ? `${Math.round(us)} µs` : `${Number((us / 1000).toPrecision(3))} ms`;
 
 const STEPS_SEC = [
   60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600,

@@ -32,7 +32,7 @@ const LINK_MODES =
 
 export const ethernet: ObjectGroup = {
   name: 'Ethernet',
-  inputs: ['network'],
+  inputs: ['network', 'wifi'],
   objects: [
     {
       path: 'Device.Ethernet.',
@@ -110,7 +110,9 @@ export const ethernet: ObjectGroup = {
 
 function report({ observed, rows, lookups }: ReportContext, out: ReportSink): void {
   const links = new Map<string, LinkObserved>();
+  const wireless = new Set(observed.wifi?.interfaces.map(({ ifName }) => ifName));
   for (const link of observed.network?.links ?? []) {
+    if (wireless.has(link.name)) continue;
     if (!link.loopback && (link.kind === undefined || PORT_KINDS.has(link.kind))) {
       links.set(link.name, link);
     }

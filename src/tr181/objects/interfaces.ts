@@ -1,7 +1,7 @@
 /**
- * Which kernel interface an `Ethernet.Interface` or `IP.Interface` row stands for. The rest of the
+ * Which kernel interface an `Ethernet.Interface`, `WiFi.SSID` or `IP.Interface` row stands for. The rest of the
  * tables ask here, so that the convention for bridges has one home:
- * an IP.Interface whose `LowerLayers` names one Ethernet.Interface is that interface; with several
+ * an IP.Interface whose `LowerLayers` names one of the others is that interface; with several
  * it is a bridge of them, `br-lan` for the first in zone Lan, `br-ip<instance>` for any other.
  */
 import { ok } from '../../base/result.ts';
@@ -17,17 +17,19 @@ import type {
 } from '../table.ts';
 
 export const ETHERNET = 'Device.Ethernet.Interface.';
+/** Of a station: the network that its interface is on. */
+export const SSIDS = 'Device.WiFi.SSID.';
 export const IP = 'Device.IP.Interface.';
 export const CLIENTS = 'Device.DHCPv4.Client.';
 export const CLIENTS6 = 'Device.DHCPv6.Client.';
 
 export type LinkObserved = NetworkObserved['links'][number];
 
-/** Kernel names of the Ethernet interfaces below an IP.Interface row, in its order. */
+/** Kernel names of the interfaces below an IP.Interface row, in its order. */
 export function portsOf(rows: RowReader, row: Row): readonly string[] {
   return row.list('LowerLayers').flatMap((path) => {
-    const name = rows.view.systemKey(ETHERNET, Number(path.slice(ETHERNET.length)));
-    return name === undefined ? [] : [name];
+    const table = path.startsWith(SSIDS) ? SSIDS : ETHERNET;
+    return rows.view.systemKey(table, Number(path.slice(table.length))) ?? [];
   });
 }
 

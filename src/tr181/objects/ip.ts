@@ -23,6 +23,7 @@ import {
   linkStatus,
   portsOf,
   rowStatus,
+  SSIDS,
   STATS_PARAMS,
   secondsSince,
   statsObject,
@@ -78,7 +79,7 @@ export const ip: ObjectGroup = {
     {
       path: 'Device.IP.Interface.{i}.',
       about:
-        'An IP interface. With one Ethernet.Interface below it is that interface, with several a bridge of them (`br-lan` for the first in zone Lan, else `br-ip<instance>`).',
+        'An IP interface. With one interface below it is that interface, with several a bridge of them (`br-lan` for the first in zone Lan, else `br-ip<instance>`).',
       rows: 'add',
       enable: 'Enable',
       uniqueKeys: [['Alias'], ['Name']],
@@ -98,8 +99,11 @@ export const ip: ObjectGroup = {
           access: 'readWrite',
           list: { maxLength: 1024 },
           default: '',
-          ref: { targets: ['Device.Ethernet.Interface.{i}.'], strong: true },
-          about: 'The Ethernet interfaces below; several make a bridge.',
+          ref: {
+            targets: ['Device.Ethernet.Interface.{i}.', 'Device.WiFi.SSID.{i}.'],
+            strong: true,
+          },
+          about: 'The Ethernet interfaces below, of which several make a bridge, or one Wi-Fi.',
           reason:
             'TR-181 has bridges as objects of their own; most routers have one, and this says it',
         },
@@ -289,6 +293,11 @@ function checkPorts(row: Row, portUser: Map<string, Row>, out: CheckSink): void 
     const other = portUser.get(port);
     if (other === undefined) portUser.set(port, row);
     else out.fault(`${row.path}LowerLayers`, `${port} is below ${other.id} already`);
+  }
+  const ports = row.list('LowerLayers');
+  if (ports.length > 1 && ports.some((port) => port.startsWith(SSIDS))) {
+    // A station sends from its own address alone (IEEE 802.11-2020 §9.3.2.1).
+    out.fault(`${row.path}LowerLayers`, 'a Wi-Fi that joins another network cannot be bridged');
   }
 }
 

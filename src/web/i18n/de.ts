@@ -401,8 +401,9 @@ export const de: Readonly<Record<Key, string>> = {
   'wizard.next': 'Weiter',
   'wizard.finish': 'Einrichten',
   'monitor.intro':
-    'Laufzeiten und Erreichbarkeit werden noch nicht gemessen; hier steht, was der Router von sich sagt.',
+    'Was der Router von sich sagt, und wie gut die Wege sind, die er für Sie beobachtet.',
   'monitor.logs': 'Protokoll',
+  'monitor.paths': 'Wege',
   'monitor.audit': 'Änderungsnachweis',
   'logs.level': 'Mindeststufe',
   'logs.follow': 'Mitlaufen',

@@ -397,8 +397,9 @@ export const en = {
   'wizard.next': 'Next',
   'wizard.finish': 'Set up',
   'monitor.intro':
-    'Latency and reachability are not measured yet; here is what the router says of itself.',
+    'What the router says of itself, and how well the paths work that you have it watch.',
   'monitor.logs': 'Log',
+  'monitor.paths': 'Paths',
   'monitor.audit': 'Audit trail',
   'logs.level': 'Least level',
   'logs.follow': 'Follow',

@@ -19,8 +19,11 @@ import {
 import { href } from '../lib/router.ts';
 import type { LogLine } from '../lib/shapes.ts';
 import { useApp, useT } from '../state/app.ts';
+import { Part } from '../ui/part.tsx';
 import { Empty, PageHead, Scroll, Skeleton, Tabs } from '../ui/parts.tsx';
 import { Table } from '../ui/table.tsx';
+
+const paths = () => import('../parts/paths/index.tsx');
 
 export function Monitor() {
   const app = useApp();
@@ -34,10 +37,11 @@ export function Monitor() {
         current={tab}
         tabs={[
           { id: 'logs', title: t('monitor.logs'), href: href('monitor', ['logs']) },
+          { id: 'paths', title: t('monitor.paths'), href: href('monitor', ['paths']) },
           { id: 'audit', title: t('monitor.audit'), href: href('monitor', ['audit']) },
         ]}
       />
-      {tab === 'audit' ? <Audit /> : <Logs />}
+      {tab === 'paths' ? <Part load={paths} /> : tab === 'audit' ? <Audit /> : <Logs />}
     </>
   );
 }

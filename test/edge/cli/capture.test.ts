@@ -20,7 +20,8 @@ const path = join(folder, 'a.pcap');
 const traffic = new Traffic(1);
 const bytes = pcapFile(Array.from({ length: 500 }, () => traffic.packet()));
 writeFileSync(path, bytes);
-const capture = async () => captureService(new LinuxCaptureEngine(loadNative()));
+const noLinks = async () => err(new SystemError('none', 'ENODEV'));
+const capture = async () => captureService(new LinuxCaptureEngine(loadNative()), noLinks);
 const run = (...args: string[]) => cli(args, undefined, { capture });
 
 t.test('analyze: tables for people, one object for programs', async (t) => {
@@ -93,16 +94,19 @@ t.test('filters are checked, explained and applied', async (t) => {
 t.test('capture: what was heard, and what the kernel had no room for', async (t) => {
   const asked: unknown[] = [];
   const fake = async () =>
-    captureService({
-      compileFilter: () => err(new SystemError('none', 'ENOSYS')),
-      analyze: async () => err(new SystemError('none', 'ENOENT')),
-      listen: async (ifName, { rows, forMs, filter, promiscuous, ringBytes, onProgress }) => {
-        asked.push({ ifName, rows, forMs, filter, promiscuous, ringBytes });
-        onProgress?.({ packets: 1500, bytes: 3e6, droppedPackets: 7 }, () => REPORT);
-        const live = { heardPackets: 37, droppedPackets: 7, interfaceDroppedPackets: 0 };
-        return { ok: true, value: { ...REPORT, format: 'live', live } };
+    captureService(
+      {
+        compileFilter: () => err(new SystemError('none', 'ENOSYS')),
+        analyze: async () => err(new SystemError('none', 'ENOENT')),
+        listen: async (ifName, { rows, forMs, filter, promiscuous, ringBytes, onProgress }) => {
+          asked.push({ ifName, rows, forMs, filter, promiscuous, ringBytes });
+          onProgress?.({ packets: 1500, bytes: 3e6, droppedPackets: 7 }, () => REPORT);
+          const live = { heardPackets: 37, droppedPackets: 7, interfaceDroppedPackets: 0 };
+          return { ok: true, value: { ...REPORT, format: 'live', live } };
+        },
       },
-    });
+      noLinks,
+    );
   const args = ['capture', 'eth0', '--for', '1m', '--ring', '8', '--port', '53', '--top', '4'];
   const [stdout, stderr] = [new Captured(), new Captured(true)];
   const environment = fakeEnvironment({ message: 'no bus', status: undefined }, { stdout, stderr });
@@ -139,16 +143,19 @@ t.test('capture: an interface as the model calls it', async (t) => {
   });
   const asked: string[] = [];
   const fake = async () =>
-    captureService({
-      compileFilter: () => err(new SystemError('none', 'ENOSYS')),
-      analyze: async () => err(new SystemError('none', 'ENOENT')),
-      listen: async (ifName) => {
-        asked.push(ifName);
-        return ifName.startsWith('eth')
-          ? { ok: true, value: { ...REPORT, format: 'live' } }
-          : err(new SystemError(`${ifName}: no such device`, 'ENODEV'));
+    captureService(
+      {
+        compileFilter: () => err(new SystemError('none', 'ENOSYS')),
+        analyze: async () => err(new SystemError('none', 'ENOENT')),
+        listen: async (ifName) => {
+          asked.push(ifName);
+          return ifName.startsWith('eth')
+            ? { ok: true, value: { ...REPORT, format: 'live' } }
+            : err(new SystemError(`${ifName}: no such device`, 'ENODEV'));
+        },
       },
-    });
+      noLinks,
+    );
   t.match(await cli(['capture', 'wan'], bus, { capture: fake }), {
     code: 0,
     out: /wan, live/,
@@ -169,15 +176,18 @@ t.test('a signal ends with the summary of what was read', async (t) => {
     signal: ending.signal,
     wallMs: () => (ms += 1000),
     capture: async () =>
-      captureService({
-        compileFilter: () => err(new SystemError('none', 'ENOSYS')),
-        listen: async () => err(new SystemError('none', 'ENODEV')),
-        analyze: async (_path, { onProgress, signal }) => {
-          onProgress?.({ packets: 100, readBytes: 5e6, totalBytes: 1e7 });
-          ending.abort();
-          return { ok: true, value: { ...REPORT, interrupted: signal?.aborted === true } };
+      captureService(
+        {
+          compileFilter: () => err(new SystemError('none', 'ENOSYS')),
+          listen: async () => err(new SystemError('none', 'ENODEV')),
+          analyze: async (_path, { onProgress, signal }) => {
+            onProgress?.({ packets: 100, readBytes: 5e6, totalBytes: 1e7 });
+            ending.abort();
+            return { ok: true, value: { ...REPORT, interrupted: signal?.aborted === true } };
+          },
         },
-      }),
+        noLinks,
+      ),
   });
   t.equal(code, 0);
   t.match(stdout.text, /until it was interrupted/);
@@ -230,14 +240,17 @@ t.test('capture and analyze --write: what goes into files', async (t) => {
   };
   const live = { heardPackets: 37, droppedPackets: 0, interfaceDroppedPackets: 4 };
   const fake = async () =>
-    captureService({
-      compileFilter: () => err(new SystemError('none', 'ENOSYS')),
-      analyze: async () => err(new SystemError('none', 'ENOENT')),
-      listen: async (_ifName, { write }) => {
-        asked.push(write);
-        return { ok: true, value: { ...REPORT, format: 'live', live, written } };
+    captureService(
+      {
+        compileFilter: () => err(new SystemError('none', 'ENOSYS')),
+        analyze: async () => err(new SystemError('none', 'ENOENT')),
+        listen: async (_ifName, { write }) => {
+          asked.push(write);
+          return { ok: true, value: { ...REPORT, format: 'live', live, written } };
+        },
       },
-    });
+      noLinks,
+    );
   const [stdout, stderr] = [new Captured(), new Captured()];
   const bus = { message: 'no bus', status: undefined };
   const environment = fakeEnvironment(bus, { stdout, stderr });

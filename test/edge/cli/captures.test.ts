@@ -42,6 +42,14 @@ t.test('listed and shown', async (t) => {
   t.match(shown.out, /192\.0\.2\.1 +a\.example +7 +700[\s\S]*eth:ip:tcp +7 +700/);
   const json = await cli(['--json', 'captures', 'show', '1'], answering({ ...ONE, report: null }));
   t.match(JSON.parse(json.out), { id: '1', report: null });
+  const files = [{ name: 'capture-1.pcapng', bytes: 98, changed: '2026-11-29T08:00:00.000Z' }];
+  t.match(await cli(['captures', 'files'], answering({ files })), {
+    out: /capture-1\.pcapng +98 +2026/,
+  });
+  const triggers = [{ id: 'T.1', state: 'armed', ifName: 'wan0', fired: 2, file: 'x', reason: '' }];
+  t.match(await cli(['captures', 'triggers'], answering({ triggers })), {
+    out: /T\.1 +armed +wan0 +2 +x/,
+  });
   const wrong = await cli(['captures', 'stop', '9'], answering(null, 'error'));
   t.match(wrong, { code: 1, err: /there is no capture 9/ });
 });

@@ -144,6 +144,10 @@ export const fakeEnvironment = (
     vendorOf: () => undefined,
     send: async () => failed(new SystemError('no link here', 'ENODEV')),
   }),
+  checks: async () => ({
+    run: async () => failed({ cause: 'NotSent', detail: 'no network here' }),
+    [Symbol.asyncDispose]: async () => undefined,
+  }),
   paths: async () => ({
     resolve: async () => failed(new SystemError('no hosts here', 'ENOTFOUND')),
     nameOf: async () => undefined,
@@ -153,11 +157,14 @@ export const fakeEnvironment = (
     [Symbol.asyncDispose]: async () => undefined,
   }),
   capture: async () =>
-    captureService({
-      listen: async (ifName) => failed(new SystemError(`${ifName}: no such device`, 'ENODEV')),
-      compileFilter: () => failed(new SystemError('no filters here', 'ENOSYS')),
-      analyze: async (path) => failed(new SystemError(`${path}: no such file`, 'ENOENT')),
-    }),
+    captureService(
+      {
+        listen: async (ifName) => failed(new SystemError(`${ifName}: no such device`, 'ENODEV')),
+        compileFilter: () => failed(new SystemError('no filters here', 'ENOSYS')),
+        analyze: async (path) => failed(new SystemError(`${path}: no such file`, 'ENOENT')),
+      },
+      async () => failed(new SystemError('no links here', 'ENODEV')),
+    ),
 });
 
 /** Runs a command line to its end against a bus, or against none. */

@@ -5,9 +5,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ok } from '../../../src/base/result.ts';
+import { SystemError } from '../../../src/base/errors.ts';
+import { err, ok } from '../../../src/base/result.ts';
 import { RowAccounts } from '../../../src/control/accounts.ts';
 import { DhcpDevices } from '../../../src/control/dhcp-devices.ts';
+import type { CaptureParts } from '../../../src/edge/http/context.ts';
 import type {
   CallRecord,
   LinkCounters,
@@ -93,8 +95,12 @@ export async function box(
   t: { teardown(run: () => unknown): void },
   given?: UpdateService,
   dns: Pick<CommandService, 'commands'> = { commands: {} },
-  captures: Pick<CommandService, 'commands'> = { commands: {} },
+  captures: CaptureParts = {
+    commands: {},
+    read: async () => err(new SystemError('none', 'ENOENT')),
+  },
   metrics: Metrics = { token: undefined, text: async () => '' },
+  monitor: Pick<CommandService, 'commands'> = { commands: {} },
 ): Promise<Box> {
   const folder = mkdtempSync(join(tmpdir(), 'gh-http-'));
   const house = await router(new FakeClock({ wallMs: Date.now() }));
@@ -140,6 +146,7 @@ export async function box(
       updates,
       dns,
       captures,
+      monitor,
       metrics,
       model,
       configuration,

@@ -1,7 +1,12 @@
 import t from 'tap';
 import { SystemError } from '../../../src/base/errors.ts';
 import { err, ok, type Result } from '../../../src/base/result.ts';
-import type { CaptureEngine, CaptureReport, ListenOptions } from '../../../src/os/ports-capture.ts';
+import type {
+  CaptureEngine,
+  CaptureFile,
+  CaptureReport,
+  ListenOptions,
+} from '../../../src/os/ports-capture.ts';
 import { CapturesService, MAX_OWN, MAX_RUNNING } from '../../../src/services/capture/captures.ts';
 import type { CapturesConfig, SessionSpec } from '../../../src/services/capture/config.ts';
 import { type SessionEvent, step, TABLE } from '../../../src/services/capture/machine.ts';
@@ -60,9 +65,11 @@ class Heard {
 
 const SPEC: SessionSpec = {
   ...{ ifName: 'eth0', filter: {}, forSec: 0, maxPackets: 0, maxBytes: 0, promiscuous: false },
+  write: false,
 };
 const CONFIG: CapturesConfig = {
   ...{ enable: true, maxSec: 60, wan: 'eth0', lan: 'br0', captures: [] },
+  ...{ clients: [], triggers: [], maxFiles: 10, maxFileBytes: 1600 },
 };
 const soon = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -82,11 +89,24 @@ function bench() {
         ? err(new SystemError(`"${text}" is no filter`, 'EINVAL'))
         : ok(new Uint32Array(2)),
   };
+  const files: CaptureFile[] = [];
+  const lost = new Set<string>();
   const service = new CapturesService({
     ...{ engine, clock, log: new MemoryLog(), report: () => {} },
+    store: {
+      path: (name) => `/captures/${name}`,
+      list: () => ok([...files]),
+      remove: (name) => {
+        const at = files.findIndex((file) => file.name === name);
+        if (at < 0) return err(new SystemError(name, 'ENOENT'));
+        files.splice(at, 1);
+        return ok(undefined);
+      },
+    },
     isUp: (ifName) => up.has(ifName),
+    isWell: (event, ifName) => !lost.has(`${event} ${ifName}`),
   });
-  return { service, heard, up, clock };
+  return { service, heard, up, clock, files, lost };
 }
 
 t.test('a capture of the configuration runs to its end, and again', async (t) => {
@@ -135,7 +155,7 @@ t.test('a link that goes away and comes back', async (t) => {
     { state: 'waiting', packets: 5, interruptions: 1, reason: 'eth2 is not there, or not up' },
   ]);
   up.add('eth2');
-  service.linksChanged();
+  service.surroundingsChanged();
   heard[1]?.tick(3);
   t.match(service.observed.sessions, [{ state: 'running', packets: 8, reason: '' }]);
   heard[1]?.done.resolve(err(new SystemError('no right', 'EPERM', { remedy: 'be root' })));

@@ -25,17 +25,17 @@ t.test('loss is told by colour', async (t) => {
     [1, '#8f4fc4'],
     [4, '#e07b00'],
     [10, '#d62728'],
-    [20, '#7a0010'],
+    [20, '#c4006b'],
   ] as const) {
     t.ok(paths(draw([row(5, lost)]), colour), `${lost} of 20`);
-    t.equal((draw([row(5, lost)]).match(/<path fill=/g) ?? []).length, 1);
+    t.equal((draw([row(5, lost)]).match(/<path fill=/g) ?? []).length, 3);
   }
 });
 
 t.test('a row stands at its time, its bands around its median', async (t) => {
   const svg = draw([row(30, 0), row(31, 0)]);
   // 58 px to the left, 12 to the right: half past is in the middle.
-  const [, x, y] = /<path class="o" d="M([\d.]+) ([\d.]+)h/.exec(svg) ?? [];
+  const [, x, y] = /<path fill="#e6e6e6" d="M([\d.]+) ([\d.]+)h/.exec(svg) ?? [];
   t.equal(Number(x), 58 + (800 - 58 - 12) / 2);
   t.equal(Number(y), 28, 'the longest round trip is the top');
   t.match(svg, />20 ms</);
@@ -54,7 +54,7 @@ t.test('one late answer does not press all others to the foot', async (t) => {
 
 t.test('a pause is not drawn over', async (t) => {
   const svg = draw([row(0, 0), row(1, 0), row(2, 0), row(50, 0)]);
-  const widths = [...svg.matchAll(/class="o" d="([^"]*)"/g)]
+  const widths = [...svg.matchAll(/fill="#e6e6e6" d="([^"]*)"/g)]
     .flatMap(([, d = '']) => [...d.matchAll(/h([\d.]+)v/g)])
     .map(([, width]) => Number(width));
   t.equal(widths.length, 4);

@@ -6,6 +6,7 @@ import type { App } from '../../state/app.ts';
 
 export const CAPTURE = 'Device.X_GATEHOUSE_Capture.';
 export const CAPTURES = `${CAPTURE}Capture.`;
+export const TRIGGERS = `${CAPTURE}Trigger.`;
 
 /** As the capture engine reports; the lists have at most 50 rows. */
 export interface Report {
@@ -31,6 +32,16 @@ export interface Report {
   readonly approximation: { readonly exact: boolean; readonly endpointFloorBytes: number };
 }
 
+export interface StoredFile {
+  readonly name: string;
+  readonly bytes: number;
+  /** ISO 8601. */
+  readonly changed: string;
+}
+
+export const fileAddress = (name: string): string =>
+  `/api/captures/files/${encodeURIComponent(name)}`;
+
 type Counted<K extends string> = Readonly<Record<K, string>> & {
   readonly packets: number;
   readonly bytes: number;
@@ -40,6 +51,7 @@ export const ask = <T>(app: App, command: string, args: object = {}): Promise<An
   app.api.post<T>(`/api/captures/${command}`, args);
 
 const STATES: Readonly<Record<string, State>> = {
+  ...{ Armed: 'up', Recording: 'degraded' },
   ...{ Running: 'up', Waiting: 'degraded', Error: 'down', Complete: 'unknown', Stopped: 'off' },
 };
 

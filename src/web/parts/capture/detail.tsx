@@ -10,7 +10,7 @@ import { useLive } from '../../ui/hooks.ts';
 import { Card, Empty, Fact, Facts, Note, Skeleton, StateWord, When } from '../../ui/parts.tsx';
 import { type Column, Table } from '../../ui/table.tsx';
 import { Actions } from './actions.tsx';
-import { ask, type Report, stateOf } from './data.ts';
+import { ask, fileAddress, type Report, stateOf } from './data.ts';
 import { texts } from './texts.ts';
 
 export function Detail({ values, row }: { values: Values; row: string }) {
@@ -33,6 +33,9 @@ export function Detail({ values, row }: { values: Values; row: string }) {
     };
   }, [id, status, at('Packets')]);
   const seen = report.value;
+  const files = at('Files')
+    .split(',')
+    .filter((name) => name !== '');
   const count = (name: string): string => number(Number(at(name)), app.language);
   const started = Date.parse(at('StartTime'));
   return (
@@ -54,6 +57,18 @@ export function Detail({ values, row }: { values: Values; row: string }) {
           <Fact name={t('capture.filter')}>
             <code>{at('FilterText') || t('capture.everything')}</code>
           </Fact>
+          {files.length > 0 && (
+            <Fact name={t('capture.files')}>
+              {files.map((name) => (
+                <a key={name} class="capture-file" href={fileAddress(name)} download={name}>
+                  {name}
+                </a>
+              ))}
+            </Fact>
+          )}
+          {Number(at('UnwrittenPackets')) > 0 && (
+            <Fact name={t('capture.unwritten')}>{count('UnwrittenPackets')}</Fact>
+          )}
         </Facts>
         <Actions values={values} row={row} />
       </Card>

@@ -23,6 +23,7 @@ export function StartForm({ values }: { values: Values }) {
   const t = useTexts(texts);
   const [ifName, seconds, side] = [useSignal('lan'), useSignal('600'), useSignal('hosts')];
   const [ports, hosts, vlan, raw] = [useSignal(''), useSignal(''), useSignal(''), useSignal('')];
+  const write = useSignal(false);
   const protocols = useSignal<readonly string[]>([]);
   const checked = useSignal<Answer<{ filter: string }> | undefined>(undefined);
   const list = useId();
@@ -43,7 +44,10 @@ export function StartForm({ values }: { values: Values }) {
     };
   }, [asked]);
   const start = async (): Promise<void> => {
-    const answer = await ask(app, 'start', { ...args, seconds: Number(seconds.value) });
+    const answer = await ask(app, 'start', {
+      ...args,
+      ...{ seconds: Number(seconds.value), write: write.value },
+    });
     if (answer.ok) app.say(t('capture.started'));
     else app.failed(answer.error);
   };
@@ -117,6 +121,14 @@ export function StartForm({ values }: { values: Values }) {
             </option>
           ))}
         </Choice>
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={write.value}
+            onChange={(event) => (write.value = event.currentTarget.checked)}
+          />
+          {t('capture.write')}
+        </label>
         <div role="status" class="capture-check across">
           {answer?.ok === false ? (
             app

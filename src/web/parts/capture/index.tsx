@@ -12,6 +12,7 @@ import { Table } from '../../ui/table.tsx';
 import { Actions } from './actions.tsx';
 import { CAPTURE, CAPTURES, stateOf } from './data.ts';
 import { Detail } from './detail.tsx';
+import { Files, Triggers } from './files.tsx';
 import { StartForm } from './form.tsx';
 import { texts } from './texts.ts';
 import './capture.css';
@@ -32,6 +33,8 @@ export default function CapturePage() {
         <>
           <StartForm values={values} />
           <List values={values} rows={rows} />
+          <Files values={values} />
+          <Triggers values={values} />
         </>
       );
     }

@@ -62,6 +62,20 @@ const en = {
   'is.Complete': 'complete',
   'is.Stopped': 'stopped',
   'is.Error': 'failed',
+  'capture.write': 'Write the packets into a file',
+  'capture.files': 'Files',
+  'capture.noFiles': 'Nothing was written yet.',
+  'capture.unwritten': 'Packets that could not be written',
+  'capture.did.remove': 'The file is deleted.',
+  'capture.triggers': 'Triggers',
+  'capture.triggersText':
+    'The last seconds are kept in memory. When it happens, they are written into a file, with what follows.',
+  'capture.noTriggers': 'There is no trigger.',
+  'capture.addTrigger': 'Add a trigger',
+  'capture.event': 'When',
+  'capture.fired': 'Happened',
+  'is.Armed': 'armed',
+  'is.Recording': 'recording',
 } as const;
 
 const de: Readonly<Record<keyof typeof en, string>> = {
@@ -126,6 +140,20 @@ const de: Readonly<Record<keyof typeof en, string>> = {
   'is.Complete': 'fertig',
   'is.Stopped': 'beendet',
   'is.Error': 'fehlgeschlagen',
+  'capture.write': 'Die Pakete in eine Datei schreiben',
+  'capture.files': 'Dateien',
+  'capture.noFiles': 'Noch wurde nichts geschrieben.',
+  'capture.unwritten': 'Pakete, die nicht geschrieben werden konnten',
+  'capture.did.remove': 'Die Datei ist gelöscht.',
+  'capture.triggers': 'Auslöser',
+  'capture.triggersText':
+    'Die letzten Sekunden bleiben im Speicher. Geschieht es, kommen sie in eine Datei, mit dem, was folgt.',
+  'capture.noTriggers': 'Es gibt keinen Auslöser.',
+  'capture.addTrigger': 'Auslöser hinzufügen',
+  'capture.event': 'Wann',
+  'capture.fired': 'Geschehen',
+  'is.Armed': 'bereit',
+  'is.Recording': 'schneidet mit',
 };
 
 export const texts: Catalogue<keyof typeof en> = { en, de };
