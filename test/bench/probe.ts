@@ -23,7 +23,7 @@ const PACED = 500;
 const PACE_MS = 2;
 const WATCHED = 100;
 const SECONDS = Number(process.env['PROBE_SECONDS'] ?? 60);
-const CHILD = join(import.meta.dirname, 'probe/child.ts');
+const CHILD = join(import.meta.dirname, 'probe/probe-child.ts');
 
 interface Round {
   readonly sec: number;

@@ -1,5 +1,5 @@
 /**
- * A year of 100 targets at one burst of ten a minute, in the store of series, by injected time. What is kept of the
+ * A year of ten targets (a tenth of the hundred that it is sized for) at one burst of ten a minute, in the store of series, by injected time. What is kept of the
  * old is the same whatever was sent: so the year begins with a burst an hour, goes on with one in ten minutes
  * where these rows are kept, and ends with every minute of the last nine days. On a disk in memory, since its size is
  * measured and not its speed.
@@ -12,9 +12,9 @@ import { FakeClock } from '../lib/clock.ts';
 import { MemoryLog } from '../lib/log.ts';
 import type { Bench, Comparison } from './run.ts';
 
-const TARGETS = 100;
+const TARGETS = 10;
 const DAY = 86_400;
-const LIMIT_MB = 200;
+const LIMIT_MB = 20;
 /** Until which day of the year a burst comes how often. */
 const PACES = [
   { untilDay: 304, everySec: 3600 },
