@@ -121,7 +121,7 @@ function curve({ bandwidth: { startSec, stepSec, bytes } }: CaptureReport, title
   ]);
   for (const sec of ticks(spanSec, 6).filter((sec) => sec <= spanSec)) {
     const at = Math.round(left + (sec / Math.max(spanSec, 1)) * width);
-    body.push(text(at, bottom + 18, 'middle', 11, String(sec)));
+    body.push(text(at, bottom + 18, 'middle', 11, String(Number(sec.toPrecision(6)))));
   }
   if (points.length > 0) {
     const at = points.map((rate, i): Point => [x(i), y(rate)]);

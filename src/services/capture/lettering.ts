@@ -106,34 +106,58 @@ z 06460242
 const UNIT = 0.7 / 6;
 /** Letters are narrower than the grid is. */
 const NARROW = 0.85;
-const ADVANCE = 5.6 * UNIT * NARROW;
+/** Between two letters, and for what has none. */
+const GAP = 1.8 * UNIT * NARROW;
+const BLANK = 1.4 * UNIT * NARROW;
 const BASELINE = 2;
 
 export type Stroke = readonly (readonly [x: number, y: number])[];
 
-const strokes = new Map(
-  GLYPHS.split('\n').map((line): [string, readonly Stroke[]] => [
-    line.slice(0, 1),
-    line
-      .slice(2)
-      .replaceAll(' ', '')
-      .split(',')
-      .map((part) =>
-        (part.match(/../g) ?? []).map(([x, y]) => [
-          Number(x) * UNIT * NARROW,
-          -(Number(y) - BASELINE) * UNIT,
-        ]),
-      ),
-  ]),
+interface Glyph {
+  /** From 0 to `width`. */
+  readonly strokes: readonly Stroke[];
+  readonly width: number;
+}
+
+const NONE: Glyph = { strokes: [], width: BLANK };
+
+const glyphs = new Map(
+  GLYPHS.split('\n').map((line): [string, Glyph] => [line.slice(0, 1), glyphOf(line.slice(2))]),
 );
 
+function glyphOf(text: string): Glyph {
+  const drawn = text
+    .replaceAll(' ', '')
+    .split(',')
+    .map((part) => (part.match(/../g) ?? []).map(([x, y]) => [Number(x), Number(y)] as const));
+  const all = drawn.flat().map(([x]) => x);
+  const left = Math.min(...all);
+  return {
+    width: (Math.max(...all) - left) * UNIT * NARROW,
+    strokes: drawn.map((stroke) =>
+      stroke.map(([x, y]) => [(x - left) * UNIT * NARROW, (BASELINE - y) * UNIT]),
+    ),
+  };
+}
+
+const glyphsOf = (text: string): readonly Glyph[] =>
+  [...text].map((char) => glyphs.get(char) ?? NONE);
+
 /** How wide a text is, in the size of its font. */
-export const textWidth = (text: string): number => Math.max(0, [...text].length * ADVANCE - UNIT);
+export const textWidth = (text: string): number =>
+  Math.max(
+    0,
+    glyphsOf(text).reduce((sum, { width }) => sum + width + GAP, -GAP),
+  );
 
 /** The strokes of a text that begins at 0 on the baseline, y downwards, in the size of its font; what has no letter leaves a gap. */
-export const textStrokes = (text: string): readonly Stroke[] =>
-  [...text].flatMap((char, i) =>
-    (strokes.get(char) ?? []).map((stroke) =>
-      stroke.map(([x, y]): readonly [number, number] => [x + i * ADVANCE, y]),
-    ),
-  );
+export function textStrokes(text: string): readonly Stroke[] {
+  let at = 0;
+  return glyphsOf(text).flatMap(({ strokes, width }) => {
+    const left = at;
+    at += width + GAP;
+    return strokes.map((stroke) =>
+      stroke.map(([x, y]): readonly [number, number] => [x + left, y]),
+    );
+  });
+}
