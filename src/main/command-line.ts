@@ -57,6 +57,7 @@ export function commandLine({
   | 'peers'
   | 'scans'
   | 'paths'
+  | 'checks'
 > {
   return {
     readStdin: () => text(process.stdin),
@@ -110,6 +111,17 @@ export function commandLine({
         interfaces: scanInterfaces,
         vendorOf: (mac) => vendors.vendorOf(mac),
         send: (ifIndex, frame) => sendFrame(loadNative(nativePath), ifIndex, frame),
+      };
+    },
+    checks: async () => {
+      const [{ buildChecks }, { runCheck }] = await Promise.all([
+        import('./checks.ts'),
+        import('../services/monitor/checks.ts'),
+      ]);
+      const deps = buildChecks(new LinuxClock(loadNative(nativePath)));
+      return {
+        run: (spec, timeoutMs) => runCheck(deps, spec, AbortSignal.timeout(timeoutMs)),
+        [Symbol.asyncDispose]: async () => {},
       };
     },
     paths: async () => {

@@ -43,7 +43,6 @@ import { layDownInitial } from '../tr181/initial.ts';
 import type { Model } from '../tr181/model.ts';
 import type { Lookups, Observations } from '../tr181/table.ts';
 import { auditChange } from './audit-change.ts';
-import { captureCalls, captureCommands, LazyCaptures } from './captures.ts';
 import { commandsOf, httpCommands } from './commands.ts';
 import { configCommands } from './config-commands.ts';
 import { follow, readConfig } from './configuration-file.ts';
@@ -53,6 +52,7 @@ import { buildDhcpServer } from './dhcp-server.ts';
 import { dhcpServerCommands } from './dhcp-server-commands.ts';
 import { buildDhcp6Client } from './dhcp6-client.ts';
 import { buildDhcp6Server } from './dhcp6-server.ts';
+import { LazyDht } from './dht-lazy.ts';
 import { diagnosticCalls } from './diagnostics.ts';
 import { dnsCalls } from './dns-calls.ts';
 import { dnsCommands, modelCalls } from './dns-commands.ts';
@@ -60,11 +60,10 @@ import { LazyDns } from './dns-lazy.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
 import { buildMap, mapCommands } from './map.ts';
-import { monitorCommands } from './monitor-commands.ts';
-import { LazyMonitor } from './monitor-lazy.ts';
 import { ended, must } from './must.ts';
 import { buildNeighbors } from './neighbors.ts';
 import { neighborsCommands } from './neighbors-commands.ts';
+import { buildOnDemand } from './on-demand.ts';
 import { Records } from './records.ts';
 import { buildTelemetry } from './telemetry.ts';
 import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
@@ -258,15 +257,11 @@ async function build(
       pageNames: config.http.names,
     }),
   );
-  const monitoring = new LazyMonitor(stack, {
-    ...{ native, reactor, processes, clock, stateDir, log: log.child({ service: 'monitor' }) },
-    report: (value) => observed.publish('monitor', value),
+  const dht = new LazyDht(stack, { reactor, net, clock, store, observed, log });
+  const onDemand = buildOnDemand(stack, {
+    ...{ native, reactor, processes, net, clock, log, observed, stateDir },
+    model: () => model,
   });
-  const captures = stack.use(
-    new LazyCaptures({
-      ...{ native, net, clock, observed, stateDir, log: log.child({ service: 'capture' }) },
-    }),
-  );
   let answering = false;
   let laidDown: Promise<unknown> = Promise.resolve();
   const lookups: Lookups = {
@@ -274,11 +269,9 @@ async function build(
       net.refreshStats();
       return net.links().find(({ name }) => name === ifName)?.stats;
     },
-    mapUsage: (id) => map.usage(id),
-    readText: (path) => textOf(path),
-    dns: () => dns.service?.observed,
-    monitor: () => monitoring.service,
-    dnsLogged: () => dns.face?.log.lastId ?? 0,
+    ...{ mapUsage: (id) => map.usage(id), readText: (path) => textOf(path) },
+    ...{ dns: () => dns.service?.observed, dnsLogged: () => dns.face?.log.lastId ?? 0 },
+    ...{ monitor: onDemand.lookup, dht: () => dht.observed, syslog: () => telemetry.syslog },
     ...{ monoMs: () => clock.monoMs(), boottimeMs: () => clock.boottimeMs() },
     wallMs: () => clock.wallMs(),
   };
@@ -303,9 +296,8 @@ async function build(
         reboot: () => system.reboot(),
         powerOff: () => system.powerOff(),
         factoryReset: () => system.factoryReset(),
-        monitorTest: (target, signal) => monitoring.test(target, signal),
         ...firmwareCalls(updates, helper),
-        ...captureCalls(captures),
+        ...onDemand.calls,
         ...diagnosticCalls({ reactor, clock }),
         ...dnsCalls(() => dns.face && modelCalls(dns.face)),
       },
@@ -389,25 +381,22 @@ async function build(
   });
   let http: ServedHttp | undefined;
   const telemetry = stack.use(
-    buildTelemetry({ observed, net, lookups, status, http: () => http?.status }),
+    buildTelemetry({ observed, net, lookups, status, logs, clock, http: () => http?.status }),
   );
   const accounts = new RowAccounts({ rows, model, secrets });
   const named = dnsCommands({
     ...{ dns: () => dns.face, names: new DnsNames({ model }), clock },
     audit: (what, origin) => records.done(`dns ${what}`, origin),
   });
-  const watched = monitorCommands(monitoring, () => model.compileAll().monitor, clock);
-  const capturing = captureCommands(captures, (what, origin) =>
-    records.done(`capture ${what}`, origin),
-  );
+  const demanded = onDemand.commands((what, origin) => records.done(what, origin));
   const services = [
     ...commandsOf({ dhcpClient, dhcp6Client, network, firewall }),
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors, model),
     mapCommands(map),
+    dht.commands(),
     wifiCommands(wifi, model),
-    watched,
-    capturing,
+    ...demanded.all,
     named,
     configCommands(configuration, model),
     updateCommands(updates, (what, origin) => records.done(`update ${what}`, origin)),
@@ -453,8 +442,9 @@ async function build(
     dnsPolicy: (wanted) => dns.applyPolicy(wanted),
     dnsLog: (wanted) => dns.applyLog(wanted),
     neighbors: (wanted) => (runs('neighbors') ? nothing(neighbors.apply(wanted)) : []),
-    monitor: (wanted) => (runs('monitor') ? monitoring.apply(wanted) : []),
-    captures: (wanted) => captures.apply(wanted),
+    ...onDemand.steps,
+    monitor: (wanted) => (runs('monitor') ? onDemand.steps.monitor(wanted) : []),
+    dht: (wanted) => (runs('dht') ? dht.apply(wanted) : []),
     ...telemetry.steps,
     system: (wanted) => system.apply(wanted),
   };
@@ -465,8 +455,7 @@ async function build(
   // Not sooner: from the first pause on, requests are answered.
   must(await records.opened);
   await control.converge();
-  const { failing } = control.convergence;
-  if (Object.keys(failing).length === 0) log.info({}, STANDS);
+  if (Object.keys(control.convergence.failing).length === 0) log.info({}, STANDS);
   await laidDown;
   await monitor.readSpool();
   await updates.start();
@@ -479,8 +468,8 @@ async function build(
       ...{
         devices: dhcpServer.devices,
         dns: named,
-        captures: capturing,
-        monitor: watched,
+        captures: demanded.capture,
+        monitor: demanded.monitor,
         metrics: telemetry,
       },
       https: options.https,

@@ -2,17 +2,19 @@
 import { existsSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import { err } from '../base/result.ts';
+import { err, ok } from '../base/result.ts';
 import type { Native, Reactor } from '../os/linux/native.ts';
 import { LinuxProber } from '../os/linux/probe.ts';
 import { ProgramProber } from '../os/linux/probe-program.ts';
 import type { LinuxProcesses } from '../os/linux/process.ts';
 import { hostNames } from '../os/linux/resolve.ts';
 import { openStore } from '../os/linux/store.ts';
+import { checkOf } from '../services/monitor/checks.ts';
 import type { MonitorObserved } from '../services/monitor/config.ts';
 import { MonitorEngine } from '../services/monitor/engine.ts';
 import { Series } from '../services/monitor/series/series.ts';
 import { MonitorService } from '../services/monitor/service.ts';
+import { buildChecks } from './checks.ts';
 
 /** Where the system's ping is, in the order of preference. */
 const PINGS = ['/usr/bin/ping', '/bin/ping'];
@@ -34,6 +36,7 @@ export async function buildMonitor(
   const opened = await openStore(`${stateDir}/monitor`);
   if (!opened.ok) log.error({ code: opened.error.code }, opened.error.message);
   const store = opened.ok ? stack.use(opened.value) : undefined;
+  const checks = buildChecks(clock);
   const engine = new MonitorEngine({
     ...{ clock, log, report },
     names: hostNames(clock),
@@ -44,7 +47,10 @@ export async function buildMonitor(
       log.warn({ file, code: own.error.code }, 'no ICMP socket can be had: ping is run instead');
       return { ok: true, value: new ProgramProber({ processes, clock, file, result }) };
     },
-    checkOf: ({ kind, host }) => err(`${host}: there is no check by ${kind}`),
+    checkOf: ({ spec, kind, host }) =>
+      spec === undefined
+        ? err(`${host}: it is not said what is asked by ${kind}`)
+        : ok(checkOf(checks, spec)),
     usage: () => {
       const { user, system } = process.cpuUsage();
       return { cpuMs: (user + system) / 1000, residentBytes: process.memoryUsage.rss() };

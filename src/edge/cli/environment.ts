@@ -5,6 +5,7 @@ import type { Result } from '../../base/result.ts';
 import type { Digests } from '../../wire/torrent.ts';
 import type { Bus, BusError } from './bus.ts';
 import type { LoadCapture } from './capture-commands.ts';
+import type { LoadChecks } from './check-commands.ts';
 import type { LoadPeers } from './dht-fetch.ts';
 import type { LoadPaths } from './path-commands.ts';
 import type { LoadScans } from './scan-commands.ts';
@@ -57,6 +58,8 @@ export interface CliEnvironment {
   readonly scans: LoadScans;
   /** Ping, trace and path MTU, without a daemon. */
   readonly paths: LoadPaths;
+  /** Checks of servers, without a daemon. */
+  readonly checks: LoadChecks;
   /** Runs until told to end; gives the exit code. */
   daemon(args: readonly string[]): Promise<number>;
   /**

@@ -1,8 +1,10 @@
 /** The command line: names, arguments and help of every command. What they do stands in `*-commands.ts`. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { defineAlerts } from './alert-commands.ts';
 import { auditShow, auditVerify } from './audit-commands.ts';
 import { defineCapture } from './capture-commands.ts';
 import { defineCaptures } from './captures-commands.ts';
+import { defineCheck } from './check-commands.ts';
 import { complete, SCRIPTS } from './completion.ts';
 import {
   addToConfirm,
@@ -175,14 +177,19 @@ function define(program: Command, session: Session, json: boolean): void {
   defineDhcp(command('dhcp', 'who gets an address on the LAN'), session);
   defineDns(command('dns', 'names for the LAN: what is asked, answered, blocked'), session);
   defineWifi(command('wifi', 'the networks that the box joins by radio'), session);
-  defineDht(command('dht', 'BitTorrent: torrent files and what they hold'), session);
+  defineDht(
+    command('dht', 'BitTorrent: the node of the DHT, torrent files and what they hold'),
+    session,
+  );
   defineCapture(program, session);
   defineInterfaces(program, session);
   defineCaptures(command('captures', 'captures that the router keeps running'), session);
+  defineAlerts(command('alerts', 'what is bad now, and whom it is told'), session);
   defineScan(program, session);
   defineTargets(program, session);
   defineGraph(program, session);
   definePath(program, session);
+  defineCheck(command('check', 'whether a server is well, without a daemon'), session);
   command('reboot', 'end everything in order and start the box again')
     .option('--yes', 'do not ask')
     .option('--reason <text>', 'why, for the audit trail')

@@ -1,4 +1,5 @@
 /** What a target of the monitor is, and what each look at it comes to. */
+import type { CheckSpec } from './checks.ts';
 
 /** What a target's check asks, by its kind. The model's rows say it, `checks` make a `Check` of it. */
 export interface CheckConfig {
@@ -9,6 +10,8 @@ export interface CheckConfig {
   readonly timeoutMs: number;
   /** ICMP: bytes after the header, from 8 to 1,472. */
   readonly payloadBytes: number;
+  /** Of all kinds but ICMP. */
+  readonly spec?: CheckSpec;
 }
 
 /** One target, as the model compiles it. */

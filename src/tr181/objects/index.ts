@@ -1,5 +1,6 @@
 /** Every object group of the product, in the order of the tree. */
 import type { ObjectGroup } from '../table.ts';
+import { alerts } from './alerts.ts';
 import { capture } from './capture.ts';
 import { device } from './device.ts';
 import { deviceInfo } from './device-info.ts';
@@ -8,6 +9,7 @@ import { dhcpv4Server } from './dhcpv4-server.ts';
 import { dhcpv4ServerClients } from './dhcpv4-server-clients.ts';
 import { dhcpv6Client } from './dhcpv6-client.ts';
 import { dhcpv6Server } from './dhcpv6-server.ts';
+import { dht } from './dht.ts';
 import { dnsServer } from './dns.ts';
 import { dnsClient } from './dns-client.ts';
 import { ethernet } from './ethernet.ts';
@@ -21,6 +23,7 @@ import { monitor } from './monitor.ts';
 import { nat } from './nat.ts';
 import { routerAdvertisement } from './router-advertisement.ts';
 import { routing } from './routing.ts';
+import { syslog } from './syslog.ts';
 import { time } from './time.ts';
 import { users } from './users.ts';
 import { wifi } from './wifi.ts';
@@ -38,6 +41,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   dnsServer,
   nat,
   map,
+  dht,
   dhcpv4Client,
   dhcpv4Server,
   dhcpv4ServerClients(),
@@ -46,8 +50,10 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   routerAdvertisement,
   hosts,
   monitor,
+  alerts,
   capture,
   time(),
   users,
   metrics,
+  syslog,
 ];

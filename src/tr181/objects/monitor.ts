@@ -14,6 +14,7 @@ import {
   type ReportSink,
 } from '../table.ts';
 import { own } from './dhcpv4-server-params.ts';
+import { CHECKS, checkKind, kindOf, specOf } from './monitor-checks.ts';
 import { STATISTICS, statisticsOf } from './monitor-statistics.ts';
 
 const MONITOR = 'Device.X_GATEHOUSE_Monitor.';
@@ -108,13 +109,7 @@ export const monitor: ObjectGroup = {
           default: '',
           about: 'For people; empty: its host.',
         },
-        Type: {
-          type: 'string',
-          access: 'readWrite',
-          enum: ['ICMP'],
-          default: 'ICMP',
-          about: 'How it is asked: by echo requests.',
-        },
+        ...CHECKS,
         Host: {
           type: 'string',
           access: 'readWrite',
@@ -233,6 +228,7 @@ function report({ observed, rows, lookups }: ReportContext, out: ReportSink): vo
 /** A burst is over before the next one begins. */
 function check(rows: RowReader, out: CheckSink): void {
   for (const row of rows.rows(TARGETS)) {
+    checkKind(row, out);
     const tookMs = row.number('Timeout') + (row.number('Burst') - 1) * row.number('Spacing');
     if (tookMs > 1000 * row.number('Interval')) {
       out.fault(
@@ -245,15 +241,21 @@ function check(rows: RowReader, out: CheckSink): void {
 
 const FAMILIES: Readonly<Record<string, CheckConfig['family']>> = { IPv4: 'IPv4', IPv6: 'IPv6' };
 
+const specField = (row: Row): Pick<CheckConfig, 'spec'> => {
+  const spec = specOf(row);
+  return spec === undefined ? {} : { spec };
+};
+
 const targetOf = (row: Row): TargetConfig => ({
   id: row.id,
   name: row.text('Name') || row.text('Host'),
   check: {
-    kind: 'ICMP',
+    kind: kindOf(row),
     host: row.text('Host'),
     family: FAMILIES[row.text('Family')] ?? 'Any',
     timeoutMs: row.number('Timeout'),
     payloadBytes: row.number('PayloadSize'),
+    ...specField(row),
   },
   intervalMs: 1000 * row.number('Interval'),
   burst: row.number('Burst'),

@@ -145,6 +145,10 @@ export const fakeEnvironment = (
     vendorOf: () => undefined,
     send: async () => failed(new SystemError('no link here', 'ENODEV')),
   }),
+  checks: async () => ({
+    run: async () => failed({ cause: 'NotSent', detail: 'no network here' }),
+    [Symbol.asyncDispose]: async () => undefined,
+  }),
   paths: async () => ({
     resolve: async () => failed(new SystemError('no hosts here', 'ENOTFOUND')),
     nameOf: async () => undefined,

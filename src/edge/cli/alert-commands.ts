@@ -1,0 +1,89 @@
+/** alerts: what is bad now, what was told, and whether a channel works. */
+import type { Command } from 'commander';
+import { isObject, type JsonObject, list, text } from './bus.ts';
+import type { Session } from './session.ts';
+import { type Column, type Style, statusStyle } from './table.ts';
+
+const severity = (value: unknown): Style | undefined =>
+  value === 'Critical' ? 'red' : value === 'Warning' ? 'yellow' : undefined;
+
+const NOW: readonly Column<JsonObject>[] = [
+  {
+    title: 'SEVERITY',
+    cell: (row) => text(row['severity']),
+    style: (row) => severity(row['severity']),
+  },
+  { title: 'WATCH', cell: ({ watch }) => text(watch) },
+  { title: 'NAME', cell: ({ name }) => text(name) },
+  {
+    title: 'STATE',
+    cell: ({ state, silenced, flapping }) =>
+      [text(state), silenced === true ? 'silenced' : '', flapping === true ? 'flapping' : '']
+        .filter(Boolean)
+        .join(', '),
+  },
+  { title: 'SINCE', cell: ({ since }) => text(since) },
+  { title: 'REASON', cell: ({ reason }) => text(reason) },
+];
+const CHANNELS: readonly Column<JsonObject>[] = [
+  { title: 'CHANNEL', cell: ({ id }) => text(id) },
+  {
+    title: 'STATE',
+    cell: ({ state }) => text(state),
+    style: ({ state }) => statusStyle(text(state)),
+  },
+  { title: 'QUEUED', cell: ({ queued }) => text(queued) },
+  { title: 'DELIVERED', cell: ({ delivered }) => text(delivered) },
+  { title: 'FAILED', cell: ({ failed }) => text(failed) },
+  { title: 'DROPPED', cell: ({ dropped }) => text(dropped) },
+  { title: 'REASON', cell: ({ reason }) => text(reason) },
+];
+const TOLD: readonly Column<JsonObject>[] = [
+  { title: 'AT', cell: ({ at }) => text(at) },
+  { title: 'KIND', cell: ({ kind }) => text(kind) },
+  {
+    title: 'SEVERITY',
+    cell: (row) => text(row['severity']),
+    style: (row) => severity(row['severity']),
+  },
+  { title: 'NAME', cell: ({ name }) => text(name) },
+  { title: 'REASON', cell: ({ reason }) => text(reason) },
+];
+
+export function defineAlerts(alerts: Command, session: Session): void {
+  alerts.allowExcessArguments(false);
+  alerts
+    .command('list', { isDefault: true })
+    .description('what is bad now, and how the channels do')
+    .action(async () => {
+      const data = await session.ask('alerts', 'list');
+      if (data === undefined) return;
+      if (session.json) return session.printJson(data);
+      const now = list(data['alerts']).filter(isObject);
+      if (now.length === 0) session.note('nothing is bad');
+      else session.print(NOW, now);
+      const channels = list(data['channels']).filter(isObject);
+      if (channels.length === 0) return;
+      session.data('\n');
+      session.print(CHANNELS, channels);
+    });
+  alerts
+    .command('history')
+    .description('what was told, the newest first')
+    .action(async () => {
+      const data = await session.ask('alerts', 'list');
+      if (data === undefined) return;
+      const told = list(data['history']).filter(isObject);
+      if (session.json) session.printJson(told);
+      else if (told.length === 0) session.note('nothing was told since the start');
+      else session.print(TOLD, told);
+    });
+  alerts
+    .command('test')
+    .argument('<channel>', 'its path, such as Device.X_GATEHOUSE_Alerts.Channel.1')
+    .description('tell on one channel that this is a test, and wait until it is taken')
+    .action(async (channel: string) => {
+      const data = await session.ask('alerts', 'test', { channel });
+      if (data !== undefined && !session.json) session.note('it was taken');
+    });
+}

@@ -1,0 +1,185 @@
+/** Alerts with their real adapters, loaded when the first rule is laid down; and as the bus and the command line offer them. */
+import type { Clock } from '../base/clock.ts';
+import { formatIp } from '../base/ip6.ts';
+import type { Log } from '../base/log.ts';
+import { err, type Result } from '../base/result.ts';
+import { alertSignals, newDevice, SIGNALS_FROM } from '../control/alert-signals.ts';
+import { type CommandService, done, failed } from '../edge/ubus/gatehouse.ts';
+import type { Native, Reactor } from '../os/linux/native.ts';
+import type { Evidence, Notice, Signal } from '../services/alerts/config.ts';
+import type { AlertsService } from '../services/alerts/service.ts';
+import type { TraceHop, TraceWanted } from '../services/monitor/trace.ts';
+import type { Observed } from '../state/observed.ts';
+import type { CompiledConfig, Model } from '../tr181/model.ts';
+import { ALERT_EVENT } from '../tr181/objects/alerts.ts';
+import type { Observations } from '../tr181/table.ts';
+import { dateTimeOf } from '../tr181/types.ts';
+
+/** Of the trace at the moment of failure. */
+const TRACE: Omit<TraceWanted, 'address' | 'scope'> = {
+  ...{
+    protocol: 'icmp',
+    port: undefined,
+    ifName: '',
+    dscp: 0,
+    fragment: true,
+    maxHops: 20,
+    rounds: 2,
+  },
+  ...{ timeoutMs: 1000, intervalMs: 500, packetBytes: 60 },
+};
+/** A trigger may have fired as the first probe failed, before the alert was raised. */
+const CAPTURED_BEFORE_MS = 120_000;
+/** Notices in one answer: a message on the bus has a limit. */
+const SHOWN = 50;
+
+export interface AlertsParts {
+  readonly native: Native;
+  readonly reactor: Reactor;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly observed: Observed<Observations>;
+  /** The capture that a trigger kept since then (Unix time, ms); empty: none did. */
+  captured(sinceMs: number): string;
+  /** What targets of the monitor are called. */
+  names(): ReadonlyMap<string, string>;
+  model(): Model;
+}
+
+export class LazyAlerts implements Disposable {
+  readonly #parts: AlertsParts;
+  #building: Promise<AlertsService> | undefined;
+  #service: AlertsService | undefined;
+  readonly #listening = new DisposableStack();
+
+  constructor(parts: AlertsParts) {
+    this.#parts = parts;
+  }
+
+  /** Undefined before the first rule. */
+  get service(): AlertsService | undefined {
+    return this.#service;
+  }
+
+  async apply(wanted: CompiledConfig['alerts']): Promise<readonly string[]> {
+    const idle = !wanted.enable || (wanted.rules.length === 0 && wanted.channels.length === 0);
+    if (this.#building === undefined && idle) return [];
+    this.#building ??= this.#build();
+    const service = await this.#building;
+    return service.apply(wanted);
+  }
+
+  async test(id: string, signal: AbortSignal): Promise<Result<void, string>> {
+    return this.#service?.test(id, signal) ?? err('the channel is off, or alerts are');
+  }
+
+  [Symbol.dispose](): void {
+    this.#listening[Symbol.dispose]();
+    this.#service?.[Symbol.dispose]();
+  }
+
+  async #build(): Promise<AlertsService> {
+    const [{ AlertsService }, { alertMessenger }] = await Promise.all([
+      import('../services/alerts/service.ts'),
+      import('../os/linux/alert-messenger.ts'),
+    ]);
+    const { clock, log, observed } = this.#parts;
+    const model = this.#parts.model();
+    const service = new AlertsService({
+      ...{ clock, log, messenger: alertMessenger },
+      evidence: (signal, aborted) => this.#evidence(signal, aborted),
+      announce: (notice) => void model.emit(ALERT_EVENT, argsOf(notice)),
+      report: (value) => observed.publish('alerts', value),
+    });
+    const look = (): void => service.look(alertSignals(observed.values, this.#parts.names()));
+    look();
+    this.#listening.use(
+      observed.subscribe(({ services }) => {
+        if (SIGNALS_FROM.some((name) => services.has(name))) look();
+      }),
+    );
+    const hosts = model.subscribe('Device.Hosts.', ({ notices }) => {
+      for (const notice of notices) {
+        const signal = newDevice(notice);
+        if (signal !== undefined) service.happened(signal);
+      }
+    });
+    if (hosts.ok) this.#listening.use(hosts.value);
+    this.#service = service;
+    return service;
+  }
+
+  async #evidence({ host }: Signal, aborted: AbortSignal): Promise<Evidence> {
+    const sinceMs = this.#parts.clock.wallMs() - CAPTURED_BEFORE_MS;
+    const trace = host === undefined ? [] : await this.#trace(host, aborted);
+    return { trace, capture: this.#parts.captured(sinceMs) };
+  }
+
+  async #trace(host: string, aborted: AbortSignal): Promise<readonly string[]> {
+    const [{ LinuxPathSockets }, { hostNames }, { pathTools }] = await Promise.all([
+      import('../os/linux/path.ts'),
+      import('../os/linux/resolve.ts'),
+      import('../services/monitor/tools.ts'),
+    ]);
+    const { reactor, clock } = this.#parts;
+    const tools = pathTools({ sockets: new LinuxPathSockets(reactor), clock }, hostNames(clock));
+    const found = await tools.resolve(host, undefined);
+    if (!found.ok) return [found.error.message];
+    const traced = await tools.trace({ ...TRACE, ...found.value }, aborted);
+    return traced.ok ? traced.value.hops.map(hopLine) : [traced.error.message];
+  }
+}
+
+/** Such as `3  192.0.2.1  2/2  12.1 ms`. */
+const hopLine = ({ hopLimit, addresses, received, sent, bestMs, mark }: TraceHop): string =>
+  [
+    hopLimit,
+    addresses.map(formatIp).join(' ') || '*',
+    `${received}/${sent}`,
+    ...(bestMs === undefined ? [] : [`${bestMs.toFixed(1)} ms`]),
+    ...(mark === '' ? [] : [mark]),
+  ].join('  ');
+
+const argsOf = (notice: Notice): Readonly<Record<string, string>> => ({
+  ...{ Kind: notice.kind, Severity: notice.severity, Watch: notice.watch },
+  ...{ Name: notice.name, Reason: notice.reason, Since: dateTimeOf(notice.sinceMs) },
+});
+
+export function alertCommands(alerts: LazyAlerts): CommandService {
+  return {
+    name: 'alerts',
+    about: 'what is bad now, and what was told',
+    commands: {
+      list: {
+        about: 'what is bad now, the channels, and the last notices, the newest first',
+        args: {},
+        run: async () => {
+          const { service } = alerts;
+          if (service === undefined) {
+            return done({ alerts: [], channels: [], history: [], raised: 0 });
+          }
+          const { alerts: now, channels, raised } = service.observed;
+          const history = service.history.slice(-SHOWN).reverse().map(plain);
+          const plainNow = now.map(({ sinceMs, ...one }) => ({ ...one, since: iso(sinceMs) }));
+          return done({ alerts: plainNow, channels, history, raised });
+        },
+      },
+      test: {
+        about: 'tells on one channel (its path) that this is a test, and waits until it is taken',
+        args: { channel: 'string' },
+        run: async ({ channel }, { signal }) => {
+          if (typeof channel !== 'string') return failed('channel is missing: its path');
+          const tested = await alerts.test(channel.replace(/\.$/, ''), signal);
+          return tested.ok ? done() : failed(tested.error);
+        },
+      },
+    },
+  };
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+const plain = ({ atMs, sinceMs, ...notice }: Notice): object => ({
+  ...notice,
+  ...{ at: iso(atMs), since: iso(sinceMs) },
+});

@@ -1,0 +1,79 @@
+/** Services that are loaded when they are wanted first, so that they cost the start nothing: monitor, captures, alerts. */
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { CommandService } from '../edge/ubus/gatehouse.ts';
+import type { Native, Reactor } from '../os/linux/native.ts';
+import type { LinuxProcesses } from '../os/linux/process.ts';
+import type { Net } from '../os/ports.ts';
+import type { Observed } from '../state/observed.ts';
+import type { CompiledConfig, Model, Origin } from '../tr181/model.ts';
+import type { Observations } from '../tr181/table.ts';
+import { alertCommands, LazyAlerts } from './alerts.ts';
+import { captureCalls, captureCommands, LazyCaptures } from './captures.ts';
+import { monitorCommands } from './monitor-commands.ts';
+import { LazyMonitor } from './monitor-lazy.ts';
+
+export interface OnDemandParts {
+  readonly native: Native;
+  readonly reactor: Reactor;
+  readonly processes: LinuxProcesses;
+  readonly net: Net;
+  readonly stateDir: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly observed: Observed<Observations>;
+  model(): Model;
+}
+
+export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts) {
+  const { observed, log } = parts;
+  const monitor = new LazyMonitor(stack, {
+    ...parts,
+    log: log.child({ service: 'monitor' }),
+    report: (value) => observed.publish('monitor', value),
+  });
+  const captures = stack.use(
+    new LazyCaptures({
+      ...parts,
+      log: log.child({ service: 'capture' }),
+    }),
+  );
+  const alerts = stack.use(
+    new LazyAlerts({
+      ...parts,
+      log: log.child({ service: 'alerts' }),
+      captured: (sinceMs) => captures.firedSince(sinceMs),
+      names: () =>
+        new Map(
+          parts
+            .model()
+            .compileAll()
+            .monitor.targets.map(({ id, name }) => [id, name]),
+        ),
+    }),
+  );
+  return {
+    lookup: () => monitor.service,
+    calls: {
+      ...captureCalls(captures),
+      monitorTest: monitor.test.bind(monitor),
+      alertsTest: alerts.test.bind(alerts),
+    },
+    steps: {
+      monitor: (wanted: CompiledConfig['monitor']) => monitor.apply(wanted),
+      captures: (wanted: CompiledConfig['captures']) => captures.apply(wanted),
+      alerts: (wanted: CompiledConfig['alerts']) => alerts.apply(wanted),
+    },
+    /** `done`: a line in the audit log. */
+    commands(done: (what: string, origin: Origin) => Promise<void>) {
+      const capture = captureCommands(captures, (what, origin) => done(`capture ${what}`, origin));
+      const watched = monitorCommands(
+        monitor,
+        () => parts.model().compileAll().monitor,
+        parts.clock,
+      );
+      const all: readonly CommandService[] = [watched, capture, alertCommands(alerts)];
+      return { all, capture, monitor: watched };
+    },
+  };
+}

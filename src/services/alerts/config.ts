@@ -1,0 +1,113 @@
+/** What is watched for, whom to tell, and how it stands. */
+import type { ChannelAddress } from '../../os/ports-alerts.ts';
+
+export type Severity = 'Info' | 'Warning' | 'Critical';
+
+/**
+ * Target: one of the monitor answers no more; TargetLossy: or answers in part. Link: an interface that
+ * was up goes down. Lease: a DHCP client has none. NewDevice: one was never
+ * seen before, which is told once and is nothing that could end.
+ */
+export type Watch = 'Target' | 'TargetLossy' | 'Link' | 'Lease' | 'NewDevice';
+
+export interface RuleConfig {
+  /** `Device.X_GATEHOUSE_Alerts.Rule.3`. */
+  readonly id: string;
+  readonly watch: Watch;
+  /** Name or id of the one it is for; empty for all. */
+  readonly subject: string;
+  readonly severity: Severity;
+  /** How long it has to be bad before it is told, and good before that is. */
+  readonly raiseAfterMs: number;
+  readonly clearAfterMs: number;
+  /** `id` of the rule behind whose trouble this one keeps silent. */
+  readonly behind: string | undefined;
+  /** Whether a trace of the path and some seconds of capture go with it. */
+  readonly evidence: boolean;
+}
+
+export interface ChannelConfig extends ChannelAddress {
+  /** `Device.X_GATEHOUSE_Alerts.Channel.2`. */
+  readonly id: string;
+  readonly least: Severity;
+}
+
+export interface AlertsConfig {
+  readonly enable: boolean;
+  readonly rules: readonly RuleConfig[];
+  readonly channels: readonly ChannelConfig[];
+}
+
+/** One thing that can be bad, as it is now. */
+export interface Signal {
+  readonly watch: Watch;
+  /** Stays the same for one thing. */
+  readonly subject: string;
+  /** For people. */
+  readonly name: string;
+  readonly bad: boolean;
+  readonly reason: string;
+  /** Address of what does not answer, for a trace. */
+  readonly host?: string;
+  /** It is told only when it was good before, such as the link of a port that is never used. */
+  readonly usedOnly?: boolean;
+}
+
+/** What was found out at the moment of failure. */
+export interface Evidence {
+  /** Lines of a trace of the path. */
+  readonly trace: readonly string[];
+  /** Name of the file with the seconds before, as `gatehouse captures` has it; empty: there is none. */
+  readonly capture: string;
+}
+
+export interface Notice {
+  /** Counts up from the daemon's start. */
+  readonly number: number;
+  /** `flapping`: it comes and goes, and is not told again until it is `steady`. */
+  readonly kind: 'raised' | 'cleared' | 'flapping' | 'steady' | 'event' | 'test';
+  readonly severity: Severity;
+  readonly watch: Watch | 'Test';
+  readonly subject: string;
+  readonly name: string;
+  readonly reason: string;
+  /** Unix time, ms; `sinceMs`: when what it tells of began. */
+  readonly atMs: number;
+  readonly sinceMs: number;
+  readonly evidence?: Evidence;
+}
+
+export interface AlertObserved {
+  readonly key: string;
+  readonly rule: string;
+  readonly watch: Watch;
+  readonly name: string;
+  readonly state: 'pending' | 'raised' | 'clearing';
+  readonly severity: Severity;
+  readonly reason: string;
+  readonly sinceMs: number;
+  /** By the trouble of what it lies behind. */
+  readonly silenced: boolean;
+  readonly flapping: boolean;
+}
+
+export interface ChannelObserved {
+  readonly id: string;
+  readonly state: 'idle' | 'sending' | 'retrying';
+  /** Of the last failure; empty after a success. */
+  readonly reason: string;
+  readonly queued: number;
+  readonly delivered: number;
+  /** Refused for good, or tried for a day. */
+  readonly failed: number;
+  /** The oldest made room for newer ones. */
+  readonly dropped: number;
+}
+
+export interface AlertsObserved {
+  readonly alerts: readonly AlertObserved[];
+  readonly channels: readonly ChannelObserved[];
+  readonly raised: number;
+  /** Things that found no room to be watched. */
+  readonly refused: number;
+}

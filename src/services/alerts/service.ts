@@ -1,0 +1,236 @@
+/** Alerts: what is bad for long enough is told, once, to whom it concerns. */
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import { err, ok, type Result } from '../../base/result.ts';
+import type { Messenger } from '../../os/ports-alerts.ts';
+import { Alert } from './alert.ts';
+import type {
+  AlertsConfig,
+  AlertsObserved,
+  Evidence,
+  Notice,
+  RuleConfig,
+  Severity,
+  Signal,
+} from './config.ts';
+import { letterOf, titleOf } from './letter.ts';
+import { Outbox } from './outbox.ts';
+
+/** Things that are watched at once. */
+export const MAX_ALERTS = 4096;
+export const MAX_HISTORY = 200;
+/** How long channels wait for what is found out meanwhile. */
+const EVIDENCE_MS = 15_000;
+/** Traces at once; when all fails at once, those of the first say enough. */
+const MAX_EVIDENCE = 3;
+
+export interface AlertsDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly messenger: Messenger;
+  /** What can be found out of a failure now. */
+  evidence(signal: Signal, aborted: AbortSignal): Promise<Evidence>;
+  /** Everybody on the box hears of it, at once. */
+  announce(notice: Notice): void;
+  report(value: AlertsObserved): void;
+}
+
+const WEIGHTS: Readonly<Record<Severity, number>> = { Info: 0, Warning: 1, Critical: 2 };
+
+const OFF: AlertsConfig = { enable: false, rules: [], channels: [] };
+
+export class AlertsService implements Disposable {
+  readonly #deps: AlertsDeps;
+  readonly #alerts = new Map<string, Alert>();
+  readonly #outboxes = new Map<string, Outbox>();
+  readonly #history: Notice[] = [];
+  readonly #finding = new Set<AbortController>();
+  #config = OFF;
+  #signals: readonly Signal[] = [];
+  #number = 0;
+  #raised = 0;
+  #refused = 0;
+  #telling = false;
+  #closed = false;
+
+  constructor(deps: AlertsDeps) {
+    this.#deps = deps;
+  }
+
+  /** The newest last. */
+  get history(): readonly Notice[] {
+    return this.#history;
+  }
+
+  get observed(): AlertsObserved {
+    return {
+      alerts: [...this.#alerts.values()].flatMap(({ observed }) => observed ?? []),
+      channels: [...this.#outboxes.values()].map(({ observed }) => observed),
+      ...{ raised: this.#raised, refused: this.#refused },
+    };
+  }
+
+  apply(config: AlertsConfig): readonly string[] {
+    this.#config = config.enable ? config : OFF;
+    const rules = new Map(this.#config.rules.map((rule) => [rule.id, rule]));
+    for (const [key, alert] of this.#alerts) {
+      const now = rules.get(alert.rule.id);
+      if (now !== undefined && JSON.stringify(now) === JSON.stringify(alert.rule)) continue;
+      alert[Symbol.dispose]();
+      this.#alerts.delete(key);
+    }
+    const channels = new Map(this.#config.channels.map((channel) => [channel.id, channel]));
+    for (const [id, outbox] of this.#outboxes) {
+      if (channels.has(id)) continue;
+      outbox[Symbol.dispose]();
+      this.#outboxes.delete(id);
+    }
+    for (const channel of channels.values()) {
+      const known = this.#outboxes.get(channel.id);
+      if (known === undefined) this.#outboxes.set(channel.id, this.#outbox(channel));
+      else if (JSON.stringify(known.config) !== JSON.stringify(channel)) known.use(channel);
+    }
+    this.look(this.#signals);
+    return [];
+  }
+
+  /** All that can be bad, as it is now; what is no longer among it is forgotten. */
+  look(signals: readonly Signal[]): void {
+    this.#signals = signals;
+    const seen = new Set<string>();
+    for (const signal of signals) {
+      for (const rule of this.#config.rules) {
+        if (!applies(rule, signal)) continue;
+        const key = `${rule.id} ${signal.subject}`;
+        seen.add(key);
+        this.#alertOf(key, rule, signal)?.see(signal);
+      }
+    }
+    for (const [key, alert] of this.#alerts) {
+      if (seen.has(key)) continue;
+      alert[Symbol.dispose]();
+      this.#alerts.delete(key);
+    }
+    this.#changed();
+  }
+
+  /** Something that happened and is over, such as a new device. */
+  happened(signal: Signal): void {
+    for (const rule of this.#config.rules) {
+      if (!applies(rule, signal)) continue;
+      const nowMs = this.#deps.clock.wallMs();
+      this.#tell(this.#notice('event', rule.severity, signal, nowMs), undefined);
+    }
+  }
+
+  /** Sends a test on one channel; resolves when it is taken, or cannot be. */
+  async test(id: string, signal: AbortSignal): Promise<Result<void, string>> {
+    const channel = this.#outboxes.get(id)?.config;
+    if (channel === undefined) return err('the channel is off, or alerts are');
+    const nowMs = this.#deps.clock.wallMs();
+    const notice: Notice = {
+      ...{ number: ++this.#number, kind: 'test', severity: 'Info', watch: 'Test' },
+      ...{ subject: '', name: '', reason: '', atMs: nowMs, sinceMs: nowMs },
+    };
+    const sent = await this.#deps.messenger.send(channel, letterOf(notice), signal);
+    return sent.ok ? ok(undefined) : err(sent.error.message);
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    for (const finding of this.#finding) finding.abort();
+    for (const one of [...this.#alerts.values(), ...this.#outboxes.values()]) {
+      one[Symbol.dispose]();
+    }
+  }
+
+  #outbox(channel: AlertsConfig['channels'][number]): Outbox {
+    return new Outbox(channel, { ...this.#deps, changed: () => this.#changed() });
+  }
+
+  #alertOf(key: string, rule: RuleConfig, signal: Signal): Alert | undefined {
+    const known = this.#alerts.get(key);
+    if (known !== undefined) return known;
+    if (this.#alerts.size >= MAX_ALERTS) {
+      this.#refused += 1;
+      return undefined;
+    }
+    const made = new Alert(key, rule, signal, {
+      clock: this.#deps.clock,
+      behindTrouble: ({ behind }) => this.#troubled(behind),
+      tell: (kind, alert) => this.#raisedOrCleared(kind, alert),
+      changed: () => this.#changed(),
+    });
+    this.#alerts.set(key, made);
+    return made;
+  }
+
+  #troubled(rule: string | undefined): boolean {
+    if (rule === undefined) return false;
+    return [...this.#alerts.values()].some((one) => one.rule.id === rule && one.troubled);
+  }
+
+  /** After the burst, once: when all fails at once, each of thousands would look at all of them. */
+  #changed(): void {
+    if (this.#closed || this.#telling) return;
+    this.#telling = true;
+    queueMicrotask(() => {
+      this.#telling = false;
+      if (this.#closed) return;
+      const alerts = [...this.#alerts.values()];
+      const troubled = new Set(alerts.filter((one) => one.troubled).map(({ rule }) => rule.id));
+      for (const alert of alerts) {
+        if (!troubled.has(alert.rule.behind ?? '')) alert.wakeFromSilence();
+      }
+      this.#deps.report(this.observed);
+    });
+  }
+
+  #raisedOrCleared(kind: Notice['kind'], alert: Alert): void {
+    const { rule, signal, sinceMs } = alert;
+    if (kind === 'raised') this.#raised += 1;
+    const notice = this.#notice(kind, rule.severity, signal, sinceMs);
+    this.#tell(notice, kind === 'raised' && rule.evidence ? signal : undefined);
+  }
+
+  #notice(kind: Notice['kind'], severity: Severity, signal: Signal, sinceMs: number): Notice {
+    const { watch, subject, name, reason } = signal;
+    return {
+      ...{ number: ++this.#number, kind, severity, watch, subject, name },
+      ...{ reason: kind === 'cleared' ? '' : reason, atMs: this.#deps.clock.wallMs(), sinceMs },
+    };
+  }
+
+  /** Told on the box at once; on channels when `found`, what happened, has been looked into. */
+  #tell(notice: Notice, found: Signal | undefined): void {
+    const { log, announce } = this.#deps;
+    const line = { alert: notice.kind, severity: notice.severity, subject: notice.subject };
+    if (notice.kind === 'raised') log.warn(line, titleOf(notice));
+    else log.info(line, titleOf(notice));
+    announce(notice);
+    if (found === undefined || this.#finding.size >= MAX_EVIDENCE) this.#post(notice);
+    else void this.#withEvidence(notice, found);
+  }
+
+  async #withEvidence(notice: Notice, signal: Signal): Promise<void> {
+    const finding = new AbortController();
+    this.#finding.add(finding);
+    const limit = this.#deps.clock.after(EVIDENCE_MS, () => finding.abort());
+    const evidence = await this.#deps.evidence(signal, finding.signal);
+    limit.cancel();
+    this.#finding.delete(finding);
+    if (!this.#closed) this.#post({ ...notice, evidence });
+  }
+
+  #post(notice: Notice): void {
+    this.#history.push(notice);
+    if (this.#history.length > MAX_HISTORY) this.#history.shift();
+    for (const outbox of this.#outboxes.values()) {
+      if (WEIGHTS[notice.severity] >= WEIGHTS[outbox.config.least]) outbox.put(notice);
+    }
+  }
+}
+
+const applies = (rule: RuleConfig, { watch, subject, name }: Signal): boolean =>
+  rule.watch === watch &&
+  (rule.subject === '' || rule.subject === subject || rule.subject === name);
