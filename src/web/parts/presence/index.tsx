@@ -18,6 +18,8 @@ const HOUR_MS = 3_600_000;
 const SPANS = { day: 24 * HOUR_MS, week: 7 * 24 * HOUR_MS } as const;
 const WIDTH = 240;
 const HEIGHT = 14;
+/** A short stay is to be seen, too. */
+const NARROWEST = 2;
 
 type Span = keyof typeof SPANS;
 
@@ -56,7 +58,7 @@ export default function PresencePage() {
         title={t('presence.title')}
         wide
         note={
-          <span class="spans">
+          <fieldset class="segments" aria-label={t('presence.span')}>
             {(['day', 'week'] as const).map((one) => (
               <button
                 key={one}
@@ -69,7 +71,7 @@ export default function PresencePage() {
                 {t(`presence.${one}`)}
               </button>
             ))}
-          </span>
+          </fieldset>
         }
       >
         <p class="muted">{t('presence.intro')}</p>
@@ -104,7 +106,7 @@ export default function PresencePage() {
               cell: ({ active }) => (
                 <StateWord
                   state={active ? 'up' : 'off'}
-                  text={t(active ? 'devices.here' : 'devices.away')}
+                  word={t(active ? 'devices.here' : 'devices.away')}
                 />
               ),
             },
@@ -125,7 +127,10 @@ export default function PresencePage() {
               key: 'seen',
               title: t('presence.seen'),
               text: ({ lastSeen }) => lastSeen,
-              cell: ({ lastSeen }) => <When time={lastSeen} />,
+              cell: ({ lastSeen }) => {
+                const ms = timeMs(lastSeen);
+                return ms === undefined ? '—' : <When ms={ms} />;
+              },
             },
           ]}
         />
@@ -138,7 +143,11 @@ function Wrong({ row, values }: { row: string; values: Values }) {
   const t = useTexts(texts);
   const at = (name: string): string => textAt(values, `${row}${name}`);
   const args = { address: at('IPAddress'), mac: at('PhysAddress'), other: at('OtherPhysAddress') };
-  return <Note kind="bad">{t(`wrong.${at('Kind')}` as 'wrong.Spoof', args)}</Note>;
+  return (
+    <div class="wide">
+      <Note kind="bad">{t(`wrong.${at('Kind')}` as 'wrong.Spoof', args)}</Note>
+    </div>
+  );
 }
 
 /** A bar of the last hours: filled where it was there. */
@@ -150,8 +159,7 @@ function Timeline(props: {
 }) {
   const { stays, nowMs, spanMs, label } = props;
   const startMs = nowMs - spanMs;
-  const x = (ms: number): number =>
-    (Math.min(Math.max(ms - startMs, 0), spanMs) / spanMs) * WIDTH;
+  const x = (ms: number): number => (Math.min(Math.max(ms - startMs, 0), spanMs) / spanMs) * WIDTH;
   const ticks = Array.from({ length: 3 }, (_, i) => ((i + 1) * WIDTH) / 4);
   return (
     <svg class="presence" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={label}>
@@ -162,8 +170,8 @@ function Timeline(props: {
           <rect
             key={fromMs}
             class="here"
-            x={x(fromMs)}
-            width={Math.max(1, x(toMs) - x(fromMs))}
+            x={Math.min(x(fromMs), WIDTH - NARROWEST)}
+            width={Math.max(NARROWEST, x(toMs) - x(fromMs))}
             height={HEIGHT}
           />
         ))}
@@ -197,7 +205,8 @@ function devicesOf(values: Values, nowMs: number): readonly Device[] {
       const some = (name: string): string => of(name).find((text) => text !== '') ?? '';
       return {
         id,
-        name: some('HostName') || some('X_GATEHOUSE_AnnouncedName') || some('X_GATEHOUSE_Vendor') || id,
+        name:
+          some('HostName') || some('X_GATEHOUSE_AnnouncedName') || some('X_GATEHOUSE_Vendor') || id,
         macs: of('PhysAddress'),
         joinedBy: of('X_GATEHOUSE_JoinedBy').find((by) => by !== 'None') ?? 'ClientId',
         address: some('IPAddress'),

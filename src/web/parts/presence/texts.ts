@@ -6,6 +6,7 @@ const en = {
   'presence.intro':
     'Each device with the times at which it was in your network, under whatever hardware address it came.',
   'presence.none': 'No device was seen yet.',
+  'presence.span': 'Time that is shown',
   'presence.day': 'Last 24 hours',
   'presence.week': 'Last 7 days',
   'presence.seen': 'Last seen',
@@ -25,6 +26,7 @@ const de: Record<keyof typeof en, string> = {
   'presence.intro':
     'Jedes Gerät mit den Zeiten, zu denen es in Ihrem Netz war, unter welcher Hardwareadresse auch immer.',
   'presence.none': 'Noch kein Gerät gesehen.',
+  'presence.span': 'Gezeigte Zeit',
   'presence.day': 'Letzte 24 Stunden',
   'presence.week': 'Letzte 7 Tage',
   'presence.seen': 'Zuletzt gesehen',
@@ -36,6 +38,8 @@ const de: Record<keyof typeof en, string> = {
   'wrong.Duplicate': 'Zwei Geräte haben die Adresse {address}: {mac} und {other}.',
   'wrong.Spoof': '{mac} gibt vor, die Adresse {address} von {other} zu haben.',
   'wrong.OwnAddress': '{mac} gibt vor, die Adresse {address} dieses Routers zu haben.',
-  'wrong.GatewayChange': 'Das Gateway {address} ist ein anderes Gerät als zuvor: {mac}, nicht {other}.',
+  'wrong.GatewayChange':
+    'Das Gateway {address} ist ein anderes Gerät als zuvor: {mac}, nicht {other}.',
 };
 
+export const texts: Catalogue<keyof typeof en> = { en, de };
