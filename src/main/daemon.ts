@@ -52,6 +52,7 @@ import { buildDhcpServer } from './dhcp-server.ts';
 import { dhcpServerCommands } from './dhcp-server-commands.ts';
 import { buildDhcp6Client } from './dhcp6-client.ts';
 import { buildDhcp6Server } from './dhcp6-server.ts';
+import { LazyDht } from './dht-lazy.ts';
 import { diagnosticCalls } from './diagnostics.ts';
 import { dnsCalls } from './dns-calls.ts';
 import { dnsCommands, modelCalls } from './dns-commands.ts';
@@ -256,6 +257,7 @@ async function build(
       pageNames: config.http.names,
     }),
   );
+  const dht = new LazyDht(stack, { reactor, net, clock, store, observed, log });
   const onDemand = buildOnDemand(stack, {
     ...{ native, reactor, processes, net, clock, log, observed, stateDir },
     model: () => model,
@@ -267,11 +269,9 @@ async function build(
       net.refreshStats();
       return net.links().find(({ name }) => name === ifName)?.stats;
     },
-    mapUsage: (id) => map.usage(id),
-    readText: (path) => textOf(path),
-    dns: () => dns.service?.observed,
-    monitor: onDemand.lookup,
-    dnsLogged: () => dns.face?.log.lastId ?? 0,
+    ...{ mapUsage: (id) => map.usage(id), readText: (path) => textOf(path) },
+    ...{ dns: () => dns.service?.observed, dnsLogged: () => dns.face?.log.lastId ?? 0 },
+    ...{ monitor: onDemand.lookup, dht: () => dht.observed, syslog: () => telemetry.syslog },
     ...{ monoMs: () => clock.monoMs(), boottimeMs: () => clock.boottimeMs() },
     wallMs: () => clock.wallMs(),
   };
@@ -381,7 +381,7 @@ async function build(
   });
   let http: ServedHttp | undefined;
   const telemetry = stack.use(
-    buildTelemetry({ observed, net, lookups, status, http: () => http?.status }),
+    buildTelemetry({ observed, net, lookups, status, logs, clock, http: () => http?.status }),
   );
   const accounts = new RowAccounts({ rows, model, secrets });
   const named = dnsCommands({
@@ -394,6 +394,7 @@ async function build(
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors, model),
     mapCommands(map),
+    dht.commands(),
     wifiCommands(wifi, model),
     ...demanded.all,
     named,
@@ -443,6 +444,7 @@ async function build(
     neighbors: (wanted) => (runs('neighbors') ? nothing(neighbors.apply(wanted)) : []),
     ...onDemand.steps,
     monitor: (wanted) => (runs('monitor') ? onDemand.steps.monitor(wanted) : []),
+    dht: (wanted) => (runs('dht') ? dht.apply(wanted) : []),
     ...telemetry.steps,
     system: (wanted) => system.apply(wanted),
   };
@@ -453,8 +455,7 @@ async function build(
   // Not sooner: from the first pause on, requests are answered.
   must(await records.opened);
   await control.converge();
-  const { failing } = control.convergence;
-  if (Object.keys(failing).length === 0) log.info({}, STANDS);
+  if (Object.keys(control.convergence.failing).length === 0) log.info({}, STANDS);
   await laidDown;
   await monitor.readSpool();
   await updates.start();

@@ -7,6 +7,7 @@ import { compileDhcpClient } from './objects/dhcpv4-client.ts';
 import { compileDhcpServer } from './objects/dhcpv4-server-config.ts';
 import { compileDhcp6Client } from './objects/dhcpv6-client.ts';
 import { compileDhcp6Server } from './objects/dhcpv6-server-config.ts';
+import { compileDht } from './objects/dht.ts';
 import { compileResolvers } from './objects/dns-client.ts';
 import { compileDns, compileQueryLog } from './objects/dns-config.ts';
 import { compileDnsPolicy } from './objects/dns-policy-config.ts';
@@ -18,6 +19,7 @@ import { compileMetrics } from './objects/metrics.ts';
 import { compileMonitor } from './objects/monitor.ts';
 import { compileFirewall } from './objects/nat.ts';
 import { compileForwarding, compileRoutes } from './objects/routing.ts';
+import { compileSyslog } from './objects/syslog.ts';
 import { compileWifi, compileWifiPorts } from './objects/wifi.ts';
 import type { RowReader } from './reader.ts';
 
@@ -41,9 +43,11 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   neighbors: compileNeighbors(rows),
   firewall: compileFirewall(rows),
   map: compileMap(rows),
+  dht: compileDht(rows),
   captures: compileCaptures(rows),
   alerts: compileAlerts(rows),
   metrics: compileMetrics(rows),
+  syslog: compileSyslog(rows),
   system: compileSystem(rows),
   wifi: compileWifi(rows),
 });

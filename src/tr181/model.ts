@@ -13,6 +13,7 @@ import type { DhcpClientConfig } from '../services/dhcp-client/config.ts';
 import type { DhcpServerConfig } from '../services/dhcp-server/config.ts';
 import type { Dhcp6ClientConfig } from '../services/dhcp6-client/config.ts';
 import type { Dhcp6ServerConfig } from '../services/dhcp6-server/config.ts';
+import type { DhtConfig } from '../services/dht/config.ts';
 import type { DnsConfig } from '../services/dns/config.ts';
 import type { QueryLogConfig } from '../services/dns/log-config.ts';
 import type { PolicyConfig } from '../services/dns/policy-config.ts';
@@ -21,6 +22,7 @@ import type { MapConfig } from '../services/map/config.ts';
 import type { MonitorConfig } from '../services/monitor/config.ts';
 import type { NeighborsConfig } from '../services/neighbors/config.ts';
 import type { NetworkConfig } from '../services/network/config.ts';
+import type { SyslogConfig } from '../services/syslog/config.ts';
 import type { SystemConfig } from '../services/system/config.ts';
 import type { WifiConfig } from '../services/wifi/config.ts';
 import type { MetricsConfig } from './objects/metrics.ts';
@@ -269,6 +271,7 @@ export interface CompiledConfig {
   readonly dns: DnsConfig;
   readonly dnsPolicy: PolicyConfig;
   readonly monitor: MonitorConfig;
+  readonly dht: DhtConfig;
   readonly dnsLog: QueryLogConfig;
   readonly neighbors: NeighborsConfig;
   readonly firewall: FirewallConfig;
@@ -276,6 +279,7 @@ export interface CompiledConfig {
   readonly captures: CapturesConfig;
   readonly alerts: AlertsConfig;
   readonly metrics: MetricsConfig;
+  readonly syslog: SyslogConfig;
   readonly system: SystemConfig;
   readonly wifi: WifiConfig;
 }

@@ -12,6 +12,7 @@ import type { DhcpClientObserved } from '../services/dhcp-client/config.ts';
 import type { DhcpLeasesObserved, DhcpServerObserved } from '../services/dhcp-server/config.ts';
 import type { Dhcp6ClientObserved } from '../services/dhcp6-client/config.ts';
 import type { Dhcp6ServerObserved } from '../services/dhcp6-server/config.ts';
+import type { DhtObserved } from '../services/dht/config.ts';
 import type { DnsObserved } from '../services/dns/config.ts';
 import type { LookupDone, LookupWanted } from '../services/dns/lookup.ts';
 import type { OverrideWanted, PolicyObserved } from '../services/dns/policy-config.ts';
@@ -31,6 +32,7 @@ import type {
 import type { Burst, TargetConfig } from '../services/monitor/types.ts';
 import type { NeighborsObserved, WatchObserved } from '../services/neighbors/config.ts';
 import type { NetworkObserved } from '../services/network/config.ts';
+import type { CollectorFigures, SyslogObserved } from '../services/syslog/config.ts';
 import type { SystemObserved } from '../services/system/config.ts';
 import type { UpdateObserved } from '../services/update/config.ts';
 import type { WifiObserved } from '../services/wifi/config.ts';
@@ -52,8 +54,10 @@ export interface Observations {
   readonly neighborWatch: WatchObserved;
   readonly firewall: FirewallObserved;
   readonly map: MapObserved;
+  readonly dht: DhtObserved;
   readonly monitor: MonitorObserved;
   readonly captures: CapturesObserved;
+  readonly syslog: SyslogObserved;
   readonly alerts: AlertsObserved;
   readonly system: SystemObserved;
   readonly update: UpdateObserved;
@@ -128,6 +132,10 @@ export interface Lookups {
         statistics(id: string): TargetStatistics | undefined;
       }
     | undefined;
+  /** Of the collectors of the log. */
+  syslog(): readonly CollectorFigures[];
+  /** Of the DHT node, with fresh counters; undefined where it never ran. */
+  dht(): DhtObserved | undefined;
   /** Queries that its log took down so far. */
   dnsLogged(): number;
   monoMs(): number;

@@ -6,3 +6,30 @@ declare module 'bencode' {
   };
   export default bencode;
 }
+
+declare module 'bittorrent-dht' {
+  type Done<T> = (error: Error | null, value?: T) => void;
+  export class Client {
+    constructor(options?: {
+      readonly bootstrap?: false | readonly string[];
+      verify?(signature: Uint8Array, message: Uint8Array, key: Uint8Array): boolean;
+    });
+    listen(port: number, address: string, listening: () => void): void;
+    address(): { readonly port: number };
+    toJSON(): { readonly nodes: readonly unknown[] };
+    announce(infoHash: string, port: number, done: Done<unknown>): void;
+    lookup(infoHash: string, done: Done<number>): void;
+    put(item: { readonly v: Uint8Array }, done: Done<Buffer>): void;
+    get(target: string, done: Done<{ readonly v: Uint8Array } | null>): void;
+    on(event: 'error', heard: (error: Error) => void): void;
+    on(
+      event: 'peer',
+      heard: (peer: { readonly host: string; readonly port: number }) => void,
+    ): void;
+    off(
+      event: 'peer',
+      heard: (peer: { readonly host: string; readonly port: number }) => void,
+    ): void;
+    destroy(): void;
+  }
+}

@@ -81,6 +81,7 @@ t.test('first start: one write, one WAN, one LAN', async (t) => {
     wan: ['eth0'],
     lan: ['eth1'],
     masquerade: ['eth0'],
+    openings: [],
     dhcpDscp: [
       { ifName: 'eth0', dscp: 48, family: 4 },
       { ifName: 'eth0', dscp: 48, family: 6 },
@@ -632,7 +633,9 @@ t.test('exactly what is volatile is computed when it is read', async (t) => {
       mapUsage: () => undefined,
       dns: () => undefined,
       monitor: () => undefined,
+      dht: () => undefined,
       dnsLogged: () => 0,
+      syslog: () => [],
       readText: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,

@@ -7,6 +7,7 @@ export const SERVICES = [
   'dhcp-client',
   'dhcp-server',
   'dns',
+  'dht',
   'monitor',
   'neighbors',
   'network',

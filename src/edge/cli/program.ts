@@ -177,7 +177,10 @@ function define(program: Command, session: Session, json: boolean): void {
   defineDhcp(command('dhcp', 'who gets an address on the LAN'), session);
   defineDns(command('dns', 'names for the LAN: what is asked, answered, blocked'), session);
   defineWifi(command('wifi', 'the networks that the box joins by radio'), session);
-  defineDht(command('dht', 'BitTorrent: torrent files and what they hold'), session);
+  defineDht(
+    command('dht', 'BitTorrent: the node of the DHT, torrent files and what they hold'),
+    session,
+  );
   defineCapture(program, session);
   defineInterfaces(program, session);
   defineCaptures(command('captures', 'captures that the router keeps running'), session);

@@ -7,7 +7,7 @@ import type { KrpcQuery, KrpcResponse, Want } from '../../wire/krpc.ts';
 import type { AddressPolicy } from './address-policy.ts';
 import type { Answer, Asker } from './asker.ts';
 import type { Family } from './config.ts';
-import { ID_BYTES, K } from './distance.ts';
+import { ID_BYTES, K, sameBytes } from './distance.ts';
 import { type Candidate, Lookup } from './lookup.ts';
 import type { NodeTable } from './node-table.ts';
 
@@ -159,9 +159,15 @@ export class Searcher {
     return 'lost';
   }
 
+  /** Others name us, too. */
+  #isOwn(id: Uint8Array, family: Family): boolean {
+    const own = this.#deps.tables[family]?.own;
+    return own !== undefined && sameBytes(own, id);
+  }
+
   #named(response: KrpcResponse, family: Family): readonly NamedNode[] {
     return namedNodes(family === 4 ? response.nodes : response.nodes6, family).filter(
-      ({ endpoint }) => this.#deps.policy.allows(endpoint),
+      ({ id, endpoint }) => this.#deps.policy.allows(endpoint) && !this.#isOwn(id, family),
     );
   }
 }

@@ -6,6 +6,8 @@ export interface FirewallConfig {
   readonly lan: readonly string[];
   /** Interfaces behind which the LAN is masqueraded: enabled `Device.NAT.InterfaceSetting.{i}.`. */
   readonly masquerade: readonly string[];
+  /** UDP ports of the box that the WAN may reach, and how many packets a second may begin something there. */
+  readonly openings: readonly { readonly port: number; readonly perSec: number }[];
   /** DSCP of DHCP messages sent on an interface, 0 to 63 (`DHCPv4.Client.{i}.DSCPMark`, and of DHCPv6). */
   readonly dhcpDscp: readonly {
     readonly ifName: string;

@@ -28,7 +28,7 @@ ${set('wan', config.wan)}${set('lan', config.lan)}${set('hidden', config.masquer
     iifname @wan ip6 saddr fe80::/10 icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } accept
     iifname @wan icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
     iifname @wan icmpv6 type echo-request limit rate 20/second accept
-    counter
+${openings(config)}    counter
   }
 
   chain forward {
@@ -85,6 +85,15 @@ table netdev ${TABLE} {
 ${chains.join('')}}
 `;
 }
+
+/** What comes in excess is dropped before connection tracking remembers it. */
+const openings = (config: FirewallConfig): string =>
+  config.openings
+    .map(
+      ({ port, perSec }) =>
+        `    iifname @wan udp dport ${port & 0xffff} limit rate ${perSec >>> 0}/second burst ${perSec >>> 0} packets accept\n`,
+    )
+    .join('');
 
 function set(name: string, ifNames: readonly string[]): string {
   const names = [...new Set(ifNames)].filter(isIfName);

@@ -9,6 +9,7 @@ import { dhcpv4Server } from './dhcpv4-server.ts';
 import { dhcpv4ServerClients } from './dhcpv4-server-clients.ts';
 import { dhcpv6Client } from './dhcpv6-client.ts';
 import { dhcpv6Server } from './dhcpv6-server.ts';
+import { dht } from './dht.ts';
 import { dnsServer } from './dns.ts';
 import { dnsClient } from './dns-client.ts';
 import { ethernet } from './ethernet.ts';
@@ -22,6 +23,7 @@ import { monitor } from './monitor.ts';
 import { nat } from './nat.ts';
 import { routerAdvertisement } from './router-advertisement.ts';
 import { routing } from './routing.ts';
+import { syslog } from './syslog.ts';
 import { time } from './time.ts';
 import { users } from './users.ts';
 import { wifi } from './wifi.ts';
@@ -39,6 +41,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   dnsServer,
   nat,
   map,
+  dht,
   dhcpv4Client,
   dhcpv4Server,
   dhcpv4ServerClients(),
@@ -52,4 +55,5 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   time(),
   users,
   metrics,
+  syslog,
 ];

@@ -2,6 +2,7 @@
 import type { FirewallConfig } from '../../services/firewall/config.ts';
 import type { RowReader } from '../reader.ts';
 import { ALIAS, ENABLE, type ObjectGroup, type ReportContext, type ReportSink } from '../table.ts';
+import { dhtOpenings } from './dht.ts';
 import {
   CLIENTS,
   CLIENTS6,
@@ -87,6 +88,7 @@ export function compileFirewall(rows: RowReader): FirewallConfig {
       .rows(SETTINGS)
       .filter((row) => row.bool('Enable'))
       .flatMap((row) => ifNameBehind(rows, row.text('Interface')) ?? []),
+    openings: dhtOpenings(rows),
     dhcpDscp: ([4, 6] as const).flatMap((family) =>
       rows
         .rows(family === 4 ? CLIENTS : CLIENTS6)

@@ -14,6 +14,7 @@ const CONFIG: FirewallConfig = {
   wan: ['wan0'],
   lan: ['br-lan'],
   masquerade: ['wan0'],
+  openings: [{ port: 6889, perSec: 500 }],
   dhcpDscp: [
     { ifName: 'wan0', dscp: 48, family: 4 },
     { ifName: 'wan0', dscp: 46, family: 6 },
@@ -45,6 +46,7 @@ t.test('the kernel takes both tables, twice', { skip: noNamespaces() ?? false },
   t.equal(listed.match(/policy drop/g)?.length, 2);
   t.match(listed, /oifname @hidden .*masquerade/);
   t.match(listed, /ip dscp set cs6/);
+  t.match(listed, /iifname @wan udp dport 6889 limit rate 500\/second burst 500 packets accept/);
 });
 
 /** nft as far as the service can tell: takes text, lists what it took. */

@@ -1,0 +1,233 @@
+/** dht status, ping, find, peers, announce, item, crawl: what the daemon's node of the DHT does. */
+import type { Command } from 'commander';
+import { fromHex, toHex } from '../../base/bytes.ts';
+import { isObject, type Json, type JsonObject, list, text } from './bus.ts';
+import { EXIT } from './environment.ts';
+import type { Session } from './session.ts';
+import { type Column, statusStyle } from './table.ts';
+
+const TABLE: readonly Column<JsonObject>[] = [
+  { title: 'FAMILY', cell: ({ family }) => `IPv${text(family)}` },
+  { title: 'NODES', cell: ({ nodes }) => text(nodes) },
+  { title: 'SPARES', cell: ({ spares }) => text(spares) },
+  { title: 'BUCKETS', cell: ({ buckets }) => text(buckets) },
+  { title: 'RTT', cell: ({ rttMs }) => `${text(rttMs)} ms` },
+  { title: 'SEEN AS', cell: ({ externalAddress }) => text(externalAddress ?? '') },
+  { title: 'ID', cell: ({ id }) => text(id) },
+];
+const NODE: readonly Column<JsonObject>[] = [
+  { title: 'NODE', cell: ({ node }) => text(node) },
+  { title: 'ID', cell: ({ id }) => text(id) },
+];
+const HASH: readonly Column<JsonObject>[] = [
+  { title: 'INFOHASH', cell: ({ infoHash }) => text(infoHash) },
+  { title: 'SEEN', cell: ({ seenMs }) => new Date(Number(seenMs)).toISOString() },
+];
+
+interface ItemOptions {
+  readonly key?: string;
+  readonly salt?: string;
+  readonly seed?: string;
+  readonly seq?: string;
+  readonly bencode?: true;
+}
+
+export function defineDhtNode(dht: Command, session: Session): void {
+  const define = (name: string, about: string): Command =>
+    dht.command(name).description(about).allowExcessArguments(false);
+  define('status', 'tables, counters and budgets of the node').action(() => status(session));
+  define('ping', 'asks whether a node is there')
+    .argument('<node>', 'address and port, such as 192.0.2.1:6881 or [2001:db8::1]:6881')
+    .action((node: string) => ping(session, node));
+  define('find', 'the nodes closest to an id')
+    .argument('<id>', '40 hexadecimal digits')
+    .action((id: string) => find(session, id));
+  define('peers', 'who has a torrent, and how many there are')
+    .argument('<infohash>', 'infohash or magnet link')
+    .action((infohash: string) => peers(session, infohash));
+  define('announce', 'announces that this address has a torrent')
+    .argument('<infohash>', 'infohash or magnet link')
+    .option('--port <port>', 'TCP port where it is to be had; 0 is the node’s own', '0')
+    .option('--seed', 'all of it is there')
+    .action((infohash: string, options: { port: string; seed?: true }) =>
+      announce(session, infohash, options),
+    );
+  const item = define('item', 'values that the DHT keeps (BEP 44)');
+  item
+    .command('get')
+    .description('gets a value by its target, or by --key and --salt')
+    .allowExcessArguments(false)
+    .argument('[target]', '40 hexadecimal digits')
+    .option('--key <key>', 'public key, 64 hexadecimal digits')
+    .option('--salt <salt>', 'which of the key’s values')
+    .action((target: string | undefined, options: ItemOptions) =>
+      getItem(session, target, options),
+    );
+  item
+    .command('put')
+    .description('puts a text; signed where a file with a seed is given')
+    .allowExcessArguments(false)
+    .argument('<value>', 'a text, or with --bencode a value in bencode in hexadecimal')
+    .option('--bencode', 'the value is in bencode')
+    .option('--seed <file>', 'file with the 64 hexadecimal digits that the key is made of')
+    .option('--salt <salt>', 'which of the key’s values')
+    .option('--seq <number>', 'its number; without one it follows on the one that is there')
+    .action((value: string, options: ItemOptions) => putItem(session, value, options));
+  define('publish', 'announces an update to the boxes that follow the key of a seed')
+    .argument('<version>', 'version of the bundle')
+    .argument('<url>', 'where it is: https://… or a magnet link')
+    .argument('<sha256>', 'digest of the whole bundle, 64 hexadecimal digits')
+    .requiredOption('--seed <file>', 'file with the 64 hexadecimal digits that the key is made of')
+    .option('--salt <salt>', 'which of the key’s announcements', 'gatehouse')
+    .option('--seq <number>', 'its number; without one it follows on the one that is there')
+    .action((...[version, url, sha256, options]: [string, string, string, ItemOptions]) =>
+      publish(session, { version, url, sha256 }, options),
+    );
+  define('crawl', 'infohashes that the crawler came across, the newest first')
+    .option('--most <count>', 'so many at most', '100')
+    .action(({ most }: { most: string }) => crawl(session, Number(most)));
+}
+
+/** Rows of a list of objects. */
+const rows = (value: Json | undefined): readonly JsonObject[] => list(value).filter(isObject);
+
+async function status(session: Session): Promise<void> {
+  const data = await session.ask('dht', 'status');
+  if (data === undefined) return;
+  if (session.json) return session.printJson(data);
+  const state = text(data['status']);
+  session.line(`status       ${state}`, statusStyle(state));
+  if (state === 'Disabled') return;
+  for (const name of ['port', 'flows', 'peers', 'infoHashes', 'items'])
+    session.line(`${name.padEnd(12)} ${text(data[name] ?? '')}`, undefined);
+  const { counters, announcement, reason } = data;
+  for (const [name, value] of Object.entries(
+    isObject(counters ?? null) ? (counters as JsonObject) : {},
+  ))
+    if (value !== 0) session.line(`${name.padEnd(16)} ${text(value)}`, undefined);
+  session.data('\n');
+  session.print(TABLE, rows(data['tables']));
+  if (isObject(announcement ?? null))
+    session.note(`an update is announced: ${text((announcement as JsonObject)['version'])}`);
+  if (typeof reason === 'string') session.note(reason);
+}
+
+async function ping(session: Session, node: string): Promise<void> {
+  const data = await session.ask('dht', 'ping', { node });
+  if (data === undefined) return;
+  if (session.json) session.printJson(data);
+  else
+    session.line(
+      `${text(data['node'])} answers after ${text(data['rttMs'])} ms: ${text(data['id'])}`,
+      undefined,
+    );
+}
+
+async function find(session: Session, id: string): Promise<void> {
+  session.note('asking from node to node …');
+  const data = await session.ask('dht', 'find', { id });
+  if (data === undefined) return;
+  if (session.json) return session.printJson(data);
+  for (const search of rows(data['searches'])) {
+    session.note(
+      `IPv${text(search['family'])}: ${text(search['asked'])} asked, ${text(search['answered'])} answered`,
+    );
+    session.print(NODE, rows(search['nodes']));
+  }
+}
+
+async function peers(session: Session, infohash: string): Promise<void> {
+  session.note('asking from node to node …');
+  const data = await session.ask('dht', 'peers', { infohash });
+  if (data === undefined) return;
+  if (session.json) return session.printJson(data);
+  for (const peer of list(data['peers'])) session.line(text(peer), undefined);
+  const scraped = typeof data['seeds'] === 'number';
+  session.note(
+    `${text(data['count'])} peers; ${text(data['asked'])} asked, ${text(data['answered'])} answered` +
+      (scraped ? `; about ${text(data['seeds'])} seeds and ${text(data['leeches'])} others` : ''),
+  );
+}
+
+async function announce(
+  session: Session,
+  infohash: string,
+  options: { readonly port: string; readonly seed?: true },
+): Promise<void> {
+  if (!/^\d{1,5}$/.test(options.port)) return session.fail('--port is a number', EXIT.usage);
+  session.note('asking from node to node …');
+  const seed = options.seed === true ? 1 : 0;
+  const data = await session.ask('dht', 'announce', { infohash, port: Number(options.port), seed });
+  if (data === undefined) return;
+  if (session.json) session.printJson(data);
+  else session.line(`${text(data['stored'])} nodes keep it`, undefined);
+}
+
+async function getItem(
+  session: Session,
+  target: string | undefined,
+  { key, salt }: ItemOptions,
+): Promise<void> {
+  if ((target === undefined) === (key === undefined))
+    return session.fail('either a target or --key', EXIT.usage);
+  const which: JsonObject =
+    key === undefined ? { target: target ?? '' } : { key, salt: salt ?? '' };
+  const data = await session.ask('dht', 'get', which);
+  if (data === undefined) return;
+  if (session.json) return session.printJson(data);
+  session.line(text(data['text'] ?? data['bencode'] ?? ''), undefined);
+  if (typeof data['seq'] === 'number')
+    session.note(`seq ${data['seq']}, signed by ${text(data['key'])}`);
+}
+
+async function putItem(
+  session: Session,
+  value: string,
+  { salt, seed: path, seq, bencode }: ItemOptions,
+): Promise<void> {
+  if (seq !== undefined && !/^\d{1,15}$/.test(seq))
+    return session.fail('--seq is a number', EXIT.usage);
+  const args: Record<string, Json> = bencode === true ? { bencode: value } : { text: value };
+  if (path !== undefined) {
+    const read = session.environment.readFile(path, 4096);
+    if (!read.ok) return session.fail(`${path}: ${read.error.message}`);
+    args['seed'] = String.fromCharCode(...read.value).trim();
+  }
+  if (salt !== undefined) args['salt'] = salt;
+  if (seq !== undefined) args['seq'] = Number(seq);
+  const data = await session.ask('dht', 'put', args);
+  if (data === undefined) return;
+  if (session.json) return session.printJson(data);
+  session.line(text(data['target']), undefined);
+  const key =
+    typeof data['key'] === 'string' ? `; key ${data['key']}, seq ${text(data['seq'])}` : '';
+  session.note(`${text(data['stored'])} nodes keep it${key}`);
+}
+
+async function publish(
+  session: Session,
+  said: { readonly version: string; readonly url: string; readonly sha256: string },
+  options: ItemOptions,
+): Promise<void> {
+  const [{ announcementValue, readAnnouncement }, { encodeBencode }] = await Promise.all([
+    import('../../wire/update-announcement.ts'),
+    import('../../wire/bencode-writer.ts'),
+  ]);
+  const sha256 = fromHex(said.sha256);
+  const value = sha256 && announcementValue({ ...said, sha256 });
+  if (value === undefined || readAnnouncement(value) === undefined)
+    return session.fail('that is no version, link and digest of a bundle', EXIT.usage);
+  await putItem(session, toHex(encodeBencode(value)), { ...options, bencode: true });
+}
+
+async function crawl(session: Session, most: number): Promise<void> {
+  if (!Number.isInteger(most) || most < 1) return session.fail('--most is a number', EXIT.usage);
+  const data = await session.ask('dht', 'crawl', { most });
+  if (data === undefined) return;
+  if (session.json) return session.printJson(data);
+  session.print(HASH, rows(data['infoHashes']));
+  const { hashes, nodesAsked, running } = data;
+  session.note(
+    `${text(hashes)} infohashes of ${text(nodesAsked)} nodes; ${running === true ? 'it goes on' : 'it is not its time'}`,
+  );
+}

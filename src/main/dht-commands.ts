@@ -1,0 +1,196 @@
+/** `gatehouse.dht`: what its commands do; loaded with the first of them. */
+import { fromHex, toHex } from '../base/bytes.ts';
+import { formatIpPort, type IpPort, parseIpPort } from '../base/ip-port.ts';
+import { err, ok, type Result } from '../base/result.ts';
+import { type CommandAnswer, done, failed } from '../edge/ubus/gatehouse.ts';
+import type { DhtItem } from '../services/dht/item-store.ts';
+import type { Found } from '../services/dht/searcher.ts';
+import type { DhtService } from '../services/dht/service.ts';
+import { type BencodeValue, decodeBencode } from '../wire/bencode.ts';
+import { encodeBencode } from '../wire/bencode-writer.ts';
+import { parseMagnet, shortHash } from '../wire/magnet.ts';
+import { readAnnouncement } from '../wire/update-announcement.ts';
+import type { DhtCommand } from './dht-lazy.ts';
+
+type Args = Readonly<Record<string, unknown>>;
+type Running = NonNullable<DhtService['running']>;
+
+/** Of an answer on the bus. */
+const MAX_LISTED = 500;
+const ITEM_LIMITS = { maxBytes: 1_000, maxDepth: 32, maxTokens: 600 };
+const SEED_BYTES = 32;
+const ID_BYTES = 20;
+
+export async function dhtCommand(
+  name: DhtCommand,
+  service: DhtService | undefined,
+  args: Args,
+): Promise<CommandAnswer> {
+  const running = service?.running;
+  if (name === 'status') return done(statusOf(service));
+  return running === undefined ? failed('the DHT node is off') : COMMANDS[name](running, args);
+}
+
+const COMMANDS: Readonly<
+  Record<Exclude<DhtCommand, 'status'>, (running: Running, args: Args) => Promise<CommandAnswer>>
+> = {
+  ping: async ({ node }, args) => {
+    const to = parseIpPort(textOf(args['node']), 'node');
+    if (!to.ok) return failed(to.error.message);
+    if (!node.mayReach(to.value)) return failed(`${formatIpPort(to.value)} is not talked to`);
+    const answer = await node.ping(to.value);
+    if (answer === undefined) return failed(`${formatIpPort(to.value)} does not answer`);
+    return done({ node: formatIpPort(to.value), id: toHex(answer.id), rttMs: answer.rttMs });
+  },
+
+  find: async ({ operations }, args) => {
+    const id = bytesOf(args['id'], ID_BYTES, 'id');
+    if (!id.ok) return failed(id.error);
+    return done({ id: toHex(id.value), searches: searchesOf(await operations.findNode(id.value)) });
+  },
+
+  peers: async ({ operations }, args) => {
+    const hash = hashOf(args['infohash']);
+    if (!hash.ok) return failed(hash.error);
+    const found = await operations.getPeers(hash.value, { scrape: true });
+    return done({ infohash: toHex(hash.value), ...peersOf(found.peers), ...countsOf(found) });
+  },
+
+  announce: async ({ operations }, args) => {
+    const hash = hashOf(args['infohash']);
+    if (!hash.ok) return failed(hash.error);
+    const { port = 0, seed = false } = args;
+    if (typeof port !== 'number' || port < 0 || port > 65_535)
+      return failed('a port is a number up to 65535');
+    const own = port === 0 ? undefined : port;
+    const told = await operations.announce(hash.value, own, seed === true || seed === 1);
+    if (told.stored === 0) return failed('nobody took it', { refusals: [...told.refusals] });
+    return done({
+      ...{ infohash: toHex(hash.value), stored: told.stored, refusals: [...told.refusals] },
+      ...peersOf(told.peers),
+    });
+  },
+
+  get: async ({ operations }, args) => {
+    const salt = saltOf(args['salt']);
+    if (args['key'] !== undefined) {
+      const key = bytesOf(args['key'], SEED_BYTES, 'key');
+      if (!key.ok) return failed(key.error);
+      return itemAnswer(await operations.getMutable(key.value, salt));
+    }
+    const target = bytesOf(args['target'], ID_BYTES, 'target');
+    return target.ok
+      ? itemAnswer(await operations.getImmutable(target.value))
+      : failed(target.error);
+  },
+
+  put: async ({ operations }, args) => {
+    const value = givenValue(args);
+    if (!value.ok) return failed(value.error);
+    let item: DhtItem = { value: value.value, signed: undefined };
+    if (args['seed'] !== undefined) {
+      const seed = bytesOf(args['seed'], SEED_BYTES, 'seed');
+      if (!seed.ok) return failed(seed.error);
+      const salt = saltOf(args['salt']);
+      const key = operations.sign(seed.value, salt, value.value, 1).signed?.key ?? seed.value;
+      // Without a number it follows on the one that is there.
+      const before = (await operations.getMutable(key, salt))?.signed?.seq ?? 0;
+      const { seq = Number(before) + 1 } = args;
+      if (typeof seq !== 'number' || !Number.isSafeInteger(seq) || seq < 1)
+        return failed('seq is a number from 1 on');
+      item = operations.sign(seed.value, salt, value.value, seq);
+    }
+    const put = await operations.put(item);
+    if (!put.ok) return failed(put.error);
+    const { target, stored, refusals } = put.value;
+    const said = { target: toHex(target), stored, refusals: [...refusals] };
+    const key = item.signed === undefined ? null : toHex(item.signed.key);
+    const seq = item.signed === undefined ? null : Number(item.signed.seq);
+    return stored === 0 ? failed('nobody took it', said) : done({ ...said, key, seq });
+  },
+
+  crawl: async ({ crawler }, { most = 100 }) => {
+    const count = Math.min(MAX_LISTED, Math.max(1, Number(most) || 100));
+    return done({ ...crawler.observed, infoHashes: crawler.hashes(count) });
+  },
+};
+
+function statusOf(service: DhtService | undefined): object {
+  if (service === undefined) return { status: 'Disabled' };
+  const { reason, announcement, tables, ...rest } = service.observed;
+  return {
+    ...rest,
+    ...{ reason: reason ?? null, announcement: announcement ?? null },
+    port: service.config?.port ?? null,
+    tables: tables.map((table) => ({ ...table, externalAddress: table.externalAddress ?? null })),
+    budget: service.config?.budget ?? null,
+  };
+}
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+function bytesOf(value: unknown, length: number, name: string): Result<Uint8Array, string> {
+  const bytes = fromHex(textOf(value));
+  return bytes?.length === length ? ok(bytes) : err(`${name} has ${2 * length} hexadecimal digits`);
+}
+
+function hashOf(value: unknown): Result<Uint8Array, string> {
+  const magnet = parseMagnet(textOf(value));
+  return magnet.ok ? ok(shortHash(magnet.value.id)) : err(`infohash: ${magnet.error.message}`);
+}
+
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+const saltOf = (value: unknown): Uint8Array | undefined =>
+  textOf(value) === '' ? undefined : utf8(textOf(value));
+
+function givenValue(args: Args): Result<BencodeValue, string> {
+  const text = textOf(args['text']);
+  if (text !== '') return ok(utf8(text));
+  const bytes = fromHex(textOf(args['bencode']));
+  if (bytes === undefined || bytes.length === 0) return err('text or bencode is missing');
+  const value = decodeBencode(bytes, ITEM_LIMITS);
+  return value.ok ? ok(value.value) : err(`bencode: ${value.error.message}`);
+}
+
+function itemAnswer(item: DhtItem | undefined): CommandAnswer {
+  if (item === undefined) return failed('nobody has it');
+  const { value, signed } = item;
+  const printable = value instanceof Uint8Array && value.every((byte) => byte >= 32 && byte < 127);
+  const announced = readAnnouncement(value);
+  return done({
+    text: printable ? String.fromCharCode(...value) : null,
+    bencode: toHex(encodeBencode(value)),
+    key: signed === undefined ? null : toHex(signed.key),
+    seq: signed === undefined ? null : Number(signed.seq),
+    // BEP 46: a mutable item may name a torrent.
+    torrent: torrentOf(value),
+    update: announced === undefined ? null : { ...announced, sha256: toHex(announced.sha256) },
+  });
+}
+
+function torrentOf(value: BencodeValue): string | null {
+  const hash = value instanceof Map ? (value.get('ih') as BencodeValue | undefined) : undefined;
+  return hash instanceof Uint8Array && hash.length === ID_BYTES ? toHex(hash) : null;
+}
+
+const peersOf = (peers: readonly IpPort[]): object => ({
+  count: peers.length,
+  peers: peers.slice(0, MAX_LISTED).map(formatIpPort),
+});
+
+const countsOf = (found: {
+  readonly seeds: number | undefined;
+  readonly leeches: number | undefined;
+  readonly searches: readonly Found[];
+}): object => ({
+  ...{ seeds: found.seeds ?? null, leeches: found.leeches ?? null },
+  asked: found.searches.reduce((sum, { asked }) => sum + asked, 0),
+  answered: found.searches.reduce((sum, { answered }) => sum + answered, 0),
+});
+
+const searchesOf = (searches: readonly Found[]): readonly object[] =>
+  searches.map(({ family, asked, answered, closest }) => ({
+    ...{ family, asked, answered },
+    nodes: closest.map(({ id, endpoint }) => ({ id: toHex(id), node: formatIpPort(endpoint) })),
+  }));

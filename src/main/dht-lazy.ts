@@ -1,0 +1,94 @@
+/** The DHT node as it is joined to the rest: loaded when it is enabled first, so that it costs nothing where it is off. */
+import { type CommandService, failed } from '../edge/ubus/gatehouse.ts';
+import type { DhtObserved } from '../services/dht/config.ts';
+import type { DhtService } from '../services/dht/service.ts';
+import type { CompiledConfig } from '../tr181/model.ts';
+import type { DhtSurroundings } from './dht.ts';
+
+export class LazyDht {
+  readonly #stack: AsyncDisposableStack;
+  readonly #around: DhtSurroundings;
+  #service: DhtService | undefined;
+
+  constructor(stack: AsyncDisposableStack, around: DhtSurroundings) {
+    this.#stack = stack;
+    this.#around = around;
+  }
+
+  /** Undefined as long as it was never on. */
+  get observed(): DhtObserved | undefined {
+    return this.#service?.observed;
+  }
+
+  async apply(wanted: CompiledConfig['dht']): Promise<readonly string[]> {
+    if (this.#service === undefined) {
+      if (!wanted.enable) return [];
+      const { buildDht } = await import('./dht.ts');
+      this.#service = this.#stack.use(buildDht(this.#around));
+    }
+    return this.#service.apply(wanted);
+  }
+
+  commands(): CommandService {
+    const run = (name: DhtCommand) => async (args: Readonly<Record<string, unknown>>) => {
+      const { dhtCommand } = await import('./dht-commands.ts');
+      const { running } = this.#service ?? {};
+      if (name !== 'status' && running === undefined)
+        return failed('the DHT node is off: set Device.X_GATEHOUSE_DHT.Enable to true');
+      return dhtCommand(name, this.#service, args);
+    };
+    return {
+      name: 'dht',
+      about: 'the node of the BitTorrent DHT',
+      commands: {
+        status: { about: 'tables, counters, budgets in use', args: {}, run: run('status') },
+        ping: {
+          about: 'asks whether a node is there; node is an address with a port',
+          args: { node: 'string' },
+          run: run('ping'),
+        },
+        find: {
+          about: 'the nodes closest to an id of 40 hexadecimal digits',
+          args: { id: 'string' },
+          run: run('find'),
+        },
+        peers: {
+          about: 'peers of an infohash or magnet link, and how many there are in all (BEP 33)',
+          args: { infohash: 'string' },
+          run: run('peers'),
+        },
+        announce: {
+          about: 'announces that this address has it, at a TCP port; 0 is the node’s own port',
+          args: { infohash: 'string', port: 'int32', seed: 'int8' },
+          run: run('announce'),
+        },
+        get: {
+          about: 'an item (BEP 44) by its target, or by key and salt',
+          args: { target: 'string', key: 'string', salt: 'string' },
+          run: run('get'),
+        },
+        put: {
+          about:
+            'puts a text, or a value in bencode in hexadecimal; with seed (32 bytes, hexadecimal) it is signed and can be replaced',
+          args: { text: 'string', bencode: 'string', seed: 'string', salt: 'string', seq: 'int64' },
+          run: run('put'),
+        },
+        crawl: {
+          about: 'infohashes that the crawler knows, the newest first',
+          args: { most: 'int32' },
+          run: run('crawl'),
+        },
+      },
+    };
+  }
+}
+
+export type DhtCommand =
+  | 'status'
+  | 'ping'
+  | 'find'
+  | 'peers'
+  | 'announce'
+  | 'get'
+  | 'put'
+  | 'crawl';

@@ -1,0 +1,94 @@
+// needs root: network namespaces
+/** A daemon whose DHT node is switched on finds, announces and keeps, by the command line, beside a node from npm. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { Talk } from '../lib/dht-net.ts';
+import { home, noNamespaces, sh } from '../lib/netns.ts';
+import { NODE_FLAGS } from '../lib/node-flags.ts';
+import { Router } from '../lib/router.ts';
+import { until } from '../lib/until.ts';
+
+t.setTimeout(180_000);
+
+const ENTRY = sh(fileURLToPath(new URL('../../scripts/entry', import.meta.url))).trim();
+const PEER = fileURLToPath(new URL('dht-npm-child.ts', import.meta.url));
+const ROOT = 'Device.X_GATEHOUSE_DHT.';
+const HASH = 'ab'.repeat(20);
+
+t.test('the daemon’s node', { skip: noNamespaces() ?? false }, async (t) => {
+  await using stack = new AsyncDisposableStack();
+  const spaces = stack.use(home('dhtd'));
+  spaces.exec('r', 'ip', 'address', 'add', '198.51.100.2/24', 'dev', 'wan0');
+  const child = spawn('ip', spaces.argv('isp', process.execPath, PEER, '198.51.100.1'));
+  child.stderr.on('data', (bytes) => t.comment(String(bytes)));
+  stack.defer(async () => {
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  });
+  const peer = new Talk(child);
+  await peer.next();
+  const router = stack.use(new Router(spaces, 'r'));
+  await router.start('--only', 'dht');
+  t.equal(await router.value(`${ROOT}Status`), 'Disabled');
+
+  const cli = async (...args: string[]) => {
+    const argv = [...NODE_FLAGS, ENTRY, '--ubus-socket', router.socket, ...args];
+    const run = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const [stdout, stderr, [code]] = await Promise.all([
+      text(run.stdout),
+      text(run.stderr),
+      once(run, 'close'),
+    ]);
+    return { stdout, stderr, code };
+  };
+  const json = async (...args: string[]) => {
+    const { stdout, stderr } = await cli('--json', ...args);
+    if (stdout === '') t.comment(stderr);
+    return stdout === '' ? { stderr } : (JSON.parse(stdout) as Record<string, unknown>);
+  };
+
+  t.match(
+    await cli('dht', 'peers', HASH),
+    { code: 1, stderr: /Enable/ },
+    'it says how it is turned on',
+  );
+  await cli(
+    'set',
+    `${ROOT}PrivateNetworks=198.51.100.0/24`,
+    `${ROOT}BootstrapNodes=198.51.100.1:6881`,
+    `${ROOT}Enable=true`,
+  );
+  await until(
+    'they know each other',
+    async () => (await router.value(`${ROOT}Status`)) === 'Enabled',
+  );
+  t.match(await json('dht', 'status'), { status: 'Enabled', port: 6889 });
+  t.match(await json('dht', 'ping', '198.51.100.1:6881'), { node: '198.51.100.1:6881' });
+  t.match(await cli('dht', 'ping', '203.0.113.1:1'), { code: 1, stderr: /is not talked to/ });
+
+  await peer.ask('announce', HASH, 7001);
+  t.match(await json('dht', 'peers', HASH), { peers: ['198.51.100.1:7001'] });
+  const magnet = `magnet:?xt=urn:btih:${'cd'.repeat(20)}`;
+  t.match(await json('dht', 'announce', magnet, '--port', '7002'), { stored: 1 });
+  t.same(await peer.ask('peers', 'cd'.repeat(20)), ['198.51.100.2:7002']);
+
+  const put = await json('dht', 'item', 'put', 'a value');
+  t.match(put, { stored: 1 });
+  const seed = `${t.testdir({ seed: '07'.repeat(32) })}/seed`;
+  const update = ['1.2.3', 'https://example.org/bundle', 'ef'.repeat(32), '--seed', seed] as const;
+  const published = await json('dht', 'publish', ...update);
+  t.match(published, { stored: 1, seq: 1 });
+  t.match(
+    await json('dht', 'item', 'get', '--key', String(published['key']), '--salt', 'gatehouse'),
+    {
+      ...{ seq: 1, update: { version: '1.2.3' } },
+    },
+  );
+  t.match(await json('dht', 'find', HASH), { searches: [{ family: 4, answered: 1 }] });
+  await cli('set', `${ROOT}Enable=false`);
+  t.match(await json('dht', 'status'), { status: 'Disabled' });
+});
