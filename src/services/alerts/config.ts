@@ -9,13 +9,7 @@ export type Severity = 'Info' | 'Warning' | 'Critical';
  * seen before; AddressConflict: an address is in the wrong hands, which are told once and are nothing
  * that could end.
  */
-export type Watch =
-  | 'Target'
-  | 'TargetLossy'
-  | 'Link'
-  | 'Lease'
-  | 'NewDevice'
-  | 'AddressConflict';
+export type Watch = 'Target' | 'TargetLossy' | 'Link' | 'Lease' | 'NewDevice' | 'AddressConflict';
 
 export interface RuleConfig {
   /** `Device.X_GATEHOUSE_Alerts.Rule.3`. */
