@@ -10,7 +10,7 @@ import { median } from '../lib/median.ts';
 import type { Bench, Comparison } from './run.ts';
 
 const SERVER = fileURLToPath(new URL('dht/server.ts', import.meta.url));
-const ROUNDS = 1;
+const ROUNDS = 3;
 const WINDOW = 64;
 const LIBTORRENT = `
 import json, sys, time, libtorrent as lt
