@@ -28,6 +28,8 @@ const TRACE: Omit<TraceWanted, 'address' | 'scope'> = {
   },
   ...{ timeoutMs: 1000, intervalMs: 500, packetBytes: 60 },
 };
+/** A trigger may have fired as the first probe failed, before the alert was raised. */
+const CAPTURED_BEFORE_MS = 120_000;
 /** Notices in one answer: a message on the bus has a limit. */
 const SHOWN = 50;
 
@@ -37,6 +39,8 @@ export interface AlertsParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly observed: Observed<Observations>;
+  /** The capture that a trigger kept since then (Unix time, ms); empty: none did. */
+  captured(sinceMs: number): string;
   /** What targets of the monitor are called. */
   names(): ReadonlyMap<string, string>;
   model(): Model;
@@ -106,22 +110,23 @@ export class LazyAlerts implements Disposable {
   }
 
   async #evidence({ host }: Signal, aborted: AbortSignal): Promise<Evidence> {
-    if (host === undefined) return { trace: [], capture: '' };
+    const sinceMs = this.#parts.clock.wallMs() - CAPTURED_BEFORE_MS;
+    const trace = host === undefined ? [] : await this.#trace(host, aborted);
+    return { trace, capture: this.#parts.captured(sinceMs) };
+  }
+
+  async #trace(host: string, aborted: AbortSignal): Promise<readonly string[]> {
     const [{ LinuxPathSockets }, { hostNames }, { pathTools }] = await Promise.all([
       import('../os/linux/path.ts'),
       import('../os/linux/resolve.ts'),
       import('../services/monitor/tools.ts'),
     ]);
     const { reactor, clock } = this.#parts;
-    const names = hostNames(clock);
-    const tools = pathTools({ sockets: new LinuxPathSockets(reactor), clock }, names);
+    const tools = pathTools({ sockets: new LinuxPathSockets(reactor), clock }, hostNames(clock));
     const found = await tools.resolve(host, undefined);
-    if (!found.ok) return { trace: [found.error.message], capture: '' };
+    if (!found.ok) return [found.error.message];
     const traced = await tools.trace({ ...TRACE, ...found.value }, aborted);
-    return {
-      trace: traced.ok ? traced.value.hops.map(hopLine) : [traced.error.message],
-      capture: '',
-    };
+    return traced.ok ? traced.value.hops.map(hopLine) : [traced.error.message];
   }
 }
 

@@ -9,7 +9,12 @@ import type { loadNative } from '../os/linux/native.ts';
 import type { Link, Net } from '../os/ports.ts';
 import type { CaptureFile } from '../os/ports-capture.ts';
 import type { CapturesService } from '../services/capture/captures.ts';
-import type { CapturesConfig, SessionObserved, SessionSpec } from '../services/capture/config.ts';
+import type {
+  CapturesConfig,
+  ConfiguredTrigger,
+  SessionObserved,
+  SessionSpec,
+} from '../services/capture/config.ts';
 import type { Observed } from '../state/observed.ts';
 import type { Origin } from '../tr181/model.ts';
 import type { Observations, ServiceCalls } from '../tr181/table.ts';
@@ -23,6 +28,9 @@ const FILTER_ARGS: CommandService['commands'][string]['args'] = {
   ...{ interface: 'string', filter: 'string', protocols: 'array', ports: 'array' },
   ...{ hosts: 'array', from: 'array', to: 'array', vlan: 'string' },
 };
+
+/** Who reports what triggers look at, beside the links. */
+const TRIGGERED_BY = ['dhcpClient', 'dhcp6Client', 'monitor', 'alerts'] as const;
 
 export interface CapturesParts {
   readonly native: ReturnType<typeof loadNative>;
@@ -75,6 +83,14 @@ export class LazyCaptures implements AsyncDisposable {
     return here.some(({ id }) => leases.some((client) => client.id === id));
   }
 
+  /** The file of the trigger that fired last, if that was not before `sinceMs` (Unix time); else empty. */
+  firedSince(sinceMs: number): string {
+    const fired = (this.#service?.observed.triggers ?? [])
+      .filter(({ file, firedMs = 0 }) => file !== '' && firedMs >= sinceMs)
+      .sort((a, b) => (b.firedMs ?? 0) - (a.firedMs ?? 0));
+    return fired[0]?.file ?? '';
+  }
+
   /** Its files, also when nothing was captured since the start. */
   async store(): Promise<LinuxCaptureStore> {
     const { LinuxCaptureStore } = await import('../os/linux/capture-store.ts');
@@ -94,15 +110,21 @@ export class LazyCaptures implements AsyncDisposable {
     const { native, net, observed } = this.#parts;
     const isLink = (ifName: string, isSo: (link: Link) => boolean): boolean =>
       net.links().some((link) => link.name === ifName && isSo(link));
+    const well: Record<ConfiguredTrigger['event'], (ifName: string) => boolean> = {
+      LinkLost: (ifName) => isLink(ifName, ({ adminUp, carrier }) => adminUp && carrier),
+      LeaseLost: (ifName) => this.#hasLease(ifName),
+      ProbeFailed: () => !observed.get('monitor')?.targets.some(({ status }) => status === 'Down'),
+      Alert: () =>
+        !observed
+          .get('alerts')
+          ?.alerts.some(({ state, silenced }) => state === 'raised' && !silenced),
+    };
     const service = new CapturesService({
       ...this.#parts,
       engine: new LinuxCaptureEngine(native, LIMITS),
       store: await this.store(),
       isUp: (ifName) => isLink(ifName, ({ adminUp }) => adminUp),
-      isWell: (event, ifName) =>
-        event === 'LinkLost'
-          ? isLink(ifName, ({ adminUp, carrier }) => adminUp && carrier)
-          : this.#hasLease(ifName),
+      isWell: (event, ifName) => well[event](ifName),
       report: (value) => observed.publish('captures', value),
     });
     this.#heard.use(
@@ -113,8 +135,7 @@ export class LazyCaptures implements AsyncDisposable {
     );
     this.#heard.use(
       observed.subscribe(({ services }) => {
-        if (services.has('dhcpClient') || services.has('dhcp6Client'))
-          service.surroundingsChanged();
+        if (TRIGGERED_BY.some((name) => services.has(name))) service.surroundingsChanged();
       }),
     );
     this.#service = service;

@@ -271,7 +271,7 @@ async function build(
     },
     ...{ mapUsage: (id) => map.usage(id), readText: (path) => textOf(path) },
     ...{ dns: () => dns.service?.observed, dnsLogged: () => dns.face?.log.lastId ?? 0 },
-    ...{ monitor: onDemand.lookup, dht: () => dht.observed },
+    ...{ monitor: onDemand.lookup, dht: () => dht.observed, syslog: () => telemetry.syslog },
     ...{ monoMs: () => clock.monoMs(), boottimeMs: () => clock.boottimeMs() },
     wallMs: () => clock.wallMs(),
   };
@@ -381,7 +381,7 @@ async function build(
   });
   let http: ServedHttp | undefined;
   const telemetry = stack.use(
-    buildTelemetry({ observed, net, lookups, status, http: () => http?.status }),
+    buildTelemetry({ observed, net, lookups, status, logs, clock, http: () => http?.status }),
   );
   const accounts = new RowAccounts({ rows, model, secrets });
   const named = dnsCommands({
@@ -455,8 +455,7 @@ async function build(
   // Not sooner: from the first pause on, requests are answered.
   must(await records.opened);
   await control.converge();
-  const { failing } = control.convergence;
-  if (Object.keys(failing).length === 0) log.info({}, STANDS);
+  if (Object.keys(control.convergence.failing).length === 0) log.info({}, STANDS);
   await laidDown;
   await monitor.readSpool();
   await updates.start();

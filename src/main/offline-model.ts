@@ -43,6 +43,7 @@ export function offlineModel(
       readText: () => undefined,
       dns: () => undefined,
       dnsLogged: () => 0,
+      syslog: () => [],
       monitor: () => undefined,
       dht: () => undefined,
       monoMs: () => 0,

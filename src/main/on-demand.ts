@@ -42,6 +42,7 @@ export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts)
     new LazyAlerts({
       ...parts,
       log: log.child({ service: 'alerts' }),
+      captured: (sinceMs) => captures.firedSince(sinceMs),
       names: () =>
         new Map(
           parts

@@ -1,9 +1,13 @@
-/** What the daemon tells others of itself: metrics; loaded when somebody asks. */
+/** What the daemon tells others of itself: metrics and its log; loaded when somebody asks. */
 import { readdirSync } from 'node:fs';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import type { Clock } from '../base/clock.ts';
 import type { Steps } from '../control/loop.ts';
 import type { MetricSources } from '../edge/metrics/families.ts';
+import type { LogSink } from '../os/linux/log.ts';
 import type { Net } from '../os/ports-net.ts';
+import type { CollectorFigures } from '../services/syslog/config.ts';
+import type { SyslogService } from '../services/syslog/service.ts';
 import type { Observed } from '../state/observed.ts';
 import type { Lookups, Observations } from '../tr181/table.ts';
 
@@ -11,12 +15,15 @@ export interface TelemetryParts {
   readonly observed: Observed<Observations>;
   readonly net: Net;
   readonly lookups: Pick<Lookups, 'dns' | 'monitor' | 'monoMs' | 'boottimeMs' | 'wallMs'>;
+  readonly logs: Pick<LogSink, 'log' | 'watch'>;
+  readonly clock: Clock;
   status(): MetricSources['status'];
   http(): object | undefined;
 }
 
 export interface Telemetry extends Disposable {
-  readonly steps: Pick<Steps, 'metrics'>;
+  readonly steps: Pick<Steps, 'metrics' | 'syslog'>;
+  readonly syslog: readonly CollectorFigures[];
   /** Undefined while nobody may ask. */
   readonly token: string | undefined;
   text(): Promise<string>;
@@ -52,7 +59,27 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
       loopDelaySec: Math.max(0, delayNs / 1e9 - LOOP_RESOLUTION_MS / 1000),
     };
   };
+  let syslog: SyslogService | undefined;
+  let watching: Disposable | undefined;
+  const loadSyslog = async (): Promise<SyslogService> => {
+    const [{ SyslogService }, { LinuxSyslogWays }] = await Promise.all([
+      import('../services/syslog/service.ts'),
+      import('../os/linux/syslog-ways.ts'),
+    ]);
+    const { logs, clock, observed } = parts;
+    const service = new SyslogService({
+      ...{ ways: new LinuxSyslogWays(), clock, pid: process.pid },
+      log: logs.log.child({ service: 'syslog' }),
+      hostName: () => observed.get('system')?.kernelName ?? '',
+      report: (value) => observed.publish('syslog', value),
+    });
+    watching = logs.watch((line) => service.put(line));
+    return service;
+  };
   return {
+    get syslog() {
+      return syslog?.figures ?? [];
+    },
     get token() {
       return token;
     },
@@ -60,6 +87,12 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
       metrics: (wanted) => {
         token = wanted.token;
         watchLoop(token !== undefined);
+        return [];
+      },
+      syslog: async (wanted) => {
+        if (syslog === undefined && wanted.collectors.length === 0) return [];
+        syslog ??= await loadSyslog();
+        syslog.apply(wanted);
         return [];
       },
     },
@@ -74,7 +107,12 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
       return encodeOpenMetrics(
         families({
           ...{ observed: observed.values, status: status(), process: processFigures() },
-          ...{ links: net.links(), http: http(), syslog: [], dns: lookups.dns() },
+          ...{
+            links: net.links(),
+            http: http(),
+            syslog: syslog?.figures ?? [],
+            dns: lookups.dns(),
+          },
           monoMs: () => lookups.monoMs(),
           boottimeMs: () => lookups.boottimeMs(),
           probes: monitor?.figures,
@@ -82,7 +120,11 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
         }),
       );
     },
-    [Symbol.dispose]: () => delay?.disable(),
+    [Symbol.dispose]: () => {
+      delay?.disable();
+      watching?.[Symbol.dispose]();
+      syslog?.[Symbol.dispose]();
+    },
   };
 }
 

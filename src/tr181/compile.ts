@@ -19,6 +19,7 @@ import { compileMetrics } from './objects/metrics.ts';
 import { compileMonitor } from './objects/monitor.ts';
 import { compileFirewall } from './objects/nat.ts';
 import { compileForwarding, compileRoutes } from './objects/routing.ts';
+import { compileSyslog } from './objects/syslog.ts';
 import { compileWifi, compileWifiPorts } from './objects/wifi.ts';
 import type { RowReader } from './reader.ts';
 
@@ -46,6 +47,7 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   captures: compileCaptures(rows),
   alerts: compileAlerts(rows),
   metrics: compileMetrics(rows),
+  syslog: compileSyslog(rows),
   system: compileSystem(rows),
   wifi: compileWifi(rows),
 });

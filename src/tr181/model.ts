@@ -22,6 +22,7 @@ import type { MapConfig } from '../services/map/config.ts';
 import type { MonitorConfig } from '../services/monitor/config.ts';
 import type { NeighborsConfig } from '../services/neighbors/config.ts';
 import type { NetworkConfig } from '../services/network/config.ts';
+import type { SyslogConfig } from '../services/syslog/config.ts';
 import type { SystemConfig } from '../services/system/config.ts';
 import type { WifiConfig } from '../services/wifi/config.ts';
 import type { MetricsConfig } from './objects/metrics.ts';
@@ -278,6 +279,7 @@ export interface CompiledConfig {
   readonly captures: CapturesConfig;
   readonly alerts: AlertsConfig;
   readonly metrics: MetricsConfig;
+  readonly syslog: SyslogConfig;
   readonly system: SystemConfig;
   readonly wifi: WifiConfig;
 }

@@ -32,6 +32,7 @@ import type {
 import type { Burst, TargetConfig } from '../services/monitor/types.ts';
 import type { NeighborsObserved, WatchObserved } from '../services/neighbors/config.ts';
 import type { NetworkObserved } from '../services/network/config.ts';
+import type { CollectorFigures, SyslogObserved } from '../services/syslog/config.ts';
 import type { SystemObserved } from '../services/system/config.ts';
 import type { UpdateObserved } from '../services/update/config.ts';
 import type { WifiObserved } from '../services/wifi/config.ts';
@@ -56,6 +57,7 @@ export interface Observations {
   readonly dht: DhtObserved;
   readonly monitor: MonitorObserved;
   readonly captures: CapturesObserved;
+  readonly syslog: SyslogObserved;
   readonly alerts: AlertsObserved;
   readonly system: SystemObserved;
   readonly update: UpdateObserved;
@@ -130,6 +132,8 @@ export interface Lookups {
         statistics(id: string): TargetStatistics | undefined;
       }
     | undefined;
+  /** Of the collectors of the log. */
+  syslog(): readonly CollectorFigures[];
   /** Of the DHT node, with fresh counters; undefined where it never ran. */
   dht(): DhtObserved | undefined;
   /** Queries that its log took down so far. */

@@ -30,6 +30,7 @@ function house(apply: (name: string, value: unknown) => Promise<readonly string[
       captures: (value) => apply('captures', value),
       alerts: (value) => apply('alerts', value),
       metrics: (value) => apply('metrics', value),
+      syslog: (value) => apply('syslog', value),
       network: (value) => apply('network', value),
       dhcpServer: (value) => apply('dhcpServer', value),
       dhcp6Server: (value) => apply('dhcp6Server', value),

@@ -51,6 +51,7 @@ function model(): Model {
       readText: () => undefined,
       dns: () => undefined,
       dnsLogged: () => 0,
+      syslog: () => [],
       monitor: () => undefined,
       dht: () => undefined,
       monoMs: () => 0,

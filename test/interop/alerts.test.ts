@@ -33,7 +33,7 @@ interface Told {
   readonly severity: string;
   readonly name: string;
   readonly title: string;
-  readonly evidence?: { readonly trace: readonly string[] };
+  readonly evidence?: { readonly trace: readonly string[]; readonly capture: string };
 }
 
 t.test('a television that goes away', { skip: noNamespaces() ?? false }, async (t) => {
@@ -92,6 +92,12 @@ t.test('a television that goes away', { skip: noNamespaces() ?? false }, async (
   await add('Rule', { ...rule, RaiseAfter: '1', ClearAfter: '1' });
   t.match(await cli('alerts', 'test', channel), { code: 0, said: /it was taken/ });
   t.match(told.shift(), { kind: 'test' });
+  const trigger = { Enable: 'true', Event: 'ProbeFailed', Interface: 'lan0', SecondsAfter: '0' };
+  await router.rows('add', {
+    path: 'Device.X_GATEHOUSE_Capture.Trigger.',
+    obj_path: { ...trigger, Protocol: 'icmp' },
+  });
+  await router.waitFor('Device.X_GATEHOUSE_Capture.Trigger.1.Status', 'Armed');
   const target = { Host: TV, Name: 'tv', Interval: '1', Burst: '3', Spacing: '50', Timeout: '300' };
   await router.rows('add', { path: TARGETS, obj_path: { ...target, BackOff: 'false' } });
   await router.waitFor(`${TARGETS}1.Status`, 'Up');
@@ -101,6 +107,7 @@ t.test('a television that goes away', { skip: noNamespaces() ?? false }, async (
   t.match(raised, { kind: 'raised', severity: 'Critical', name: 'tv' });
   t.match(raised.title, /^Critical: tv: Down, /);
   t.ok(Array.isArray(raised.evidence?.trace));
+  t.match(raised.evidence?.capture, /^ProbeFailed-\d+-\d+T\d+Z\.pcapng$/);
   t.match(await cli('alerts'), { code: 0, said: /Critical +Target +tv +raised/ });
   await router.waitFor(`${ALERTS}Alert.1.Status`, 'Raised');
 

@@ -39,6 +39,10 @@ for name in ('v1', 'v2', 'hybrid'):
     p.ti = lt.torrent_info(f'{dir}/{name}.torrent')
     p.save_path = dir
     s.add_torrent(p)
+# Whoever asks before the files were read is sent away.
+while not all(h.status().is_seeding for h in s.get_torrents()):
+    s.wait_for_alert(100)
+    s.pop_alerts()
 print('ready', flush=True)
 sys.stdin.read()
 `;

@@ -1,5 +1,5 @@
 /** What a running, unprivileged daemon measures, and tells of itself: `IPPing()`, `TraceRoute()`, metrics. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import t from 'tap';
 import { home, noNamespaces } from '../lib/netns.ts';
@@ -11,6 +11,10 @@ t.setTimeout(180_000);
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
 const METRICS = 'Device.X_GATEHOUSE_Metrics.';
 const TOKEN = 'a-token-for-the-collector';
+/** Prints the datagrams that it gets. */
+const COLLECTOR = `const socket = require('node:dgram').createSocket('udp4');
+socket.on('message', (said) => process.stdout.write(said + '\\n'));
+socket.bind(5514, () => process.stdout.write('bound\\n'));`;
 const DIAGNOSTICS = 'Device.IP.Diagnostics.';
 
 t.test('the daemon measures paths', { skip: noNamespaces() ?? false }, async (t) => {
@@ -83,6 +87,24 @@ t.test('the daemon measures paths', { skip: noNamespaces() ?? false }, async (t)
     t.match(JSON.stringify(tested), `"path":"Received","data":"${received}"`, `${status} expected`);
   }
   t.equal(await router.value(`${METRICS}Token`), '', 'it is never read');
+  const collector = spawn('ip', spaces.argv('lan', process.execPath, '-e', COLLECTOR));
+  t.teardown(() => collector.kill());
+  let collected = '';
+  collector.stdout.setEncoding('utf8').on('data', (said: string) => {
+    collected += said;
+  });
+  await router.until('somebody listens', () => collected.includes('bound'));
+  const collectors = 'Device.X_GATEHOUSE_Syslog.Collector.';
+  const values = { Enable: '1', Host: '192.168.1.5', Port: '5514', Level: 'Debug' };
+  await router.rows('add', { path: collectors, obj_path: values });
+  await router.until('the log arrives', async () => {
+    await router.set({ 'Device.DeviceInfo.HostName': 'told' });
+    await router.set({ 'Device.DeviceInfo.HostName': 'gatehouse' });
+    return /^<31>1 \S+Z \S+ gatehouse \d+ /m.test(collected) || /^<30>1 /m.test(collected);
+  });
+  t.equal(await router.value(`${collectors}1.Status`), 'Up');
+  t.ok(Number(await router.value(`${collectors}1.Sent`)) > 0);
+
   if (noParser() !== undefined) return t.comment(noParser());
   const families = new Map(parseOpenMetrics(told).map((family) => [family.name, family]));
   const figure = (name: string, labels: object): number =>

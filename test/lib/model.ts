@@ -33,6 +33,7 @@ export const lookupsAt = (clock: Clock): Lookups => ({
   mapUsage: () => undefined,
   readText: () => undefined,
   dns: () => undefined,
+  syslog: () => [],
   dnsLogged: () => 0,
   monitor: () => undefined,
   dht: () => undefined,

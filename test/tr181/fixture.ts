@@ -90,6 +90,7 @@ export function bench(
     },
     readText: (path) => files.get(path),
     dns: () => undefined,
+    syslog: () => [{ id: 'Device.X_GATEHOUSE_Syslog.Collector.1', sent: 3, dropped: 2, queued: 1 }],
     dnsLogged: () => 0,
     monitor: () => undefined,
     dht: () => undefined,

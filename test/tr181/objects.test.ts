@@ -635,6 +635,7 @@ t.test('exactly what is volatile is computed when it is read', async (t) => {
       monitor: () => undefined,
       dht: () => undefined,
       dnsLogged: () => 0,
+      syslog: () => [],
       readText: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,

@@ -1,4 +1,5 @@
 /** Which numbers there are. Each is asked for when somebody collects them. */
+import type { CollectorFigures } from '../../services/syslog/config.ts';
 import type { Observations } from '../../tr181/table.ts';
 import type { Family } from '../../wire/openmetrics.ts';
 import { counter, counters, gauge, gauges } from './make.ts';
@@ -42,14 +43,7 @@ export interface MetricSources extends ServiceFigures {
   /** Of the page's server; undefined where it does not run. */
   readonly http: object | undefined;
   /** Of the sink of the log; empty while nobody is told. */
-  readonly syslog: readonly SyslogFigures[];
-}
-
-export interface SyslogFigures {
-  readonly id: string;
-  readonly sent: number;
-  readonly dropped: number;
-  readonly queued: number;
+  readonly syslog: readonly CollectorFigures[];
 }
 
 export const families = (from: MetricSources): readonly Family[] => [

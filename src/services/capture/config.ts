@@ -27,7 +27,8 @@ export interface ConfiguredTrigger {
   /** Path of its row, without the final dot. */
   readonly id: string;
   readonly enable: boolean;
-  readonly event: 'LinkLost' | 'LeaseLost';
+  /** `ProbeFailed`: something that the monitor watches answers no more; `Alert`: an alert is raised. */
+  readonly event: 'LinkLost' | 'LeaseLost' | 'ProbeFailed' | 'Alert';
   /** A name of the kernel, or `wan` or `lan`: heard, and looked at. */
   readonly ifName: string;
   readonly filter: FilterRequest;

@@ -39,6 +39,10 @@ const MAX_ITEMS = 16;
 /** A week. */
 const MAX_SECONDS = 604_800;
 
+const EVENTS: readonly ConfiguredTrigger['event'][] = [
+  ...(['LinkLost', 'LeaseLost', 'ProbeFailed', 'Alert'] as const),
+];
+
 const STATUS = {
   off: 'Disabled',
   waiting: 'Waiting',
@@ -149,10 +153,11 @@ export const capture: ObjectGroup = {
         Reason: REASON,
         Event: {
           type: 'string',
-          enum: ['LinkLost', 'LeaseLost'],
+          enum: EVENTS,
           access: 'readWrite',
           default: 'LinkLost',
-          about: 'The interface loses its link, or the address that it was lent.',
+          about:
+            'The interface loses its link, or the address that it was lent; something that the monitor watches answers no more; an alert is raised.',
         },
         Interface: INTERFACE,
         ...FILTERS,
@@ -291,7 +296,7 @@ export function compileCaptures(rows: RowReader): CapturesConfig {
     triggers: rows.rows(TRIGGERS).map(
       (row): ConfiguredTrigger => ({
         ...{ id: row.id, enable: row.bool('Enable'), ifName: heardOn(rows, row) },
-        event: row.text('Event') === 'LeaseLost' ? 'LeaseLost' : 'LinkLost',
+        event: EVENTS.find((event) => event === row.text('Event')) ?? 'LinkLost',
         secondsBefore: row.number('SecondsBefore'),
         secondsAfter: row.number('SecondsAfter'),
         ...{ keptBytes: row.number('KeptBytes'), filter: filterOf(row) },

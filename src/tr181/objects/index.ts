@@ -23,6 +23,7 @@ import { monitor } from './monitor.ts';
 import { nat } from './nat.ts';
 import { routerAdvertisement } from './router-advertisement.ts';
 import { routing } from './routing.ts';
+import { syslog } from './syslog.ts';
 import { time } from './time.ts';
 import { users } from './users.ts';
 import { wifi } from './wifi.ts';
@@ -54,4 +55,5 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   time(),
   users,
   metrics,
+  syslog,
 ];
