@@ -33,3 +33,20 @@ declare module 'bittorrent-dht' {
     destroy(): void;
   }
 }
+declare module 'bittorrent-protocol' {
+  import type { Duplex } from 'node:stream';
+  export default class Protocol extends Duplex {
+    use(extension: unknown): void;
+    handshake(infoHash: string, peerId: string): void;
+    destroy(): this;
+    readonly ut_metadata: {
+      fetch(): void;
+      on(event: 'metadata', heard: (torrent: Uint8Array) => void): void;
+      on(event: 'warning', heard: (error: Error) => void): void;
+    };
+  }
+}
+
+declare module 'ut_metadata' {
+  export default function utMetadata(metadata?: Uint8Array): unknown;
+}

@@ -30,6 +30,7 @@ import {
   statsValues,
 } from './interfaces.ts';
 import { compileAddresses6, ipv6On } from './ip6.ts';
+import { END_POINTS } from './wifi-params.ts';
 
 export const ip: ObjectGroup = {
   name: 'IP',
@@ -279,13 +280,13 @@ function status(row: Row, link: LinkObserved | undefined, item: ItemReport | und
 function check(rows: RowReader, out: CheckSink): void {
   const portUser = new Map<string, Row>();
   for (const row of rows.rows(IP)) {
-    if (row.bool('Enable')) checkPorts(row, portUser, out);
+    if (row.bool('Enable')) checkPorts(rows, row, portUser, out);
     for (const address of rows.rows(`${row.path}IPv4Address.`)) checkAddress(address, out);
   }
 }
 
 /** Two bridges cannot share a port, and an address on a port below a bridge would be dead. */
-function checkPorts(row: Row, portUser: Map<string, Row>, out: CheckSink): void {
+function checkPorts(rows: RowReader, row: Row, portUser: Map<string, Row>, out: CheckSink): void {
   if (row.bool('Loopback') && row.text('LowerLayers') !== '') {
     out.fault(`${row.path}LowerLayers`, 'the loopback interface has nothing below it');
   }
@@ -295,7 +296,9 @@ function checkPorts(row: Row, portUser: Map<string, Row>, out: CheckSink): void 
     else out.fault(`${row.path}LowerLayers`, `${port} is below ${other.id} already`);
   }
   const ports = row.list('LowerLayers');
-  if (ports.length > 1 && ports.some((port) => port.startsWith(SSIDS))) {
+  // Where no network is joined, somebody else may have made an access point of the radio.
+  const joins = rows.rows(END_POINTS).some((endPoint) => endPoint.bool('Enable'));
+  if (joins && ports.length > 1 && ports.some((port) => port.startsWith(SSIDS))) {
     // A station sends from its own address alone (IEEE 802.11-2020 §9.3.2.1).
     out.fault(`${row.path}LowerLayers`, 'a Wi-Fi that joins another network cannot be bridged');
   }
