@@ -58,7 +58,7 @@ int open(const Where& where) {
   return socket(where.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
 }
 
-// connectTcp(address: Uint32Array, port): id or -errno. `kConnected` or `kClosed` follows.
+// connectTcp(address: Uint32Array, port): id or -errno. `kConnected` or `kClosed` follows. It ends by a reset.
 napi_value connectTcp(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   uint32_t* words;
@@ -78,6 +78,9 @@ napi_value connectTcp(napi_env env, napi_callback_info info) {
   if (e == nullptr) return number(env, -errno);
   e->connecting = true;
   undelayed(fd);
+  // Closed by a reset: neither this box nor a router on the way remembers it for minutes.
+  linger gone{1, 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &gone, sizeof gone);
   return number(env, e->id);
 }
 

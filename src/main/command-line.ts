@@ -81,13 +81,17 @@ export function commandLine({
     sha256,
     digests,
     capture: async () => {
-      const [{ captureService }, { LinuxCaptureEngine }, { captureLinks }] = await Promise.all([
-        import('../services/capture/service.ts'),
-        import('../os/linux/capture-engine.ts'),
-        import('../os/linux/capture-links.ts'),
-      ]);
+      const [{ captureService }, { LinuxCaptureEngine }, { captureLinks }, { png }] =
+        await Promise.all([
+          import('../services/capture/service.ts'),
+          import('../os/linux/capture-engine.ts'),
+          import('../os/linux/capture-links.ts'),
+          import('../os/linux/png.ts'),
+        ]);
       const native = loadNative(nativePath);
-      return captureService(new LinuxCaptureEngine(native), () => captureLinks(native));
+      return captureService(new LinuxCaptureEngine(native), {
+        ...{ links: () => captureLinks(native), png },
+      });
     },
     peers: async () => {
       const { peerTools } = await import('./peer-tools.ts');

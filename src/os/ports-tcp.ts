@@ -13,7 +13,10 @@ export interface TcpConnection {
    * nothing is queued, when the queue would pass its limit or the connection is closed.
    */
   write(bytes: Uint8Array): boolean;
-  /** Closes at once; queued bytes are lost, and no handler is called any more. Idempotent. */
+  /**
+   * Closes at once; queued bytes are lost, and no handler is called any more. Idempotent. One that we
+   * opened is reset: what is on its way is lost as well, and no table keeps it as one that is ending.
+   */
   close(): void;
 }
 

@@ -4,6 +4,7 @@
  * as it comes. A piece of metadata is handed on in parts: no more than `MAX_HELD_BYTES` are ever kept.
  */
 import { type DecodeError, decodeError } from '../base/result.ts';
+import { BencodeDocument } from './bencode.ts';
 import {
   decodeExtendedHandshake,
   decodeHandshake,
@@ -14,6 +15,7 @@ import {
   MAX_HEAD_BYTES,
   METADATA_PIECE_BYTES,
   metadataHeadBytes,
+  PEER_LIMITS,
 } from './peer-wire.ts';
 
 /** The number under which we want ut_metadata; every peer tells its own. */
@@ -53,13 +55,19 @@ type Expected =
 export class PeerStream {
   /** Gives false when nothing more is wanted of this peer. */
   readonly #told: (message: PeerMessage) => boolean;
+  readonly #document: BencodeDocument;
   #expected: Expected = 'handshake';
   /** Of the message, not yet come. */
   #left = 0;
   #held: Uint8Array = NOTHING;
 
-  constructor(told: (message: PeerMessage) => boolean) {
+  /** `document` is for all streams of one owner: nothing of it is needed between two calls. */
+  constructor(
+    told: (message: PeerMessage) => boolean,
+    document = new BencodeDocument(PEER_LIMITS),
+  ) {
     this.#told = told;
+    this.#document = document;
   }
 
   get heldBytes(): number {
@@ -130,7 +138,7 @@ export class PeerStream {
       case 'extended': {
         if (here < this.#left) return MORE;
         const length = this.#left;
-        const read = decodeExtendedHandshake(bytes.subarray(at, at + length));
+        const read = decodeExtendedHandshake(bytes.subarray(at, at + length), this.#document);
         if (!read.ok) return read.error;
         this.#left = 0;
         this.#expected = 'length';
@@ -172,7 +180,7 @@ export class PeerStream {
         ? fault('no dictionary at its head', 'ut_metadata', at)
         : MORE;
     }
-    const read = decodeMetadataMessage(bytes.subarray(at, at + length));
+    const read = decodeMetadataMessage(bytes.subarray(at, at + length), this.#document);
     if (!read.ok) return read.error;
     const message = read.value;
     this.#left -= length;

@@ -9,11 +9,22 @@ export const HANDSHAKE_BYTES = 68;
 export const METADATA_PIECE_BYTES = 16_384;
 const EXTENDED = 20;
 
-const PROTOCOL = Uint8Array.from('\x13BitTorrent protocol', (c) => c.charCodeAt(0));
+function ascii(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+const PROTOCOL = ascii('\x13BitTorrent protocol');
 const RESERVED_AT = PROTOCOL.length;
 const HASH_AT = RESERVED_AT + 8;
 const PEER_AT = HASH_AT + 20;
-const LIMITS: BencodeLimits = { maxBytes: METADATA_PIECE_BYTES, maxDepth: 8, maxTokens: 1024 };
+/** Of all that peers say. */
+export const PEER_LIMITS: BencodeLimits = {
+  maxBytes: METADATA_PIECE_BYTES,
+  maxDepth: 8,
+  maxTokens: 1024,
+};
 /** Of the dictionary before the data of a piece. */
 export const MAX_HEAD_BYTES = 1024;
 
@@ -70,9 +81,14 @@ export function encodeExtendedHandshake({
   );
 }
 
-/** Of the payload behind the extended id. Fields of the wrong type are as if they were not there. */
-export function decodeExtendedHandshake(payload: Uint8Array): Result<ExtendedHandshake> {
-  const document = new BencodeDocument(LIMITS);
+/**
+ * Of the payload behind the extended id. Fields of the wrong type are as if they were not there.
+ * `document` is used for the reading, where one is at hand.
+ */
+export function decodeExtendedHandshake(
+  payload: Uint8Array,
+  document = new BencodeDocument(PEER_LIMITS),
+): Result<ExtendedHandshake> {
   const error = document.load(payload);
   if (error !== undefined) return { ok: false, error };
   if (document.kind(0) !== 'dictionary')
@@ -109,16 +125,19 @@ export function encodeMetadataMessage(
 ): Uint8Array {
   const { type, piece } = message;
   if (type !== 'data')
-    return extended(id, encodeBencode({ msg_type: type === 'request' ? 0 : 2, piece }));
-  const head = encodeBencode({ msg_type: 1, piece, total_size: message.totalBytes });
-  return extended(id, head, message.data);
+    return extended(id, ascii(`d8:msg_typei${type === 'request' ? 0 : 2}e5:piecei${piece}ee`));
+  const { totalBytes, data } = message;
+  const head = `d8:msg_typei1e5:piecei${piece}e10:total_sizei${totalBytes}ee`;
+  return extended(id, ascii(head), data);
 }
 
 /** Of the payload behind the extended id; of a piece the head alone will do. */
-export function decodeMetadataMessage(payload: Uint8Array): Result<MetadataMessage> {
+export function decodeMetadataMessage(
+  payload: Uint8Array,
+  document = new BencodeDocument(PEER_LIMITS),
+): Result<MetadataMessage> {
   const end = metadataHeadBytes(payload);
   if (end === undefined) return decodeError('no dictionary at its head', 'ut_metadata', 0);
-  const document = new BencodeDocument(LIMITS);
   const error = document.load(payload.subarray(0, end));
   if (error !== undefined) return { ok: false, error };
   const type = document.integerIn(document.get(0, 'msg_type'), 0, 255);

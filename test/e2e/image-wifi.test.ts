@@ -23,11 +23,11 @@ country = "DE"
 const asked = imagesAsked('long').includes('x86_64');
 const skip = asked ? (noImage('x86_64') ?? noRadios()) : 'runs by make test-image';
 
-t.setTimeout(600_000);
+t.setTimeout(1_500_000);
 
 t.test(
   'the Wi-Fi of the card is joined',
-  { timeout: 560_000, ...(skip ? { skip } : {}) },
+  { timeout: 1_400_000, ...(skip ? { skip } : {}) },
   async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'gh-radios-'));
     t.teardown(() => rmSync(folder, { recursive: true, force: true }));

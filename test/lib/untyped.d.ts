@@ -16,6 +16,7 @@ declare module 'bittorrent-dht' {
     });
     listen(port: number, address: string, listening: () => void): void;
     address(): { readonly port: number };
+    addNode(node: { readonly host: string; readonly port: number; readonly id: Uint8Array }): void;
     toJSON(): { readonly nodes: readonly unknown[] };
     announce(infoHash: string, port: number, done: Done<unknown>): void;
     lookup(infoHash: string, done: Done<number>): void;
@@ -32,4 +33,21 @@ declare module 'bittorrent-dht' {
     ): void;
     destroy(): void;
   }
+}
+declare module 'bittorrent-protocol' {
+  import type { Duplex } from 'node:stream';
+  export default class Protocol extends Duplex {
+    use(extension: unknown): void;
+    handshake(infoHash: string, peerId: string): void;
+    destroy(): this;
+    readonly ut_metadata: {
+      fetch(): void;
+      on(event: 'metadata', heard: (torrent: Uint8Array) => void): void;
+      on(event: 'warning', heard: (error: Error) => void): void;
+    };
+  }
+}
+
+declare module 'ut_metadata' {
+  export default function utMetadata(metadata?: Uint8Array): unknown;
 }

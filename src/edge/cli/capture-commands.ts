@@ -77,14 +77,14 @@ export function defineCapture(program: Command, session: Session): void {
     .action((path: string, options: Options & { table?: string }) =>
       exportCsv(session, path, options),
     );
-  command('chart', 'the statistics of a capture file as an SVG picture')
+  command('chart', 'the statistics of a capture file as a picture, SVG or PNG')
     .addOption(
       new Option('--kind <kind>', 'protocols, talkers, bandwidth or sizes').default('bandwidth'),
     )
     .option('--title <text>', 'what stands above it')
-    .action((path: string, options: Options & { kind: string; title?: string }) =>
-      drawChart(session, path, options),
-    );
+    .option('--output <file>', 'into this file, .svg or .png; without, SVG on standard output')
+    .option('--force', 'replace the file')
+    .action((path: string, options: ChartOptions) => drawChart(session, path, options));
 }
 
 const again = '; may be given again';
@@ -326,19 +326,32 @@ async function exportCsv(
   complain(session, path, done.report);
 }
 
-async function drawChart(
-  session: Session,
-  path: string,
-  options: Options & { readonly kind: string; readonly title?: string },
-): Promise<void> {
-  const { kind, title } = options;
+interface ChartOptions extends Options {
+  readonly kind: string;
+  readonly title?: string;
+  readonly output?: string;
+  readonly force?: true;
+}
+
+async function drawChart(session: Session, path: string, options: ChartOptions): Promise<void> {
+  const { kind, title, output = '' } = options;
   const { chartKinds } = await session.environment.capture();
   if (!chartKinds.includes(kind as ChartKind))
     return session.fail(`no chart ${kind}: there are ${chartKinds.join(', ')}`, EXIT.usage);
+  if (output !== '' && !/\.(svg|png)$/.test(output))
+    return session.fail(`${output}: a picture ends in .svg or .png`, EXIT.usage);
   const done = await read(session, path, rowsOf(options.top ?? 50), options);
   if (done === undefined) return;
   const name = path === '-' ? 'standard input' : (path.split('/').at(-1) ?? path);
-  session.data(done.service.chart(done.report, kind as ChartKind, title ?? `${name}: ${kind}`));
+  const asked = [done.report, kind as ChartKind, title ?? `${name}: ${kind}`] as const;
+  if (output === '') session.data(done.service.chart(...asked));
+  else {
+    const bytes = output.endsWith('.png')
+      ? done.service.chartPng(...asked)
+      : new TextEncoder().encode(done.service.chart(...asked));
+    const written = session.environment.writeFile(output, bytes, options.force === true);
+    if (!written.ok) refuse(session, written.error);
+  }
   complain(session, path, done.report);
 }
 

@@ -1,12 +1,13 @@
 /** dht metadata MAGNET: asks peers for a torrent's metadata, from here. */
-import { formatIpPort, type IpPort } from '../../base/ip-port.ts';
+import { toHex } from '../../base/bytes.ts';
+import { formatIpPort, type IpPort, parseIpPort } from '../../base/ip-port.ts';
 import type { MetadataFetcher } from '../../services/dht/metadata.ts';
 import type { FetchProgress } from '../../services/dht/metadata-config.ts';
 import type { MetadataFetch } from '../../services/dht/metadata-fetch.ts';
 import type { MetadataSeeder, SeederLimits } from '../../services/dht/metadata-seeder.ts';
-import { parseMagnet } from '../../wire/magnet.ts';
+import { parseMagnet, shortHash } from '../../wire/magnet.ts';
 import { readTorrent, writeTorrent } from '../../wire/torrent.ts';
-import type { JsonObject } from './bus.ts';
+import { isObject, type JsonObject } from './bus.ts';
 import { tellTorrent } from './dht-torrent.ts';
 import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
@@ -29,6 +30,8 @@ interface FetchOptions {
 
 /** Between two looks at how far it is. */
 const PROGRESS_MS = 250;
+/** Between two looks for peers in the DHT. */
+const AGAIN_MS = 5000;
 
 export async function fetchMetadata(
   session: Session,
@@ -47,15 +50,18 @@ export async function fetchMetadata(
   const cancel = (): void => fetcher.cancel(running);
   environment.signal.addEventListener('abort', cancel);
   running.add([...options.peers, ...peers]);
-  running.noMorePeers();
-  await watch(session, running);
+  const [dht] = await Promise.all([
+    askDht(session, running).finally(() => running.noMorePeers()),
+    watch(session, running),
+  ]);
   environment.signal.removeEventListener('abort', cancel);
   const result = await running.result;
   const progress = running.progress();
   if (!result.ok) {
     const { reason, message } = result.error;
-    if (session.json) session.printJson({ error: { reason, message }, peers: plainOf(progress) });
-    return session.fail(`${message}${whyNot(progress)}`);
+    if (session.json)
+      session.printJson({ error: { reason, message, dht }, peers: plainOf(progress) });
+    return session.fail(`${message}${whyNot(progress)}; ${dht}`);
   }
   const { infoBytes, faults, from, tookMs } = result.value;
   const bytes = writeTorrent(infoBytes, trackers);
@@ -76,6 +82,32 @@ export async function fetchMetadata(
   // Peers give the layers with the content (BEP 52), which nobody asks for here.
   const layers = torrent?.info.version === 'v1' ? '' : ', without piece layers';
   session.note(`${options.out}: ${bytes.length.toLocaleString('en')} bytes${layers}`);
+}
+
+/**
+ * Peers that the daemon's node of the DHT finds, looked for again while there are none; gives what
+ * became of that. Without a daemon those that were named are all there are.
+ */
+async function askDht(session: Session, running: MetadataFetch): Promise<string> {
+  const infohash = toHex(shortHash(running.options.id));
+  const said = await session.withRouterIfThere(async (router) => {
+    for (;;) {
+      const answer = await router.command('dht', 'peers', { infohash });
+      if (!answer.ok) return `the DHT was not asked: ${answer.error.message}`;
+      const { status, message, data } = answer.value;
+      if (status !== 'success') return `the DHT was not asked: ${message ?? 'it failed'}`;
+      const texts = isObject(data) && Array.isArray(data['peers']) ? data['peers'] : [];
+      const found = texts.flatMap((text) => {
+        const peer = parseIpPort(String(text));
+        return peer.ok ? [peer.value] : [];
+      });
+      running.add(found);
+      if (found.length > 0) return `the DHT knows ${found.length}`;
+      await Promise.race([running.result, session.environment.pause(AGAIN_MS)]);
+      if (running.isOver) return 'the DHT knows none';
+    }
+  });
+  return said ?? 'no daemon is there whose DHT could be asked';
 }
 
 /** Until it has ended; on a terminal with a line of how far it is. */
@@ -107,7 +139,7 @@ function whyNot({ known, unfit, ends, convicted }: FetchProgress): string {
   if (convicted.length > 0)
     why.push(`wrong metadata from ${convicted.map(formatIpPort).join(', ')}`);
   return known + unfit === 0
-    ? ': none is known; name some with --peer'
+    ? ': none is known, name some with --peer'
     : why.length === 0
       ? ''
       : ` (${why.join(', ')})`;

@@ -112,6 +112,14 @@ export class Session {
     return bus.ok;
   }
 
+  /** Runs `work` with the router; undefined, and nothing is said, when it cannot be reached. */
+  async withRouterIfThere<T>(work: (router: Router) => Promise<T>): Promise<T | undefined> {
+    const bus = await this.environment.connect(this.#options().ubusSocket);
+    if (!bus.ok) return undefined;
+    await using connected = bus.value;
+    return await work(new Router(connected));
+  }
+
   /** Runs `work` with the router, or says why it cannot be reached. */
   async withRouter(work: (router: Router, bus: Bus) => Promise<void>): Promise<void> {
     const bus = await this.environment.connect(this.#options().ubusSocket);

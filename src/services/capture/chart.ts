@@ -1,9 +1,9 @@
-/** Statistics as charts: SVG 1.1 documents that stand alone, readable in print and without colour. Pure. */
+/** Statistics as charts, readable in print and without colour. Pure. */
 import type { CaptureReport } from '../../os/ports-capture.ts';
+import { type Drawing, INK, type Point, type Shape, svgOf } from './drawing.ts';
+import { type Picture, pictureOf } from './picture.ts';
 
 const WIDTH = 800;
-const FONT = 'font-family="Helvetica, Arial, sans-serif"';
-const INK = '#222222';
 const GRID = '#dddddd';
 /** Blue and vermilion of Okabe and Ito, which everybody can tell apart. */
 const BLUE = '#0072b2';
@@ -16,9 +16,6 @@ interface Bar {
   /** Of `value`, what is drawn in the second colour. */
   readonly second?: number;
 }
-
-const escaped = (text: string): string =>
-  text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`).replace(/[^\x20-\ud7ff]/g, '\ufffd');
 
 /** Steps of 1, 2 or 5 times a power of ten, about `count` of them up to `most`. */
 export function ticks(most: number, count: number): number[] {
@@ -42,42 +39,47 @@ export function short(value: number): string {
   return `${Number(v.toPrecision(3))}${prefixes[i]}`;
 }
 
-const text = (x: number, y: number, anchor: string, size: number, body: string): string =>
-  `<text x="${x}" y="${y}" text-anchor="${anchor}" font-size="${size}" fill="${INK}" ${FONT}>${escaped(body)}</text>`;
+const text = (
+  x: number,
+  y: number,
+  anchor: 'start' | 'middle' | 'end',
+  size: number,
+  body: string,
+): Shape => ({ kind: 'text', at: [x, y], anchor, size, body });
+const line = (from: Point, to: Point, stroke: string): Shape => ({
+  ...{ kind: 'line', from, to, stroke },
+});
+const rect = (x: number, y: number, width: number, height: number, fill: string): Shape => ({
+  ...{ kind: 'rect', x, y, width, height, fill },
+});
 
-const document = (height: number, title: string, body: readonly string[]): string =>
-  [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">`,
-    `<title>${escaped(title)}</title>`,
-    `<rect width="${WIDTH}" height="${height}" fill="white"/>`,
-    text(20, 30, 'start', 17, title),
-    ...body,
-    '</svg>',
-    '',
-  ].join('\n');
+const drawing = (height: number, title: string, shapes: readonly Shape[]): Drawing => ({
+  ...{ width: WIDTH, height, title },
+  shapes: [rect(0, 0, WIDTH, height, '#ffffff'), text(20, 30, 'start', 17, title), ...shapes],
+});
 
 function bars(
   title: string,
   unit: string,
   list: readonly Bar[],
   legend: readonly string[],
-): string {
+): Drawing {
   const [left, top, step] = [230, legend.length > 0 ? 80 : 60, 26];
   const right = WIDTH - 90;
   const bottom = top + Math.max(1, list.length) * step;
   const scale = ticks(Math.max(0, ...list.map(({ value }) => value)), 5);
   const most = scale.at(-1) ?? 1;
   const x = (value: number): number => Math.round(left + (value / most) * (right - left));
-  const body: string[] = [];
+  const body: Shape[] = [];
   for (const value of scale) {
     body.push(
-      `<line x1="${x(value)}" x2="${x(value)}" y1="${top - 4}" y2="${bottom}" stroke="${GRID}"/>`,
+      line([x(value), top - 4], [x(value), bottom], GRID),
       text(x(value), bottom + 18, 'middle', 11, short(value)),
     );
   }
   for (const [i, word] of legend.entries()) {
     body.push(
-      `<rect x="${left + i * 130}" y="48" width="12" height="12" fill="${i === 0 ? BLUE : VERMILION}"/>`,
+      rect(left + i * 130, 48, 12, 12, i === 0 ? BLUE : VERMILION),
       text(left + i * 130 + 18, 58, 'start', 12, word),
     );
   }
@@ -86,24 +88,20 @@ function bars(
     const middle = x(value - second);
     body.push(
       text(left - 8, y + 15, 'end', 12, label.length > 32 ? `${label.slice(0, 31)}…` : label),
-      `<rect x="${left}" y="${y + 3}" width="${middle - left}" height="${step - 8}" fill="${BLUE}"/>`,
-      ...(second > 0
-        ? [
-            `<rect x="${middle}" y="${y + 3}" width="${x(value) - middle}" height="${step - 8}" fill="${VERMILION}"/>`,
-          ]
-        : []),
+      rect(left, y + 3, middle - left, step - 8, BLUE),
+      ...(second > 0 ? [rect(middle, y + 3, x(value) - middle, step - 8, VERMILION)] : []),
       text(x(value) + 6, y + 15, 'start', 11, short(value)),
     );
   }
   body.push(
-    `<line x1="${left}" x2="${left}" y1="${top - 4}" y2="${bottom}" stroke="${INK}"/>`,
+    line([left, top - 4], [left, bottom], INK),
     text((left + right) / 2, bottom + 38, 'middle', 12, unit),
   );
-  return document(bottom + 52, title, body);
+  return drawing(bottom + 52, title, body);
 }
 
 /** At most one point for each pixel: the highest of those that fall on it. */
-function curve({ bandwidth: { startSec, stepSec, bytes } }: CaptureReport, title: string): string {
+function curve({ bandwidth: { startSec, stepSec, bytes } }: CaptureReport, title: string): Drawing {
   const [left, top, right, bottom] = [80, 60, WIDTH - 30, 330];
   const rates = bytes.map((n) => (n * 8) / stepSec);
   const width = right - left;
@@ -116,30 +114,27 @@ function curve({ bandwidth: { startSec, stepSec, bytes } }: CaptureReport, title
     Math.round((bottom - (rate / most) * (bottom - top)) * 10) / 10;
   const x = (i: number): number =>
     Math.round((left + (points.length < 2 ? 0 : (i / (points.length - 1)) * width)) * 10) / 10;
-  const path = points.map((rate, i) => `${i === 0 ? 'M' : 'L'}${x(i)} ${y(rate)}`).join('');
   const spanSec = rates.length * stepSec;
-  const body = scale.flatMap((rate) => [
-    `<line x1="${left}" x2="${right}" y1="${y(rate)}" y2="${y(rate)}" stroke="${GRID}"/>`,
+  const body = scale.flatMap((rate): Shape[] => [
+    line([left, y(rate)], [right, y(rate)], GRID),
     text(left - 8, y(rate) + 4, 'end', 11, short(rate)),
   ]);
   for (const sec of ticks(spanSec, 6).filter((sec) => sec <= spanSec)) {
     const at = Math.round(left + (sec / Math.max(spanSec, 1)) * width);
-    body.push(text(at, bottom + 18, 'middle', 11, String(sec)));
+    body.push(text(at, bottom + 18, 'middle', 11, String(Number(sec.toPrecision(6)))));
   }
   if (points.length > 0) {
-    body.push(
-      `<path d="${path}L${x(points.length - 1)} ${bottom}L${left} ${bottom}Z" fill="${BLUE}" fill-opacity="0.2"/>`,
-      `<path d="${path}" fill="none" stroke="${BLUE}" stroke-width="1.5"/>`,
-    );
+    const at = points.map((rate, i): Point => [x(i), y(rate)]);
+    body.push({ kind: 'curve', points: at, bottom, stroke: BLUE });
   }
   const from = new Date(startSec * 1000).toISOString().replace(/\.\d+Z$/, 'Z');
   body.push(
-    `<line x1="${left}" x2="${left}" y1="${top}" y2="${bottom}" stroke="${INK}"/>`,
-    `<line x1="${left}" x2="${right}" y1="${bottom}" y2="${bottom}" stroke="${INK}"/>`,
+    line([left, top], [left, bottom], INK),
+    line([left, bottom], [right, bottom], INK),
     text((left + right) / 2, bottom + 38, 'middle', 12, `seconds since ${from}`),
     text(left, top - 12, 'start', 12, 'bit/s'),
   );
-  return document(bottom + 52, title, body);
+  return drawing(bottom + 52, title, body);
 }
 
 const KINDS = {
@@ -180,10 +175,15 @@ const KINDS = {
       }),
       [],
     ),
-} as const satisfies Record<string, (report: CaptureReport, title: string) => string>;
+} as const satisfies Record<string, (report: CaptureReport, title: string) => Drawing>;
 
 export type ChartKind = keyof typeof KINDS;
 export const CHART_KINDS = Object.keys(KINDS) as readonly ChartKind[];
 
+/** An SVG document. */
 export const chart = (report: CaptureReport, kind: ChartKind, title: string): string =>
-  KINDS[kind](report, title);
+  svgOf(KINDS[kind](report, title));
+
+/** The same as pixels, twice as fine. */
+export const chartPicture = (report: CaptureReport, kind: ChartKind, title: string): Picture =>
+  pictureOf(KINDS[kind](report, title), 2);

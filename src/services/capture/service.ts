@@ -9,7 +9,7 @@ import type {
   ListenOptions,
 } from '../../os/ports-capture.ts';
 import { bpfText } from './bpf-text.ts';
-import { CHART_KINDS, type ChartKind, chart } from './chart.ts';
+import { CHART_KINDS, type ChartKind, chart, chartPicture } from './chart.ts';
 import { CSV_TABLES, type CsvTable, csvAll, csvTable } from './csv.ts';
 import { type FilterRequest, filterText } from './filter.ts';
 
@@ -28,11 +28,19 @@ export interface CaptureService {
   explain(filter: string): Result<readonly string[], SystemError>;
   /** An SVG document. */
   chart(report: CaptureReport, kind: ChartKind, title: string): string;
+  /** The same as a PNG file. */
+  chartPng(report: CaptureReport, kind: ChartKind, title: string): Uint8Array;
+}
+
+export interface CaptureAround {
+  readonly links: CaptureService['links'];
+  /** A PNG file of the three bytes of each pixel. */
+  png(width: number, height: number, rgb: Uint8Array): Uint8Array;
 }
 
 export const captureService = (
   engine: CaptureEngine,
-  links: CaptureService['links'],
+  { links, png }: CaptureAround,
 ): CaptureService => ({
   links,
   chartKinds: CHART_KINDS,
@@ -46,4 +54,8 @@ export const captureService = (
     return program.ok ? ok(bpfText(program.value)) : program;
   },
   chart,
+  chartPng: (...asked) => {
+    const { width, height, rgb } = chartPicture(...asked);
+    return png(width, height, rgb);
+  },
 });

@@ -1,6 +1,7 @@
 /** One connection to one peer: bytes into the machine's events, and its effects into bytes. */
-import { formatIpPort, type IpPort } from '../../base/ip-port.ts';
+import type { IpPort } from '../../base/ip-port.ts';
 import type { TcpConnection, TcpSockets } from '../../os/ports-tcp.ts';
+import type { BencodeDocument } from '../../wire/bencode.ts';
 import { type PeerMessage, PeerStream } from '../../wire/peer-stream.ts';
 import { encodeMetadataMessage } from '../../wire/peer-wire.ts';
 import type { MetadataFetch } from './metadata-fetch.ts';
@@ -32,6 +33,8 @@ export interface Hello {
 
 export interface PeerOwner {
   readonly tcp: TcpSockets;
+  /** For what peers say, one at a time. */
+  readonly document: BencodeDocument;
   nowMs(): number;
   /** How long a connection may take to come about. */
   readonly connectMs: number;
@@ -127,7 +130,7 @@ export class Peer {
   #opened(): void {
     const nowMs = this.#owner.nowMs();
     this.#rttMs = nowMs - this.#beganMs;
-    this.#stream = new PeerStream((message) => this.#told(message));
+    this.#stream = new PeerStream((message) => this.#told(message), this.#owner.document);
     this.#owner.stands(this.#rttMs);
     this.tell({ type: 'opened' });
   }
@@ -218,9 +221,5 @@ export class Peer {
   /** A peer that takes in nothing is one that asks without end. */
   #send(bytes: Uint8Array): void {
     if (this.#connection?.write(bytes) === false) this.tell({ type: 'broken' });
-  }
-
-  toString(): string {
-    return formatIpPort(this.endpoint);
   }
 }

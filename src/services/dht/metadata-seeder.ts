@@ -5,6 +5,7 @@ import type { SystemError } from '../../base/errors.ts';
 import type { IpPort } from '../../base/ip-port.ts';
 import { ok, type Result } from '../../base/result.ts';
 import type { TcpConnection, TcpHandlers, TcpServer, TcpSockets } from '../../os/ports-tcp.ts';
+import { BencodeDocument } from '../../wire/bencode.ts';
 import type { TorrentId } from '../../wire/magnet.ts';
 import { OUR_UT_METADATA, type PeerMessage, PeerStream } from '../../wire/peer-stream.ts';
 import {
@@ -12,6 +13,7 @@ import {
   encodeHandshake,
   encodeMetadataMessage,
   METADATA_PIECE_BYTES,
+  PEER_LIMITS,
 } from '../../wire/peer-wire.ts';
 import { ByteBucket } from './peer-throttle.ts';
 
@@ -76,16 +78,18 @@ class Leecher {
     connection: TcpConnection,
     dueMs: number,
     told: (leecher: Leecher, message: PeerMessage) => boolean,
+    document: BencodeDocument,
   ) {
     this.connection = connection;
     this.dueMs = dueMs;
-    this.stream = new PeerStream((message) => told(this, message));
+    this.stream = new PeerStream((message) => told(this, message), document);
   }
 }
 
 export class MetadataSeeder implements AsyncDisposable {
   readonly #deps: SeederDeps;
   readonly #bucket: ByteBucket;
+  readonly #document = new BencodeDocument(PEER_LIMITS);
   /** By each of its short hashes. */
   readonly #held = new Map<string, Held>();
   readonly #servers: TcpServer[] = [];
@@ -148,8 +152,11 @@ export class MetadataSeeder implements AsyncDisposable {
       return undefined;
     }
     this.#accepted += 1;
-    const leecher = new Leecher(connection, this.#nowMs() + GREETING_MS, (who, message) =>
-      this.#told(who, message),
+    const leecher = new Leecher(
+      connection,
+      this.#nowMs() + GREETING_MS,
+      (who, message) => this.#told(who, message),
+      this.#document,
     );
     this.#leechers.add(leecher);
     this.#arm();

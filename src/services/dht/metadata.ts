@@ -10,9 +10,10 @@ import { formatIpPort, type IpPort } from '../../base/ip-port.ts';
 import type { Log } from '../../base/log.ts';
 import { err, ok } from '../../base/result.ts';
 import type { TcpSockets } from '../../os/ports-tcp.ts';
+import { BencodeDocument } from '../../wire/bencode.ts';
 import { shortHash } from '../../wire/magnet.ts';
 import { OUR_UT_METADATA } from '../../wire/peer-stream.ts';
-import { encodeExtendedHandshake, encodeHandshake } from '../../wire/peer-wire.ts';
+import { encodeExtendedHandshake, encodeHandshake, PEER_LIMITS } from '../../wire/peer-wire.ts';
 import { type Digests, isNamedBy, readInfoBytes } from '../../wire/torrent.ts';
 import type { FetchFailure, MetadataCounters, MetadataLimits } from './metadata-config.ts';
 import { type FetchOptions, MetadataFetch } from './metadata-fetch.ts';
@@ -37,9 +38,13 @@ export interface MetadataDeps {
 
 export class MetadataFetcher implements AsyncDisposable, PeerOwner {
   readonly tcp: TcpSockets;
+  readonly document = new BencodeDocument(PEER_LIMITS);
   readonly #deps: MetadataDeps;
   readonly #throttle: ConnectThrottle;
   readonly #roundTrips = new RoundTrips();
+  readonly #introduction = encodeExtendedHandshake({
+    ...{ utMetadata: OUR_UT_METADATA, metadataSizeBytes: undefined, client: undefined },
+  });
   /** By infohash. */
   readonly #fetches = new Map<string, MetadataFetch>();
   readonly #hellos = new Map<MetadataFetch, { readonly key: string; readonly hello: Hello }>();
@@ -138,7 +143,6 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
     const { fetch } = peer;
     fetch.peers.delete(peer);
     fetch.ended(peer.endpoint, peer.attempts, reason, nowMs);
-    this.#deps.log.debug({ peer: String(peer), reason }, 'a peer of a torrent is through');
     const copy = reason === 'delivered' ? peer.copy() : undefined;
     if (copy !== undefined && !fetch.isOver) this.#judge(fetch, peer, copy, nowMs);
     this.#grant();
@@ -152,15 +156,14 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
     return {
       hash,
       handshake: encodeHandshake({ infoHash: hash, peerId, extended: true }),
-      extended: encodeExtendedHandshake({
-        ...{ utMetadata: OUR_UT_METADATA, metadataSizeBytes: undefined, client: undefined },
-      }),
+      extended: this.#introduction,
     };
   }
 
   /** The copy is right and the fetch at its end, or it is wrong and the peer convicted. */
   #judge(fetch: MetadataFetch, { endpoint }: Peer, copy: Uint8Array, nowMs: number): void {
-    const { digests, log } = this.#deps;
+    const { log } = this.#deps;
+    const digests = onceEach(this.#deps.digests);
     if (!isNamedBy(copy, fetch.options.id, digests)) {
       this.#poisoned += 1;
       fetch.convict(endpoint);
@@ -191,10 +194,9 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
   }
 
   #changed(fetch: MetadataFetch): void {
-    if (fetch.isOver) return;
-    if (fetch.isExhausted)
+    if (!fetch.isOver && fetch.isExhausted)
       this.#fail(fetch, { reason: 'nobody', message: 'no peer that is left has its metadata' });
-    else this.#enlist(fetch, this.nowMs());
+    else if (!fetch.isOver) this.#enlist(fetch, this.nowMs());
     this.#pump();
   }
 
@@ -281,6 +283,15 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
       peer.lags(nowMs, peer.fetch.deadlineMs)
     );
   }
+}
+
+/** Of one copy that is looked at twice: is it the one, and what is in it. */
+function onceEach({ sha1, sha256 }: Digests): Digests {
+  let [one, two]: [Uint8Array | undefined, Uint8Array | undefined] = [undefined, undefined];
+  return {
+    sha1: (bytes) => (one ??= sha1(bytes)),
+    sha256: (bytes) => (two ??= sha256(bytes)),
+  };
 }
 
 /** As long a peer may show what it can before it has to make room. */

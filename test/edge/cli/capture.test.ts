@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { SystemError } from '#src/base/errors.ts';
-import { err } from '#src/base/result.ts';
+import { err, ok } from '#src/base/result.ts';
 import { progressText } from '#src/edge/cli/capture-commands.ts';
 import { quantity, spark, timeSpan } from '#src/edge/cli/capture-text.ts';
 import { runCli } from '#src/edge/cli/program.ts';
 import { LinuxCaptureEngine } from '#src/os/linux/capture-engine.ts';
 import { loadNative } from '#src/os/linux/native.ts';
+import { png } from '#src/os/linux/png.ts';
 import { captureService } from '#src/services/capture/service.ts';
 import { pcapFile, Traffic } from '../../lib/capture-files.ts';
 import { REPORT } from '../../services/capture/report.ts';
@@ -20,8 +21,8 @@ const path = join(folder, 'a.pcap');
 const traffic = new Traffic(1);
 const bytes = pcapFile(Array.from({ length: 500 }, () => traffic.packet()));
 writeFileSync(path, bytes);
-const noLinks = async () => err(new SystemError('none', 'ENODEV'));
-const capture = async () => captureService(new LinuxCaptureEngine(loadNative()), noLinks);
+const around = { links: async () => err(new SystemError('none', 'ENODEV')), png };
+const capture = async () => captureService(new LinuxCaptureEngine(loadNative()), around);
 const run = (...args: string[]) => cli(args, undefined, { capture });
 
 t.test('analyze: tables for people, one object for programs', async (t) => {
@@ -105,7 +106,7 @@ t.test('capture: what was heard, and what the kernel had no room for', async (t)
           return { ok: true, value: { ...REPORT, format: 'live', live } };
         },
       },
-      noLinks,
+      around,
     );
   const args = ['capture', 'eth0', '--for', '1m', '--ring', '8', '--port', '53', '--top', '4'];
   const [stdout, stderr] = [new Captured(), new Captured(true)];
@@ -154,7 +155,7 @@ t.test('capture: an interface as the model calls it', async (t) => {
             : err(new SystemError(`${ifName}: no such device`, 'ENODEV'));
         },
       },
-      noLinks,
+      around,
     );
   t.match(await cli(['capture', 'wan'], bus, { capture: fake }), {
     code: 0,
@@ -186,7 +187,7 @@ t.test('a signal ends with the summary of what was read', async (t) => {
             return { ok: true, value: { ...REPORT, interrupted: signal?.aborted === true } };
           },
         },
-        noLinks,
+        around,
       ),
   });
   t.equal(code, 0);
@@ -249,7 +250,7 @@ t.test('capture and analyze --write: what goes into files', async (t) => {
           return { ok: true, value: { ...REPORT, format: 'live', live, written } };
         },
       },
-      noLinks,
+      around,
     );
   const [stdout, stderr] = [new Captured(), new Captured()];
   const bus = { message: 'no bus', status: undefined };
@@ -271,4 +272,24 @@ t.test('capture and analyze --write: what goes into files', async (t) => {
     ['--file-time', '60s'],
   ])
     t.match(await run('capture', 'eth0', ...wrong), { code: 2 }, wrong.join(' '));
+});
+
+t.test('a chart as a file, of pixels or of shapes', async (t) => {
+  const written = new Map<string, Uint8Array>();
+  const writeFile = (to: string, bytes: Uint8Array, replace: boolean) => {
+    if (written.has(to) && !replace) return err(new SystemError(`${to}: exists`, 'EEXIST'));
+    written.set(to, bytes);
+    return ok(undefined);
+  };
+  const draw = (...args: string[]) =>
+    cli(['chart', path, '--kind', 'talkers', ...args], undefined, { capture, writeFile });
+  t.match(await draw('--output', 'a.png'), { code: 0, out: '', err: '' });
+  const file = Buffer.from(written.get('a.png') ?? []);
+  t.equal(file.subarray(0, 8).toString('hex'), '89504e470d0a1a0a');
+  t.equal(file.readUInt32BE(16), 1600, 'twice as fine as the drawing');
+  t.match(await draw('--output', 'a.png'), { code: 1, err: /exists/ });
+  t.match(await draw('--output', 'a.png', '--force'), { code: 0 });
+  t.match(await draw('--output', 'a.svg'), { code: 0, out: '' });
+  t.match(Buffer.from(written.get('a.svg') ?? []).toString(), /^<svg/);
+  t.match(await draw('--output', 'a.gif'), { code: 2, err: /\.svg or \.png/ });
 });

@@ -1,9 +1,15 @@
 /** `gatehouse dht metadata --file`: what is told of a torrent file, and how it ends. */
 import t from 'tap';
+import { toHex } from '#src/base/bytes.ts';
 import { SystemError } from '#src/base/errors.ts';
+import { formatIpPort, type IpPort } from '#src/base/ip-port.ts';
 import { err, ok } from '#src/base/result.ts';
+import { peerTools } from '#src/main/peer-tools.ts';
+import { digests } from '#src/os/linux/digests.ts';
+import { loadNative } from '#src/os/linux/native.ts';
 import { encodeBencode } from '#src/wire/bencode-writer.ts';
-import { cli } from './fake.ts';
+import { MemoryLog } from '../../lib/log.ts';
+import { cli, FakeBus } from './fake.ts';
 
 const torrent = (name: string): Uint8Array =>
   encodeBencode({
@@ -54,4 +60,73 @@ t.test('none at all', async (t) => {
   t.equal(gone.code, 1);
   t.match(gone.err, /x\.torrent: no such file/);
   t.equal((await cli(['dht', 'metadata'], undefined)).code, 2);
+});
+
+t.test('by infohash, from peers that are named and those of the DHT', async (t) => {
+  const info = encodeBencode({
+    ...{ length: 5, name: '../evil.iso', 'piece length': 16_384, pieces: new Uint8Array(20) },
+  });
+  const good = encodeBencode({
+    ...{ length: 5, name: 'good.iso', 'piece length': 16_384, pieces: new Uint8Array(20) },
+  });
+  const peers = async () => peerTools(loadNative(), new MemoryLog());
+  await using tools = await peers();
+  await using seeder = tools.seeder({ maxConnections: 10, bytesPerSec: 1_000_000 });
+  for (const bytes of [info, good]) seeder.hold({ v1: digests.sha1(bytes) }, bytes);
+  const bound = seeder.listen({ address: 0x7f000001, port: 0 } as IpPort);
+  if (!bound.ok) throw bound.error;
+  const where = formatIpPort(bound.value);
+  const hash = toHex(digests.sha1(good));
+
+  let asked = 0;
+  const bus = new FakeBus({
+    'gatehouse call': (args) => {
+      t.same(args, { service: 'dht', command: 'peers', args: { infohash: hash } });
+      asked += 1;
+      // Nobody at first: it is asked again.
+      const found = asked === 1 ? [] : [where, 'nonsense', '224.0.0.1:1'];
+      return { status: 'success', message: null, data: { count: found.length, peers: found } };
+    },
+  });
+  const written: [string, number][] = [];
+  const writeFile = (path: string, bytes: Uint8Array) => {
+    written.push([path, bytes.length]);
+    return ok(undefined);
+  };
+  const args = ['dht', 'metadata', hash, '--private', '--json'];
+  const found = await cli([...args, '--out', 'o.torrent'], bus, { peers, writeFile });
+  t.equal(found.code, 0);
+  t.match(JSON.parse(found.out), {
+    ...{ acceptable: true, from: where, peers: { known: 1, unfit: 1, convicted: [] } },
+    torrent: { name: 'good.iso', infohashV1: hash },
+  });
+  t.equal(asked, 2);
+  t.same(written, [['o.torrent', good.length + 8]]);
+  t.ok(bus.disposed);
+
+  const evil = ['dht', 'metadata', toHex(digests.sha1(info)), '--private', '--peer', where];
+  const refused = await cli([...evil, '--out', 'o.torrent'], undefined, { peers, writeFile });
+  t.equal(refused.code, 1);
+  t.match(refused.err, /metadata: info\.name: .*\n.*o\.torrent was not written/);
+  t.notMatch(refused.out, '../', 'names are safe');
+  t.equal(written.length, 1);
+
+  const nobody = await cli(['dht', 'metadata', hash], undefined, { peers });
+  t.equal(nobody.code, 1);
+  t.match(nobody.err, /none is known, name some with --peer; no daemon is there/);
+  const inside = await cli(['dht', 'metadata', hash, '--peer', where], undefined, { peers });
+  t.match(inside.err, /1 of no address that may be asked \(see --private\)/);
+  const off = new FakeBus({
+    'gatehouse call': () => ({ status: 'error', message: 'the DHT node is off', data: null }),
+  });
+  t.match((await cli(['dht', 'metadata', hash], off, { peers })).err, /the DHT node is off/);
+
+  for (const wrong of [
+    ['dht', 'metadata'],
+    ['dht', 'metadata', hash, '--file', 'x'],
+    ['dht', 'metadata', 'hello'],
+    ['dht', 'metadata', hash, '--peer', 'example.com:1'],
+    ['dht', 'metadata', hash, '--timeout', '0'],
+  ])
+    t.equal((await cli(wrong, undefined, { peers })).code, 2, wrong.join(' '));
 });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { digests } from '#src/os/linux/digests.ts';
+import { png } from '#src/os/linux/png.ts';
 import { captureService } from '#src/services/capture/service.ts';
 import { type AuditFile, CHAIN_START, chain } from '../../../src/base/audit.ts';
 import { SystemError } from '../../../src/base/errors.ts';
@@ -163,7 +164,7 @@ export const fakeEnvironment = (
         compileFilter: () => failed(new SystemError('no filters here', 'ENOSYS')),
         analyze: async (path) => failed(new SystemError(`${path}: no such file`, 'ENOENT')),
       },
-      async () => failed(new SystemError('no links here', 'ENODEV')),
+      { links: async () => failed(new SystemError('no links here', 'ENODEV')), png },
     ),
 });
 
