@@ -7,6 +7,7 @@
 
 #include "bytes.h"
 #include "filter.h"
+#include "lines.h"
 #include "names.h"
 #include "protocols.h"
 #include "series.h"
@@ -43,9 +44,18 @@ class Engine {
   Filter filter;
   // Where packets that are counted go besides.
   Sink* sinks[2] = {};
+  // A line for each that is counted.
+  Lines* lines = nullptr;
 
   // `linkType` is a LINKTYPE_ number; `captured` bytes at `data` of the `length` that were on the wire.
   void packet(int64_t ns, uint32_t linkType, const uint8_t* data, uint32_t captured, uint32_t length);
+
+  // Ahead of `packet`, of Ethernet, where packets come out of cold memory: what it will touch is fetched.
+  // A guess, 0 for none; it is for expectSoon, a few packets later.
+  uint64_t expect(const uint8_t* data, uint32_t captured) const;
+  void expectSoon(uint64_t hash) const {
+    if (hash != 0) flows_.prefetchEntry(hash);
+  }
 
   // All statistics as the members of one JSON object, without its braces.
   void report(const Rows& rows, std::string* out);
@@ -81,6 +91,7 @@ class Engine {
     uint32_t length;  // bytes behind the header by its own word
   };
 
+  void tellLine(const Packet& p, uint32_t captured);
   void enter(Packet& p, Protocol which) { p.node = tree_.child(p.node, which); }
   void leaf(Packet& p, Protocol which) { p.node = tree_.child(p.node, which); }
   void stop(Packet& p) {
@@ -102,6 +113,8 @@ class Engine {
   void udp(Packet& p, Net& net);
   void gre(Packet& p);
 
+  // The key of a flow, and whether A is whom the packet is for.
+  static bool keyOf(const Net& n, uint8_t protocol, uint16_t from, uint16_t to, Key* key);
   Flow* flow(const Packet& p, const Net& net, uint8_t protocol, uint16_t from, uint16_t to, int* side);
   void segment(Flow* f, int side, const uint8_t* header, uint32_t payload, int64_t ns);
   void fold(Flow* f);
@@ -119,6 +132,9 @@ class Engine {
   void reportFlows(uint32_t most, std::string* out);
   void reportNames(uint32_t most, std::string* out);
 
+  // Of the packet under way, when there are lines.
+  Seen seen_;
+  const Flow* seenFlow_ = nullptr;
   uint64_t packets_ = 0;
   uint64_t bytes_ = 0;
   int64_t firstNs_ = 0;

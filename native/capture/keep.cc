@@ -40,11 +40,6 @@ ChunkPtr Keep::next(ChunkPtr full, size_t need) {
   return chunk;
 }
 
-size_t Keep::held() {
-  const std::lock_guard guard(lock_);
-  return held_;
-}
-
 int64_t Keep::dump(const std::string& path, int64_t sinceNs, const std::string& head,
                    const Files::Ending& ending) {
   std::vector<std::pair<ChunkPtr, size_t>> parts;

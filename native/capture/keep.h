@@ -26,7 +26,6 @@ class Keep final : public Shelf {
                const Files::Ending& ending);
 
   int64_t ns() const { return ns_; }
-  size_t held();
 
  private:
   int64_t ns_;

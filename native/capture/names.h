@@ -43,8 +43,14 @@ class Names {
   NameRef keep(const char* text, size_t length) {
     if (length == 0 || length > kMaxBytes) return {};
     uint64_t h = 0x9e3779b97f4a7c15ULL;
-    for (size_t i = 0; i < length; i++) h = (h ^ static_cast<uint8_t>(text[i])) * 0x100000001b3ULL;
-    h = mix(h);
+    size_t done = 0;
+    for (; done + 8 <= length; done += 8) {
+      h = (h ^ word64(reinterpret_cast<const uint8_t*>(text) + done)) * 0x9fb21c651e98df25ULL;
+      h ^= h >> 32;
+    }
+    uint64_t rest = length;
+    for (; done < length; done++) rest = rest << 8 | static_cast<uint8_t>(text[done]);
+    h = mix((h ^ rest) * 0x9fb21c651e98df25ULL);
     const uint32_t hash = static_cast<uint32_t>(h >> 32) | 1;
     const uint32_t base = static_cast<uint32_t>(h) & (kSlots - 1);
     uint32_t oldest = base;

@@ -278,20 +278,52 @@ void Engine::udp(Packet& p, Net& net) {
   if (p.v.left > 0) udpApp(p, f, net, from, to);
 }
 
-// The flow of a packet, which is counted there; `side` says whether it came from A or from B.
-Flow* Engine::flow(const Packet& p, const Net& n, uint8_t protocol, uint16_t from, uint16_t to,
-                   int* side) {
+inline bool Engine::keyOf(const Net& n, uint8_t protocol, uint16_t from, uint16_t to, Key* key) {
   const bool swap = n.fromHi != n.toHi   ? n.fromHi > n.toHi
                     : n.fromLo != n.toLo ? n.fromLo > n.toLo
                                          : from > to;
+  key->w[0] = swap ? n.toLo : n.fromLo;
+  key->w[1] = swap ? n.fromLo : n.toLo;
+  key->w[2] = static_cast<uint64_t>(swap ? to : from) | static_cast<uint64_t>(swap ? from : to) << 16 |
+              static_cast<uint64_t>(protocol) << 32 | static_cast<uint64_t>(n.family) << 40;
+  key->w[3] = swap ? n.toHi : n.fromHi;
+  key->w[4] = swap ? n.fromHi : n.toHi;
+  return swap;
+}
+
+// TCP and UDP right behind Ethernet and IP, which most packets are.
+uint64_t Engine::expect(const uint8_t* data, uint32_t captured) const {
+  if (captured < 58) return 0;
+  const uint16_t type = be16(data + 12);
+  Net net{};
+  uint8_t protocol;
+  const uint8_t* ports;
+  if (type == 0x0800) {
+    if (data[14] != 0x45) return 0;
+    protocol = data[23];
+    net = {Family::Ipv4, 0, be32(data + 26), 0, be32(data + 30), 0};
+    ports = data + 34;
+  } else if (type == 0x86dd) {
+    protocol = data[20];
+    auto word = [](const uint8_t* at) { return __builtin_bswap64(word64(at)); };
+    net = {Family::Ipv6, word(data + 22), word(data + 30), word(data + 38), word(data + 46), 0};
+    ports = data + 54;
+  } else {
+    return 0;
+  }
+  if (protocol != 6 && protocol != 17) return 0;
   Key key;
-  key.w[0] = swap ? n.toLo : n.fromLo;
-  key.w[1] = swap ? n.fromLo : n.toLo;
-  key.w[2] = static_cast<uint64_t>(swap ? to : from) | static_cast<uint64_t>(swap ? from : to) << 16 |
-             static_cast<uint64_t>(protocol) << 32 | static_cast<uint64_t>(n.family) << 40;
-  key.w[3] = swap ? n.toHi : n.fromHi;
-  key.w[4] = swap ? n.fromHi : n.toHi;
-  *side = swap ? 1 : 0;
+  keyOf(net, protocol, be16(ports), be16(ports + 2), &key);
+  const uint64_t hash = key.hash();
+  flows_.prefetchCell(hash);
+  return hash;
+}
+
+// The flow of a packet, which is counted there; `side` says whether it came from A or from B.
+Flow* Engine::flow(const Packet& p, const Net& n, uint8_t protocol, uint16_t from, uint16_t to,
+                   int* side) {
+  Key key;
+  *side = keyOf(n, protocol, from, to, &key) ? 1 : 0;
   const uint64_t hash = key.hash();
   Flow* f = flows_.find(key, hash);
   if (f == nullptr) {
@@ -305,6 +337,12 @@ Flow* Engine::flow(const Packet& p, const Net& n, uint8_t protocol, uint16_t fro
     }
     f->firstNs = p.ns;
     f->lastNs = p.ns;
+  }
+  if (lines != nullptr) {
+    // The innermost comes last.
+    const bool ported = protocol == 6 || protocol == 17;
+    seen_ = Seen{n.family, true, ported, n.fromHi, n.fromLo, n.toHi, n.toLo, from, to};
+    seenFlow_ = f;
   }
   f->sent[*side].packets++;
   f->sent[*side].bytes += p.bytes;

@@ -11,7 +11,8 @@ namespace gatehouse::capture {
 // Longer than any snap length that tcpdump takes. What cannot be a packet is skipped at any length.
 constexpr uint32_t kMaxPacketBytes = 262'144;
 constexpr size_t kBufferBytes = 1 << 20;
-constexpr size_t kReadBytes = 1 << 18;
+// What was read is still in the cache when it is looked at.
+constexpr size_t kReadBytes = 1 << 16;
 constexpr size_t kInterfaces = 1024;
 
 // Up to `length` bytes of a descriptor: how many, 0 at its end, -EAGAIN when none came for `waitMs`,

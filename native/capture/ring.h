@@ -55,6 +55,7 @@ class Ring {
 
  private:
   int setUp(const RingOptions& options, char error[Filter::kErrorBytes]);
+  void give(uint8_t* packet);
   int setFilter(const RingOptions& options, char error[Filter::kErrorBytes]);
 
   Engine* engine_;

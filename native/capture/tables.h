@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <sys/mman.h>
+
 #include "bytes.h"
 #include "names.h"
 #include "protocols.h"
@@ -47,8 +49,8 @@ struct Counter {
   }
 };
 
-// [0] is what A sent, [1] what B sent.
-struct Flow {
+// [0] is what A sent, [1] what B sent. What each packet changes stands in the first two lines of the cache.
+struct alignas(64) Flow {
   Key key;
   Counter sent[2];
   int64_t firstNs;
@@ -94,13 +96,13 @@ class Table {
     size_t size = 16;
     while (size < static_cast<size_t>(most) * 2) size *= 2;
     mask_ = size - 1;
-    index_ = static_cast<uint64_t*>(calloc(size, sizeof(uint64_t)));
-    // Untouched pages of the pool cost nothing.
-    pool_ = static_cast<Entry*>(calloc(most, sizeof(Entry)));
+    // Untouched pages cost nothing.
+    index_ = static_cast<uint64_t*>(zeroed(indexBytes()));
+    pool_ = static_cast<Entry*>(zeroed(poolBytes()));
   }
   ~Table() {
-    free(index_);
-    free(pool_);
+    if (index_ != nullptr) munmap(index_, indexBytes());
+    if (pool_ != nullptr) munmap(pool_, poolBytes());
   }
   Table(const Table&) = delete;
   Table& operator=(const Table&) = delete;
@@ -109,6 +111,16 @@ class Table {
   uint32_t used() const { return used_; }
   uint32_t most() const { return most_; }
   Entry& at(uint32_t i) { return pool_[i]; }
+
+  // Two steps towards an entry before it is wanted, the second a while after the first.
+  void prefetchCell(uint64_t hash) const { __builtin_prefetch(&index_[hash & mask_]); }
+  void prefetchEntry(uint64_t hash) const {
+    const uint64_t cell = index_[hash & mask_];
+    if (cell == 0) return;
+    const char* at = reinterpret_cast<const char*>(&pool_[static_cast<uint32_t>(cell) - 1]);
+    __builtin_prefetch(at, 1);
+    __builtin_prefetch(at + 64, 1);
+  }
 
   Entry* find(const Key& key, uint64_t hash) {
     for (size_t at = hash & mask_;; at = (at + 1) & mask_) {
@@ -143,18 +155,33 @@ class Table {
   template <typename Smaller>
   Entry* victim(Smaller smaller) {
     Entry* best = nullptr;
-    for (int i = 0; i < 8; i++) {
+    for (uint32_t& candidate : candidates_) {
+      Entry* e = &pool_[candidate % used_];
+      if (best == nullptr || smaller(*e, *best)) best = e;
       // xorshift64: where an attacker's packets land cannot be told from outside.
       seed_ ^= seed_ << 13;
       seed_ ^= seed_ >> 7;
       seed_ ^= seed_ << 17;
-      Entry* e = &pool_[static_cast<uint32_t>(seed_ >> 32) % used_];
-      if (best == nullptr || smaller(*e, *best)) best = e;
+      candidate = static_cast<uint32_t>(seed_ >> 32) % used_;
+      // The next time it is looked at.
+      const char* at = reinterpret_cast<const char*>(&pool_[candidate]);
+      __builtin_prefetch(at);
+      __builtin_prefetch(at + 64);
     }
     return best;
   }
 
  private:
+  static void* zeroed(size_t bytes) {
+    void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) return nullptr;
+    // A table is looked at all over: with small pages each look is a miss in the page tables, too.
+    madvise(at, bytes, MADV_HUGEPAGE);
+    return at;
+  }
+  size_t indexBytes() const { return (mask_ + 1) * sizeof(uint64_t); }
+  size_t poolBytes() const { return most_ * sizeof(Entry); }
+
   // Cell: the hash's upper half, and the entry's number plus one.
   void place(uint64_t hash, uint32_t i) {
     size_t at = hash & mask_;
@@ -182,6 +209,7 @@ class Table {
   uint64_t* index_ = nullptr;
   Entry* pool_ = nullptr;
   uint64_t seed_ = 0x2545f4914f6cdd1dULL;
+  uint32_t candidates_[8] = {1, 2, 3, 5, 8, 13, 21, 34};
 };
 
 // Conversations or endpoints: a table that knows how much it may have missed.

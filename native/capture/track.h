@@ -25,7 +25,6 @@ struct Chunk {
   size_t size = 0;
   // What stands before it does not change any more.
   std::atomic<size_t> used{0};
-  uint64_t packets = 0;
   int64_t newestNs = 0;
   // Nothing is added any more.
   bool full = false;
@@ -69,7 +68,6 @@ class Track final : public Sink {
       }
     }
     used_ += pcapng::packet(chunk_->bytes.get() + used_, ns, 0, data, captured, length);
-    chunk_->packets++;
     chunk_->newestNs = ns;
     chunk_->used.store(used_, std::memory_order_release);
   }

@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -18,15 +18,15 @@ t.test('mutated packets are read within their bounds', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'gh-mutations-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   const program = join(folder, 'mutations');
-  const engine = globSync(join(import.meta.dirname, '../../native/capture/*.cc'));
+  // What reads untrusted bytes; the rest of the engine is not of it.
+  const engine = ['apps', 'filter', 'link', 'network', 'pcapng', 'reader', 'report'];
   const built = spawnSync(
     'g++',
     [
       ...['-std=c++20', '-O1', '-g', '-fsanitize=address,undefined'],
       ...['-fno-sanitize-recover=undefined', '-Wall', '-Wextra', '-Werror'],
       join(import.meta.dirname, 'capture-mutations.cc'),
-      // The face to Node alone is not of it.
-      ...engine.filter((path) => !path.endsWith('/addon.cc')),
+      ...engine.map((name) => join(import.meta.dirname, `../../native/capture/${name}.cc`)),
       ...['-o', program],
     ],
     { encoding: 'utf8' },

@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -19,6 +20,7 @@ import t from 'tap';
 import { LinuxCaptureEngine } from '#src/os/linux/capture-engine.ts';
 import { loadNative } from '#src/os/linux/native.ts';
 import type { CaptureReport, ListenOptions, LiveCapture } from '#src/os/ports-capture.ts';
+import { dnsMessage } from '../../lib/capture-files.ts';
 import { runAlone, sh } from '../../lib/netns.ts';
 import { noTshark } from '../../lib/tshark.ts';
 import { until } from '../../lib/until.ts';
@@ -139,6 +141,47 @@ runAlone(t, 'live packets into files', import.meta.url, () => {
     t.match(heard, { packets: 50, bytes: 50 * 1042, cutPackets: 0 }, 'counted as they were');
     t.match(await read(path), { packets: 50, bytes: 50 * 1042, cutPackets: 50, error: null });
     t.ok(statSync(path).size < 50 * (32 + 64) + 600);
+  });
+
+  t.test('names that DNS told are in the file', async (t) => {
+    const path = at('names.pcapng');
+    const answer = dnsMessage('www.example.org', 0x01020304).toString('hex');
+    const tell = `import socket
+s=socket.socket(2,2)
+s.bind(('127.0.0.1',53))
+s.sendto(bytes.fromhex('${answer}'),('127.0.0.1',4000))`;
+    await capture({ write: { path }, filter: '' }, () => run('python3', ['-c', tell]));
+    const bytes = readFileSync(path);
+    const record = Buffer.from('0100140001020304', 'hex');
+    t.ok(bytes.includes(Buffer.concat([record, Buffer.from('www.example.org\0')])));
+    t.equal((await read(path)).error, null);
+    if (noTshark() === undefined)
+      t.match(sh('capinfos', '-M', path), /Number of resolved IPv4 addresses in file: 1/);
+  });
+
+  t.test('several captures at once, each its own', async (t) => {
+    const paths = ['one', 'two', 'three', 'four', 'five', 'six'].map((name) => at(name));
+    const ending = new AbortController();
+    let started = 0;
+    const all = paths.map((path, i) =>
+      engine.listen('lo', {
+        ...{ rows: ROWS, promiscuous: false, ringBytes: 4 << 20, signal: ending.signal },
+        filter: i % 2 === 0 ? 'udp port 9' : 'tcp',
+        write: { path },
+        keep: { seconds: 60, bytes: 1 << 20 },
+        onStart: () => {
+          started++;
+        },
+      }),
+    );
+    t.equal(started, 6);
+    await send(500, 400);
+    ending.abort();
+    for (const [i, heard] of (await Promise.all(all)).entries()) {
+      const packets = i % 2 === 0 ? 500 : 0;
+      t.match(heard, { ok: true, value: { packets, written: { packets } } });
+      t.match(await read(paths[i] ?? ''), { packets, error: null });
+    }
   });
 
   t.test('one file after the other, by size; the oldest go', async (t) => {
