@@ -215,16 +215,24 @@ size_t Prober::take(Result* results, size_t capacity) {
   return filled;
 }
 
+bool Prober::waits(int six, size_t bucket) const {
+  for (int32_t i = buckets_[six][bucket]; i >= 0; i = families_[six].slots[i].next) {
+    if (families_[six].slots[i].state == State::kWaiting) return true;
+  }
+  return false;
+}
+
 double Prober::nextMs() const {
   if (refusedCount_ + errorCount_ > 0) return 0;
-  if (underWay_ + kept_ == 0) return -1;
+  // What is answered and kept for duplicates wakes nobody: its place is swept on the way.
+  if (underWay_ == 0) return -1;
   const double nowMs = toMs(clockNs(CLOCK_MONOTONIC));
   double next = -1;
   for (int six = 0; six < 2; six++) {
     if (families_[six].slots == nullptr) continue;
     for (size_t ahead = 0; ahead < kBuckets; ahead++) {
       const double number = swept_[six] + static_cast<double>(ahead);
-      if (buckets_[six][static_cast<uint64_t>(number) % kBuckets] < 0) continue;
+      if (!waits(six, static_cast<uint64_t>(number) % kBuckets)) continue;
       // Looked at when its time is over; a longer time-out waits for another round.
       const double due = (number + 1) * kBucketMs - nowMs;
       if (next < 0 || due < next) next = due < 0 ? 0 : due;

@@ -121,6 +121,7 @@ class Prober {
   void link(Family& family, uint32_t index);
   void unlink(Family& family, uint32_t index);
   Slot* claim(Family& family);
+  bool waits(int six, size_t bucket) const;
 
   Family families_[2];
   int32_t buckets_[2][kBuckets];

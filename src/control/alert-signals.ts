@@ -6,6 +6,9 @@ import type { Observations } from '../tr181/table.ts';
 /** Names by row, as somebody gave them. */
 export type TargetNames = ReadonlyMap<string, string>;
 
+const HOST_CHANGE = 'Device.Hosts.X_GATEHOUSE_HostChange!';
+const CONFLICT = 'Device.Hosts.X_GATEHOUSE_AddressConflict!';
+
 export const SIGNALS_FROM: readonly (keyof Observations)[] = [
   'monitor',
   'network',
@@ -53,13 +56,28 @@ function leases({ dhcpClient, dhcp6Client }: Readonly<Partial<Observations>>): S
     }));
 }
 
-/** A device that was never seen before, if that is what the model tells. */
-export function newDevice(notice: Notice): Signal | undefined {
-  if (notice.kind !== 'event' || notice.path !== 'Device.Hosts.X_GATEHOUSE_HostChange!') return;
-  const { Change, PhysAddress = '', HostName = '', IPAddress = '' } = notice.args;
-  if (Change !== 'New') return undefined;
+/** A device that was never seen before, or an address in the wrong hands, if that is what the model tells. */
+export function newsOfLan(notice: Notice): Signal | undefined {
+  if (notice.kind !== 'event') return undefined;
+  if (notice.path === HOST_CHANGE) return newDevice(notice.args);
+  return notice.path === CONFLICT ? conflict(notice.args) : undefined;
+}
+
+type Args = Readonly<Record<string, string>>;
+
+function newDevice(args: Args): Signal | undefined {
+  const { Change, PhysAddress = '', HostName = '', IPAddress = '', Device = PhysAddress } = args;
+  // One that is known under another MAC address is not new.
+  if (Change !== 'New' || Device !== PhysAddress) return undefined;
   return {
     ...{ watch: 'NewDevice', subject: PhysAddress, name: HostName || PhysAddress, bad: true },
     reason: ['a new device', PhysAddress, IPAddress].filter(Boolean).join(', '),
+  };
+}
+
+function conflict({ Kind = '', IPAddress = '', PhysAddress = '', Reason = '' }: Args): Signal {
+  return {
+    ...{ watch: 'AddressConflict', subject: `${IPAddress} ${PhysAddress}`, name: IPAddress },
+    ...{ bad: true, reason: `${Kind} by ${PhysAddress}: ${Reason}` },
   };
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { formatIp } from '../base/ip6.ts';
 import type { Log } from '../base/log.ts';
 import { err, type Result } from '../base/result.ts';
-import { alertSignals, newDevice, SIGNALS_FROM } from '../control/alert-signals.ts';
+import { alertSignals, newsOfLan, SIGNALS_FROM } from '../control/alert-signals.ts';
 import { type CommandService, done, failed } from '../edge/ubus/gatehouse.ts';
 import type { Native, Reactor } from '../os/linux/native.ts';
 import type { Evidence, Notice, Signal } from '../services/alerts/config.ts';
@@ -100,7 +100,7 @@ export class LazyAlerts implements Disposable {
     );
     const hosts = model.subscribe('Device.Hosts.', ({ notices }) => {
       for (const notice of notices) {
-        const signal = newDevice(notice);
+        const signal = newsOfLan(notice);
         if (signal !== undefined) service.happened(signal);
       }
     });

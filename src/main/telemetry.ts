@@ -14,7 +14,7 @@ import type { Lookups, Observations } from '../tr181/table.ts';
 export interface TelemetryParts {
   readonly observed: Observed<Observations>;
   readonly net: Net;
-  readonly lookups: Pick<Lookups, 'dns' | 'monitor' | 'monoMs' | 'boottimeMs' | 'wallMs'>;
+  readonly lookups: Pick<Lookups, 'dns' | 'dht' | 'monitor' | 'monoMs' | 'boottimeMs' | 'wallMs'>;
   readonly logs: Pick<LogSink, 'log' | 'watch'>;
   readonly clock: Clock;
   status(): MetricSources['status'];
@@ -112,6 +112,7 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
             http: http(),
             syslog: syslog?.figures ?? [],
             dns: lookups.dns(),
+            dht: lookups.dht(),
           },
           monoMs: () => lookups.monoMs(),
           boottimeMs: () => lookups.boottimeMs(),

@@ -5,7 +5,7 @@
  */
 import { err, ok, type Result } from '../base/result.ts';
 import { BencodeDocument, type BencodeNode, type BencodeValue } from './bencode.ts';
-import { type Bencodable, encodeBencode } from './bencode-writer.ts';
+import { type Bencodable, BencodeWriter, encodeBencode } from './bencode-writer.ts';
 
 /** Codes of BEP 5 and BEP 44. */
 export const KRPC_ERRORS = {
@@ -435,21 +435,44 @@ const argumentsOf = (query: KrpcQuery): Arguments => {
 const listed = (want: readonly Want[]): readonly Want[] | undefined =>
   want.length === 0 ? undefined : want;
 
-const answersOf = (r: KrpcResponse): Arguments => ({
-  BFpe: r.bloomPeers,
-  BFsd: r.bloomSeeds,
-  interval: r.intervalSec,
-  k: r.key,
-  nodes: r.nodes,
-  nodes6: r.nodes6,
-  num: r.num,
-  samples: r.samples,
-  seq: r.seq,
-  sig: r.signature,
-  token: r.token,
-  v: r.value,
-  values: r.values,
-});
+/** Keys of an answer in their order, around `id`. */
+const BEFORE_ID = [
+  ['BFpe', 'bloomPeers'],
+  ['BFsd', 'bloomSeeds'],
+] as const satisfies readonly (readonly [string, keyof KrpcResponse])[];
+const BEHIND_ID = [
+  ['interval', 'intervalSec'],
+  ['k', 'key'],
+  ['nodes', 'nodes'],
+  ['nodes6', 'nodes6'],
+  ['num', 'num'],
+  ['samples', 'samples'],
+  ['seq', 'seq'],
+  ['sig', 'signature'],
+  ['token', 'token'],
+  ['v', 'value'],
+  ['values', 'values'],
+] as const satisfies readonly (readonly [string, keyof KrpcResponse])[];
+
+/** Written straight through: a node does it for every query of others. */
+function encodeResponse(message: KrpcMessage & { readonly type: 'response' }): Uint8Array {
+  const { ip, response, id, transaction, version } = message;
+  const writer = new BencodeWriter(512).dictionary();
+  const fields = (of: typeof BEFORE_ID | typeof BEHIND_ID): void => {
+    for (const [key, field] of of) {
+      const value = response[field];
+      if (value !== undefined) writer.key(key).value(value);
+    }
+  };
+  if (ip !== undefined) writer.key('ip').string(ip);
+  writer.key('r').dictionary();
+  fields(BEFORE_ID);
+  writer.key('id').string(id);
+  fields(BEHIND_ID);
+  writer.end().key('t').string(transaction);
+  if (version !== undefined) writer.key('v').string(version);
+  return writer.key('y').key('r').end().view();
+}
 
 export function encodeKrpc(message: KrpcMessage): Uint8Array {
   const envelope = { t: message.transaction, v: message.version };
@@ -460,10 +483,7 @@ export function encodeKrpc(message: KrpcMessage): Uint8Array {
         ...{ ro: message.readOnly ? 1 : undefined, ...envelope, y: 'q' },
       });
     case 'response':
-      return encodeBencode({
-        ...{ ip: message.ip, r: { id: message.id, ...answersOf(message.response) } },
-        ...{ ...envelope, y: 'r' },
-      });
+      return encodeResponse(message);
     case 'error':
       return encodeBencode({ e: [message.code, message.message], ...envelope, y: 'e' });
   }

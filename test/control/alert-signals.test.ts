@@ -1,5 +1,5 @@
 import t from 'tap';
-import { alertSignals, newDevice } from '../../src/control/alert-signals.ts';
+import { alertSignals, newsOfLan } from '../../src/control/alert-signals.ts';
 import type { Observations } from '../../src/tr181/table.ts';
 
 const target = (id: string, status: 'Waiting' | 'Up' | 'Lossy' | 'Down') => ({
@@ -42,9 +42,20 @@ t.test('links and leases', async (t) => {
 t.test('a new device', async (t) => {
   const path = 'Device.Hosts.X_GATEHOUSE_HostChange!';
   const args = { Change: 'New', PhysAddress: '02:00:00:00:00:01', HostName: '', IPAddress: '' };
-  t.match(newDevice({ kind: 'event', path, args }), {
+  t.match(newsOfLan({ kind: 'event', path, args }), {
     ...{ watch: 'NewDevice', name: '02:00:00:00:00:01', reason: 'a new device, 02:00:00:00:00:01' },
   });
-  t.equal(newDevice({ kind: 'event', path, args: { ...args, Change: 'Active' } }), undefined);
-  t.equal(newDevice({ kind: 'added', path: 'Device.Hosts.Host.1.' }), undefined);
+  t.equal(newsOfLan({ kind: 'event', path, args: { ...args, Change: 'Active' } }), undefined);
+  t.equal(newsOfLan({ kind: 'added', path: 'Device.Hosts.Host.1.' }), undefined);
+  const other = { ...args, Device: '02:00:00:00:00:09' };
+  t.equal(newsOfLan({ kind: 'event', path, args: other }), undefined, 'known by another MAC');
+});
+
+t.test('an address in the wrong hands', async (t) => {
+  const path = 'Device.Hosts.X_GATEHOUSE_AddressConflict!';
+  const args = { Kind: 'Spoof', IPAddress: '192.0.2.1', PhysAddress: 'aa', Reason: 'it says so' };
+  t.match(newsOfLan({ kind: 'event', path, args }), {
+    ...{ watch: 'AddressConflict', subject: '192.0.2.1 aa', name: '192.0.2.1', bad: true },
+    reason: 'Spoof by aa: it says so',
+  });
 });

@@ -16,6 +16,7 @@ declare module 'bittorrent-dht' {
     });
     listen(port: number, address: string, listening: () => void): void;
     address(): { readonly port: number };
+    addNode(node: { readonly host: string; readonly port: number; readonly id: Uint8Array }): void;
     toJSON(): { readonly nodes: readonly unknown[] };
     announce(infoHash: string, port: number, done: Done<unknown>): void;
     lookup(infoHash: string, done: Done<number>): void;

@@ -23,7 +23,6 @@ const TESTS = [
   'services/dns/fast-path',
   'os/linux/capture-convert',
   'os/linux/capture-live',
-  'os/linux/capture-write',
   'os/linux/frames',
   'os/linux/udp',
   'native/root-helper',

@@ -1,4 +1,6 @@
 /** What the services report. */
+
+import type { DhtObserved } from '../../services/dht/config.ts';
 import type { DnsObserved } from '../../services/dns/config.ts';
 import type { MonitorFigures, TargetStatistics } from '../../services/monitor/config.ts';
 import type { Observations } from '../../tr181/table.ts';
@@ -11,6 +13,8 @@ export interface ServiceFigures {
   boottimeMs(): number;
   /** With fresh counters; undefined where it does not run. */
   readonly dns: DnsObserved | undefined;
+  /** The same of the DHT node. */
+  readonly dht: DhtObserved | undefined;
   readonly probes: MonitorFigures | undefined;
   statistics(target: string): TargetStatistics | undefined;
 }
@@ -23,6 +27,8 @@ export const serviceFamilies = (observed: Observed, figures: ServiceFigures): re
   ...dnsFamilies(figures.dns, observed),
   ...otherFamilies(observed),
   ...monitorFamilies(observed, figures),
+  ...dhtFamilies(figures.dht),
+  ...alertFamilies(observed),
 ];
 
 function clientFamilies({ dhcpClient, dhcp6Client }: Observed, now: ServiceFigures) {
@@ -249,6 +255,43 @@ function monitorFamilies({ monitor }: Observed, figures: ServiceFigures): readon
       'target_jitter_seconds',
       'RFC 3550, of round trips.',
       seconds((s) => s.jitterUs),
+    ),
+  ];
+}
+
+const dhtFamilies = (dht: DhtObserved | undefined): readonly Family[] => [
+  gauge('dht_up', 'Whether the DHT node takes part.', dht && Number(dht.status === 'Enabled')),
+  gauge('dht_peers', 'Peers that others announced here.', dht?.peers),
+  gauge('dht_items', 'Items that others stored here.', dht?.items),
+  counters('dht_bytes', 'Bytes of the DHT.', [
+    [{ direction: 'receive' }, dht?.counters.bytesIn],
+    [{ direction: 'transmit' }, dht?.counters.bytesOut],
+  ]),
+  counters(
+    'dht_messages',
+    'Messages of the DHT, and why some were passed over.',
+    dht === undefined
+      ? []
+      : fields(dht.counters, 'kind').filter(([{ kind }]) => !kind?.startsWith('bytes')),
+  ),
+];
+
+function alertFamilies({ alerts }: Observed): readonly Family[] {
+  const channels = alerts?.channels ?? [];
+  return [
+    counter('alerts_raised', 'Alerts that were raised.', alerts?.raised),
+    counter('alerts_refused', 'Things that found no room to be watched.', alerts?.refused),
+    gauges(
+      'alert_queue_messages',
+      'Alerts that wait for their channel.',
+      channels.map(({ id, queued }) => [{ channel: id }, queued]),
+    ),
+    counters(
+      'alert_messages',
+      'Alerts for a channel, by what became of them.',
+      channels.flatMap(({ id, delivered, failed, dropped }) =>
+        fields({ delivered, failed, dropped }, 'outcome', { channel: id }),
+      ),
     ),
   ];
 }

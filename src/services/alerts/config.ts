@@ -6,9 +6,10 @@ export type Severity = 'Info' | 'Warning' | 'Critical';
 /**
  * Target: one of the monitor answers no more; TargetLossy: or answers in part. Link: an interface that
  * was up goes down. Lease: a DHCP client has none. NewDevice: one was never
- * seen before, which is told once and is nothing that could end.
+ * seen before; AddressConflict: an address is in the wrong hands, which are told once and are nothing
+ * that could end.
  */
-export type Watch = 'Target' | 'TargetLossy' | 'Link' | 'Lease' | 'NewDevice';
+export type Watch = 'Target' | 'TargetLossy' | 'Link' | 'Lease' | 'NewDevice' | 'AddressConflict';
 
 export interface RuleConfig {
   /** `Device.X_GATEHOUSE_Alerts.Rule.3`. */

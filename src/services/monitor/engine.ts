@@ -41,6 +41,8 @@ const CHECKS_AT_ONCE = 128;
 /** Targets that come together begin spread over their interval; a few begin at once. */
 const FEW = 10;
 const FAMILIES = { Any: undefined, IPv4: 4, IPv6: 6 } as const;
+/** Many begin on common beats, so that a core need not wake up for each. */
+const BEAT_MS = 50;
 const GOLDEN = 0.618_033_988_75;
 
 export class MonitorEngine implements AsyncDisposable {
@@ -216,7 +218,8 @@ export class MonitorEngine implements AsyncDisposable {
     const check = this.#checkOf(target);
     if (!check.ok) return [`${target.id}: ${check.error}`];
     const spread = count <= FEW ? i * 20 : ((i * GOLDEN) % 1) * target.intervalMs;
-    const firstMs = this.#deps.clock.monoMs() + spread;
+    const soonMs = this.#deps.clock.monoMs() + spread;
+    const firstMs = count <= FEW ? soonMs : Math.ceil(soonMs / BEAT_MS) * BEAT_MS;
     const runner = new TargetRunner(target, this.#runnerDeps, { check: check.value, firstMs });
     this.#runners.set(target.id, runner);
     this.#keys.set(target.id, JSON.stringify(target));

@@ -29,7 +29,7 @@ const NO_ALERTS = 'TR-181 has alarms for a controller (Device.FaultMgmt.), and n
 
 const SEVERITIES: readonly Severity[] = ['Info', 'Warning', 'Critical'];
 const WATCHES: readonly Watch[] = [
-  ...(['Target', 'TargetLossy', 'Link', 'Lease', 'NewDevice'] as const),
+  ...(['Target', 'TargetLossy', 'Link', 'Lease', 'NewDevice', 'AddressConflict'] as const),
 ];
 
 /** What each kind of channel is reached by. */
@@ -92,7 +92,7 @@ export const alerts: ObjectGroup = {
         Watch: choice(
           WATCHES,
           'Target',
-          'Target: what is monitored answers no more; TargetLossy: or in part. Link: an interface goes down. Lease: a DHCP client has none. NewDevice: one that was never seen before.',
+          'Target: what is monitored answers no more; TargetLossy: or in part. Link: an interface goes down. Lease: a DHCP client has none. NewDevice: one that was never seen before. AddressConflict: somebody has, or says to have, the address of another.',
         ),
         Subject: text(256, 'Name or path of the one it is for; empty for all.'),
         Severity: choice(SEVERITIES, 'Warning', 'How bad it is.'),

@@ -148,6 +148,7 @@ export const de: Readonly<Record<Key, string>> = {
   'devices.waiting': 'Wartende',
   'devices.rules': 'Wer eine Adresse bekommt',
   'devices.pools': 'Adressbereiche',
+  'devices.presence': 'Anwesenheit',
   'devices.others': 'Andere Server',
   'devices.listIntro': 'Wer in Ihrem Netz ist, und mit welcher geliehenen Adresse.',
   'devices.listNone': 'Noch kein Gerät gesehen. Verbinden Sie eines, und es erscheint hier.',

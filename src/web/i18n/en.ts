@@ -145,6 +145,7 @@ export const en = {
   'devices.waiting': 'Waiting',
   'devices.rules': 'Who gets an address',
   'devices.pools': 'Address pools',
+  'devices.presence': 'Presence',
   'devices.others': 'Other servers',
   'devices.listIntro': 'Who is on your network, and with which address on loan (lease).',
   'devices.listNone': 'No device was seen yet. Connect one, and it appears here.',

@@ -6,6 +6,7 @@ import { href } from '../lib/router.ts';
 import { titleOf } from '../lib/status.ts';
 import { useApp, useT } from '../state/app.ts';
 import { useModel } from '../ui/hooks.ts';
+import { Part } from '../ui/part.tsx';
 import { Empty, PageHead, Skeleton, Tabs } from '../ui/parts.tsx';
 import { DeviceList, Waiting } from './device-list.tsx';
 import { Others } from './other-servers.tsx';
@@ -13,7 +14,9 @@ import { PoolPage, Pools } from './pools.tsx';
 import { Rules } from './rules.tsx';
 
 const PATHS = [SERVER, HOSTS, 'Device.IP.Interface.'];
-const TABS = ['list', 'waiting', 'rules', 'pools', 'others'] as const;
+const TABS = ['list', 'presence', 'waiting', 'rules', 'pools', 'others'] as const;
+
+const presence = () => import('../parts/presence/index.tsx');
 
 export function Devices() {
   const t = useT();
@@ -35,6 +38,8 @@ export function Devices() {
         <Empty title={t('network.gone')} />
       );
     switch (tab) {
+      case 'presence':
+        return <Part load={presence} />;
       case 'waiting':
         return <Waiting values={values} />;
       case 'rules':

@@ -29,7 +29,8 @@ const run = promisify(execFile);
 const ROWS = { endpoints: 100, conversations: 100, flows: 100, names: 100 };
 const native = loadNative();
 const engine = new LinuxCaptureEngine(native);
-const folder = mkdtempSync(join(tmpdir(), 'gh-write-'));
+/** Made where the tests run, which is another process than the first. */
+let folder = '';
 const at = (name: string): string => join(folder, name);
 
 /** `count` datagrams of `bytes` to the discard port of this host. */
@@ -80,6 +81,7 @@ async function read(path: string): Promise<CaptureReport> {
 
 runAlone(t, 'live packets into files', import.meta.url, () => {
   sh('ip', 'link', 'set', 'lo', 'up');
+  folder = mkdtempSync(join(tmpdir(), 'gh-write-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   t.setTimeout(120_000);
 
