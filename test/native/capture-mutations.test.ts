@@ -19,7 +19,7 @@ t.test('mutated packets are read within their bounds', async (t) => {
   t.teardown(() => rmSync(folder, { recursive: true }));
   const program = join(folder, 'mutations');
   // What reads untrusted bytes; the rest of the engine is not of it.
-  const engine = ['apps', 'filter', 'link', 'network', 'pcapng', 'reader', 'report'];
+  const engine = ['apps', 'filter', 'lines', 'link', 'network', 'pcapng', 'reader', 'report'];
   const built = spawnSync(
     'g++',
     [
