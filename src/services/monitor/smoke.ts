@@ -110,8 +110,10 @@ function bands(
     // To the next row; but a pause is a pause.
     const most = 1.5 * Math.max(spanSec, usual);
     const next = Math.min(rows[i + 1]?.atSec ?? atSec + most / 1.5, atSec + most);
-    const wide = one(Math.max(1, x(next) - x(atSec)));
-    const box = (top: number, height: number): Box => [one(x(atSec)), one(top), wide, one(height)];
+    const left = one(x(atSec));
+    // From there to where the next begins, rounded as that is: no gap between them.
+    const wide = one(Math.max(1, one(x(next)) - left));
+    const box = (top: number, height: number): Box => [left, one(top), wide, one(height)];
     const between = (low: number, high: number): Box => box(y(high), Math.max(0, y(low) - y(high)));
     const median = medians[lossStep(row)];
     if (times === undefined) {
