@@ -6,10 +6,12 @@ import type { Steps } from '../control/loop.ts';
 import type { MetricSources } from '../edge/metrics/families.ts';
 import type { LogSink } from '../os/linux/log.ts';
 import type { Net } from '../os/ports-net.ts';
+import type { OtlpService } from '../services/otlp/service.ts';
 import type { CollectorFigures } from '../services/syslog/config.ts';
 import type { SyslogService } from '../services/syslog/service.ts';
 import type { Observed } from '../state/observed.ts';
 import type { Lookups, Observations } from '../tr181/table.ts';
+import type { Family } from '../wire/openmetrics.ts';
 
 export interface TelemetryParts {
   readonly observed: Observed<Observations>;
@@ -30,6 +32,7 @@ export interface Telemetry extends Disposable {
 }
 
 const LOOP_RESOLUTION_MS = 20;
+const CLOCK_SET_MS = 10_000;
 
 export function buildTelemetry(parts: TelemetryParts): Telemetry {
   let token: string | undefined;
@@ -76,6 +79,51 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
     watching = logs.watch((line) => service.put(line));
     return service;
   };
+  const collect = async (): Promise<readonly Family[]> => {
+    const { families } = await import('../edge/metrics/families.ts');
+    const { observed, net, lookups, status, http } = parts;
+    net.refreshStats();
+    const monitor = lookups.monitor();
+    return families({
+      ...{ observed: observed.values, status: status(), process: processFigures() },
+      ...{ links: net.links(), http: http(), syslog: syslog?.figures ?? [] },
+      ...{ dns: lookups.dns(), dht: lookups.dht() },
+      monoMs: () => lookups.monoMs(),
+      boottimeMs: () => lookups.boottimeMs(),
+      probes: monitor?.figures,
+      statistics: (id) => monitor?.statistics(id),
+    });
+  };
+  let otlp: OtlpService | undefined;
+  const loadOtlp = async (): Promise<OtlpService> => {
+    const [{ OtlpService }, { LinuxOtlpWay }, { encodeOtlpMetrics }] = await Promise.all([
+      import('../services/otlp/service.ts'),
+      import('../os/linux/otlp-way.ts'),
+      import('../wire/otlp.ts'),
+    ]);
+    const { clock, logs, observed, status } = parts;
+    let startMs = Number.NaN;
+    return new OtlpService({
+      ...{ way: new LinuxOtlpWay(), clock, log: logs.log.child({ service: 'otlp' }) },
+      report: (value) => observed.publish('otlp', value),
+      request: async () => {
+        const timeMs = clock.wallMs();
+        const started = timeMs - process.uptime() * 1000;
+        // The same each time, or it reads as a new start; but the clock may have been set.
+        if (!(Math.abs(started - startMs) < CLOCK_SET_MS)) startMs = started;
+        const { version } = status();
+        const host = observed.get('system')?.kernelName ?? '';
+        return encodeOtlpMetrics(await collect(), {
+          resource: {
+            ...{ 'service.name': 'gatehouse', 'service.version': version },
+            ...(host === '' ? {} : { 'host.name': host }),
+          },
+          scope: { name: 'gatehouse', version },
+          ...{ startMs, timeMs },
+        });
+      },
+    });
+  };
   return {
     get syslog() {
       return syslog?.figures ?? [];
@@ -84,9 +132,12 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
       return token;
     },
     steps: {
-      metrics: (wanted) => {
+      metrics: async (wanted) => {
         token = wanted.token;
-        watchLoop(token !== undefined);
+        watchLoop(token !== undefined || wanted.otlp !== undefined);
+        if (otlp === undefined && wanted.otlp === undefined) return [];
+        otlp ??= await loadOtlp();
+        otlp.apply(wanted.otlp);
         return [];
       },
       syslog: async (wanted) => {
@@ -97,34 +148,14 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
       },
     },
     text: async () => {
-      const [{ families }, { encodeOpenMetrics }] = await Promise.all([
-        import('../edge/metrics/families.ts'),
-        import('../wire/openmetrics.ts'),
-      ]);
-      const { observed, net, lookups, status, http } = parts;
-      net.refreshStats();
-      const monitor = lookups.monitor();
-      return encodeOpenMetrics(
-        families({
-          ...{ observed: observed.values, status: status(), process: processFigures() },
-          ...{
-            links: net.links(),
-            http: http(),
-            syslog: syslog?.figures ?? [],
-            dns: lookups.dns(),
-            dht: lookups.dht(),
-          },
-          monoMs: () => lookups.monoMs(),
-          boottimeMs: () => lookups.boottimeMs(),
-          probes: monitor?.figures,
-          statistics: (id) => monitor?.statistics(id),
-        }),
-      );
+      const { encodeOpenMetrics } = await import('../wire/openmetrics.ts');
+      return encodeOpenMetrics(await collect());
     },
     [Symbol.dispose]: () => {
       delay?.disable();
       watching?.[Symbol.dispose]();
       syslog?.[Symbol.dispose]();
+      otlp?.[Symbol.dispose]();
     },
   };
 }

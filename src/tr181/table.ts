@@ -32,6 +32,7 @@ import type {
 import type { Burst, TargetConfig } from '../services/monitor/types.ts';
 import type { NeighborsObserved, WatchObserved } from '../services/neighbors/config.ts';
 import type { NetworkObserved } from '../services/network/config.ts';
+import type { OtlpObserved } from '../services/otlp/config.ts';
 import type { CollectorFigures, SyslogObserved } from '../services/syslog/config.ts';
 import type { SystemObserved } from '../services/system/config.ts';
 import type { UpdateObserved } from '../services/update/config.ts';
@@ -58,6 +59,8 @@ export interface Observations {
   readonly monitor: MonitorObserved;
   readonly captures: CapturesObserved;
   readonly syslog: SyslogObserved;
+  /** Absent while nobody is told. */
+  readonly otlp: OtlpObserved | undefined;
   readonly alerts: AlertsObserved;
   readonly system: SystemObserved;
   readonly update: UpdateObserved;

@@ -29,24 +29,32 @@ const LEFT_OUT: Omit<Family, 'samples'> = {
 };
 
 /** Families without samples are left out; of those with too many, all past the bound, which is counted. */
+export function boundedFamilies(families: readonly Family[]): readonly Family[] {
+  const told = families.filter(({ samples }) => samples.length > 0);
+  const leftOut = told.reduce((n, { samples }) => n + Math.max(0, samples.length - MAX_SAMPLES), 0);
+  return [
+    ...told.map((family) => ({ ...family, samples: family.samples.slice(0, MAX_SAMPLES) })),
+    { ...LEFT_OUT, samples: [{ labels: {}, value: leftOut }] },
+  ];
+}
+
+/** A label's value, which is anybody's: no longer than it may be, and no half of a character. */
+export const labelText = (value: string): string => value.slice(0, MAX_LABEL).toWellFormed();
+
+/** Bounded. */
 export function encodeOpenMetrics(families: readonly Family[]): string {
   const lines: string[] = [];
-  let leftOut = 0;
-  const put = (family: Family): void => {
-    const { name, type, unit, help, samples } = family;
+  for (const { name, type, unit, help, samples } of boundedFamilies(families)) {
     if (!NAME.test(name) || (unit !== undefined && !name.endsWith(`_${unit}`))) {
       throw new BugError(`${name} is no name of a metric`);
     }
     lines.push(`# TYPE ${name} ${type}`);
     if (unit !== undefined) lines.push(`# UNIT ${name} ${unit}`);
     lines.push(`# HELP ${name} ${escaped(help)}`);
-    for (const { labels, value } of samples.slice(0, MAX_SAMPLES)) {
+    for (const { labels, value } of samples) {
       lines.push(`${name}${SUFFIX[type]}${labelsText(labels)} ${valueText(value)}`);
     }
-    leftOut += Math.max(0, samples.length - MAX_SAMPLES);
-  };
-  for (const family of families) if (family.samples.length > 0) put(family);
-  put({ ...LEFT_OUT, samples: [{ labels: {}, value: leftOut }] });
+  }
   return `${lines.join('\n')}\n# EOF\n`;
 }
 
@@ -55,7 +63,7 @@ function labelsText(labels: Readonly<Record<string, string>>): string {
   if (all.length === 0) return '';
   const texts = all.map(([name, value]) => {
     if (!NAME.test(name)) throw new BugError(`${name} is no name of a label`);
-    return `${name}="${escaped(value.slice(0, MAX_LABEL).toWellFormed())}"`;
+    return `${name}="${escaped(labelText(value))}"`;
   });
   return `{${texts.join(',')}}`;
 }

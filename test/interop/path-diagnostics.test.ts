@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { home, noNamespaces } from '../lib/netns.ts';
 import { noParser, parseOpenMetrics } from '../lib/openmetrics.ts';
+import { type OtlpRequest, readOtlp } from '../lib/otlp.ts';
 import { Router } from '../lib/router.ts';
 
 t.setTimeout(180_000);
@@ -15,6 +16,14 @@ const TOKEN = 'a-token-for-the-collector';
 const COLLECTOR = `const socket = require('node:dgram').createSocket('udp4');
 socket.on('message', (said) => process.stdout.write(said + '\\n'));
 socket.bind(5514, () => process.stdout.write('bound\\n'));`;
+/** Takes what is posted, and prints where to, with which headers, and what. */
+const OTLP = `require('node:http').createServer(async (request, response) => {
+  let body = '';
+  for await (const part of request.setEncoding('utf8')) body += part;
+  const { url, headers } = request;
+  process.stdout.write(JSON.stringify({ url, headers, body }) + '\\n');
+  response.writeHead(200, { 'content-type': 'application/json' }).end('{"partialSuccess":{}}');
+}).listen(4318, () => process.stdout.write('bound\\n'));`;
 const DIAGNOSTICS = 'Device.IP.Diagnostics.';
 
 t.test('the daemon measures paths', { skip: noNamespaces() ?? false }, async (t) => {
@@ -104,6 +113,53 @@ t.test('the daemon measures paths', { skip: noNamespaces() ?? false }, async (t)
   });
   t.equal(await router.value(`${collectors}1.Status`), 'Up');
   t.ok(Number(await router.value(`${collectors}1.Sent`)) > 0);
+
+  const exported = spawn('ip', spaces.argv('lan', process.execPath, '-e', OTLP));
+  t.teardown(() => exported.kill());
+  let posts = '';
+  exported.stdout.setEncoding('utf8').on('data', (said: string) => {
+    posts += said;
+  });
+  await router.until('somebody listens', () => posts.startsWith('bound\n'));
+  await router.set({
+    [`${METRICS}OTLPEndpoint`]: 'http://192.168.1.5:4318/v1/metrics',
+    [`${METRICS}OTLPHeaders`]: 'Authorization=Bearer%20sesame',
+    [`${METRICS}OTLPInterval`]: '5',
+    [`${METRICS}OTLPEnable`]: '1',
+  });
+  const [first, second] = await router.until('numbers arrive twice', () => {
+    const lines = posts.split('\n').slice(1, -1);
+    return lines.length >= 2 ? lines.map((line) => JSON.parse(line)) : undefined;
+  });
+  t.match(first, {
+    url: '/v1/metrics',
+    headers: { authorization: 'Bearer sesame', 'content-type': 'application/json' },
+  });
+  const [one, two] = [readOtlp(first.body), readOtlp(second.body)];
+  t.match(one.resource, { 'service.name': 'gatehouse', 'host.name': /./ });
+  const points = ({ metrics }: OtlpRequest, name: string) => {
+    const metric = metrics.find((metric) => metric.name === `gatehouse_${name}`);
+    return { kind: metric?.kind, unit: metric?.unit, points: metric?.points ?? [] };
+  };
+  const bytes = [one, two].map((from) => {
+    const { kind, unit, points: all } = points(from, 'interface_bytes');
+    t.same([kind, unit], ['sum', 'By']);
+    const found = all.find(
+      ({ attributes: { device, direction } }) => device === 'lan0' && direction === 'receive',
+    );
+    return { value: Number(found?.value), start: found?.startNano, at: found?.timeNano ?? 0n };
+  });
+  const [before, later] = bytes;
+  t.ok(before && later && before.value > 4000 && later.value > before.value);
+  t.ok(before && later && before.at < later.at && before.start === later.start);
+  t.match(points(one, 'firewall_up'), { kind: 'gauge', points: [{ value: 1 }] });
+  t.match(points(one, 'metrics_left_out'), { points: [{ value: 0 }] });
+  await router.waitFor(`${METRICS}OTLPStatus`, 'Up');
+  t.ok(Number(await router.value(`${METRICS}OTLPSent`)) >= 2);
+  t.equal(await router.value(`${METRICS}OTLPFailed`), '0');
+  t.equal(await router.value(`${METRICS}OTLPHeaders`), '', 'they are never read');
+  await router.set({ [`${METRICS}OTLPEnable`]: '0' });
+  await router.waitFor(`${METRICS}OTLPStatus`, 'Disabled');
 
   if (noParser() !== undefined) return t.comment(noParser());
   const families = new Map(parseOpenMetrics(told).map((family) => [family.name, family]));
