@@ -9,6 +9,9 @@
 //   filter(text): 0, or what libpcap says is wrong with it, or -ENOSYS without libpcap
 //   convert(path, snapBytes): what is counted goes into a new pcapng file, too; once, before all packets
 //   finish(): ends that file; 0, or -errno when not all is in it
+//   lines(fd, csv, perSecond): a line for each packet that is counted goes to the descriptor, of one second at
+//     most so many (0: all); once, before all packets
+//   linesEnd(): the last of them go out; 0 or -errno
 //   end(): no more bytes come
 //   progress(into: Float64Array of 4): fills offset, packets, bytes, and whether the file is broken
 //   report(endpoints, conversations, flows, names): one JSON object of all statistics, as bytes
@@ -172,6 +175,29 @@ napi_value convert(napi_env env, napi_callback_info info) {
   return number(env, 0);
 }
 
+napi_value lines(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  Capture* c = captureOf(env, info);
+  int32_t fd = -1, csv = 0;
+  uint32_t perSecond = 0;
+  if (c == nullptr || !args.i32(0, &fd) || !args.i32(1, &csv) || !args.u32(2, &perSecond) || fd < 0 ||
+      c->lines != nullptr) {
+    return number(env, -EINVAL);
+  }
+  if (c->busy) return number(env, -EBUSY);
+  c->lines = std::make_unique<capture::Lines>(fd, csv != 0, perSecond);
+  if (!c->lines->good()) return number(env, -ENOMEM);
+  c->engine.lines = c->lines.get();
+  return number(env, 0);
+}
+
+napi_value linesEnd(napi_env env, napi_callback_info info) {
+  Capture* c = captureOf(env, info);
+  if (c == nullptr || c->lines == nullptr) return number(env, -EINVAL);
+  if (c->busy) return number(env, -EBUSY);
+  return number(env, c->lines->flush());
+}
+
 napi_value compileFilter(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   char text[capture::Filter::kTextBytes], error[capture::Filter::kErrorBytes];
@@ -298,7 +324,7 @@ napi_value createCapture(napi_env env, napi_callback_info info) {
       {"read", read}, {"take", take},         {"feed", feed},
       {"end", end},   {"progress", progress}, {"report", report},
       {"release", release}, {"filter", filter}, {"convert", convert},
-      {"finish", finish}};
+      {"finish", finish}, {"lines", lines},   {"linesEnd", linesEnd}};
   if (napi_create_object(env, &out) != napi_ok ||
       napi_wrap(env, out, c, drop, nullptr, nullptr) != napi_ok) {
     delete c;

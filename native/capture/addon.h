@@ -20,6 +20,7 @@ struct Capture {
   capture::Reader reader;
   capture::Live live;
   std::unique_ptr<capture::Converter> converter;
+  std::unique_ptr<capture::Lines> lines;
   // The work under way.
   bool busy = false;
   std::function<int64_t()> work;

@@ -7,6 +7,7 @@
 
 #include "bytes.h"
 #include "filter.h"
+#include "lines.h"
 #include "names.h"
 #include "protocols.h"
 #include "series.h"
@@ -43,6 +44,8 @@ class Engine {
   Filter filter;
   // Where packets that are counted go besides.
   Sink* sinks[2] = {};
+  // A line for each that is counted.
+  Lines* lines = nullptr;
 
   // `linkType` is a LINKTYPE_ number; `captured` bytes at `data` of the `length` that were on the wire.
   void packet(int64_t ns, uint32_t linkType, const uint8_t* data, uint32_t captured, uint32_t length);
@@ -88,6 +91,7 @@ class Engine {
     uint32_t length;  // bytes behind the header by its own word
   };
 
+  void tellLine(const Packet& p, uint32_t captured);
   void enter(Packet& p, Protocol which) { p.node = tree_.child(p.node, which); }
   void leaf(Packet& p, Protocol which) { p.node = tree_.child(p.node, which); }
   void stop(Packet& p) {
@@ -129,6 +133,9 @@ class Engine {
   void reportFlows(uint32_t most, std::string* out);
   void reportNames(uint32_t most, std::string* out);
 
+  // Of the packet under way, when there are lines.
+  Seen seen_;
+  const Flow* seenFlow_ = nullptr;
   uint64_t packets_ = 0;
   uint64_t bytes_ = 0;
   int64_t firstNs_ = 0;

@@ -1,5 +1,7 @@
 // From the link's header to the network layer's.
 
+#include <cstdio>
+
 #include "engine.h"
 
 namespace gatehouse::capture {
@@ -24,6 +26,7 @@ void Engine::packet(int64_t ns, uint32_t linkType, const uint8_t* data, uint32_t
   sizes_.count(length);
   Packet p{{data, captured}, ns, length, captured < length, 0, 0, false, false, false, 0, 0};
   if (p.cut) cut_++;
+  seenFlow_ = nullptr;
   if (linkType == 1) {
     ethernet(p);
   } else {
@@ -35,6 +38,24 @@ void Engine::packet(int64_t ns, uint32_t linkType, const uint8_t* data, uint32_t
     int side;
     flow(p, net, 0, 0, 0, &side);
   }
+  if (lines != nullptr) tellLine(p, captured);
+}
+
+void Engine::tellLine(const Packet& p, uint32_t captured) {
+  uint8_t nodes[64];
+  size_t depth = 0;
+  for (uint8_t node = p.node; node != 0 && depth < sizeof nodes; node = tree_.at(node).parent) {
+    nodes[depth++] = node;
+  }
+  char path[512] = "";
+  size_t used = 0;
+  while (depth > 0 && used + 16 < sizeof path) {
+    used += static_cast<size_t>(snprintf(path + used, sizeof path - used, used == 0 ? "%s" : ":%s",
+                                         nameOf(tree_.at(nodes[--depth]).protocol)));
+  }
+  if (seenFlow_ == nullptr) seen_ = Seen{};
+  lines->packet(p.ns, captured, p.bytes, path, seen_,
+                seenFlow_ == nullptr ? nullptr : names_.find(seenFlow_->name));
 }
 
 // LINKTYPE_ numbers: https://www.tcpdump.org/linktypes.html

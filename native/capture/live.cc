@@ -114,6 +114,7 @@ bool Live::takeOne() {
   const bool idle = !ring_.ready();
   if (recordTrack_ != nullptr) recordTrack_->pause(idle);
   if (keepTrack_ != nullptr) keepTrack_->pause(idle);
+  if (idle && engine_->lines != nullptr) engine_->lines->flush();
   return true;
 }
 

@@ -338,6 +338,12 @@ Flow* Engine::flow(const Packet& p, const Net& n, uint8_t protocol, uint16_t fro
     f->firstNs = p.ns;
     f->lastNs = p.ns;
   }
+  if (lines != nullptr) {
+    // The innermost comes last.
+    const bool ported = protocol == 6 || protocol == 17;
+    seen_ = Seen{n.family, true, ported, n.fromHi, n.fromLo, n.toHi, n.toLo, from, to};
+    seenFlow_ = f;
+  }
   f->sent[*side].packets++;
   f->sent[*side].bytes += p.bytes;
   if (p.ns > f->lastNs) f->lastNs = p.ns;

@@ -6,9 +6,8 @@
 #include <cstdio>
 #include <vector>
 
-#include <arpa/inet.h>
-
 #include "engine.h"
+#include "lines.h"
 
 namespace gatehouse::capture {
 
@@ -73,20 +72,8 @@ class Json {
 };
 
 void address(Json* json, const char* key, Family family, uint64_t hi, uint64_t lo) {
-  char text[INET6_ADDRSTRLEN];
-  if (family == Family::Ipv4) {
-    snprintf(text, sizeof text, "%u.%u.%u.%u", static_cast<unsigned>(lo >> 24 & 255),
-             static_cast<unsigned>(lo >> 16 & 255), static_cast<unsigned>(lo >> 8 & 255),
-             static_cast<unsigned>(lo & 255));
-  } else if (family == Family::Ipv6) {
-    const uint64_t words[2] = {__builtin_bswap64(hi), __builtin_bswap64(lo)};
-    inet_ntop(AF_INET6, words, text, sizeof text);
-  } else {
-    char* at = text;
-    for (int i = 5; i >= 0; i--) {
-      at += sprintf(at, "%02x%s", static_cast<unsigned>(lo >> (8 * i) & 255), i > 0 ? ":" : "");
-    }
-  }
+  char text[kAddressBytes];
+  addressText(text, family, hi, lo);
   json->text(key, text);
 }
 

@@ -196,7 +196,14 @@ export interface CaptureRows {
   readonly names: number;
 }
 
+/** A line for each packet that is counted, as text for people or as CSV, into an open descriptor. */
+export interface PacketLines {
+  readonly fd: number;
+  readonly csv: boolean;
+}
+
 export interface AnalyzeOptions {
+  readonly lines?: PacketLines;
   /** Of pcap-filter(7): what it does not let pass is not counted. One that is wrong is an error, EINVAL. */
   readonly filter?: string;
   /** What is counted is written as pcapng into a file that is not there yet, or a pipe; so many bytes of each packet. */
@@ -255,6 +262,8 @@ export interface ListenOptions {
   readonly promiscuous: boolean;
   /** What the kernel may keep while nobody looks. */
   readonly ringBytes: number;
+  /** Of one second some hundreds at most; who does not take them misses them. */
+  readonly lines?: PacketLines;
   readonly write?: WriteOptions;
   readonly keep?: KeepOptions;
   /** Called once, when packets are heard. */

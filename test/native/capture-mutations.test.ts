@@ -23,6 +23,7 @@ t.test('mutated packets are read within their bounds', async (t) => {
     'apps',
     'cipher',
     'filter',
+    'lines',
     'link',
     'network',
     'pcapng',

@@ -10,6 +10,7 @@ import type {
   CaptureRows,
   ListenOptions,
   ListenProgress,
+  PacketLines,
   WriteOptions,
 } from '../../os/ports-capture.ts';
 import type { ChartKind } from '../../services/capture/chart.ts';
@@ -50,9 +51,9 @@ export function defineCapture(program: Command, session: Session): void {
       .allowExcessArguments(false)
       .argument('<file>', file)
       .addOption(top());
-  writesFile(command('analyze', 'who talked how much with what, in a capture file')).action(
-    (path: string, options: Options & WritingOptions) => analyze(session, path, options),
-  );
+  writesFile(command('analyze', 'who talked how much with what, in a capture file'))
+    .option('-v, --verbose', 'a line for each packet, ahead of the summary')
+    .action((path: string, options: AnalyzeWanted) => analyze(session, path, options));
   writesFiles(filtered(program.command('capture')))
     .description('who talks how much with what, on an interface, now; until Ctrl-C')
     .allowExcessArguments(false)
@@ -63,6 +64,7 @@ export function defineCapture(program: Command, session: Session): void {
     .option('--for <time>', 'only for so long: 60s, 5m', duration)
     .option('--no-promiscuous', 'only what is for this machine, or for all')
     .option('--ring <MiB>', 'room for what comes while nobody looks, from 1 to 512', ringMib, 16)
+    .option('-v, --verbose', 'a line for each packet as it comes, of some hundreds a second')
     .addOption(top())
     .action((ifName: string, options: LiveOptions) => live(session, ifName, options));
   const filter = program.command('filter').description('filters of packets');
@@ -74,9 +76,8 @@ export function defineCapture(program: Command, session: Session): void {
       '--table <name>',
       'summary, protocols, endpoints, conversations, flows, names, bandwidth or sizes; all without',
     )
-    .action((path: string, options: Options & { table?: string }) =>
-      exportCsv(session, path, options),
-    );
+    .option('--packets', 'a row for each packet instead')
+    .action((path: string, options: ExportOptions) => exportCsv(session, path, options));
   command('chart', 'the statistics of a capture file as a picture, SVG or PNG')
     .addOption(
       new Option('--kind <kind>', 'protocols, talkers, bandwidth or sizes').default('bandwidth'),
@@ -87,6 +88,7 @@ export function defineCapture(program: Command, session: Session): void {
     .action((path: string, options: ChartOptions) => drawChart(session, path, options));
 }
 
+const NO_BOTH = '--verbose writes lines for people: not with --json; see export --packets';
 const again = '; may be given again';
 const collect = (value: string, before: readonly string[] = []): readonly string[] => [
   ...before,
@@ -115,6 +117,7 @@ interface FilterOptions {
 }
 
 interface LiveOptions extends FilterOptions, WritingOptions {
+  readonly verbose?: boolean;
   readonly top?: number;
   readonly for?: number;
   readonly promiscuous: boolean;
@@ -130,6 +133,18 @@ function ringMib(text: string): number {
 interface Options extends FilterOptions {
   readonly top?: number;
 }
+
+interface AnalyzeWanted extends Options, WritingOptions {
+  readonly verbose?: boolean;
+}
+
+interface ExportOptions extends Options {
+  readonly table?: string;
+  readonly packets?: boolean;
+}
+
+/** Standard output: lines of packets are written by the engine itself. */
+const STDOUT = 1;
 
 /** The filter that was asked for, or undefined after it was said what is wrong with it. */
 function filterOf(
@@ -183,6 +198,7 @@ async function read(
   path: string,
   rows: CaptureRows,
   options: FilterOptions & WritingOptions,
+  lines?: PacketLines,
 ): Promise<{ report: CaptureReport; service: CaptureService } | undefined> {
   const { environment } = session;
   const service = await environment.capture();
@@ -204,7 +220,8 @@ async function read(
     signal,
     ...(filter === '' ? {} : { filter }),
     ...(write === undefined ? {} : { write }),
-    ...(stderr.isTerminal && !session.json ? { onProgress } : {}),
+    ...(lines === undefined ? {} : { lines }),
+    ...(lines === undefined && stderr.isTerminal && !session.json ? { onProgress } : {}),
   });
   if (shown) stderr.write('\r\u001b[K');
   if (!found.ok) {
@@ -247,15 +264,14 @@ function writing(session: Session, options: WritingOptions): WriteOptions | unde
   return false;
 }
 
-async function analyze(
-  session: Session,
-  path: string,
-  options: Options & WritingOptions,
-): Promise<void> {
-  const { top } = options;
+async function analyze(session: Session, path: string, options: AnalyzeWanted): Promise<void> {
+  const { top, verbose = false } = options;
+  if (verbose && session.json) return session.fail(NO_BOTH, EXIT.usage);
   const wanted = session.json ? rowsOf(top) : rowsOf(top ?? SHOWN);
-  const done = await read(session, path, wanted, options);
+  const lines = verbose ? { fd: STDOUT, csv: false } : undefined;
+  const done = await read(session, path, wanted, options, lines);
   if (done === undefined) return;
+  if (verbose) session.data('\n');
   if (session.json) session.printJson(done.report as unknown as Json);
   else print(session, path, done.report);
   complain(session, path, done.report);
@@ -267,6 +283,8 @@ async function live(session: Session, ifName: string, options: LiveOptions): Pro
   const filter = filterOf(session, service, options);
   const write = writing(session, options);
   if (filter === undefined || write === false) return;
+  const { verbose = false } = options;
+  if (verbose && session.json) return session.fail(NO_BOTH, EXIT.usage);
   let last: ListenProgress = { packets: 0, bytes: 0, droppedPackets: 0 };
   const onProgress = (now: ListenProgress): void => {
     const [packets, bits] = [now.packets - last.packets, (now.bytes - last.bytes) * 8];
@@ -275,7 +293,7 @@ async function live(session: Session, ifName: string, options: LiveOptions): Pro
       `\r\u001b[K${quantity(now.packets)} packets, ${quantity(packets)}/s, ${quantity(bits)}bit/s, ${now.droppedPackets} dropped`,
     );
   };
-  const shown = stderr.isTerminal && !session.json;
+  const shown = stderr.isTerminal && !session.json && !verbose;
   const wanted: ListenOptions = {
     rows: session.json ? rowsOf(options.top) : rowsOf(options.top ?? SHOWN),
     signal,
@@ -284,6 +302,7 @@ async function live(session: Session, ifName: string, options: LiveOptions): Pro
     ...(options.for === undefined ? {} : { forMs: options.for * 1000 }),
     ...(filter === '' ? {} : { filter }),
     ...(write === undefined ? {} : { write }),
+    ...(verbose ? { lines: { fd: STDOUT, csv: false } } : {}),
     ...(shown ? { onProgress } : {}),
   };
   let found = await service.listen(ifName, wanted);
@@ -311,18 +330,17 @@ async function kernelName(session: Session, alias: string): Promise<string | und
   return name;
 }
 
-async function exportCsv(
-  session: Session,
-  path: string,
-  options: Options & { readonly table?: string },
-): Promise<void> {
-  const { top, table } = options;
+async function exportCsv(session: Session, path: string, options: ExportOptions): Promise<void> {
+  const { top, table, packets = false } = options;
   const { csvTables } = await session.environment.capture();
   if (table !== undefined && !csvTables.includes(table as CsvTable))
     return session.fail(`no table ${table}: there are ${csvTables.join(', ')}`, EXIT.usage);
-  const done = await read(session, path, rowsOf(top), options);
+  if (packets && table !== undefined)
+    return session.fail('--packets and --table are one or the other', EXIT.usage);
+  const lines = packets ? { fd: STDOUT, csv: true } : undefined;
+  const done = await read(session, path, rowsOf(top), options, lines);
   if (done === undefined) return;
-  session.data(done.service.csv(done.report, table as CsvTable | undefined));
+  if (!packets) session.data(done.service.csv(done.report, table as CsvTable | undefined));
   complain(session, path, done.report);
 }
 

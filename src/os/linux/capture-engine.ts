@@ -84,11 +84,15 @@ export class LinuxCaptureEngine implements CaptureEngine {
     const raw = this.#native.createCapture(flows, conversations, endpoints);
     if (typeof raw === 'number') throw systemError('the capture engine', raw);
     try {
-      const { filter, write } = options;
+      const { filter, lines, write } = options;
       if (filter !== undefined) checked(filter, raw.filter(filter));
       if (write !== undefined) {
         const n = raw.convert(write.path, write.snapLen ?? WHOLE_BYTES);
         if (n !== 0) throw systemError(write.path, n);
+      }
+      if (lines !== undefined) {
+        const n = raw.lines(lines.fd, lines.csv ? 1 : 0, 0);
+        if (n !== 0) throw systemError('lines of packets', n);
       }
       return await this.#read(raw, fd, totalBytes, options);
     } finally {
@@ -164,6 +168,10 @@ export class LinuxCaptureEngine implements CaptureEngine {
     if (options.write !== undefined) {
       const n = raw.finish();
       if (n !== 0) throw systemError(options.write.path, n);
+    }
+    if (options.lines !== undefined) {
+      const n = raw.linesEnd();
+      if (n !== 0) throw systemError('lines of packets', n);
     }
     const read = reportOf(raw, rows);
     if (broken === undefined || interrupted) return { ...read, interrupted };

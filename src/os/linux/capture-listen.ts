@@ -19,6 +19,8 @@ const SECOND_MS = 1000;
 /** What is counted needs no more of a packet. */
 const STATISTICS_BYTES = 2048;
 const FIGURES = 12;
+/** What somebody may still read as it goes by. */
+const LINES_A_SECOND = 500;
 
 export async function listen(
   native: NativeCapture,
@@ -40,7 +42,7 @@ export async function listen(
 }
 
 function open(raw: RawCapture, ifName: string, options: ListenOptions): void {
-  const { filter = '', promiscuous, ringBytes, write, keep } = options;
+  const { filter = '', lines, promiscuous, ringBytes, write, keep } = options;
   const { path = '', snapLen = WHOLE_BYTES, maxFileBytes, maxFileSeconds, files } = write ?? {};
   const wanted = keep === undefined ? (write === undefined ? 0 : snapLen) : WHOLE_BYTES;
   const snapBytes = Math.max(STATISTICS_BYTES, wanted);
@@ -50,6 +52,10 @@ function open(raw: RawCapture, ifName: string, options: ListenOptions): void {
   if (typeof opened === 'number' && opened !== 0 && opened !== -os.errno.ENOSYS)
     throw systemError(ifName, opened);
   checked(filter, opened === 0 ? 0 : opened);
+  if (lines !== undefined) {
+    const n = raw.lines(lines.fd, lines.csv ? 1 : 0, LINES_A_SECOND);
+    if (n !== 0) throw systemError('lines of packets', n);
+  }
   if (write !== undefined) {
     const ms = (maxFileSeconds ?? 0) * 1000;
     const n = raw.record(path, maxFileBytes ?? 0, ms, files ?? 0, snapLen);
@@ -102,6 +108,7 @@ class Listening implements LiveCapture {
       this.#over = true;
       await this.#last;
       await this.#raw.stop();
+      if (this.#options.lines !== undefined) this.#raw.linesEnd();
     }
     this.#look();
     return this.#report(this.#options.rows);

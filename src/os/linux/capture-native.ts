@@ -46,6 +46,13 @@ export interface RawCapture {
   convert(path: string, snapBytes: number): number;
   /** Ends that file: 0, or -errno when not all is in it. */
   finish(): number;
+  /**
+   * Once, before all packets: a line for each that is counted goes to the descriptor, as CSV or for people; of
+   * one second at most so many, 0 for all. 0 or -errno.
+   */
+  lines(fd: number, csv: 0 | 1, perSecond: number): number;
+  /** The last of them go out: 0 or -errno. */
+  linesEnd(): number;
   /** No more bytes come. */
   end(): number;
   /** Fills offset, packets, bytes, and 1 where the file is broken. */

@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { SystemError } from '#src/base/errors.ts';
 import { err, ok } from '#src/base/result.ts';
@@ -292,4 +294,20 @@ t.test('a chart as a file, of pixels or of shapes', async (t) => {
   t.match(await draw('--output', 'a.svg'), { code: 0, out: '' });
   t.match(Buffer.from(written.get('a.svg') ?? []).toString(), /^<svg/);
   t.match(await draw('--output', 'a.gif'), { code: 2, err: /\.svg or \.png/ });
+});
+
+t.test('lines of packets are for people, rows for programs', async (t) => {
+  t.match(await run('analyze', path, '-v', '--json'), { code: 2, err: /export --packets/ });
+  t.match(await run('export', path, '--packets', '--table', 'flows'), {
+    code: 2,
+    err: /or the other/,
+  });
+  const entry = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
+  const shown = spawnSync(process.execPath, [entry, 'analyze', path, '-v'], { encoding: 'utf8' });
+  t.equal(shown.stdout.split('\n').filter((line) => / > /.test(line)).length, 500);
+  t.ok(shown.stdout.indexOf('Top talkers') > shown.stdout.lastIndexOf(' > '));
+  const rows = spawnSync(process.execPath, [entry, 'export', path, '--packets'], {
+    encoding: 'utf8',
+  });
+  t.equal(rows.stdout.trimEnd().split('\n').length, 501);
 });

@@ -1,0 +1,104 @@
+/** A line for each packet: of files all, beside what tshark says of them; of live packets as many as are taken. */
+import { execFile, spawnSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t from 'tap';
+import { LinuxCaptureEngine } from '#src/os/linux/capture-engine.ts';
+import { loadNative } from '#src/os/linux/native.ts';
+import type { PacketLines } from '#src/os/ports-capture.ts';
+import { pcapFile, Traffic } from '../../lib/capture-files.ts';
+import { runAlone, sh } from '../../lib/netns.ts';
+import { noTshark } from '../../lib/tshark.ts';
+
+const run = promisify(execFile);
+const ROWS = { endpoints: 10, conversations: 10, flows: 10, names: 10 };
+const engine = new LinuxCaptureEngine(loadNative());
+const folder = mkdtempSync(join(tmpdir(), 'gh-lines-'));
+t.teardown(() => rmSync(folder, { recursive: true }));
+const file = join(folder, 'a.pcap');
+const traffic = new Traffic(7);
+const PACKETS = 3000;
+writeFileSync(file, pcapFile(Array.from({ length: PACKETS }, () => traffic.packet())));
+
+/** What a capture writes as lines. */
+async function written(csv: boolean, work: (lines: PacketLines) => Promise<unknown>) {
+  const path = join(folder, 'lines');
+  const fd = openSync(path, 'w');
+  try {
+    await work({ fd, csv });
+  } finally {
+    closeSync(fd);
+  }
+  return readFileSync(path, 'utf8').trimEnd().split('\n');
+}
+
+runAlone(t, 'lines of packets', import.meta.url, () => {
+  t.test('of a file: one for each, with its time, length, addresses and ports', async (t) => {
+    const lines = await written(true, async (lines) => {
+      const read = await engine.analyze(file, { rows: ROWS, lines });
+      if (!read.ok) throw read.error;
+      t.equal(read.value.packets, PACKETS);
+    });
+    const [head, ...rows] = lines;
+    t.match(head, /^time,length,captured,protocols,source,source_port,destination/);
+    t.equal(rows.length, PACKETS);
+    for (const row of rows) if (row.split(',').length !== 9) t.fail(row);
+    if (noTshark() !== undefined) return;
+    const fields = ['frame.time_epoch', 'frame.len', 'frame.cap_len', 'udp.srcport', 'udp.dstport'];
+    const { stdout } = spawnSync(
+      'tshark',
+      ['-n', '-r', file, '-T', 'fields', ...fields.flatMap((field) => ['-e', field])],
+      { encoding: 'utf8', maxBuffer: 1 << 26 },
+    );
+    let compared = 0;
+    for (const [i, line] of stdout.trimEnd().split('\n').entries()) {
+      const [time, length, captured, from = '', to = ''] = line.split('\t');
+      const [ourTime, ourLength, ourCaptured, protocols = '', , ourFrom, , ourTo] =
+        rows[i]?.split(',') ?? [];
+      if (time !== ourTime || length !== ourLength || captured !== ourCaptured) t.fail(line);
+      // Where there is one UDP header, and nothing is quoted by ICMP.
+      if (!/:ip(v6)?:udp(:[a-z-]+)?$/.test(protocols) || from === '' || from.includes(','))
+        continue;
+      if (from !== ourFrom || to !== ourTo) t.fail(`${line} is not ${rows[i]}`);
+      compared++;
+    }
+    t.ok(compared > 100, `${compared} compared`);
+  });
+
+  t.test('for people', async (t) => {
+    const lines = await written(false, (lines) => engine.analyze(file, { rows: ROWS, lines }));
+    t.equal(lines.length, PACKETS);
+    t.match(lines[0], /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}Z {2}\S* > \S* {2}[a-z0-9-]+ {2}\d+/);
+  });
+
+  t.test('nobody who reads: an error, not a wait', async (t) => {
+    const fd = openSync('/dev/full', 'w');
+    const read = await engine.analyze(file, { rows: ROWS, lines: { fd, csv: true } });
+    closeSync(fd);
+    t.match(read, { ok: false, error: { code: 'ENOSPC' } });
+  });
+
+  t.test('come as they are heard; a flood is told by its number', async (t) => {
+    sh('ip', 'link', 'set', 'lo', 'up');
+    const lines = await written(false, async (lines) => {
+      const ending = new AbortController();
+      const listening = engine.listen('lo', {
+        ...{ rows: ROWS, promiscuous: false, ringBytes: 8 << 20, filter: 'icmp' },
+        ...{ signal: ending.signal, lines },
+      });
+      await run('ping', ['-q', '-c', '20', '-i', '0.01', '127.0.0.1']);
+      await run('ping', ['-q', '-f', '-c', '5000', '127.0.0.1']);
+      await run('ping', ['-q', '-c', '2', '-i', '1.1', '127.0.0.1']);
+      ending.abort();
+      const heard = await listening;
+      if (!heard.ok) throw heard.error;
+      t.equal(heard.value.packets, 10_044);
+    });
+    const told = lines.filter((line) => / > /.test(line)).length;
+    const left = lines.flatMap((line) => /^\.\.\. (\d+) more/.exec(line)?.[1] ?? []).map(Number);
+    t.ok(told >= 44 && told < 10_044);
+    t.equal(told + left.reduce((a, b) => a + b, 0), 10_044, 'each is shown, or is in a number');
+  });
+});
