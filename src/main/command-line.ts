@@ -54,6 +54,7 @@ export function commandLine({
   | 'sha256'
   | 'digests'
   | 'capture'
+  | 'smokePng'
   | 'peers'
   | 'scans'
   | 'paths'
@@ -92,6 +93,15 @@ export function commandLine({
       return captureService(new LinuxCaptureEngine(native), {
         ...{ links: () => captureLinks(native), png },
       });
+    },
+    smokePng: async (rows, options) => {
+      const [{ smokeDrawing }, { pictureOf }, { png }] = await Promise.all([
+        import('../services/monitor/smoke.ts'),
+        import('../wire/picture.ts'),
+        import('../os/linux/png.ts'),
+      ]);
+      const { width, height, rgb } = pictureOf(smokeDrawing(rows, options), 2);
+      return png(width, height, rgb);
     },
     peers: async () => {
       const { peerTools } = await import('./peer-tools.ts');

@@ -112,13 +112,16 @@ async function graph(
   const rows = (await monitor.load()).rows(id, fromSec, toSec, whole('points', 400, 10, 2000));
   const name = targets.find((target) => target.id === id)?.name ?? id;
   if (args['format'] === 'svg') {
-    const { smokeSvg } = await import('../services/monitor/smoke.ts');
-    const svg = smokeSvg(rows, {
+    const [{ smokeDrawing }, { svgOf }] = await Promise.all([
+      import('../services/monitor/smoke.ts'),
+      import('../wire/drawing.ts'),
+    ]);
+    const drawing = smokeDrawing(rows, {
       ...{ title: name, fromSec, toSec, offsetSec: whole('offset', 0, -86_400, 86_400) },
       dark: Number(args['dark'] ?? 0) === 1,
       ...{ widthPx: whole('width', 800, 200, 4000), heightPx: whole('height', 280, 120, 2000) },
     });
-    return done({ target: id, name, fromSec, toSec, svg });
+    return done({ target: id, name, fromSec, toSec, svg: svgOf(drawing) });
   }
   return done({ target: id, name, fromSec, toSec, rows: rows.map(plainRow) });
 }

@@ -141,9 +141,14 @@ t.test(
     t.match(await cli('graph', 'host 2', '--last', '1d', '--svg', file), { code: 0 });
     t.match(
       readFileSync(file, 'utf8'),
-      /^<svg [\s\S]*<title>host 2<\/title>[\s\S]*#8f4fc4[\s\S]*<\/svg>$/,
+      /^<svg [\s\S]*<title>host 2<\/title>[\s\S]*#8f4fc4[\s\S]*<\/svg>\n$/,
     );
     t.match(await cli('graph', 'host 2', '--svg', file), { code: 1, stderr: /exist/i });
+    const pixels = `${router.folder}/smoke.png`;
+    t.match(await cli('graph', 'host 2', '--last', '1d', '--png', pixels), { code: 0 });
+    const picture = readFileSync(pixels);
+    t.equal(picture.toString('latin1', 1, 4), 'PNG');
+    t.same([picture.readUInt32BE(16), picture.readUInt32BE(20)], [1720, 600]);
     const [head, first] = (await cli('graph', 'host 2', '--csv')).stdout.split('\n');
     t.equal(head, 'at,span_sec,sent,received,min_us,q1_us,median_us,q3_us,max_us');
     t.match(first, /^20[\d-]+T[\d:.]+Z,1,10,9(,\d+){5}$/);

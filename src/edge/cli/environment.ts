@@ -7,6 +7,7 @@ import type { Bus, BusError } from './bus.ts';
 import type { LoadCapture } from './capture-commands.ts';
 import type { LoadChecks } from './check-commands.ts';
 import type { LoadPeers } from './dht-fetch.ts';
+import type { SmokePng } from './graph-command.ts';
 import type { LoadPaths } from './path-commands.ts';
 import type { LoadScans } from './scan-commands.ts';
 import type { GlobalOptions } from './session.ts';
@@ -52,6 +53,7 @@ export interface CliEnvironment {
   readonly digests: Digests;
   /** What is in captures, without a daemon. */
   readonly capture: LoadCapture;
+  readonly smokePng: SmokePng;
   /** Peers of torrents, without a daemon. */
   readonly peers: LoadPeers;
   /** Searches of a link, without a daemon. */

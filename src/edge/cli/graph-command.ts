@@ -1,6 +1,9 @@
-/** graph: how a watched path was over time, in the terminal, as SVG, CSV or JSON. */
+/** graph: how a watched path was over time, in the terminal, as SVG, PNG, CSV or JSON. */
 import { type Command, InvalidArgumentError } from 'commander';
+import type { SeriesRow } from '../../services/monitor/series/rows.ts';
+import type { SmokeOptions } from '../../services/monitor/smoke.ts';
 import { isList, type JsonObject, list, text } from './bus.ts';
+import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
 import type { Style } from './table.ts';
 import { pathOf, time } from './target-commands.ts';
@@ -8,6 +11,7 @@ import { pathOf, time } from './target-commands.ts';
 interface Options {
   readonly last: number;
   readonly svg?: string;
+  readonly png?: string;
   readonly csv?: boolean;
   readonly force?: boolean;
 }
@@ -21,6 +25,9 @@ interface Row {
   readonly times: readonly number[] | undefined;
 }
 
+/** A smoke graph as a PNG file. */
+export type SmokePng = (rows: readonly SeriesRow[], options: SmokeOptions) => Promise<Uint8Array>;
+
 const UNITS: Readonly<Record<string, number>> = {
   m: 60,
   h: 3600,
@@ -29,6 +36,8 @@ const UNITS: Readonly<Record<string, number>> = {
   y: 31_557_600,
 };
 const COLUMNS = 64;
+/** A smoke graph, in pixels of the smallest picture. */
+const SMOKE = { points: 700, width: 860, height: 300 };
 const BARS = '▁▂▃▄▅▆▇█';
 /** Rows of an export in one answer. */
 const PAGE = 1000;
@@ -47,6 +56,7 @@ export function defineGraph(program: Command, session: Session): void {
     .argument('<target>', 'its number, name or host')
     .option('--last <time>', 'how far back: 30m, 1h, 1d, 1w, 1y', span, 3600)
     .option('--svg <file>', 'write a smoke graph instead')
+    .option('--png <file>', 'the same as pixels')
     .option('--force', 'write over a file that is there')
     .option('--csv', 'print every row, as comma-separated values')
     .action((target: string, options: Options) => graph(session, target, options));
@@ -65,7 +75,10 @@ async function graph(session: Session, wanted: string, options: Options): Promis
   const target = await pathOf(session, wanted);
   if (target === undefined) return;
   const { last } = options;
+  if (options.svg !== undefined && options.png !== undefined)
+    return session.fail('one of --svg and --png', EXIT.usage);
   if (options.svg !== undefined) return svg(session, target, options.svg, options);
+  if (options.png !== undefined) return png(session, target, options.png, options);
   if (options.csv === true || session.json) return everything(session, target, options);
   const data = await session.ask('monitor', 'graph', { target, last, points: COLUMNS });
   if (data === undefined) return;
@@ -74,20 +87,53 @@ async function graph(session: Session, wanted: string, options: Options): Promis
   draw(session, data, rows);
 }
 
+/** Seconds east of UTC here. */
+const offsetSec = ({ environment }: Session): number =>
+  -60 * new Date(environment.wallMs()).getTimezoneOffset();
+
 async function svg(
   session: Session,
   target: string,
   file: string,
   { last, force }: Options,
 ): Promise<void> {
-  const offset = -60 * new Date(session.environment.wallMs()).getTimezoneOffset();
-  const args = { target, last, offset, format: 'svg', points: 700, width: 860, height: 300 };
+  const args = { target, last, offset: offsetSec(session), format: 'svg', ...SMOKE };
   const data = await session.ask('monitor', 'graph', args);
+  if (data !== undefined)
+    write(session, data, file, new TextEncoder().encode(text(data['svg'])), force);
+}
+
+/** Drawn here: the daemon has better to do than to paint. */
+async function png(
+  session: Session,
+  target: string,
+  file: string,
+  { last, force }: Options,
+): Promise<void> {
+  const data = await session.ask('monitor', 'graph', { target, last, points: SMOKE.points });
   if (data === undefined) return;
-  const bytes = new TextEncoder().encode(text(data['svg']));
-  const written = session.environment.writeFile(file, bytes, force === true);
-  if (!written.ok) return session.fail(written.error.message);
-  session.note(`${file}: ${text(data['name'])}`);
+  const rows = rowsOf(data).map(({ times, ...row }): SeriesRow => {
+    const [minUs = 0, q1Us = 0, medianUs = 0, q3Us = 0, maxUs = 0] = times ?? [];
+    return { ...row, times: times && { minUs, q1Us, medianUs, q3Us, maxUs } };
+  });
+  const bytes = await session.environment.smokePng(rows, {
+    ...{ title: text(data['name']), offsetSec: offsetSec(session) },
+    ...{ fromSec: Number(data['fromSec']), toSec: Number(data['toSec']) },
+    ...{ widthPx: SMOKE.width, heightPx: SMOKE.height },
+  });
+  write(session, data, file, bytes, force);
+}
+
+function write(
+  session: Session,
+  data: JsonObject,
+  file: string,
+  bytes: Uint8Array,
+  force = false,
+): void {
+  const written = session.environment.writeFile(file, bytes, force);
+  if (written.ok) session.note(`${file}: ${text(data['name'])}`);
+  else session.fail(written.error.message);
 }
 
 /** Page by page: a message on the bus has a limit. */

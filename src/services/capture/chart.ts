@@ -1,7 +1,7 @@
 /** Statistics as charts, readable in print and without colour. Pure. */
 import type { CaptureReport } from '../../os/ports-capture.ts';
-import { type Drawing, INK, type Point, type Shape, svgOf } from './drawing.ts';
-import { type Picture, pictureOf } from './picture.ts';
+import { type Drawing, INK, type Point, type Shape, svgOf } from '../../wire/drawing.ts';
+import { type Picture, pictureOf } from '../../wire/picture.ts';
 
 const WIDTH = 800;
 const GRID = '#dddddd';

@@ -1,7 +1,8 @@
 /**
- * A smoke graph as SVG, as SmokePing draws one: the spread of round trips as bands around the median,
- * which is coloured by loss. Pure; all text is escaped.
+ * A smoke graph, as SmokePing draws one: the spread of round trips as bands around the median,
+ * which is coloured by loss. Pure.
  */
+import type { Box, Drawing, Point, Shape } from '../../wire/drawing.ts';
 import type { SeriesRow } from './series/rows.ts';
 
 export interface SmokeOptions {
@@ -51,49 +52,57 @@ const DARK = {
   inner: '#565d66',
 };
 
-export function smokeSvg(rows: readonly SeriesRow[], options: SmokeOptions): string {
-  const { fromSec, toSec, widthPx, heightPx } = options;
+/** For `svgOf` or `pictureOf`. */
+export function smokeDrawing(rows: readonly SeriesRow[], options: SmokeOptions): Drawing {
+  const { fromSec, toSec, widthPx, heightPx, title } = options;
   const colours = options.dark === true ? DARK : LIGHT;
   const topUs = roundUp(ceiling(rows));
-  const width = widthPx - LEFT - RIGHT;
-  const height = heightPx - TOP - BOTTOM;
-  const x = (sec: number): number => LEFT + (width * (sec - fromSec)) / (toSec - fromSec);
-  const y = (us: number): number => TOP + height * (1 - Math.min(us, topUs) / topUs);
-  const parts = [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${widthPx}" height="${heightPx}" viewBox="0 0 ${widthPx} ${heightPx}" role="img">`,
-    `<title>${escapeXml(options.title)}</title>`,
-    `<rect width="100%" height="100%" fill="${colours.paper}"/><g font-family="system-ui,sans-serif" font-size="11" fill="${colours.ink}">`,
-    `<text font-size="13" font-weight="600" x="${LEFT}" y="17">${escapeXml(options.title)}</text>`,
-    ...levels(topUs).map(
-      (us) =>
-        `<path stroke="${colours.line}" d="M${LEFT} ${one(y(us))}h${width}"/><text x="${LEFT - 6}" y="${one(y(us) + 4)}" text-anchor="end">${timeText(us)}</text>`,
-    ),
-    ...timeTicks(options).map(
-      ({ sec, text }) =>
-        `<path stroke="${colours.line}" d="M${one(x(sec))} ${TOP}v${height}"/><text x="${one(x(sec))}" y="${TOP + height + 14}" text-anchor="middle">${text}</text>`,
-    ),
-    ...shapes(rows, x, y, colours),
-    ...LOSS_STEPS.map(
-      ({ name, colour }, i) =>
-        `<rect x="${LEFT + 78 * i}" y="${heightPx - 15}" width="9" height="9" fill="${colour}"/><text x="${LEFT + 78 * i + 13}" y="${heightPx - 7}">${escapeXml(i === 0 ? 'no loss' : name)}</text>`,
-    ),
-    rows.length === 0
-      ? `<text x="${widthPx / 2}" y="${heightPx / 2}" text-anchor="middle">nothing measured</text>`
-      : '',
-    '</g></svg>',
+  const [right, bottom] = [widthPx - RIGHT, heightPx - BOTTOM];
+  const x = (sec: number): number => LEFT + ((right - LEFT) * (sec - fromSec)) / (toSec - fromSec);
+  const y = (us: number): number => TOP + (bottom - TOP) * (1 - Math.min(us, topUs) / topUs);
+  const text = (at: Point, anchor: 'start' | 'middle' | 'end', body: string, size = 11): Shape => ({
+    ...{ kind: 'text', at, anchor, size, body, fill: colours.ink },
+  });
+  const rule = (from: Point, to: Point): Shape => ({
+    ...{ kind: 'line', from, to, stroke: colours.line },
+  });
+  const body: Shape[] = [
+    { kind: 'rect', x: 0, y: 0, width: widthPx, height: heightPx, fill: colours.paper },
+    text([LEFT, 17], 'start', title, 13),
   ];
-  return parts.join('\n');
+  for (const us of levels(topUs)) {
+    body.push(
+      rule([LEFT, one(y(us))], [right, one(y(us))]),
+      text([LEFT - 6, one(y(us) + 4)], 'end', timeText(us)),
+    );
+  }
+  for (const { sec, clock } of timeTicks(options)) {
+    body.push(
+      rule([one(x(sec)), TOP], [one(x(sec)), bottom]),
+      text([one(x(sec)), bottom + 14], 'middle', clock),
+    );
+  }
+  body.push(...bands(rows, x, y, colours));
+  for (const [i, { name, colour }] of LOSS_STEPS.entries()) {
+    const left = LEFT + 78 * i;
+    body.push(
+      { kind: 'rect', x: left, y: heightPx - 15, width: 9, height: 9, fill: colour },
+      text([left + 13, heightPx - 7], 'start', i === 0 ? 'no loss' : name),
+    );
+  }
+  if (rows.length === 0) body.push(text([widthPx / 2, heightPx / 2], 'middle', 'nothing measured'));
+  return { width: widthPx, height: heightPx, title, shapes: body };
 }
 
 /** Bands and median, each step by step; where all is lost, a mark at the foot. */
-function shapes(
+function bands(
   rows: readonly SeriesRow[],
   x: (sec: number) => number,
   y: (us: number) => number,
   colours: typeof LIGHT,
-): readonly string[] {
-  const bands = { o: [] as string[], i: [] as string[] };
-  const medians = LOSS_STEPS.map((): string[] => []);
+): readonly Shape[] {
+  const [outer, inner]: [Box[], Box[]] = [[], []];
+  const medians = LOSS_STEPS.map((): Box[] => []);
   const gaps = rows.slice(1).map(({ atSec }, i) => atSec - (rows[i]?.atSec ?? 0));
   const usual = gaps.sort((a, b) => a - b)[gaps.length >> 1] ?? 1;
   for (const [i, row] of rows.entries()) {
@@ -101,32 +110,28 @@ function shapes(
     // To the next row; but a pause is a pause.
     const most = 1.5 * Math.max(spanSec, usual);
     const next = Math.min(rows[i + 1]?.atSec ?? atSec + most / 1.5, atSec + most);
-    const wide = Math.max(1, x(next) - x(atSec));
-    const at = `M${one(x(atSec))} `;
+    const wide = one(Math.max(1, x(next) - x(atSec)));
+    const box = (top: number, height: number): Box => [one(x(atSec)), one(top), wide, one(height)];
+    const between = (low: number, high: number): Box => box(y(high), Math.max(0, y(low) - y(high)));
+    const median = medians[lossStep(row)];
     if (times === undefined) {
-      medians[lossStep(row)]?.push(`${at}${one(y(0) - 5)}h${one(wide)}v5h-${one(wide)}z`);
+      median?.push(box(y(0) - 5, 5));
       continue;
     }
-    const box = (low: number, high: number): string =>
-      `${at}${one(y(high))}h${one(wide)}v${one(Math.max(0, y(low) - y(high)))}h-${one(wide)}z`;
-    bands.o.push(box(times.minUs, times.maxUs));
-    bands.i.push(box(times.q1Us, times.q3Us));
-    medians[lossStep(row)]?.push(
-      `${at}${one(y(times.medianUs) - 1)}h${one(wide)}v2h-${one(wide)}z`,
-    );
+    outer.push(between(times.minUs, times.maxUs));
+    inner.push(between(times.q1Us, times.q3Us));
+    median?.push(box(y(times.medianUs) - 1, 2));
   }
   return [
-    `<path fill="${colours.outer}" d="${bands.o.join('')}"/>`,
-    `<path fill="${colours.inner}" d="${bands.i.join('')}"/>`,
-    ...medians.flatMap((paths, step) =>
-      paths.length === 0
-        ? []
-        : [`<path fill="${LOSS_STEPS[step]?.colour}" d="${paths.join('')}"/>`],
+    { kind: 'boxes', fill: colours.outer, boxes: outer },
+    { kind: 'boxes', fill: colours.inner, boxes: inner },
+    ...medians.flatMap((boxes, step): Shape[] =>
+      boxes.length === 0 ? [] : [{ kind: 'boxes', fill: LOSS_STEPS[step]?.colour ?? '', boxes }],
     ),
   ];
 }
 
-const one = (value: number): string => String(Math.round(value * 10) / 10);
+const one = (value: number): number => Math.round(value * 10) / 10;
 
 /** What nearly all round trips stay below: a single late one does not press the rest to the foot. */
 function ceiling(rows: readonly SeriesRow[]): number {
@@ -159,28 +164,14 @@ function timeTicks({
   fromSec,
   toSec,
   offsetSec,
-}: SmokeOptions): readonly { readonly sec: number; readonly text: string }[] {
+}: SmokeOptions): readonly { readonly sec: number; readonly clock: string }[] {
   const wanted = (toSec - fromSec) / 8;
   const step = STEPS_SEC.find((sec) => sec >= wanted) ?? STEPS_SEC.at(-1) ?? wanted;
-  const ticks: { sec: number; text: string }[] = [];
+  const ticks: { sec: number; clock: string }[] = [];
   const first = Math.ceil((fromSec + offsetSec) / step) * step - offsetSec;
   for (let sec = first; sec <= toSec; sec += step) {
     const iso = new Date((sec + offsetSec) * 1000).toISOString();
-    ticks.push({ sec, text: step < 86_400 ? iso.slice(11, 16) : iso.slice(5, 10) });
+    ticks.push({ sec, clock: step < 86_400 ? iso.slice(11, 16) : iso.slice(5, 10) });
   }
   return ticks;
 }
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-/** Also of what XML has no place for. */
-const escapeXml = (text: string): string =>
-  text
-    .replace(/[^\t\n\u0020-\ud7ff\ue000-\ufffd]/g, '\ufffd')
-    .replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { digests } from '#src/os/linux/digests.ts';
 import { png } from '#src/os/linux/png.ts';
 import { captureService } from '#src/services/capture/service.ts';
+import { smokeDrawing } from '#src/services/monitor/smoke.ts';
+import { pictureOf } from '#src/wire/picture.ts';
 import { type AuditFile, CHAIN_START, chain } from '../../../src/base/audit.ts';
 import { SystemError } from '../../../src/base/errors.ts';
 import { err as failed, ok } from '../../../src/base/result.ts';
@@ -157,6 +159,10 @@ export const fakeEnvironment = (
     findMtu: async () => failed({ kind: 'silent' }),
     [Symbol.asyncDispose]: async () => undefined,
   }),
+  smokePng: async (rows, options) => {
+    const { width, height, rgb } = pictureOf(smokeDrawing(rows, options), 2);
+    return png(width, height, rgb);
+  },
   capture: async () =>
     captureService(
       {

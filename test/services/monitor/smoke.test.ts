@@ -1,7 +1,9 @@
 /** The smoke graph: what is drawn where, and that no name breaks out of it. */
 import t from 'tap';
 import type { SeriesRow } from '../../../src/services/monitor/series/rows.ts';
-import { smokeSvg } from '../../../src/services/monitor/smoke.ts';
+import { smokeDrawing } from '../../../src/services/monitor/smoke.ts';
+import { svgOf } from '../../../src/wire/drawing.ts';
+import { pictureOf } from '../../../src/wire/picture.ts';
 
 const FROM = Date.UTC(2026, 0, 1) / 1000;
 
@@ -13,10 +15,12 @@ const row = (minute: number, lost: number, us = 10_000): SeriesRow => ({
       : { minUs: us / 2, q1Us: us * 0.9, medianUs: us, q3Us: us * 1.1, maxUs: us * 2 },
 });
 
-const draw = (rows: readonly SeriesRow[], title = 'gate') =>
-  smokeSvg(rows, {
+const drawing = (rows: readonly SeriesRow[], title = 'gate', dark = false) =>
+  smokeDrawing(rows, {
     ...{ title, fromSec: FROM, toSec: FROM + 3600, widthPx: 800, heightPx: 280, offsetSec: 3600 },
+    dark,
   });
+const draw = (rows: readonly SeriesRow[], title?: string) => svgOf(drawing(rows, title));
 
 t.test('loss is told by colour', async (t) => {
   const paths = (svg: string, colour: string) => svg.includes(`<path fill="${colour}"`);
@@ -64,6 +68,24 @@ t.test('a pause is not drawn over', async (t) => {
 t.test('names are text, whatever is in them', async (t) => {
   const svg = draw([], '<script>alert("1")</script>&\u0000\u001b');
   t.notOk(['<script', '\u0000', '\u001b'].some((text) => svg.includes(text)));
-  t.match(svg, /&lt;script&gt;alert\(&quot;1&quot;\)&lt;\/script&gt;&amp;/);
+  t.match(svg, /&#60;script&#62;alert\(&#34;1&#34;\)&#60;\/script&#62;&#38;/);
   t.match(svg, /nothing measured/);
+});
+
+t.test('the same as pixels', async (t) => {
+  const { width, height, rgb } = pictureOf(drawing([row(30, 0), row(31, 10)]), 2);
+  t.same([width, height], [1600, 560]);
+  const at = (x: number, y: number): string =>
+    `#${Buffer.from(rgb.subarray((y * width + x) * 3, (y * width + x) * 3 + 3)).toString('hex')}`;
+  // The plot is 28 to 240 from above, 0 to 20 ms; a minute is 730 / 60 px wide, half past at 423.
+  const y = (ms: number): number => Math.round(2 * (28 + 212 * (1 - ms / 20)));
+  t.equal(at(2 * 426, y(10)), '#1a8f3c', 'its median');
+  t.equal(at(2 * 438, y(10)), '#d62728', 'half was lost');
+  t.equal(at(2 * 426, y(10.5)), '#bdbdbd', 'quartiles');
+  t.equal(at(2 * 426, y(15)), '#e6e6e6', 'from shortest to longest');
+  t.equal(at(2 * 400, y(15)), '#ffffff');
+  const seam = Array.from({ length: 12 }, (_, i) => at(2 * 435 - 6 + i, y(15)));
+  t.same(new Set(seam), new Set(['#e6e6e6']), 'and nothing shines through between two');
+  const dark = pictureOf(drawing([], 'gate', true), 1);
+  t.equal(Buffer.from(dark.rgb.subarray(0, 3)).toString('hex'), '16191d');
 });

@@ -39,7 +39,17 @@ function draw(canvas: Canvas, shape: Shape, scale: number): void {
         const points = stroke.map(([x, y]) =>
           scaled([shape.at[0] + (x - shift) * size, shape.at[1] + y * size]),
         );
-        canvas.stroke(points, PEN * size * scale, colourOf(INK));
+        canvas.stroke(points, PEN * size * scale, colourOf(shape.fill ?? INK));
+      }
+      break;
+    }
+    case 'boxes': {
+      const colour = colourOf(shape.fill);
+      for (const [x, y, width, height] of shape.boxes) {
+        // Whole pixels across: two halves of one would let through what is behind.
+        const left = Math.round(x * scale);
+        const right = Math.max(left + 1, Math.round((x + width) * scale));
+        canvas.rect(left, y * scale, right, (y + height) * scale, colour);
       }
       break;
     }

@@ -2,12 +2,12 @@
 
 import { inflateSync } from 'node:zlib';
 import t from 'tap';
-import { png } from '../../../src/os/linux/png.ts';
-import { CHART_KINDS, chartPicture } from '../../../src/services/capture/chart.ts';
-import type { Drawing, Shape } from '../../../src/services/capture/drawing.ts';
-import { textStrokes, textWidth } from '../../../src/services/capture/lettering.ts';
-import { pictureOf } from '../../../src/services/capture/picture.ts';
-import { REPORT } from './report.ts';
+import { png } from '../../src/os/linux/png.ts';
+import { CHART_KINDS, chartPicture } from '../../src/services/capture/chart.ts';
+import type { Drawing, Shape } from '../../src/wire/drawing.ts';
+import { textStrokes, textWidth } from '../../src/wire/lettering.ts';
+import { pictureOf } from '../../src/wire/picture.ts';
+import { REPORT } from '../services/capture/report.ts';
 
 const drawing = (...shapes: Shape[]): Drawing => ({ width: 40, height: 20, title: '', shapes });
 const at = ({ width, rgb }: { width: number; rgb: Uint8Array }, x: number, y: number): number[] => [

@@ -1,4 +1,4 @@
-/** A chart as shapes, whatever it is drawn with; lengths in pixels of the smallest picture, y downwards. */
+/** A chart as shapes, whatever it is drawn with; lengths in pixels of the smallest picture, y downwards. Pure. */
 
 export type Shape =
   | ({ readonly kind: 'rect'; readonly x: number; readonly y: number } & Size & Filled)
@@ -15,7 +15,11 @@ export type Shape =
       readonly anchor: 'start' | 'middle' | 'end';
       readonly size: number;
       readonly body: string;
+      /** `INK` without. */
+      readonly fill?: string;
     }
+  /** Many of one colour, side by side without a seam. */
+  | ({ readonly kind: 'boxes'; readonly boxes: readonly Box[] } & Filled)
   /** From left to right; what is below it, as far as `bottom`, is filled lightly. */
   | {
       readonly kind: 'curve';
@@ -24,6 +28,7 @@ export type Shape =
       readonly stroke: string;
     };
 
+export type Box = readonly [x: number, y: number, width: number, height: number];
 export type Point = readonly [x: number, y: number];
 
 interface Size {
@@ -46,8 +51,11 @@ export const AREA_OPACITY = 0.2;
 
 const FONT = 'font-family="Helvetica, Arial, sans-serif"';
 
+/** What XML has no place for is replaced. */
 const escaped = (text: string): string =>
-  text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`).replace(/[^\x20-\ud7ff]/g, '\ufffd');
+  text
+    .replace(/[^\t\n\u0020-\ud7ff\ue000-\ufffd]/g, '\ufffd')
+    .replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
 /** An SVG 1.1 document that stands alone. */
 export const svgOf = ({ width, height, title, shapes }: Drawing): string =>
@@ -68,7 +76,13 @@ function svgShape(shape: Shape): string {
       return `<line x1="${x1}" x2="${x2}" y1="${y1}" y2="${y2}" stroke="${shape.stroke}"/>`;
     }
     case 'text':
-      return `<text x="${shape.at[0]}" y="${shape.at[1]}" text-anchor="${shape.anchor}" font-size="${shape.size}" fill="${INK}" ${FONT}>${escaped(shape.body)}</text>`;
+      return `<text x="${shape.at[0]}" y="${shape.at[1]}" text-anchor="${shape.anchor}" font-size="${shape.size}" fill="${shape.fill ?? INK}" ${FONT}>${escaped(shape.body)}</text>`;
+    case 'boxes': {
+      const path = shape.boxes.map(
+        ([x, y, width, height]) => `M${x} ${y}h${width}v${height}h-${width}z`,
+      );
+      return `<path fill="${shape.fill}" d="${path.join('')}"/>`;
+    }
     case 'curve': {
       const { points, bottom, stroke } = shape;
       const path = points.map(([x, y], i) => `${i === 0 ? 'M' : 'L'}${x} ${y}`).join('');
