@@ -123,7 +123,8 @@ class Engine {
   void udpApp(Packet& p, Flow* f, const Net& net, uint16_t from, uint16_t to);
   void dns(View v);
   void dhcp(View v);
-  NameRef clientHello(View v);
+  void quicApp(Flow* f, const Packet& p, const Net& net);
+  void clientHello(Flow* f, const Net& net, View v);
   NameRef httpHost(View v);
   void hello(Flow* f, const Net& net, NameRef name);
 
@@ -147,6 +148,9 @@ class Engine {
   uint64_t flowsForgotten_ = 0;
   uint64_t connections_ = 0;
   uint64_t handshakes_ = 0;
+  int64_t initialsSec_ = 0;
+  uint32_t initials_ = 0;  // opened within that second
+  uint64_t initialsUnread_ = 0;
   uint64_t retransmissions_ = 0;
   uint64_t outOfOrder_ = 0;
   Talkers<Conversation> conversations_;

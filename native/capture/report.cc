@@ -239,6 +239,7 @@ void Engine::reportTalkers(const Rows& rows, std::string* out) {
   json.count("conversationsForgotten", conversations_.evicted);
   json.count("conversationFloorBytes", conversations_.floor.bytes);
   json.count("namesForgotten", names_.forgotten());
+  json.count("initialsUnread", initialsUnread_);
   json.yes("protocolTreeFull", tree_.full());
   json.close('}');
 }
@@ -275,6 +276,7 @@ void Engine::reportFlows(uint32_t most, std::string* out) {
     json.seconds("lastSec", f.lastNs);
     if (f.app != Protocol::Frame) json.text("application", nameOf(f.app));
     if (const Names::Slot* s = names_.find(f.name)) json.text("name", s->text, s->length);
+    if (f.alpnBytes > 0) json.text("alpn", f.alpn, f.alpnBytes);
     if (protocol == 6) {
       json.text("state", nameOf(f.state));
       if (f.connections > 0) json.text("client", (f.flags & kClientIsB) != 0 ? "b" : "a");

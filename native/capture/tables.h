@@ -49,6 +49,9 @@ struct Counter {
   }
 };
 
+// As long as fills the flow's third line of the cache.
+constexpr size_t kAlpnBytes = 15;
+
 // [0] is what A sent, [1] what B sent. What each packet changes stands in the first two lines of the cache.
 struct alignas(64) Flow {
   Key key;
@@ -68,7 +71,11 @@ struct alignas(64) Flow {
   Counter folded[2];  // of `sent`, what conversation and endpoints have already
   int64_t markNs;  // when the SYN came; with hands shaken, when a sequence number last moved ahead
   uint32_t connections;
+  uint8_t alpnBytes;
+  char alpn[kAlpnBytes];  // the first protocol that a ClientHello offered
 };
+
+static_assert(sizeof(Flow) == 3 * 64);
 
 // What Flow.flags says.
 constexpr uint8_t kKnowsNext0 = 1, kKnowsNext1 = 2, kFin0 = 4, kFin1 = 8, kClientIsB = 16, kAppIsSure = 32;

@@ -64,8 +64,10 @@ export interface CaptureFlow extends BothWays {
   readonly portA?: number;
   readonly portB?: number;
   readonly application?: string;
-  /** TLS server name, or HTTP host. */
+  /** Server name of TLS, also in QUIC, or HTTP host. */
   readonly name?: string;
+  /** The first protocol that a ClientHello offered (RFC 7301), such as `h2`; at most 15 characters. */
+  readonly alpn?: string;
   /** Of TCP alone, as all that follows. */
   readonly state?:
     | 'unseen'
@@ -125,6 +127,8 @@ export interface CaptureReport {
     readonly conversationsForgotten: number;
     readonly conversationFloorBytes: number;
     readonly namesForgotten: number;
+    /** First packets of QUIC connections beyond the thousand a second that are opened for names. */
+    readonly initialsUnread: number;
     readonly protocolTreeFull: boolean;
   };
   readonly tcp: {

@@ -258,10 +258,9 @@ t.test('devices', { skip: noBrowser() }, async (t) => {
       async () => Number(await page.evaluate('Date.now()')) - newest > 3000,
     );
     t.equal(seen, 'Live');
-    t.same(
-      asked.slice(start).filter((path) => path !== '/api/look'),
-      [],
-    );
+    // A device that is found meanwhile is a row that is fetched, once.
+    const since = asked.slice(start).filter((path) => path !== '/api/look');
+    t.same(since, [...new Set(since)]);
   });
 
   await t.test('a viewer looks', async (t) => {

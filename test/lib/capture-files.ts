@@ -1,6 +1,7 @@
 /** Capture files made by hand, and seeded traffic of the kinds that a house has. */
 import { writeSync } from 'node:fs';
 import { randomFrom } from '../fuzz/run.ts';
+import { quicInitial } from './quic-initial.ts';
 
 export interface Packet {
   /** Unix time in µs. */
@@ -174,14 +175,22 @@ export function dnsMessage(name: string, answer?: number): Buffer {
   return Buffer.concat([head, question, record]);
 }
 
-/** A ClientHello (RFC 8446 §4.1.2) in its record, with a server name. */
-export function clientHello(name: string): Buffer {
+/** A ClientHello (RFC 8446 §4.1.2) in its record, with a server name and, before it, protocols (RFC 7301). */
+export function clientHello(
+  name: string,
+  protocols: readonly string[] = ['h2', 'http/1.1'],
+): Buffer {
   const host = Buffer.from(name);
   const sni = Buffer.concat([Buffer.alloc(9), host]);
   sni.writeUInt16BE(host.length + 5, 2);
   sni.writeUInt16BE(host.length + 3, 4);
   sni.writeUInt16BE(host.length, 7);
-  const alpn = Buffer.from('0010000e000c02683208687474702f312e31', 'hex');
+  const list = Buffer.concat(
+    protocols.map((one) => Buffer.from(`${String.fromCharCode(one.length)}${one}`, 'latin1')),
+  );
+  const alpn = Buffer.concat([Buffer.from('001000000000', 'hex'), list]);
+  alpn.writeUInt16BE(list.length + 2, 2);
+  alpn.writeUInt16BE(list.length, 4);
   const extensions = Buffer.concat([Buffer.alloc(2), alpn, sni]);
   extensions.writeUInt16BE(alpn.length + sni.length, 0);
   const body = Buffer.concat([
@@ -226,6 +235,8 @@ export function capturePackets(): Readonly<Record<string, Uint8Array>> {
       tcp(4000, 53, 1, 1, TCP.ack, Buffer.concat([hex('0021'), dnsMessage('www.example.org')])),
     ),
     quic: ip(17, udp(4000, 443, hex('c00000000108aaaaaaaaaaaaaaaa0000'))),
+    quicInitial: ip(17, udp(4001, 443, quicInitial())),
+    quicInitial2: ip(17, udp(4002, 443, quicInitial({ version: 2, token: Buffer.alloc(70) }))),
     dht: ip(
       17,
       udp(6881, 6881, Buffer.from('d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe')),

@@ -47,6 +47,8 @@ t.test('what is native reads, writes and frees nothing that it may not', async (
     LD_PRELOAD: runtime.stdout.trim(),
     // Node itself keeps memory until its end.
     ASAN_OPTIONS: 'detect_leaks=0',
+    // Seconds of a whole file: all is several times as slow.
+    TAP_TIMEOUT: '300',
   };
 
   const copy = mkdtempSync(join(tmpdir(), 'gh-asan-'));

@@ -22,9 +22,13 @@ import {
 } from '../table.ts';
 import { dateTimeOf } from '../types.ts';
 import { compileDhcpClient } from './dhcpv4-client.ts';
+import { own } from './dhcpv4-server-params.ts';
 import { compileDhcp6Client } from './dhcpv6-client.ts';
 import { ifNameBehind } from './interfaces.ts';
 import { compileFirewall } from './nat.ts';
+
+const NO_CAPTURES =
+  'TR-181 captures by a command alone (PacketCaptureDiagnostics), and keeps no statistics';
 
 const CAPTURE = 'Device.X_GATEHOUSE_Capture.';
 const CAPTURES = `${CAPTURE}Capture.`;
@@ -113,7 +117,7 @@ export const capture: ObjectGroup = {
       path: CAPTURE,
       about:
         'Captures: who talks how much with what on an interface, counted by the router itself.',
-      params: {
+      params: own(NO_CAPTURES, {
         Enable: { ...ENABLE, default: 'true', about: 'Whether captures may run.' },
         MaximumDuration: {
           type: 'unsignedInt',
@@ -130,7 +134,7 @@ export const capture: ObjectGroup = {
           about:
             'What all files may take. A capture may write a quarter of it while it runs; half is for what is over.',
         },
-      },
+      }),
     },
     {
       path: `${TRIGGERS}{i}.`,
@@ -140,7 +144,7 @@ export const capture: ObjectGroup = {
       enable: 'Enable',
       maxRows: MAX_TRIGGERS,
       uniqueKeys: [['Alias']],
-      params: {
+      params: own(NO_CAPTURES, {
         Alias: ALIAS,
         Enable: ENABLE,
         Status: {
@@ -185,7 +189,7 @@ export const capture: ObjectGroup = {
         },
         LastFired: { ...START, about: 'When it happened last.' },
         LastFile: { type: 'string', about: 'Name of the newest file.' },
-      },
+      }),
     },
     {
       path: `${CAPTURES}{i}.`,
@@ -195,7 +199,7 @@ export const capture: ObjectGroup = {
       enable: 'Enable',
       maxRows: MAX_ROWS,
       uniqueKeys: [['Alias']],
-      params: {
+      params: own(NO_CAPTURES, {
         Alias: ALIAS,
         Enable: ENABLE,
         ID: { type: 'string', about: 'What the commands of captures call it.' },
@@ -246,7 +250,7 @@ export const capture: ObjectGroup = {
           about: 'Names of the files that it has written and are still there.',
         },
         UnwrittenPackets: count('Packets that were counted, but could not be written.'),
-      },
+      }),
       commands: {
         Start: {
           about: 'Begins it anew.',

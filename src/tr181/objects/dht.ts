@@ -12,6 +12,9 @@ import {
   type ReportedValues,
   type ReportSink,
 } from '../table.ts';
+import { own } from './dhcpv4-server-params.ts';
+
+const NO_DHT = 'TR-181 knows no DHT';
 
 const DHT = 'Device.X_GATEHOUSE_DHT.';
 const BUDGET = `${DHT}Budget.`;
@@ -58,7 +61,7 @@ export const dht: ObjectGroup = {
     {
       path: DHT,
       about: 'A node of the BitTorrent DHT (BEP 5), off by default.',
-      params: {
+      params: own(NO_DHT, {
         Enable: ENABLE,
         Status: {
           type: 'string',
@@ -103,12 +106,12 @@ export const dht: ObjectGroup = {
         Peers: seen('unsignedInt', 'Peers that were announced to this node.'),
         InfoHashes: seen('unsignedInt', 'Infohashes they were announced for.'),
         Items: seen('unsignedInt', 'Items kept for others (BEP 44).'),
-      },
+      }),
     },
     {
       path: BUDGET,
       about: 'What the node may use, whatever arrives.',
-      params: {
+      params: own(NO_DHT, {
         PacketsReceived: rate('Datagrams read a second.', 500),
         PacketsSent: rate('Datagrams sent a second.', 250),
         BytesReceived: rate('Bytes read a second, with headers.', 125_000, 1_000_000_000),
@@ -125,12 +128,12 @@ export const dht: ObjectGroup = {
           1_000,
           100_000,
         ),
-      },
+      }),
     },
     {
       path: CRAWLER,
       about: 'Collects infohashes by BEP 51, off by default.',
-      params: {
+      params: own(NO_DHT, {
         Enable: ENABLE,
         StartTime: {
           type: 'unsignedInt',
@@ -153,12 +156,12 @@ export const dht: ObjectGroup = {
         Running: seen('boolean', 'Whether it is its time.'),
         InfoHashes: seen('unsignedInt', 'Infohashes that it knows.'),
         NodesAsked: seen('unsignedInt', 'Nodes asked since the start.'),
-      },
+      }),
     },
     {
       path: ANNOUNCEMENT,
       about: 'Updates announced in the DHT: a mutable item (BEP 44) under the maker’s key.',
-      params: {
+      params: own(NO_DHT, {
         PublicKey: {
           type: 'hexBinary',
           access: 'readWrite',
@@ -185,20 +188,26 @@ export const dht: ObjectGroup = {
           'unsignedInt',
           'Announcements refused: older ones, or such that say nothing.',
         ),
-      },
+      }),
     },
     {
       path: STATS,
       about: 'Since the node was started.',
-      params: Object.fromEntries(
-        Object.entries(COUNTERS).map(([name, [, about]]) => [name, seen('StatsCounter64', about)]),
+      params: own(
+        NO_DHT,
+        Object.fromEntries(
+          Object.entries(COUNTERS).map(([name, [, about]]) => [
+            name,
+            seen('StatsCounter64', about),
+          ]),
+        ),
       ),
     },
     {
       path: `${TABLES}{i}.`,
       about: 'The routing table of each family of addresses.',
       rows: 'system',
-      params: {
+      params: own(NO_DHT, {
         Family: { type: 'string', enum: ['IPv4', 'IPv6'], default: 'IPv4', about: 'Of addresses.' },
         NodeID: seen('string', 'Our id in it, in hexadecimal.'),
         ExternalAddress: seen('string', 'Our address as other nodes see it (BEP 42).'),
@@ -209,7 +218,7 @@ export const dht: ObjectGroup = {
           ...seen('unsignedInt', 'Smoothed, of all nodes asked; 0 while unknown.'),
           units: 'milliseconds',
         },
-      },
+      }),
     },
   ],
   report,

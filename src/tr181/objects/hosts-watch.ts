@@ -45,7 +45,7 @@ export const WATCH_OBJECTS: readonly ObjectDef[] = [
     about:
       'The LAN is searched for who is there, by ARP, by echo to all IPv6 hosts, and by neighbour solicitations.',
     params: {
-      Enable: { ...ENABLE, default: 'true' },
+      Enable: { ...ENABLE, default: 'true', reason: OWN },
       Interval: {
         ...{ type: 'unsignedInt', access: 'readWrite', range: [[10, 604_800]] },
         ...{ default: '900', units: 'seconds', reason: OWN },
@@ -126,8 +126,8 @@ export const WATCH_OBJECTS: readonly ObjectDef[] = [
     maxRows: 200,
     uniqueKeys: [['PhysAddress', 'OtherPhysAddress']],
     params: {
-      Enable: { ...ENABLE, default: 'true' },
-      Alias: ALIAS,
+      Enable: { ...ENABLE, default: 'true', reason: OWN },
+      Alias: { ...ALIAS, reason: OWN },
       PhysAddress: {
         ...{ type: 'MACAddress', access: 'readWrite', size: [0, 17], reason: OWN },
         about: 'MAC address of one of them.',

@@ -38,6 +38,7 @@ import { Remaining, remaining } from './overview.tsx';
 
 const ipv6 = () => import('../parts/ipv6/index.tsx');
 const map = () => import('../parts/map/index.tsx');
+const dht = () => import('../parts/dht/index.tsx');
 
 const PATHS = [
   'Device.IP.',
@@ -61,6 +62,7 @@ export function Network() {
     { id: 'firewall', title: t('network.firewall'), href: href('network', ['firewall']) },
     { id: 'routes', title: t('network.routes'), href: href('network', ['routes']) },
     { id: 'map', title: 'MAP-T', href: href('network', ['map']) },
+    { id: 'dht', title: 'DHT', href: href('network', ['dht']) },
   ];
   const row = number === undefined ? undefined : `${tab === 'dhcp' ? CLIENTS : IP}${number}.`;
   return (
@@ -93,6 +95,7 @@ function Body({ tab, row, values }: { tab: string; row: string | undefined; valu
   if (tab === 'firewall') return <Firewall values={values} />;
   if (tab === 'routes') return <Routes values={values} />;
   if (tab === 'map') return <Part load={map} />;
+  if (tab === 'dht') return <Part load={dht} />;
   return row === undefined ? (
     <Interfaces values={values} />
   ) : (

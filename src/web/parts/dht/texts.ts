@@ -1,0 +1,76 @@
+/** Texts of the page about the DHT. */
+import type { Catalogue } from '../../i18n/catalogue.ts';
+
+const en = {
+  'dht.node': 'Node of the DHT',
+  'dht.intro':
+    'A node of the BitTorrent DHT within a budget: it answers others, finds who has a torrent, and hears of updates without a server.',
+  'dht.starting': 'looks for other nodes',
+  'dht.nodes': 'Nodes known',
+  'dht.peers': 'Peers announced here',
+  'dht.items': 'Items kept for others',
+  'dht.flows': 'Asked in 3 minutes',
+  'dht.tables': 'Routing tables',
+  'dht.noTables': 'The node is off.',
+  'dht.family': 'Family',
+  'dht.id': 'Our id',
+  'dht.outside': 'Our address, as others see it',
+  'dht.rtt': 'Round trip',
+  'dht.traffic': 'What it did',
+  'dht.received': 'Datagrams read',
+  'dht.sent': 'Datagrams sent',
+  'dht.answered': 'Queries answered',
+  'dht.asked': 'Queries of its own',
+  'dht.timeouts': 'Not answered',
+  'dht.overBudget': 'Dropped, over budget',
+  'dht.unwanted': 'Dropped, wrong address',
+  'dht.tooMany': 'Dropped, asked too much',
+  'dht.malformed': 'Malformed',
+  'dht.settings': 'Settings',
+  'dht.budget': 'Budget',
+  'dht.update': 'An update is there: version {version}',
+  'dht.updateText':
+    'It was announced with the key of this box. Its bundle is verified once more before it is installed:',
+  'dht.announced': 'Announcements of updates',
+  'dht.noKey': 'No key is set, so no announcements are followed.',
+  'dht.newest': 'The newest announced version is {version}.',
+  'dht.nothing': 'Nothing was announced yet.',
+} as const;
+
+const de: Readonly<Record<keyof typeof en, string>> = {
+  'dht.node': 'Knoten der DHT',
+  'dht.intro':
+    'Ein Knoten der BitTorrent-DHT mit festem Budget: er antwortet anderen, findet, wer einen Torrent hat, und hört ohne Server von Updates.',
+  'dht.starting': 'sucht andere Knoten',
+  'dht.nodes': 'Bekannte Knoten',
+  'dht.peers': 'Hier angekündigte Peers',
+  'dht.items': 'Für andere verwahrt',
+  'dht.flows': 'Gefragt in 3 Minuten',
+  'dht.tables': 'Routingtabellen',
+  'dht.noTables': 'Der Knoten ist aus.',
+  'dht.family': 'Familie',
+  'dht.id': 'Unsere Kennung',
+  'dht.outside': 'Unsere Adresse, wie andere sie sehen',
+  'dht.rtt': 'Umlaufzeit',
+  'dht.traffic': 'Was er tat',
+  'dht.received': 'Gelesene Datagramme',
+  'dht.sent': 'Gesendete Datagramme',
+  'dht.answered': 'Beantwortete Fragen',
+  'dht.asked': 'Eigene Fragen',
+  'dht.timeouts': 'Unbeantwortet',
+  'dht.overBudget': 'Verworfen, über Budget',
+  'dht.unwanted': 'Verworfen, falsche Adresse',
+  'dht.tooMany': 'Verworfen, zu oft gefragt',
+  'dht.malformed': 'Fehlerhaft',
+  'dht.settings': 'Einstellungen',
+  'dht.budget': 'Budget',
+  'dht.update': 'Ein Update ist da: Version {version}',
+  'dht.updateText':
+    'Es wurde mit dem Schlüssel dieses Geräts angekündigt. Sein Paket wird vor dem Einspielen noch einmal geprüft:',
+  'dht.announced': 'Ankündigungen von Updates',
+  'dht.noKey': 'Kein Schlüssel ist gesetzt, also wird keiner Ankündigung gefolgt.',
+  'dht.newest': 'Die neueste angekündigte Version ist {version}.',
+  'dht.nothing': 'Noch wurde nichts angekündigt.',
+};
+
+export const texts: Catalogue<keyof typeof en> = { en, de };

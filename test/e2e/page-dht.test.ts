@@ -1,0 +1,46 @@
+/** The node of the DHT as the owner sees it: switched on, in every look, and an update that another box announced. */
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { badText, dress, LOOKS, sticksOut, violations } from './page-axe.ts';
+import { complaints, HOME, house, noBrowser, setUp } from './page-house.ts';
+
+t.setTimeout(180_000);
+
+const PICTURES = fileURLToPath(new URL('../../build/screenshots/', import.meta.url));
+const DHT = 'Device.X_GATEHOUSE_DHT.';
+
+t.test('the DHT on the page', { skip: noBrowser() }, async (t) => {
+  mkdirSync(PICTURES, { recursive: true });
+  await using there = await house('pdht');
+  const { router } = there;
+  const page = await (await there.person()).newPage();
+  page.setDefaultTimeout(20_000);
+  const heard = complaints(page);
+  await setUp(page);
+  await page.goto(`${HOME}/#/network/dht`);
+  const main = page.locator('main');
+  await main.getByText('The node is off.').waitFor();
+  await main.getByText('No key is set, so no announcements are followed.').waitFor();
+
+  const settings = main.getByRole('region', { name: 'Settings' });
+  await settings.getByRole('checkbox').first().check();
+  await settings.getByRole('button', { name: 'Save' }).click();
+  // There is no other node in this house.
+  await main.getByText('looks for other nodes').waitFor();
+  await main.getByText('IPv4', { exact: true }).waitFor();
+  t.same(
+    await router.set({ [`${DHT}Announcement.PublicKey`]: 'ab'.repeat(32) }),
+    [],
+    'a key is set',
+  );
+  await main.getByText('Nothing was announced yet.').waitFor();
+  for (const look of LOOKS) {
+    await dress(page, look);
+    t.same(await violations(page, look.contrast), [], look.name);
+    t.same(await sticksOut(page), [], `${look.name} does not scroll sideways`);
+    t.same(await badText(page), [], `${look.name}: text`);
+    await page.screenshot({ path: `${PICTURES}dht-${look.name}.png`, fullPage: true });
+  }
+  t.same(heard, []);
+});
