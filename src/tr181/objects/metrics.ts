@@ -78,8 +78,9 @@ export const metrics: ObjectGroup = {
     const seen = observed.otlp;
     out.put(METRICS, {
       ...{ OTLPStatus: seen?.state ?? 'Disabled', OTLPReason: seen?.reason ?? '' },
-      ...{ OTLPSent: String(seen?.sent ?? 0), OTLPFailed: String(seen?.failed ?? 0) },
-      OTLPRejected: String(seen?.rejected ?? 0),
+      OTLPSent: () => String(seen?.sent ?? 0),
+      OTLPFailed: () => String(seen?.failed ?? 0),
+      OTLPRejected: () => String(seen?.rejected ?? 0),
     });
   },
   check: (rows, out) => {
