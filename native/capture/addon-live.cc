@@ -1,7 +1,11 @@
 // Live packets of an interface, for JavaScript: methods of what createCapture answers.
 //
-//   listen(ifName, ringBytes, promiscuous, filter, snapBytes): 0, or what libpcap says is wrong with the
+//   listen(ifName, ringBytes, promiscuous, filter, snapBytes, fanout): 0, or what libpcap says is wrong with the
 //     filter, or -errno; an empty filter lets everything pass
+//     fanout: absent or -1, 65536 for a new group of rings that share the packets by flow, or the id of one; of a group all
+//     are opened before the first is started
+//   group(): id of its group, or -errno
+//   absorb(other): adds what another one has counted, which may be live; this one hears nothing. 0 or -errno
 //   record(path, maxBytes, maxMs, files, snapBytes), keep(ms, bytes): before start; 0 or -errno. Files
 //     follow each other where there is a limit; 0 stands for none
 //   start(): threads count from now on; 0 or -errno
@@ -27,11 +31,11 @@ constexpr size_t kFigures = 12;
 constexpr double kMostBytes = 1e15;
 
 napi_value listen(napi_env env, napi_callback_info info) {
-  Args<5> args(env, info);
+  Args<6> args(env, info);
   Capture* c = captureOf(env, info);
   char ifName[16], text[capture::Filter::kTextBytes], error[capture::Filter::kErrorBytes] = {};
   uint32_t ringBytes = 0, snapBytes = 0;
-  int32_t promiscuous = 0;
+  int32_t promiscuous = 0, fanout = -1;
   if (c == nullptr || !args.text(0, ifName, sizeof ifName) || !args.u32(1, &ringBytes) ||
       !args.i32(2, &promiscuous) || !args.text(3, text, sizeof text) || !args.u32(4, &snapBytes) ||
       ringBytes < kLeastRing || ringBytes > kMostRing || snapBytes == 0 ||
@@ -39,9 +43,31 @@ napi_value listen(napi_env env, napi_callback_info info) {
       c->engine.filter.any()) {
     return number(env, -EINVAL);
   }
+  if (!args.i32(5, &fanout)) fanout = capture::RingOptions::kNoFanout;
+  if (fanout < -1 || fanout > capture::RingOptions::kNewGroup) return number(env, -EINVAL);
   if (c->busy) return number(env, -EBUSY);
   return filterAnswer(
-      env, c->live.open({ifName, ringBytes, promiscuous != 0, text, snapBytes}, error), error);
+      env, c->live.open({ifName, ringBytes, promiscuous != 0, text, snapBytes, fanout}, error), error);
+}
+
+napi_value group(napi_env env, napi_callback_info info) {
+  Capture* c = captureOf(env, info);
+  return number(env, c != nullptr && c->live.isOpen() ? c->live.group() : -EINVAL);
+}
+
+napi_value absorb(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  Capture* c = captureOf(env, info);
+  void* at = nullptr;
+  if (c == nullptr || c->live.isOpen() || napi_unwrap(env, args.value[0], &at) != napi_ok) {
+    return number(env, -EINVAL);
+  }
+  auto* other = static_cast<Capture*>(at);
+  if (other == c || !other->live.isOpen()) return number(env, -EINVAL);
+  if (c->busy) return number(env, -EBUSY);
+  const capture::Live::Use use(&other->live);
+  c->engine.absorb(other->engine);
+  return number(env, 0);
 }
 
 bool isReady(const Capture* c) { return c != nullptr && c->live.isOpen() && !c->live.isStarted(); }
@@ -141,7 +167,8 @@ napi_value dump(napi_env env, napi_callback_info info) {
 bool defineLive(napi_env env, napi_value object) {
   static const Method methods[] = {{"listen", listen}, {"record", record}, {"keep", keep},
                                    {"start", start},   {"stop", stop},     {"live", live},
-                                   {"files", files},   {"dump", dump}};
+                                   {"files", files},   {"dump", dump},
+                                   {"group", group},   {"absorb", absorb}};
   return define(env, object, methods, nullptr);
 }
 

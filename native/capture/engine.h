@@ -60,6 +60,10 @@ class Engine {
   // All statistics as the members of one JSON object, without its braces.
   void report(const Rows& rows, std::string* out);
 
+  // Adds what another engine has counted; packets of one flow are in one of the two alone. Exact where both
+  // are, else within what both may have missed.
+  void absorb(Engine& other);
+
   // What addresses were called, for whoever reads a file later.
   void names(pcapng::NameBlock* out);
 

@@ -82,6 +82,10 @@ int Live::keep(int64_t ns, size_t bytes) {
 int Live::start() {
   wakeFd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wakeFd_ < 0) return -errno;
+  if (options_.fanout != RingOptions::kNoFanout) {
+    const int admitted = ring_.admit();
+    if (admitted != 0) return admitted;
+  }
   started_ = true;
   thread_ = std::thread([this] { work(); });
   return 0;

@@ -32,6 +32,9 @@ class Live {
   // What came before is counted and written still. Idempotent; from any thread but its own.
   void stop();
 
+  // Of the rings that share the packets; -errno without.
+  int group() const { return ring_.group(); }
+
   bool isOpen() const { return ring_.isOpen(); }
   bool isStarted() const { return started_; }
   // The packets of the last seconds into a new file, from any thread: how many, or -errno.

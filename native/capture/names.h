@@ -84,6 +84,7 @@ class Names {
   }
   const Slot& at(size_t i) const { return slots_[i]; }
   uint64_t forgotten() const { return forgotten_; }
+  void addForgotten(uint64_t more) { forgotten_ += more; }
 
  private:
   Slot* slots_;

@@ -68,6 +68,12 @@ class ProtocolTree {
     nodes_[node].bytes += bytes;
   }
 
+  void add(uint8_t node, const Node& n) {
+    nodes_[node].packets += n.packets;
+    nodes_[node].bytes += n.bytes;
+  }
+  void addFull(bool full) { full_ |= full; }
+
   size_t used() const { return used_; }
   bool full() const { return full_; }
   const Node& at(size_t i) const { return nodes_[i]; }

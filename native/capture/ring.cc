@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -45,9 +46,14 @@ int Ring::open(const RingOptions& options, char error[Filter::kErrorBytes]) {
   return answer;
 }
 
+int Ring::attach(const std::vector<sock_filter>& program) {
+  const sock_fprog all{static_cast<unsigned short>(program.size()),
+                       const_cast<sock_filter*>(program.data())};
+  return setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &all, sizeof all) == 0 ? 0 : -errno;
+}
+
 int Ring::setFilter(const RingOptions& options, char error[Filter::kErrorBytes]) {
-  sock_filter everything{BPF_RET | BPF_K, 0, 0, options.snapBytes};
-  sock_fprog program{1, &everything};
+  program_ = {{BPF_RET | BPF_K, 0, 0, options.snapBytes}};
   if (!options.filter.empty()) {
     // The kernel has taken tags out before it filters, so what asks for them is looked at here.
     const bool tags = options.filter.find("vlan") != std::string::npos;
@@ -55,14 +61,14 @@ int Ring::setFilter(const RingOptions& options, char error[Filter::kErrorBytes])
     if (!filter.set(options.filter.c_str(), linkType_, error)) return error[0] == '\0' ? -ENOSYS : 1;
     if (!tags) {
       const BpfProgram* made = filter.program(linkType_);
-      for (unsigned i = 0; i < made->length; i++) {
-        sock_filter& at = made->instructions[i];
+      program_.assign(made->instructions, made->instructions + made->length);
+      for (sock_filter& at : program_) {
         if (at.code == (BPF_RET | BPF_K) && at.k > options.snapBytes) at.k = options.snapBytes;
       }
-      program = {static_cast<unsigned short>(made->length), made->instructions};
     }
   }
-  return setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0 ? 0 : -errno;
+  // A packet that came before all rings of a group are there would be in more than one of them.
+  return options.fanout == RingOptions::kNoFanout ? attach(program_) : shut();
 }
 
 int Ring::setUp(const RingOptions& options, char error[Filter::kErrorBytes]) {
@@ -84,6 +90,14 @@ int Ring::setUp(const RingOptions& options, char error[Filter::kErrorBytes]) {
   }
   const int filtered = setFilter(options, error);
   if (filtered != 0) return filtered;
+  if (hardware == ARPHRD_LOOPBACK && options.fanout != RingOptions::kNoFanout) {
+    // A group does not heed PACKET_IGNORE_OUTGOING.
+    const sock_filter incoming[] = {
+        {BPF_LD | BPF_B | BPF_ABS, 0, 0, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE)},
+        {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, PACKET_OUTGOING},
+        {BPF_RET | BPF_K, 0, 0, 0}};
+    program_.insert(program_.begin(), std::begin(incoming), std::end(incoming));
+  }
 
   // On loopback each packet goes out and comes in again.
   const int yes = 1;
@@ -118,14 +132,24 @@ int Ring::setUp(const RingOptions& options, char error[Filter::kErrorBytes]) {
   where.sll_family = AF_PACKET;
   where.sll_protocol = htons(ETH_P_ALL);
   where.sll_ifindex = ifIndex;
-  return bind(fd_, reinterpret_cast<sockaddr*>(&where), sizeof where) == 0 ? 0 : -errno;
+  if (bind(fd_, reinterpret_cast<sockaddr*>(&where), sizeof where) != 0) return -errno;
+  if (options.fanout == RingOptions::kNoFanout) return 0;
+  // Both ways of a flow have one hash, so a flow is in one ring.
+  const bool anew = options.fanout == RingOptions::kNewGroup;
+  const int how = PACKET_FANOUT_HASH | (anew ? PACKET_FANOUT_FLAG_UNIQUEID : 0);
+  const int join = (anew ? 0 : options.fanout) | how << 16;
+  return setsockopt(fd_, SOL_PACKET, PACKET_FANOUT, &join, sizeof join) == 0 ? 0 : -errno;
 }
 
-int Ring::shut() {
-  sock_filter nothing{BPF_RET | BPF_K, 0, 0, 0};
-  const sock_fprog program{1, &nothing};
-  return setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0 ? 0 : -errno;
+int Ring::admit() { return attach(program_); }
+
+int Ring::group() const {
+  int group = 0;
+  socklen_t size = sizeof group;
+  return getsockopt(fd_, SOL_PACKET, PACKET_FANOUT, &group, &size) == 0 ? group & 0xffff : -errno;
 }
+
+int Ring::shut() { return attach({{BPF_RET | BPF_K, 0, 0, 0}}); }
 
 bool Ring::ready() const {
   auto* block = reinterpret_cast<tpacket_block_desc*>(ring_ + next_ * blockBytes_);

@@ -5,6 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
+
+#include <linux/filter.h>
 
 #include "engine.h"
 
@@ -18,6 +21,10 @@ struct RingOptions {
   std::string filter;
   // So much of each packet; what is counted needs kStatisticsBytes.
   uint32_t snapBytes = 0;
+  // Shares the packets with the rings of one group, by flow: kNoFanout, kNewGroup, or the id of one, which may
+  // be 0. Nothing is heard before `admit`.
+  static constexpr int kNoFanout = -1, kNewGroup = 0x10000;
+  int fanout = kNoFanout;
 };
 
 // No dissector looks further; frames of segmentation offload are 64 KB.
@@ -42,8 +49,12 @@ class Ring {
   // Until a block is there or `wakeFd` is readable, or so long (-1: for ever): 0 or -errno; -ENETDOWN
   // when the interface went away.
   int wait(int wakeFd, int timeoutMs);
+  // With a group: what passes the filter comes in from now on. 0 or -errno.
+  int admit();
   // Nothing more comes in; what has, is in the ring.
   int shut();
+  // Id of the group, or -errno.
+  int group() const;
 
   struct Counts {
     // What passed the filter, and what of it found the ring full.
@@ -57,9 +68,11 @@ class Ring {
   int setUp(const RingOptions& options, char error[Filter::kErrorBytes]);
   void give(uint8_t* packet);
   int setFilter(const RingOptions& options, char error[Filter::kErrorBytes]);
+  int attach(const std::vector<sock_filter>& program);
 
   Engine* engine_;
   Filter filter_;
+  std::vector<sock_filter> program_;
   int fd_ = -1;
   uint8_t* ring_ = nullptr;
   size_t blockBytes_ = 0;

@@ -24,6 +24,18 @@ class Series {
     current_->bytes += bytes;
   }
 
+  // Bins of another series, each counted as of its beginning.
+  void add(const Series& other) {
+    if (!other.any_) return;
+    if (any_ && other.start_ >= start_) return addBins(other);
+    // It begins with the older one.
+    const Series mine = *this;
+    *this = other;
+    current_ = bins_;
+    from_ = to_ = 0;
+    if (mine.any_) addBins(mine);
+  }
+
   bool any() const { return any_; }
   // When the first bin begins, in whole seconds of Unix time.
   int64_t startSec() const { return start_ / kSecond; }
@@ -33,6 +45,17 @@ class Series {
   const Bin& at(size_t i) const { return bins_[i]; }
 
  private:
+  void addBins(const Series& other) {
+    for (size_t i = 0; i < other.used_; i++) {
+      const Bin& bin = other.bins_[i];
+      if (bin.packets == 0) continue;
+      const int64_t ns = other.start_ + static_cast<int64_t>(i * other.width_);
+      if (ns < from_ || ns >= to_) move(ns);
+      current_->packets += bin.packets;
+      current_->bytes += bin.bytes;
+    }
+  }
+
   void move(int64_t ns) {
     if (!any_) {
       any_ = true;
@@ -78,6 +101,9 @@ class Sizes {
     size_t bin = twenties == 0 ? 0 : 32 - static_cast<size_t>(__builtin_clz(twenties));
     if (bin >= kBins) bin = kBins - 1;
     bins_[bin]++;
+  }
+  void add(const Sizes& other) {
+    for (size_t i = 0; i < kBins; i++) bins_[i] += other.bins_[i];
   }
   static uint32_t least(size_t bin) { return bin == 0 ? 0 : 20u << (bin - 1); }
   uint64_t at(size_t bin) const { return bins_[bin]; }

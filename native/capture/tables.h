@@ -241,6 +241,31 @@ class Talkers {
     return e;
   }
 
+  // Whoever is in one table alone may have been let go by the other.
+  template <typename Merge>
+  void absorb(Talkers& other, Merge merge) {
+    for (uint32_t i = 0; i < table.used(); i++) {
+      Entry& e = table.at(i);
+      if (other.table.find(e.key, e.key.hash()) == nullptr) e.missed.add(other.floor);
+    }
+    const Counter before = floor;
+    for (uint32_t i = 0; i < other.table.used(); i++) {
+      const Entry& theirs = other.table.at(i);
+      Entry* e = table.find(theirs.key, theirs.key.hash());
+      if (e != nullptr) {
+        merge(e, theirs);
+        e->missed.add(theirs.missed);
+        continue;
+      }
+      e = of(theirs.key);
+      const Counter missed = e->missed;
+      *e = theirs;
+      e->missed.add(missed.packets > before.packets ? missed : before);
+    }
+    floor.add(other.floor);
+    evicted += other.evicted;
+  }
+
   Table<Entry> table;
   Counter floor;
   uint64_t evicted = 0;

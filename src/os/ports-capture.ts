@@ -262,6 +262,8 @@ export interface ListenOptions {
   readonly promiscuous: boolean;
   /** What the kernel may keep while nobody looks. */
   readonly ringBytes: number;
+  /** Packets are shared out, by flow, over so many threads with a ring each; one, without. Not with `lines`, `write` and `keep`. */
+  readonly threads?: number;
   /** Of one second some hundreds at most; who does not take them misses them. */
   readonly lines?: PacketLines;
   readonly write?: WriteOptions;

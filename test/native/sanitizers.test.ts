@@ -23,6 +23,7 @@ const TESTS = [
   'services/dns/fast-path',
   'os/linux/capture-convert',
   'os/linux/capture-live',
+  'os/linux/capture-threads',
   'os/linux/frames',
   'os/linux/udp',
   'native/root-helper',

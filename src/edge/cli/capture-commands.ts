@@ -64,6 +64,7 @@ export function defineCapture(program: Command, session: Session): void {
     .option('--for <time>', 'only for so long: 60s, 5m', duration)
     .option('--no-promiscuous', 'only what is for this machine, or for all')
     .option('--ring <MiB>', 'room for what comes while nobody looks, from 1 to 512', ringMib, 16)
+    .option('--threads <count>', 'shared out over so many processors, from 1 to 16', threads, 1)
     .option('-v, --verbose', 'a line for each packet as it comes, of some hundreds a second')
     .addOption(top())
     .action((ifName: string, options: LiveOptions) => live(session, ifName, options));
@@ -122,6 +123,13 @@ interface LiveOptions extends FilterOptions, WritingOptions {
   readonly for?: number;
   readonly promiscuous: boolean;
   readonly ring: number;
+  readonly threads: number;
+}
+
+function threads(text: string): number {
+  const count = /^\d{1,2}$/.test(text) ? Number(text) : 0;
+  if (count < 1 || count > 16) throw new InvalidArgumentError('a number from 1 to 16 is wanted');
+  return count;
 }
 
 function ringMib(text: string): number {
@@ -299,6 +307,7 @@ async function live(session: Session, ifName: string, options: LiveOptions): Pro
     signal,
     promiscuous: options.promiscuous,
     ringBytes: options.ring << 20,
+    threads: options.threads,
     ...(options.for === undefined ? {} : { forMs: options.for * 1000 }),
     ...(filter === '' ? {} : { filter }),
     ...(write === undefined ? {} : { write }),

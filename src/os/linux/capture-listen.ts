@@ -1,6 +1,6 @@
 /** Live packets of one interface: the native engine counts, writes and keeps them on threads of its own. */
 import { constants as os } from 'node:os';
-import { SystemError } from '../../base/errors.ts';
+import { BugError, SystemError } from '../../base/errors.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type {
   CaptureReport,
@@ -9,8 +9,9 @@ import type {
   ListenOptions,
   LiveCapture,
 } from '../ports-capture.ts';
-import type { NativeCapture, RawCapture } from './capture-native.ts';
-import { type CaptureLimits, checked, reportOf, WHOLE_BYTES } from './capture-raw.ts';
+import { CaptureGroup } from './capture-group.ts';
+import { type NativeCapture, NEW_GROUP, type RawCapture } from './capture-native.ts';
+import { type CaptureLimits, checked, createRaw, reportOf, WHOLE_BYTES } from './capture-raw.ts';
 import { systemError } from './errno.ts';
 
 /** So often it is looked whether the interface is still there. */
@@ -24,29 +25,39 @@ const LINES_A_SECOND = 500;
 
 export async function listen(
   native: NativeCapture,
-  { flows, conversations, endpoints }: CaptureLimits,
+  limits: CaptureLimits,
   ifName: string,
   options: ListenOptions,
 ): Promise<Result<CaptureReport, SystemError>> {
-  const raw = native.createCapture(flows, conversations, endpoints);
-  if (typeof raw === 'number') return err(systemError('the capture engine', raw));
+  const { threads = 1, lines, write, keep } = options;
+  if (threads > 1 && (lines ?? write ?? keep) !== undefined)
+    return err(new SystemError('what is written or kept comes from one thread', 'EINVAL'));
+  const made: RawCapture[] = [];
   try {
-    open(raw, ifName, options);
-    return ok(await new Listening(raw, ifName, options).run());
+    for (let i = 0; i < threads; i++) made.push(createRaw(native, limits));
+    let fanout = threads === 1 ? -1 : NEW_GROUP;
+    for (const raw of made) {
+      open(raw, ifName, options, fanout);
+      if (fanout === NEW_GROUP) fanout = raw.group();
+    }
+    const [first] = made;
+    if (first === undefined) throw new BugError('no thread');
+    const heard = threads === 1 ? first : new CaptureGroup(native, limits, made);
+    return ok(await new Listening(heard, ifName, options).run());
   } catch (thrown) {
     if (thrown instanceof SystemError) return err(thrown);
     throw thrown;
   } finally {
-    raw.release();
+    for (const raw of made) raw.release();
   }
 }
 
-function open(raw: RawCapture, ifName: string, options: ListenOptions): void {
+function open(raw: RawCapture, ifName: string, options: ListenOptions, fanout: number): void {
   const { filter = '', lines, promiscuous, ringBytes, write, keep } = options;
   const { path = '', snapLen = WHOLE_BYTES, maxFileBytes, maxFileSeconds, files } = write ?? {};
   const wanted = keep === undefined ? (write === undefined ? 0 : snapLen) : WHOLE_BYTES;
   const snapBytes = Math.max(STATISTICS_BYTES, wanted);
-  const opened = raw.listen(ifName, ringBytes, promiscuous ? 1 : 0, filter, snapBytes);
+  const opened = raw.listen(ifName, ringBytes, promiscuous ? 1 : 0, filter, snapBytes, fanout);
   if (opened === -os.errno.EPERM || opened === -os.errno.EACCES)
     throw systemError(ifName, opened, 'packets are for root, or with CAP_NET_RAW');
   if (typeof opened === 'number' && opened !== 0 && opened !== -os.errno.ENOSYS)
@@ -67,8 +78,11 @@ function open(raw: RawCapture, ifName: string, options: ListenOptions): void {
   }
 }
 
+/** One engine, or several as if they were one. */
+type Heard = Pick<RawCapture, 'start' | 'stop' | 'live' | 'report' | 'files' | 'dump' | 'linesEnd'>;
+
 class Listening implements LiveCapture {
-  readonly #raw: RawCapture;
+  readonly #raw: Heard;
   readonly #ifName: string;
   readonly #options: ListenOptions;
   readonly #figures = new Float64Array(FIGURES);
@@ -76,7 +90,7 @@ class Listening implements LiveCapture {
   #last: Promise<unknown> = Promise.resolve();
   #over = false;
 
-  constructor(raw: RawCapture, ifName: string, options: ListenOptions) {
+  constructor(raw: Heard, ifName: string, options: ListenOptions) {
     this.#raw = raw;
     this.#ifName = ifName;
     this.#options = options;

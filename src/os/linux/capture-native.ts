@@ -1,5 +1,8 @@
 /** The face of native/capture, as the addon exports it. */
 
+/** See `RawCapture.listen`: no id is so high. */
+export const NEW_GROUP = 0x10000;
+
 /** One engine and the file that it reads. Work runs on libuv's pool, one piece at a time: -EBUSY else. */
 export interface RawCapture {
   /** Bytes read and analyzed; 0 at the end, -EAGAIN when nothing came for `waitMs`, another -errno. */
@@ -23,7 +26,13 @@ export interface RawCapture {
     promiscuous: 0 | 1,
     filter: string,
     snapBytes: number,
+    /** Absent or -1; `NEW_GROUP` for a new group of rings that share the packets by flow, or the id of one. */
+    fanout?: number,
   ): string | number;
+  /** Id of its group, or -errno. */
+  group(): number;
+  /** Adds what a live one has counted to this one, which hears nothing itself: 0 or -errno. */
+  absorb(other: RawCapture): number;
   /** Before `start`: into pcapng files, one after the other where there is a limit; 0 stands for none. 0 or -errno. */
   record(path: string, maxBytes: number, maxMs: number, files: number, snapBytes: number): number;
   /** Before `start`: the last packets are kept in memory. 0 or -errno. */

@@ -2,7 +2,7 @@
 import { constants as os } from 'node:os';
 import { SystemError } from '../../base/errors.ts';
 import type { CaptureReport, CaptureRows } from '../ports-capture.ts';
-import type { RawCapture } from './capture-native.ts';
+import type { NativeCapture, RawCapture } from './capture-native.ts';
 import { systemError } from './errno.ts';
 
 /** No packet is longer. */
@@ -17,6 +17,18 @@ export interface CaptureLimits {
   readonly conversations: number;
   readonly endpoints: number;
 }
+/** @throws SystemError without memory */
+export function createRaw(native: NativeCapture, limits: CaptureLimits, times = 1): RawCapture {
+  const [flows, conversations, endpoints] = [
+    limits.flows * times,
+    limits.conversations * times,
+    limits.endpoints * times,
+  ];
+  const raw = native.createCapture(flows, conversations, endpoints);
+  if (typeof raw === 'number') throw systemError('the capture engine', raw);
+  return raw;
+}
+
 /** A filter that was taken, or the program that came of it. */
 export function checked<T extends 0 | Uint32Array>(text: string, answer: T | string | number): T {
   if (typeof answer === 'object' || answer === 0) return answer as T;
@@ -29,7 +41,10 @@ export function checked<T extends 0 | Uint32Array>(text: string, answer: T | str
   throw systemError('the filter', answer as number);
 }
 
-export function reportOf(raw: RawCapture, rows: CaptureRows): Omit<CaptureReport, 'interrupted'> {
+export function reportOf(
+  raw: Pick<RawCapture, 'report'>,
+  rows: CaptureRows,
+): Omit<CaptureReport, 'interrupted'> {
   const report = raw.report(rows.endpoints, rows.conversations, rows.flows, rows.names);
   if (typeof report === 'number') throw systemError('the capture engine', report);
   return JSON.parse(Buffer.from(report.buffer).toString('latin1')) as Omit<

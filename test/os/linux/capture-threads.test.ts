@@ -1,0 +1,104 @@
+/** Packets shared out over threads: what they count together is what one thread counts alone, of the same packets. */
+import { execFile } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { promisify } from 'node:util';
+import t from 'tap';
+import { LinuxCaptureEngine } from '#src/os/linux/capture-engine.ts';
+import { loadNative } from '#src/os/linux/native.ts';
+import type { CaptureReport } from '#src/os/ports-capture.ts';
+import { runAlone, sh } from '../../lib/netns.ts';
+
+const run = promisify(execFile);
+const ROWS = { endpoints: 1e4, conversations: 1e4, flows: 1e4, names: 100 };
+const engine = new LinuxCaptureEngine(loadNative());
+const HOSTS = 40;
+const FLOWS = 200;
+
+/** What must not depend on who counted; each ring has a stamp of its own for a packet. */
+function counted({ protocols, sizes, bandwidth, tcp, totals, ...report }: CaptureReport) {
+  const by = (rows: readonly object[]) =>
+    rows.map((row) => JSON.stringify({ ...row, firstSec: 0, lastSec: 0 })).sort();
+  return {
+    ...{ packets: report.packets, bytes: report.bytes, sizes, tcp, totals },
+    approximation: report.approximation,
+    protocols: by(protocols),
+    endpoints: by(report.endpoints),
+    conversations: by(report.conversations),
+    flows: by(report.flows),
+    names: by(report.names),
+    // A second may begin between two stamps.
+    bandwidth: [bandwidth.packets, bandwidth.bytes].map((bins) => bins.reduce((a, b) => a + b, 0)),
+  };
+}
+
+async function traffic(): Promise<void> {
+  const sockets = await Promise.all(
+    Array.from({ length: FLOWS }, async (_, i) => {
+      const socket = createSocket('udp4');
+      socket.bind(0, `127.0.1.${1 + (i % HOSTS)}`);
+      await once(socket, 'listening');
+      return socket;
+    }),
+  );
+  const sink = createSocket('udp4');
+  sink.bind(0, '127.0.0.1');
+  await once(sink, 'listening');
+  for (let round = 0; round < 10; round++) {
+    await Promise.all(
+      sockets.map(
+        (socket, i) =>
+          new Promise((resolve) =>
+            socket.send(Buffer.alloc(10 + i), sink.address().port, '127.0.0.1', resolve),
+          ),
+      ),
+    );
+  }
+  for (const socket of [...sockets, sink]) socket.close();
+  await run('ping', ['-q', '-c', '20', '-i', '0.01', '::1']);
+}
+
+runAlone(t, 'threads', import.meta.url, () => {
+  t.test('as one counts', async (t) => {
+    sh('ip', 'link', 'set', 'lo', 'up');
+    const ending = new AbortController();
+    const wanted = {
+      ...{ rows: ROWS, promiscuous: false, ringBytes: 4 << 20 },
+      ...{ filter: 'udp or icmp6', signal: ending.signal },
+    };
+    const seen: CaptureReport[] = [];
+    const started = Array.from({ length: 3 }, () => Promise.withResolvers<void>());
+    const listening = [1, 2, 4].map((threads, i) =>
+      engine.listen('lo', {
+        ...wanted,
+        threads,
+        onStart: () => started[i]?.resolve(),
+        onProgress: (_, report) => seen.push(report(ROWS)),
+      }),
+    );
+    await Promise.all(started.map(({ promise }) => promise));
+    await traffic();
+    ending.abort();
+    const reports = await Promise.all(listening);
+    const [one, ...more] = reports.map((found) => {
+      if (!found.ok) throw found.error;
+      return found.value;
+    });
+    if (one === undefined) throw new Error('nothing was heard');
+    t.equal(one.protocols.find(({ path }) => path === 'eth:ip:udp')?.packets, 10 * FLOWS);
+    t.equal(one.totals.endpoints, HOSTS + 2);
+    for (const shared of more) {
+      t.same(counted(shared), counted(one));
+      t.match(shared.live, { droppedPackets: 0, heardPackets: shared.packets });
+    }
+  });
+
+  t.test('writing is for one thread', async (t) => {
+    const { signal } = new AbortController();
+    const wanted = { rows: ROWS, promiscuous: false, ringBytes: 4 << 20, signal, threads: 2 };
+    const found = await engine.listen('lo', { ...wanted, write: { path: '/nowhere/x' } });
+    t.match(found, { ok: false, error: { code: 'EINVAL', message: /one thread/ } });
+    const filtered = await engine.listen('lo', { ...wanted, filter: 'no such thing' });
+    t.match(filtered, { ok: false, error: { code: 'EINVAL' } });
+  });
+});
