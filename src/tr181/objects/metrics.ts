@@ -1,6 +1,6 @@
 /** `Device.X_GATEHOUSE_Metrics.`: numbers for whoever collects them. */
 import type { OtlpConfig } from '../../services/otlp/config.ts';
-import { readOtlpHeaders } from '../../wire/otlp.ts';
+import { readOtlpHeaders } from '../../wire/otlp-headers.ts';
 import type { Row, RowReader } from '../reader.ts';
 import { ENABLE, type ObjectGroup, type ParamDef, REASON } from '../table.ts';
 
