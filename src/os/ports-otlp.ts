@@ -7,6 +7,8 @@ export interface OtlpTo {
   readonly endpoint: string;
   /** Beside those of the way itself. */
   readonly headers: Readonly<Record<string, string>>;
+  /** PEM of who signed its certificate; empty: one of those that the system trusts. */
+  readonly authority: string;
 }
 
 export interface OtlpAnswer {

@@ -1,5 +1,6 @@
 /** Any answer of a collector is a count of refused points; any text is headers that a request may have, or why not. */
-import { readOtlpAnswer, readOtlpHeaders } from '../../src/wire/otlp.ts';
+import { readOtlpAnswer } from '../../src/wire/otlp.ts';
+import { readOtlpHeaders } from '../../src/wire/otlp-headers.ts';
 import type { FuzzTarget } from './run.ts';
 
 export const target: FuzzTarget = {

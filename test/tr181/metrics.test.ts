@@ -28,13 +28,16 @@ t.test('a collector is told where it says, with headers that are never read', as
   t.equal(otlp(), undefined, 'still off');
   t.equal(await set('Enable', 'true'), 'done');
   const endpoint = 'https://a.example:4318/v1/metrics';
-  t.same(otlp(), { endpoint, headers: {}, intervalMs: 60_000 });
+  t.same(otlp(), { endpoint, headers: {}, authority: '', intervalMs: 60_000 });
   t.not(await set('Interval', '4'), 'done');
   t.equal(await set('Interval', '10'), 'done');
   t.not(await set('Headers', 'host=a'), 'done');
   t.equal(await set('Headers', 'Authorization=Bearer%20sesame'), 'done');
   const headers = { authorization: 'Bearer sesame' };
-  t.same(otlp(), { endpoint, headers, intervalMs: 10_000 });
+  t.not(await set('Authority', 'anybody'), 'done');
+  const authority = '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----';
+  t.equal(await set('Authority', authority), 'done');
+  t.same(otlp(), { endpoint, headers, authority, intervalMs: 10_000 });
   t.equal(b.get(`${METRICS}OTLPHeaders`), '');
   t.notMatch(JSON.stringify(b.audit), /sesame/, 'nor are they in the trail');
   t.equal(b.get(`${METRICS}OTLPStatus`), 'Disabled');

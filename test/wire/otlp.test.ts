@@ -1,7 +1,8 @@
 /** Metrics in OTLP's JSON: every field as the protocol has it, and what is read of others. */
 import t from 'tap';
 import type { Family } from '#src/wire/openmetrics.ts';
-import { encodeOtlpMetrics, readOtlpAnswer, readOtlpHeaders } from '#src/wire/otlp.ts';
+import { encodeOtlpMetrics, readOtlpAnswer } from '#src/wire/otlp.ts';
+import { readOtlpHeaders } from '#src/wire/otlp-headers.ts';
 import { readOtlp } from '../lib/otlp.ts';
 
 const FRAME = {

@@ -10,7 +10,7 @@ const ANSWER_BYTES = 4096;
 
 export class LinuxOtlpWay implements OtlpWay {
   post(
-    { endpoint, headers }: OtlpTo,
+    { endpoint, headers, authority }: OtlpTo,
     json: string,
     signal: AbortSignal,
   ): Promise<Result<OtlpAnswer, SystemError>> {
@@ -24,6 +24,7 @@ export class LinuxOtlpWay implements OtlpWay {
       {
         // One post a minute: a connection that waits for it has no use.
         ...{ method: 'POST', agent: false, signal },
+        ...(authority === '' ? {} : { ca: authority }),
         headers: {
           ...headers,
           'content-type': 'application/json',

@@ -1,6 +1,6 @@
 /** `Device.X_GATEHOUSE_Metrics.`: numbers for whoever collects them. */
 import type { OtlpConfig } from '../../services/otlp/config.ts';
-import { readOtlpHeaders } from '../../wire/otlp.ts';
+import { readOtlpHeaders } from '../../wire/otlp-headers.ts';
 import type { Row, RowReader } from '../reader.ts';
 import { ENABLE, type ObjectGroup, type ParamDef, REASON } from '../table.ts';
 
@@ -58,6 +58,11 @@ export const metrics: ObjectGroup = {
             'Headers of each, such as a token: name=value,…, values percent-encoded; written, never read.',
           reason: WHY,
         },
+        OTLPAuthority: {
+          ...{ type: 'string', size: [0, 16_384], access: 'readWrite', default: '', reason: WHY },
+          about:
+            'https: certificates (PEM) that its own must come from; empty: those that the system trusts.',
+        },
         OTLPStatus: {
           type: 'string',
           enum: ['Disabled', 'Connecting', 'Up', 'Error'],
@@ -87,6 +92,10 @@ export const metrics: ObjectGroup = {
     const row = rows.at(METRICS);
     const headers = readOtlpHeaders(row?.text('OTLPHeaders') ?? '');
     if (!headers.ok) out.fault(`${METRICS}OTLPHeaders`, headers.error);
+    const authority = row?.text('OTLPAuthority') ?? '';
+    if (authority !== '' && !/^-----BEGIN CERTIFICATE-----[\s\S]*-----END/.test(authority)) {
+      out.fault(`${METRICS}OTLPAuthority`, 'certificates in PEM are wanted');
+    }
     const endpoint = row?.text('OTLPEndpoint') ?? '';
     if (endpoint === '' && row?.bool('OTLPEnable') === true) {
       out.fault(`${METRICS}OTLPEndpoint`, 'it is needed before a collector is told');
@@ -116,5 +125,8 @@ function compileOtlp(row: Row): OtlpConfig | undefined {
   const headers = readOtlpHeaders(row.text('OTLPHeaders'));
   const endpoint = row.text('OTLPEndpoint');
   if (endpoint === '' || !headers.ok) return undefined;
-  return { endpoint, headers: headers.value, intervalMs: row.number('OTLPInterval') * 1000 };
+  return {
+    ...{ endpoint, headers: headers.value, authority: row.text('OTLPAuthority') },
+    intervalMs: row.number('OTLPInterval') * 1000,
+  };
 }

@@ -1,7 +1,12 @@
 /** A collector that is told: a real web server on the loopback, and the time in the test's hand. */
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { SystemError } from '#src/base/errors.ts';
@@ -27,7 +32,7 @@ function bench(way: OtlpWay, endpoint: string) {
     report: (value) => void seen.push(value),
   });
   const config: OtlpConfig = {
-    ...{ endpoint, intervalMs: 60_000, headers: { authorization: 'Bearer sesame' } },
+    ...{ endpoint, intervalMs: 60_000, authority: '', headers: { authorization: 'Bearer sesame' } },
   };
   const after = (of: (one: OtlpObserved) => boolean) =>
     until('it is reported', () => {
@@ -141,6 +146,38 @@ t.test('nobody there, and nobody who answers', async (t) => {
   t.equal((await away.after(({ failed }) => failed === 9)).reason, 'refused');
   t.equal(away.clock.nextDelayMs, 900_000, 'a quarter of an hour at most');
   away.service[Symbol.dispose]();
+});
+
+t.test('a certificate is what it is trusted by', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'gh-otlp-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  execFileSync(
+    'openssl',
+    [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
+      ...['-keyout', 'key.pem', '-out', 'cert.pem', '-days', '2', '-subj', '/CN=localhost'],
+      ...['-addext', 'subjectAltName=IP:127.0.0.1'],
+    ],
+    { cwd: folder, stdio: 'ignore' },
+  );
+  const authority = readFileSync(join(folder, 'cert.pem'), 'utf8');
+  let asked = 0;
+  const options = { key: readFileSync(join(folder, 'key.pem')), cert: authority };
+  const server = createTlsServer(options, (request, response) => {
+    asked++;
+    request.resume();
+    response.end('{}');
+  }).listen(0, '127.0.0.1');
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const { service, config, after } = bench(new LinuxOtlpWay(), `https://127.0.0.1:${port}/`);
+  service.apply(config);
+  t.match(await after(({ failed }) => failed === 1), { reason: /self-signed/ });
+  t.equal(asked, 0, 'a stranger is told nothing');
+  service.apply({ ...config, authority });
+  t.match(await after(({ sent }) => sent === 1), { state: 'Up', failed: 0 });
+  service[Symbol.dispose]();
 });
 
 t.test('another collector while one is asked', async (t) => {
