@@ -2,7 +2,7 @@
 //
 //   listen(ifName, ringBytes, promiscuous, filter, snapBytes, fanout): 0, or what libpcap says is wrong with the
 //     filter, or -errno; an empty filter lets everything pass
-//     fanout: absent or -1, 65536 for a new group of rings that share the packets by flow, or the id of one; of a group all
+//     fanout: -1 for none, 65536 for a new group of rings that share the packets by flow, or the id of one; of a group all
 //     are opened before the first is started
 //   group(): id of its group, or -errno
 //   absorb(other): adds what another one has counted, which may be live; this one hears nothing. 0 or -errno
@@ -38,13 +38,12 @@ napi_value listen(napi_env env, napi_callback_info info) {
   int32_t promiscuous = 0, fanout = -1;
   if (c == nullptr || !args.text(0, ifName, sizeof ifName) || !args.u32(1, &ringBytes) ||
       !args.i32(2, &promiscuous) || !args.text(3, text, sizeof text) || !args.u32(4, &snapBytes) ||
+      !args.i32(5, &fanout) || fanout < -1 || fanout > capture::RingOptions::kNewGroup ||
       ringBytes < kLeastRing || ringBytes > kMostRing || snapBytes == 0 ||
       snapBytes > capture::kMostSnapBytes || c->live.isOpen() || c->converter != nullptr ||
       c->engine.filter.any()) {
     return number(env, -EINVAL);
   }
-  if (!args.i32(5, &fanout)) fanout = capture::RingOptions::kNoFanout;
-  if (fanout < -1 || fanout > capture::RingOptions::kNewGroup) return number(env, -EINVAL);
   if (c->busy) return number(env, -EBUSY);
   return filterAnswer(
       env, c->live.open({ifName, ringBytes, promiscuous != 0, text, snapBytes, fanout}, error), error);

@@ -20,6 +20,7 @@ import type { Json } from './bus.ts';
 import { type Count, quantity, spark, timeSpan } from './capture-text.ts';
 import {
   type WritingOptions,
+  whole,
   writeOf,
   writesFile,
   writesFiles,
@@ -63,8 +64,8 @@ export function defineCapture(program: Command, session: Session): void {
     )
     .option('--for <time>', 'only for so long: 60s, 5m', duration)
     .option('--no-promiscuous', 'only what is for this machine, or for all')
-    .option('--ring <MiB>', 'room for what comes while nobody looks, from 1 to 512', ringMib, 16)
-    .option('--threads <count>', 'shared out over so many processors, from 1 to 16', threads, 1)
+    .option('--ring <MiB>', 'room for what comes while nobody looks, from 1 to 512', whole(512), 16)
+    .option('--threads <count>', 'shared out over so many processors, from 1 to 16', whole(16), 1)
     .option('-v, --verbose', 'a line for each packet as it comes, of some hundreds a second')
     .addOption(top())
     .action((ifName: string, options: LiveOptions) => live(session, ifName, options));
@@ -124,18 +125,6 @@ interface LiveOptions extends FilterOptions, WritingOptions {
   readonly promiscuous: boolean;
   readonly ring: number;
   readonly threads: number;
-}
-
-function threads(text: string): number {
-  const count = /^\d{1,2}$/.test(text) ? Number(text) : 0;
-  if (count < 1 || count > 16) throw new InvalidArgumentError('a number from 1 to 16 is wanted');
-  return count;
-}
-
-function ringMib(text: string): number {
-  const mib = /^\d{1,3}$/.test(text) ? Number(text) : 0;
-  if (mib < 1 || mib > 512) throw new InvalidArgumentError('a number from 1 to 512 is wanted');
-  return mib;
 }
 
 interface Options extends FilterOptions {

@@ -23,7 +23,8 @@ function size(text: string): number {
   return bytes;
 }
 
-const whole =
+/** An option that is a number from 1 to `most`. */
+export const whole =
   (most: number) =>
   (text: string): number => {
     const n = /^[1-9]\d{0,6}$/.test(text) ? Number(text) : 0;

@@ -4,7 +4,7 @@ import type { SystemError } from '../../base/errors.ts';
 import { ok, type Result } from '../../base/result.ts';
 import type { CaptureLink } from '../ports-capture.ts';
 import type { Link } from '../ports-net.ts';
-import type { NativeCapture } from './capture-native.ts';
+import { type NativeCapture, NO_GROUP } from './capture-native.ts';
 import { systemError } from './errno.ts';
 import { Reactor } from './native.ts';
 import { LinuxNet } from './net.ts';
@@ -43,7 +43,9 @@ function permitted(
 ): Pick<CaptureLink, 'permitted' | 'reason'> {
   const raw = native.createCapture(2, 2, 2);
   const answer =
-    typeof raw === 'number' ? raw : (raw.listen(ifName, LEAST_RING, 0, '', LEAST_BYTES) as number);
+    typeof raw === 'number'
+      ? raw
+      : (raw.listen(ifName, LEAST_RING, 0, '', LEAST_BYTES, NO_GROUP) as number);
   if (typeof raw !== 'number') raw.release();
   if (answer === 0) return { permitted: true, reason: null };
   const right = answer === -os.errno.EPERM || answer === -os.errno.EACCES;

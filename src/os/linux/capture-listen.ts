@@ -10,7 +10,7 @@ import type {
   LiveCapture,
 } from '../ports-capture.ts';
 import { CaptureGroup } from './capture-group.ts';
-import { type NativeCapture, NEW_GROUP, type RawCapture } from './capture-native.ts';
+import { type NativeCapture, NEW_GROUP, NO_GROUP, type RawCapture } from './capture-native.ts';
 import { type CaptureLimits, checked, createRaw, reportOf, WHOLE_BYTES } from './capture-raw.ts';
 import { systemError } from './errno.ts';
 
@@ -35,7 +35,7 @@ export async function listen(
   const made: RawCapture[] = [];
   try {
     for (let i = 0; i < threads; i++) made.push(createRaw(native, limits));
-    let fanout = threads === 1 ? -1 : NEW_GROUP;
+    let fanout = threads === 1 ? NO_GROUP : NEW_GROUP;
     for (const raw of made) {
       open(raw, ifName, options, fanout);
       if (fanout === NEW_GROUP) fanout = raw.group();

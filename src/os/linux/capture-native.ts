@@ -2,6 +2,7 @@
 
 /** See `RawCapture.listen`: no id is so high. */
 export const NEW_GROUP = 0x10000;
+export const NO_GROUP = -1;
 
 /** One engine and the file that it reads. Work runs on libuv's pool, one piece at a time: -EBUSY else. */
 export interface RawCapture {
@@ -26,8 +27,8 @@ export interface RawCapture {
     promiscuous: 0 | 1,
     filter: string,
     snapBytes: number,
-    /** Absent or -1; `NEW_GROUP` for a new group of rings that share the packets by flow, or the id of one. */
-    fanout?: number,
+    /** `NO_GROUP`; `NEW_GROUP` for a new group of rings that share the packets by flow, or the id of one. */
+    fanout: number,
   ): string | number;
   /** Id of its group, or -errno. */
   group(): number;

@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { LinuxCaptureEngine } from '#src/os/linux/capture-engine.ts';
+import { NO_GROUP } from '#src/os/linux/capture-native.ts';
 import { loadNative } from '#src/os/linux/native.ts';
 import { runAlone, sh } from '../../lib/netns.ts';
 
@@ -73,7 +74,7 @@ runAlone(t, 'live packets', import.meta.url, () => {
   t.test('what finds the ring full is counted apart', async (t) => {
     const raw = native.createCapture(64, 64, 64);
     if (typeof raw === 'number') return t.fail(`${raw}`);
-    t.equal(raw.listen('lo', 1 << 20, 0, '', 2048), 0);
+    t.equal(raw.listen('lo', 1 << 20, 0, '', 2048, NO_GROUP), 0);
     // Nobody empties the ring yet.
     const flood = `import socket
 s=socket.socket(2,2)
@@ -119,12 +120,12 @@ for i in range(5000): s.sendto(b'x'*1000,('127.0.0.1',9))`;
     t.equal(raw.stop(), -EINVAL);
     t.equal(raw.live(new Float64Array(12)), -EINVAL);
     t.equal(raw.files(), -EINVAL);
-    t.equal(raw.listen('lo', 1, 0, '', 2048), -EINVAL);
-    t.equal(raw.listen('lo', ring, 0, '', 0), -EINVAL);
-    t.equal(raw.listen('x'.repeat(16), ring, 0, '', 2048), -EINVAL);
+    t.equal(raw.listen('lo', 1, 0, '', 2048, NO_GROUP), -EINVAL);
+    t.equal(raw.listen('lo', ring, 0, '', 0, NO_GROUP), -EINVAL);
+    t.equal(raw.listen('x'.repeat(16), ring, 0, '', 2048, NO_GROUP), -EINVAL);
     t.equal(raw.record('x', 0, 0, 0, 100), -EINVAL);
-    t.equal(raw.listen('lo', ring, 0, '', 2048), 0);
-    t.equal(raw.listen('lo', ring, 0, '', 2048), -EINVAL, 'twice');
+    t.equal(raw.listen('lo', ring, 0, '', 2048, NO_GROUP), 0);
+    t.equal(raw.listen('lo', ring, 0, '', 2048, NO_GROUP), -EINVAL, 'twice');
     t.equal(raw.live(new Float64Array(11)), -EINVAL);
     for (const [path, bytes, ms, snap] of [
       ['', 0, 0, 100],
