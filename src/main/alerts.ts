@@ -91,8 +91,18 @@ export class LazyAlerts implements Disposable {
       announce: (notice) => void model.emit(ALERT_EVENT, argsOf(notice)),
       report: (value) => observed.publish('alerts', value),
     });
-    const look = (): void => service.look(alertSignals(observed.values, this.#parts.names()));
+    // The whole model is compiled for them, and what is looked at changes each second.
+    let names: ReadonlyMap<string, string> | undefined;
+    const look = (): void => {
+      names ??= this.#parts.names();
+      service.look(alertSignals(observed.values, names));
+    };
     look();
+    this.#listening.use(
+      model.rowsChanged(() => {
+        names = undefined;
+      }),
+    );
     this.#listening.use(
       observed.subscribe(({ services }) => {
         if (SIGNALS_FROM.some((name) => services.has(name))) look();

@@ -84,6 +84,7 @@ const sends: Readonly<Record<ChannelAddress['kind'], Send>> = {
         ? tlsConnect({ host, port, servername: host, ...trust(channel) })
         : tcpConnect({ host, port });
       let heard = Buffer.alloc(0);
+      let published = false;
       const end = (sent: Sent): void => {
         signal.removeEventListener('abort', aborted);
         socket.destroy();
@@ -105,6 +106,9 @@ const sends: Readonly<Record<ChannelAddress['kind'], Send>> = {
           if (read.value === undefined) return;
           heard = heard.subarray(read.value.length);
           const { answer } = read.value;
+          // CONNACK comes first, and once; PUBACK is for what was published.
+          if ((answer.type === 'puback') !== published)
+            return end(notYet('the broker answers what it was not asked'));
           if (answer.type === 'puback') {
             signal.removeEventListener('abort', aborted);
             socket.setTimeout(GOODBYE_MS, () => socket.destroy());
@@ -112,6 +116,7 @@ const sends: Readonly<Record<ChannelAddress['kind'], Send>> = {
             return resolve(ok(undefined));
           }
           if (answer.refused !== 0) return end(notYet(mqttRefusal(answer.refused)));
+          published = true;
           socket.write(mqttPublish(channel.topic, 1, letter.json));
         }
       });

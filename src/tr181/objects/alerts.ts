@@ -107,7 +107,8 @@ export const alerts: ObjectGroup = {
         },
         Evidence: {
           ...{ type: 'boolean', access: 'readWrite', default: 'true' },
-          about: 'Whether the path is traced, and the seconds before are kept, as it is raised.',
+          about:
+            'Whether the path is traced as it is raised, and the capture is named that a trigger kept (X_GATEHOUSE_Capture.Trigger.).',
         },
       }),
     },
