@@ -20,7 +20,6 @@ class Converter final : public Sink {
               uint32_t length) override;
   // Writes what is left and ends the file: 0, or why not all is in it, as -errno.
   int close();
-  uint64_t packets() const { return files_.counts().packets; }
 
  private:
   static constexpr size_t kBufferBytes = 1 << 20;

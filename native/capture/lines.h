@@ -34,7 +34,6 @@ class Lines {
               const Names::Slot* name);
   // What is still in the buffer goes out: 0, or -errno of what went wrong first.
   int flush();
-  int error() const { return error_; }
 
  private:
   bool within(int64_t ns);

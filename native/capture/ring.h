@@ -19,16 +19,13 @@ struct RingOptions {
   bool promiscuous = false;
   // Of pcap-filter(7); empty lets all pass.
   std::string filter;
-  // So much of each packet; what is counted needs kStatisticsBytes.
+  // So much of each packet; what is counted needs 2048.
   uint32_t snapBytes = 0;
   // Shares the packets with the rings of one group, by flow: kNoFanout, kNewGroup, or the id of one, which may
   // be 0. Nothing is heard before `admit`.
   static constexpr int kNoFanout = -1, kNewGroup = 0x10000;
   int fanout = kNoFanout;
 };
-
-// No dissector looks further; frames of segmentation offload are 64 KB.
-constexpr uint32_t kStatisticsBytes = 2048;
 
 class Ring {
  public:

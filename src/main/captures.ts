@@ -73,14 +73,16 @@ export class LazyCaptures implements AsyncDisposable {
     return this.#built;
   }
 
-  #hasLease(ifName: string): boolean {
+  /** Clients on a link that have no lease. */
+  #leaseless(ifName: string): readonly string[] {
     const { observed } = this.#parts;
-    const leases = [
+    const clients = [
       ...(observed.get('dhcpClient')?.clients ?? []),
       ...(observed.get('dhcp6Client')?.clients ?? []),
-    ].filter(({ lease }) => lease !== undefined);
+    ];
+    const leased = new Set(clients.flatMap(({ id, lease }) => (lease === undefined ? [] : id)));
     const here = this.#config?.clients.filter((client) => client.ifName === ifName) ?? [];
-    return here.some(({ id }) => leases.some((client) => client.id === id));
+    return here.map(({ id }) => id).filter((id) => !leased.has(id));
   }
 
   /** The file of the trigger that fired last, if that was not before `sinceMs` (Unix time); else empty. */
@@ -110,21 +112,25 @@ export class LazyCaptures implements AsyncDisposable {
     const { native, net, observed } = this.#parts;
     const isLink = (ifName: string, isSo: (link: Link) => boolean): boolean =>
       net.links().some((link) => link.name === ifName && isSo(link));
-    const well: Record<ConfiguredTrigger['event'], (ifName: string) => boolean> = {
-      LinkLost: (ifName) => isLink(ifName, ({ adminUp, carrier }) => adminUp && carrier),
-      LeaseLost: (ifName) => this.#hasLease(ifName),
-      ProbeFailed: () => !observed.get('monitor')?.targets.some(({ status }) => status === 'Down'),
+    const ills: Record<ConfiguredTrigger['event'], (ifName: string) => readonly string[]> = {
+      LinkLost: (ifName) =>
+        isLink(ifName, ({ adminUp, carrier }) => adminUp && carrier) ? [] : [ifName],
+      LeaseLost: (ifName) => this.#leaseless(ifName),
+      ProbeFailed: () =>
+        (observed.get('monitor')?.targets ?? [])
+          .filter(({ status }) => status === 'Down')
+          .map(({ id }) => id),
       Alert: () =>
-        !observed
-          .get('alerts')
-          ?.alerts.some(({ state, silenced }) => state === 'raised' && !silenced),
+        (observed.get('alerts')?.alerts ?? [])
+          .filter(({ state, silenced }) => state === 'raised' && !silenced)
+          .map(({ key }) => key),
     };
     const service = new CapturesService({
       ...this.#parts,
       engine: new LinuxCaptureEngine(native, LIMITS),
       store: await this.store(),
       isUp: (ifName) => isLink(ifName, ({ adminUp }) => adminUp),
-      isWell: (event, ifName) => well[event](ifName),
+      ills: (event, ifName) => new Set(ills[event](ifName)),
       report: (value) => observed.publish('captures', value),
     });
     this.#heard.use(
@@ -229,8 +235,10 @@ export function captureCommands(
         about: 'what captures and triggers have written, the oldest first',
         args: {},
         run: async () => {
-          const files = (await captures.wanted()).files();
-          return files.ok ? done({ files: files.value.map(plainFile) }) : failed(files.error);
+          const files = (await captures.store()).list();
+          return files.ok
+            ? done({ files: files.value.map(plainFile) })
+            : failed(files.error.message);
         },
       },
       remove_file: {

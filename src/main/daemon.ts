@@ -223,8 +223,9 @@ async function build(
   );
   stack.use(
     net.subscribe((events) => {
-      neighbors.networkChanged();
-      if (!events.some(({ what }) => what === 'link' || what === 'resync')) return;
+      const links = events.some(({ what }) => what === 'link' || what === 'resync');
+      neighbors.networkChanged(links);
+      if (!links) return;
       dhcpClient.linksChanged();
       dhcpServer.service.linksChanged();
       firewall.linksChanged();

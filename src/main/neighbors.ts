@@ -45,7 +45,8 @@ export interface BuiltNeighbors {
   /** Undefined until the list of hosts was configured, and once more until its code is loaded. */
   watch(): Watch | undefined;
   apply(config: NeighborsConfig): void;
-  networkChanged(): void;
+  /** `links`: it is links that changed, and not addresses or routes alone. */
+  networkChanged(links: boolean): void;
 }
 
 export function buildNeighbors(
@@ -119,8 +120,8 @@ export function buildNeighbors(
         load().catch((cause: unknown) => log.error({ err: cause }, 'the LAN is not watched'));
       });
     },
-    networkChanged: () => {
-      service.linksChanged();
+    networkChanged: (links) => {
+      if (links) service.linksChanged();
       watch?.networkChanged();
     },
   });

@@ -46,6 +46,13 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
       delay.enable();
     } else delay.enable();
   };
+  let startMs = Number.NaN;
+  /** The same each time, or it reads as a new start; but the clock may have been set. */
+  const startedMs = (): number => {
+    const nowStarted = parts.lookups.wallMs() - process.uptime() * 1000;
+    if (!(Math.abs(nowStarted - startMs) < CLOCK_SET_MS)) startMs = nowStarted;
+    return startMs;
+  };
   const processFigures = (): MetricSources['process'] => {
     const { user, system } = process.cpuUsage();
     const { rss, heapUsed } = process.memoryUsage();
@@ -57,7 +64,7 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
     return {
       ...{ userSec: user / 1e6, systemSec: system / 1e6, residentBytes: rss },
       ...{ heapUsedBytes: heapUsed, openFiles: openFiles(), loopBusyRatio: utilization },
-      startedSec: (parts.lookups.wallMs() - process.uptime() * 1000) / 1000,
+      startedSec: startedMs() / 1000,
       // What is measured is the time between two ticks of the timer.
       loopDelaySec: Math.max(0, delayNs / 1e9 - LOOP_RESOLUTION_MS / 1000),
     };
@@ -102,15 +109,11 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
       import('../wire/otlp.ts'),
     ]);
     const { clock, logs, observed, status } = parts;
-    let startMs = Number.NaN;
     return new OtlpService({
       ...{ way: new LinuxOtlpWay(), clock, log: logs.log.child({ service: 'otlp' }) },
       report: (value) => observed.publish('otlp', value),
       request: async () => {
         const timeMs = clock.wallMs();
-        const started = timeMs - process.uptime() * 1000;
-        // The same each time, or it reads as a new start; but the clock may have been set.
-        if (!(Math.abs(started - startMs) < CLOCK_SET_MS)) startMs = started;
         const { version } = status();
         const host = observed.get('system')?.kernelName ?? '';
         return encodeOtlpMetrics(await collect(), {
@@ -119,7 +122,7 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
             ...(host === '' ? {} : { 'host.name': host }),
           },
           scope: { name: 'gatehouse', version },
-          ...{ startMs, timeMs },
+          ...{ startMs: startedMs(), timeMs },
         });
       },
     });

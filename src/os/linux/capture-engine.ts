@@ -12,7 +12,7 @@ import type {
 } from '../ports-capture.ts';
 import { listen } from './capture-listen.ts';
 import type { NativeCapture, RawCapture } from './capture-native.ts';
-import { type CaptureLimits, checked, reportOf, WHOLE_BYTES } from './capture-raw.ts';
+import { type CaptureLimits, checked, createRaw, reportOf, WHOLE_BYTES } from './capture-raw.ts';
 import { systemError } from './errno.ts';
 import { packing, unpacked } from './unpack.ts';
 
@@ -80,9 +80,7 @@ export class LinuxCaptureEngine implements CaptureEngine {
     totalBytes: number | undefined,
     options: AnalyzeOptions,
   ): Promise<CaptureReport> {
-    const { flows, conversations, endpoints } = this.#limits;
-    const raw = this.#native.createCapture(flows, conversations, endpoints);
-    if (typeof raw === 'number') throw systemError('the capture engine', raw);
+    const raw = createRaw(this.#native, this.#limits);
     try {
       const { filter, lines, write } = options;
       if (filter !== undefined) checked(filter, raw.filter(filter));

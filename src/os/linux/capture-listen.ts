@@ -14,8 +14,7 @@ import { type NativeCapture, NEW_GROUP, NO_GROUP, type RawCapture } from './capt
 import { type CaptureLimits, checked, createRaw, reportOf, WHOLE_BYTES } from './capture-raw.ts';
 import { systemError } from './errno.ts';
 
-/** So often it is looked whether the interface is still there. */
-const LOOK_MS = 200;
+/** So often it is looked whether the interface is still there, and progress is told. */
 const SECOND_MS = 1000;
 /** What is counted needs no more of a packet. */
 const STATISTICS_BYTES = 2048;
@@ -107,7 +106,7 @@ class Listening implements LiveCapture {
       for (;;) {
         const nowMs = performance.now();
         if (signal.aborted || nowMs >= endMs) break;
-        await pause(Math.min(LOOK_MS, Math.ceil(endMs - nowMs)), signal);
+        await pause(Math.max(1, Math.ceil(Math.min(tellMs, endMs) - nowMs)), signal);
         this.#look();
         if (performance.now() < tellMs) continue;
         tellMs += SECOND_MS;

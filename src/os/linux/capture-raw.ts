@@ -9,7 +9,7 @@ import { systemError } from './errno.ts';
 export const WHOLE_BYTES = 262_144;
 
 /**
- * What is kept at most. A flow takes 208 bytes, a conversation 112,
+ * What is kept at most. A flow takes 192 bytes, a conversation 112,
  * an endpoint 88, each with up to 32 in its index.
  */
 export interface CaptureLimits {

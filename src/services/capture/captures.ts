@@ -9,14 +9,14 @@ import { isGoing } from './machine.ts';
 import { reasonOf, Session, type SessionDeps } from './session.ts';
 import { Trigger, type TriggerDeps } from './trigger.ts';
 
-/** Each works on a thread of libuv's pool, of which there are four; files and passwords need some, too. */
+/** Each has a thread, a ring and tables of its own. */
 export const MAX_RUNNING = 2;
 /** Started by commands; of those that are over the oldest are forgotten. */
 export const MAX_OWN = 8;
 
 export interface CapturesDeps
   extends Omit<SessionDeps, 'changed' | 'fileBytes'>,
-    Pick<TriggerDeps, 'isWell'> {
+    Pick<TriggerDeps, 'ills'> {
   /** The link is there and up. */
   isUp(ifName: string): boolean;
   report(value: CapturesObserved): void;

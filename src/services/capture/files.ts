@@ -10,8 +10,9 @@ const PART_OF_ONE = 4;
 export const mostBytesOfFile = (maxBytes: number): number =>
   Math.floor(maxBytes / PART_OF_ONE / FILES_OF_ONE);
 
-/** `capture-7.pcapng`: letters, digits and hyphens alone, so it needs no care anywhere. The engine adds number and time. */
-export const captureName = (id: string): string => `capture-${numberOf(id)}.pcapng`;
+/** `capture-7.pcapng` of a command, `configured-7.pcapng` of a row: letters, digits and hyphens alone, so it needs no care anywhere. The engine adds number and time. */
+export const captureName = (id: string): string =>
+  `${/^\d+$/.test(id) ? 'capture' : 'configured'}-${numberOf(id)}.pcapng`;
 
 /** `LinkLost-1-20261129T083000Z.pcapng`. */
 export const triggerName = (event: string, id: string, wallMs: number): string => {

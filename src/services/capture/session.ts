@@ -61,7 +61,10 @@ export class Session implements AsyncDisposable {
   #now: Figures = NOTHING;
   #interruptions = 0;
   #report: CaptureReport | undefined;
+  /** Of the stretches before, and of the newest. */
+  #filesBefore: readonly string[] = [];
   #files: readonly string[] = [];
+  #unwrittenBefore = 0;
   #unwritten = 0;
   #end = new AbortController();
   /** How often it began: an engine that still ends has no say in what came after it. */
@@ -89,7 +92,8 @@ export class Session implements AsyncDisposable {
       bytes: this.#before.bytes + this.#now.bytes,
       droppedPackets: this.#before.droppedPackets + this.#now.droppedPackets,
       interruptions: this.#interruptions,
-      ...{ files: this.#files, unwrittenPackets: this.#unwritten },
+      files: [...this.#filesBefore, ...this.#files],
+      unwrittenPackets: this.#unwrittenBefore + this.#unwritten,
     };
   }
 
@@ -116,7 +120,8 @@ export class Session implements AsyncDisposable {
     this.#limit = clock.after(ms, () => this.#finish('limit'));
     this.#run += 1;
     [this.#before, this.#now, this.#interruptions] = [NOTHING, NOTHING, 0];
-    [this.#report, this.#files, this.#unwritten] = [undefined, [], 0];
+    [this.#report, this.#filesBefore, this.#files] = [undefined, [], []];
+    [this.#unwrittenBefore, this.#unwritten] = [0, 0];
     return this.#to('start');
   }
 
@@ -141,6 +146,8 @@ export class Session implements AsyncDisposable {
       .catch((thrown: unknown) => err(new SystemError(errorMessage(thrown), 'EINVAL')))
       .then((heard) => {
         if (run === this.#run) this.#ended(heard);
+        // Those who look at a run that is over get what there is.
+        this.#show();
         this.#running = undefined;
         this.#deps.changed();
       });
@@ -213,17 +220,18 @@ export class Session implements AsyncDisposable {
       const { packets, bytes, live, written } = heard.value;
       this.#wrote(written);
       this.#now = { packets, bytes, droppedPackets: live?.droppedPackets ?? 0 };
-      this.#finish('limit');
+      this.#finish('limit', written?.error);
     } else if (GONE.has(heard.error.code)) {
-      const { packets, bytes, droppedPackets } = this.observed;
+      const { packets, bytes, droppedPackets, files, unwrittenPackets } = this.observed;
       this.#before = { packets, bytes, droppedPackets };
       this.#now = NOTHING;
+      [this.#filesBefore, this.#files] = [files, []];
+      [this.#unwrittenBefore, this.#unwritten] = [unwrittenPackets, 0];
       this.#interruptions += 1;
       this.#to('lost', `${this.#ifName} went away`);
     } else {
       this.#finish('fail', reasonOf(heard.error));
     }
-    this.#show();
   }
 
   #finish(event: 'limit' | 'stop' | 'fail', reason = ''): boolean {

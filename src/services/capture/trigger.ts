@@ -1,6 +1,6 @@
 /**
  * One trigger: the last seconds of an interface are kept in memory, and are written into a file when a
- * link or a lease is lost.
+ * link or a lease is lost, a probe fails or an alert is raised.
  */
 import type { Clock, Timer } from '../../base/clock.ts';
 import { errorMessage, SystemError } from '../../base/errors.ts';
@@ -23,8 +23,8 @@ export interface TriggerDeps {
   readonly store: CaptureStore;
   readonly clock: Clock;
   readonly log: Log;
-  /** Whether what the event says is lost is there. */
-  isWell(event: ConfiguredTrigger['event'], ifName: string): boolean;
+  /** What is wrong now of all that the event is about, each by a key that stays the same. */
+  ills(event: ConfiguredTrigger['event'], ifName: string): ReadonlySet<string>;
   changed(): void;
   /** A file came: there may be too many. */
   wrote(): void;
@@ -39,7 +39,7 @@ export class Trigger implements AsyncDisposable {
   #reason = '';
   #ifName: string | undefined;
   #live: LiveCapture | undefined;
-  #well = false;
+  #ills: ReadonlySet<string> = new Set();
   #fired = 0;
   #skipped = 0;
   #firedMs: number | undefined;
@@ -89,7 +89,7 @@ export class Trigger implements AsyncDisposable {
     if (this.busy || !this.#to('open')) return;
     this.#ifName = ifName;
     this.#end = new AbortController();
-    this.#well = this.#deps.isWell(this.config.event, ifName);
+    this.#ills = this.#deps.ills(this.config.event, ifName);
     this.#running = this.#listen(ifName).then((error) => {
       this.#running = undefined;
       this.#live = undefined;
@@ -100,14 +100,14 @@ export class Trigger implements AsyncDisposable {
     });
   }
 
-  /** Links or leases changed. */
+  /** Something changed of what triggers are about. */
   look(): void {
     if (this.#ifName === undefined || (this.#state !== 'armed' && this.#state !== 'recording'))
       return;
-    const well = this.#deps.isWell(this.config.event, this.#ifName);
-    const lost = this.#well && !well;
-    this.#well = well;
-    if (lost) this.#fire();
+    const before = this.#ills;
+    this.#ills = this.#deps.ills(this.config.event, this.#ifName);
+    // One that goes on does not hide the next one.
+    if (!this.#ills.isSubsetOf(before)) this.#fire();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

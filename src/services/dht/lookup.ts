@@ -9,6 +9,9 @@ import { compareDistance, K } from './distance.ts';
 const ALPHA = 10;
 const MAX_CANDIDATES = 128;
 const TRIES = 3;
+/** Whoever names ever closer nodes that are nobody must not keep it going. */
+const MAX_ASKED = 256;
+const MAX_KNOWN = 8192;
 /** As many as one answer may name. */
 const MAX_NAMED = 2 * K;
 
@@ -42,7 +45,7 @@ export class Lookup {
 
   add(id: Uint8Array | undefined, endpoint: IpPort): void {
     const key = formatIpPort(endpoint);
-    if (this.#known.has(key)) return;
+    if (this.#known.has(key) || this.#known.size >= MAX_KNOWN) return;
     const place = this.#place(id);
     if (place >= MAX_CANDIDATES) return;
     this.#known.add(key);
@@ -92,13 +95,6 @@ export class Lookup {
     if (candidate.state !== 'answered') candidate.state = 'lost';
   }
 
-  /** It was not sent: it may be chosen again. */
-  unsent(candidate: Candidate): void {
-    if (candidate.state !== 'asked') return;
-    candidate.state = 'lost';
-    this.#asked--;
-  }
-
   /** Nobody is waited for and nobody is left to be asked. */
   get done(): boolean {
     return !this.#candidates.some(({ state }) => state === 'asked') && this.#choose() === undefined;
@@ -117,6 +113,7 @@ export class Lookup {
 
   /** The closest that may still be better than the K-th that answered; then those that were slow, once more. */
   #choose(): Candidate | undefined {
+    if (this.#asked >= MAX_ASKED) return undefined;
     let answered = 0;
     let again: Candidate | undefined;
     for (const candidate of this.#candidates) {

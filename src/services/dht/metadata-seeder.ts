@@ -236,6 +236,8 @@ export class MetadataSeeder implements AsyncDisposable {
       )
         return;
       pending.shift();
+      // Who is served is not idle.
+      leecher.dueMs = this.#nowMs() + IDLE_MS;
       this.#pieces += 1;
       this.#bytes += data.length;
     }

@@ -56,6 +56,19 @@ const CALM_ALPHA = 4;
 const FIRST_RETRY_TICKS = 1;
 const MAX_RETRY_TICKS = 30;
 
+interface Join {
+  /** When it begins; undefined: it need not. */
+  dueTick: number | undefined;
+  retryTicks: number;
+  going: boolean;
+}
+
+const newJoin = (): Join => ({
+  dueTick: undefined,
+  retryTicks: FIRST_RETRY_TICKS,
+  going: false,
+});
+
 export class DhtNode {
   readonly tables: Readonly<Partial<Record<Family, NodeTable>>>;
   readonly peers: PeerStore;
@@ -72,9 +85,8 @@ export class DhtNode {
   #bootstrap: readonly IpPort[] = [];
   #tick: Timer | undefined;
   #ticks = 0;
-  #nextJoinTick = 0;
-  #retryTicks = FIRST_RETRY_TICKS;
-  #joining = 0;
+  /** Each family for itself: one that nobody answers must not keep the other one searching. */
+  readonly #joins: Readonly<Record<Family, Join>> = { 4: newJoin(), 6: newJoin() };
   readonly counters = {
     ...{ packetsIn: 0, packetsOut: 0, bytesIn: 0, bytesOut: 0, queriesAnswered: 0 },
     ...{ droppedBudget: 0, droppedAddress: 0, droppedSource: 0, malformed: 0, unsent: 0 },
@@ -135,7 +147,7 @@ export class DhtNode {
     }
     const kept = (tables?.nodes ?? []).filter(({ endpoint }) => policy.allows(endpoint));
     this.#bootstrap = [...this.#bootstrap, ...kept.map(({ endpoint }) => endpoint)];
-    this.#join();
+    for (const table of Object.values(this.tables)) this.#join(table);
     this.#arm();
   }
 
@@ -146,7 +158,7 @@ export class DhtNode {
       0,
       256,
     );
-    if (Object.values(this.tables).some(({ size }) => size === 0)) this.#join();
+    for (const table of Object.values(this.tables)) if (table.size === 0) this.#join(table);
   }
 
   save(): Uint8Array {
@@ -272,7 +284,7 @@ export class DhtNode {
     const table = this.tables[family];
     if (agreed === undefined || table === undefined || isSecureId(table.own, agreed)) return;
     table.rename(secureId(agreed, this.#deps.random(ID_BYTES)));
-    this.#nextJoinTick = this.#ticks + 1;
+    this.#joins[family].dueTick = this.#ticks + 1;
   }
 
   /** Whoever asks us may be worth a place, once it answers. */
@@ -300,15 +312,14 @@ export class DhtNode {
     const nowSec = Math.floor(nowMs / 1000);
     this.peers.tidy(nowMs);
     this.items.tidy(nowMs);
-    let empty = false;
     for (const table of Object.values(this.tables)) {
-      if (table.size === 0) empty = true;
+      const join = this.#joins[table.family];
+      if (table.size === 0) join.dueTick ??= this.#ticks + join.retryTicks;
       const node = table.questionable(nowSec - STALE_SEC);
       if (node !== undefined) void this.ping(node.endpoint);
       if (table.size > 0 && this.searcher.running === 0) this.#refresh(table, nowSec);
+      if (join.dueTick !== undefined && this.#ticks >= join.dueTick) this.#join(table);
     }
-    if (this.#nextJoinTick > 0 && this.#ticks >= this.#nextJoinTick) this.#join();
-    else if (empty && this.#nextJoinTick === 0) this.#nextJoinTick = this.#ticks + this.#retryTicks;
   }
 
   #refresh(table: NodeTable, nowSec: number): void {
@@ -321,23 +332,22 @@ export class DhtNode {
   }
 
   /** Looks for ourselves, which fills the buckets around us, then for every bucket before them. */
-  #join(): void {
-    this.#nextJoinTick = 0;
-    for (const table of Object.values(this.tables)) {
-      if (this.#joining >= 2) return;
-      this.#joining++;
-      void this.#find(table.family, table.own).then(async () => {
-        const nowSec = Math.floor(this.#deps.clock.monoMs() / 1000);
-        for (let bucket = 0; bucket < table.depth; bucket++) {
-          table.touch(bucket, nowSec);
-          const target = idInBucket(table.own, bucket, this.#deps.random(ID_BYTES));
-          await this.#find(table.family, target);
-        }
-        this.#joining--;
-        this.#retryTicks =
-          table.size > 0 ? FIRST_RETRY_TICKS : Math.min(MAX_RETRY_TICKS, this.#retryTicks * 2);
-      });
-    }
+  #join(table: NodeTable): void {
+    const join = this.#joins[table.family];
+    join.dueTick = undefined;
+    if (join.going) return;
+    join.going = true;
+    void this.#find(table.family, table.own).then(async () => {
+      const nowSec = Math.floor(this.#deps.clock.monoMs() / 1000);
+      for (let bucket = 0; bucket < table.depth; bucket++) {
+        table.touch(bucket, nowSec);
+        const target = idInBucket(table.own, bucket, this.#deps.random(ID_BYTES));
+        await this.#find(table.family, target);
+      }
+      join.going = false;
+      join.retryTicks =
+        table.size > 0 ? FIRST_RETRY_TICKS : Math.min(MAX_RETRY_TICKS, join.retryTicks * 2);
+    });
   }
 
   #find(family: Family, target: Uint8Array): Promise<unknown> {

@@ -1,6 +1,7 @@
 /** Whether a server is well, and how quickly it says so: by TCP, UDP, HTTP and DNS. */
 import type { SystemError } from '../../base/errors.ts';
 import { err, ok, type Result } from '../../base/result.ts';
+import { escapeControls } from '../../base/text.ts';
 import type { CheckSockets, Endpoint, HttpAnswer } from '../../os/ports-check.ts';
 import type { HostNames } from '../../os/ports-path.ts';
 import { type DnsMessage, decodeMessage, encodeMessage, queryOf } from '../../wire/dns.ts';
@@ -80,6 +81,7 @@ export interface CheckDeps {
 
 const BODY_BYTES = 256 * 1024;
 const DAY_MS = 86_400_000;
+const MAX_WORDS = 200;
 
 type Outcome = Result<CheckDone, CheckFailure>;
 type Answered = Omit<CheckDone, 'endpoint' | 'phases'> & { phases: Omit<CheckPhases, 'resolveMs'> };
@@ -120,7 +122,11 @@ function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined
   });
 }
 
-const wrong = (cause: Cause, detail: string): Result<never, CheckFailure> => err({ cause, detail });
+/** The other side's words are anybody's, and as long as it likes. */
+const plain = (text: string): string => escapeControls(text).slice(0, MAX_WORDS);
+
+const wrong = (cause: Cause, detail: string): Result<never, CheckFailure> =>
+  err({ cause, detail: plain(detail) });
 
 const CAUSES: Readonly<Record<string, Cause>> = {
   ETIMEDOUT: 'Timeout',
@@ -231,7 +237,7 @@ function readDns(
     .map(({ rdata }) => formatRdata(type, rdata));
   const said = `${rcodeName(rcode)}${data.length === 0 ? '' : `: ${data.join(', ')}`}`;
   const well = ok({
-    ...{ rttUs: us(ms), phases: { answerMs: ms }, said },
+    ...{ rttUs: us(ms), phases: { answerMs: ms }, said: plain(said) },
     certificateEndsMs: undefined,
   });
   if (expected !== '') {

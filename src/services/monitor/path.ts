@@ -167,8 +167,10 @@ const PORT6 = 4;
 /** RFC 792, RFC 1191, RFC 4443. Undefined: it says nothing about the path. */
 function outcomeOf(news: PathNews, ms: number, address: IpAddress): ProbeOutcome | undefined {
   const from = news.from ?? address;
-  if (news.kind === 'answer')
-    return { kind: 'reached', ms, from: address, hopLimit: news.hopLimit };
+  if (news.kind === 'answer') {
+    // Anybody can send to the port that a UDP probe left by.
+    return from === address ? { kind: 'reached', ms, from, hopLimit: news.hopLimit } : undefined;
+  }
   const { type, code, mtu, hopLimit } = news;
   const is6 = typeof address !== 'number';
   // A connection that failed without ICMP, such as by a time-out.

@@ -61,8 +61,11 @@ export class Statistics {
   #ttl = 0;
   #lastUs: number | undefined;
   #jitterUs: number | undefined;
+  /** Of all that was added so far; each of its figures is read by itself. */
+  #now: TargetStatistics | undefined;
 
   add(burst: Burst): void {
+    this.#now = undefined;
     this.#bursts += 1;
     this.#sent += burst.sent;
     this.#received += burst.received;
@@ -85,10 +88,16 @@ export class Statistics {
 
   /** A second answer that came after its burst was over. */
   duplicate(): void {
+    this.#now = undefined;
     this.#duplicates += 1;
   }
 
   get now(): TargetStatistics {
+    this.#now ??= this.#compute();
+    return this.#now;
+  }
+
+  #compute(): TargetStatistics {
     const inOrder = this.#inOrder();
     const sorted = inOrder.filter((rtt) => rtt !== LOST).sort((a, b) => a - b);
     const at = (share: number): number | undefined => quantile(sorted, share);

@@ -74,6 +74,8 @@ export class Supplicant {
   #country: string | undefined;
   #wanted: WifiWanted = { profiles: [], country: undefined };
   #written: string | undefined;
+  /** What it was made of. */
+  #asked: string | undefined;
   /** What the process that runs was started with. */
   #running: string | undefined;
   #fault: string | undefined;
@@ -132,7 +134,10 @@ export class Supplicant {
   run(wanted: WifiWanted): Result<void, SystemError> {
     const { files, folder, keyOf } = this.#deps;
     this.#wanted = wanted;
-    const text = renderSupplicant(wanted, folder, keyOf);
+    // A key is 4,096 rounds of PBKDF2 on the thread that serves everybody.
+    const asked = JSON.stringify(wanted);
+    const known = asked === this.#asked ? this.#written : undefined;
+    const text = known ?? renderSupplicant(wanted, folder, keyOf);
     if (this.#written !== text) {
       // Before the file is another: what runs by the old one is taken over only if it is the same.
       if (this.#written === undefined) this.#adopt(text);
@@ -140,6 +145,7 @@ export class Supplicant {
       if (!written.ok) return written;
       this.#written = text;
     }
+    this.#asked = asked;
     const stale = this.#running !== undefined && this.#running !== text;
     this.#runner.tell({ type: stale ? 'restart' : 'start' });
     return ok(undefined);
@@ -254,8 +260,11 @@ export class Supplicant {
     this.#control = control;
     void control.ask('ATTACH').then((attached) => {
       if (this.#control !== control) return;
-      if (attached.ok && attached.value === 'OK') this.#refresh();
-      else this.#lost(new SystemError('wpa_supplicant tells nothing', 'EIO'));
+      if (attached.ok && attached.value === 'OK') {
+        this.#tries = 0;
+        this.#fault = undefined;
+        this.#refresh();
+      } else this.#lost(new SystemError('wpa_supplicant tells nothing', 'EIO'));
     });
   }
 

@@ -104,7 +104,8 @@ function bench() {
       },
     },
     isUp: (ifName) => up.has(ifName),
-    isWell: (event, ifName) => !lost.has(`${event} ${ifName}`),
+    ills: (event, ifName) =>
+      new Set([...lost].filter((one) => one.startsWith(`${event} ${ifName}`))),
   });
   return { service, heard, up, clock, files, lost };
 }

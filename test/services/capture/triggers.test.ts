@@ -81,7 +81,8 @@ function bench() {
       },
     },
     isUp: (ifName) => up.has(ifName),
-    isWell: (event, ifName) => !lost.has(`${event} ${ifName}`),
+    ills: (event, ifName) =>
+      new Set([...lost].filter((one) => one.startsWith(`${event} ${ifName}`))),
   });
   return {
     ...{ service, files, heard, clock, up, lost },

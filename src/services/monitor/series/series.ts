@@ -292,7 +292,7 @@ export class Series implements AsyncDisposable {
       start += chunkSec(level);
     }
     const fresh = Map.groupBy(
-      this.#samples(number, Math.max(fromSec, freshSec), toSec),
+      this.#samples(number, Math.max(fromSec, freshSec), Math.min(toSec, nowSec + RAW_SEC)),
       ({ atSec }) => floor(atSec, spanSec),
     );
     for (const [atSec, samples] of fresh) {

@@ -212,10 +212,21 @@ function devicesOf(values: Values, nowMs: number): readonly Device[] {
         address: some('IPAddress'),
         active: of('Active').includes('true'),
         lastSeen: [...of('X_GATEHOUSE_LastSeen')].sort().at(-1) ?? '',
-        stays: of('X_GATEHOUSE_Presence').flatMap((text) => staysIn(text, nowMs)),
+        stays: merged(of('X_GATEHOUSE_Presence').flatMap((text) => staysIn(text, nowMs))),
       };
     })
     .sort((a, b) => Number(b.active) - Number(a.active) || (a.lastSeen < b.lastSeen ? 1 : -1));
+}
+
+/** In order; of a device that was there by two addresses at once, once. */
+function merged(stays: readonly Stay[]): readonly Stay[] {
+  const all: Stay[] = [];
+  for (const stay of stays.toSorted((a, b) => a.fromMs - b.fromMs)) {
+    const last = all.at(-1);
+    if (last === undefined || stay.fromMs > last.toMs) all.push(stay);
+    else all[all.length - 1] = { fromMs: last.fromMs, toMs: Math.max(last.toMs, stay.toMs) };
+  }
+  return all;
 }
 
 const staysIn = (text: string, nowMs: number): readonly Stay[] =>
