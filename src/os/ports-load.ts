@@ -2,9 +2,6 @@
 import type { SystemError } from '../base/errors.ts';
 import type { Result } from '../base/result.ts';
 
-/** No piece of a body is longer. */
-export const LOAD_PIECE_BYTES = 65_536;
-
 export interface LoadWanted {
   /** http:// or https://. */
   readonly url: string;
@@ -17,6 +14,8 @@ export interface LoadWanted {
  * they resolve when all are gone. They fail when no stream is left; EPROTO for answers that cannot be used.
  */
 export interface LoadTransfers {
+  /** No piece of a body is longer. */
+  readonly pieceBytes: number;
   /** GET; `came` is told of each piece of a body as it comes. */
   download(
     wanted: LoadWanted,

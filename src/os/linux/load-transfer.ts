@@ -1,14 +1,16 @@
 /** Loading a line on Node's HTTP client: pieces are counted as they come, and let go. */
 import { randomBytes } from 'node:crypto';
-import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
-import { connect as tcpConnect, type Socket } from 'node:net';
+import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { type Socket, connect as tcpConnect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as tlsConnect } from 'node:tls';
 import { errorCode, errorMessage, SystemError } from '../../base/errors.ts';
 import { err, ok, type Result } from '../../base/result.ts';
-import { LOAD_PIECE_BYTES, type LoadTransfers, type LoadWanted } from '../ports-load.ts';
+import type { LoadTransfers, LoadWanted } from '../ports-load.ts';
 
 const MAX_REDIRECTS = 5;
+/** libuv reads no more at once. */
+const PIECE_BYTES = 65_536;
 /** A body that is shorter would be asked for all the time, and load nothing. */
 const LEAST_BODY_BYTES = 256 * 1024;
 const POST_BYTES = 32 << 20;
@@ -18,6 +20,8 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 const unusable = (what: string): SystemError => new SystemError(what, 'EPROTO');
 
 export class LinuxLoadTransfers implements LoadTransfers {
+  readonly pieceBytes = PIECE_BYTES;
+
   download(
     wanted: LoadWanted,
     came: (bytes: number) => void,
@@ -40,7 +44,7 @@ export class LinuxLoadTransfers implements LoadTransfers {
     signal: AbortSignal,
   ): Promise<Result<void, SystemError>> {
     // Bytes that nobody on the way can make smaller.
-    const piece = randomBytes(LOAD_PIECE_BYTES);
+    const piece = randomBytes(PIECE_BYTES);
     return transfer(wanted, signal, async (connections, url) => {
       while (!signal.aborted) await post(connections, url, piece, grant);
     });
@@ -58,7 +62,9 @@ async function transfer(
   const connections = new Connections(streams);
   const reset = (): void => connections.reset();
   signal.addEventListener('abort', reset);
-  const ends = await Promise.allSettled(Array.from({ length: streams }, () => work(connections, url)));
+  const ends = await Promise.allSettled(
+    Array.from({ length: streams }, () => work(connections, url)),
+  );
   signal.removeEventListener('abort', reset);
   connections.reset();
   if (signal.aborted) return ok(undefined);

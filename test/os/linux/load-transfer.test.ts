@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import { setDefaultCACertificates } from 'node:tls';
 import t from 'tap';
 import { LinuxLoadTransfers } from '#src/os/linux/load-transfer.ts';
-import { LOAD_PIECE_BYTES } from '#src/os/ports-load.ts';
 import { until } from '../../lib/until.ts';
 
 const transfers = new LinuxLoadTransfers();
@@ -67,7 +66,7 @@ t.test('what comes is counted as it comes, and all streams end at once', async (
     controller.signal,
   );
   t.same(done, { ok: true, value: undefined });
-  t.ok(longest <= LOAD_PIECE_BYTES, `no piece is longer than is said: ${longest}`);
+  t.ok(longest <= transfers.pieceBytes, `no piece is longer than is said: ${longest}`);
   t.equal(late, 0, 'nothing is told after the end');
   await until('all connections are gone', () => sockets.size === 0);
 });
@@ -122,31 +121,34 @@ t.test('an upload sends what is granted, to the byte', async (t) => {
   t.ok(received > 0 && received <= cap, `${received} of ${cap}`);
 });
 
-t.test('redirects of a download are followed, but not without end, and not elsewhere', async (t) => {
-  const { url } = await serve(t, (request, response) => {
-    const { pathname } = new URL(request.url ?? '', 'http://host');
-    const hops = Number(pathname.slice(1));
-    if (pathname === '/ftp') response.writeHead(302, { location: 'ftp://host/file' }).end();
-    else if (hops === 0) pour(response);
-    else response.writeHead(302, { location: `/${hops - 1}` }).end('moved');
-  });
-  const fetched = async (path: string) => {
-    const controller = new AbortController();
-    let bytes = 0;
-    const done = await transfers.download(
-      { url: `${url}${path}`, streams: 2 },
-      (more) => {
-        bytes += more;
-        controller.abort();
-      },
-      controller.signal,
-    );
-    return done.ok ? bytes > 0 : done.error.message.replace(url, '');
-  };
-  t.equal(await fetched('5'), true);
-  t.equal(await fetched('6'), '6: more than 5 redirects');
-  t.equal(await fetched('ftp'), 'ftp: it leads to what is no http');
-});
+t.test(
+  'redirects of a download are followed, but not without end, and not elsewhere',
+  async (t) => {
+    const { url } = await serve(t, (request, response) => {
+      const { pathname } = new URL(request.url ?? '', 'http://host');
+      const hops = Number(pathname.slice(1));
+      if (pathname === '/ftp') response.writeHead(302, { location: 'ftp://host/file' }).end();
+      else if (hops === 0) pour(response);
+      else response.writeHead(302, { location: `/${hops - 1}` }).end('moved');
+    });
+    const fetched = async (path: string) => {
+      const controller = new AbortController();
+      let bytes = 0;
+      const done = await transfers.download(
+        { url: `${url}${path}`, streams: 2 },
+        (more) => {
+          bytes += more;
+          controller.abort();
+        },
+        controller.signal,
+      );
+      return done.ok ? bytes > 0 : done.error.message.replace(url, '');
+    };
+    t.equal(await fetched('5'), true);
+    t.equal(await fetched('6'), '6: more than 5 redirects');
+    t.equal(await fetched('ftp'), 'ftp: it leads to what is no http');
+  },
+);
 
 t.test('an answer that loads nothing is told', async (t) => {
   const { url } = await serve(t, (request, response) => {
@@ -154,7 +156,10 @@ t.test('an answer that loads nothing is told', async (t) => {
     request.resume();
     if (status === 0) request.socket.destroy();
     else if (status === 1) response.end('a page');
-    else if (status === 2) response.writeHead(200, { 'content-length': 9e6 }).write(PIECE, () => request.socket.destroy());
+    else if (status === 2)
+      response
+        .writeHead(200, { 'content-length': 9e6 })
+        .write(PIECE, () => request.socket.destroy());
     else response.writeHead(status, { location: 'http://127.0.0.2/' }).end();
   });
   const never = new AbortController().signal;
@@ -163,7 +168,11 @@ t.test('an answer that loads nothing is told', async (t) => {
     return done.ok ? '' : `${done.error.code} ${done.error.message}`;
   };
   const sent = async (path: string) => {
-    const done = await transfers.upload({ url: `${url}${path}`, streams: 2 }, (most) => most, never);
+    const done = await transfers.upload(
+      { url: `${url}${path}`, streams: 2 },
+      (most) => most,
+      never,
+    );
     return done.ok ? '' : `${done.error.code} ${done.error.message}`;
   };
   t.match(await got('404'), /^EPROTO .*status 404$/);
@@ -173,11 +182,15 @@ t.test('an answer that loads nothing is told', async (t) => {
   t.match(await sent('404'), /status 404|EPIPE|ECONNRESET/);
   t.match(await sent('307'), /it leads to|EPIPE|ECONNRESET/);
   t.match(await sent('200'), /it answered before it had everything|EPIPE|ECONNRESET/);
-  t.match(
-    await transfers.download({ url: 'file:///etc/passwd', streams: 1 }, () => {}, never),
-    { ok: false, error: { code: 'EPROTO' } },
+  t.match(await transfers.download({ url: 'file:///etc/passwd', streams: 1 }, () => {}, never), {
+    ok: false,
+    error: { code: 'EPROTO' },
+  });
+  const closed = await transfers.download(
+    { url: 'http://127.0.0.1:1/', streams: 2 },
+    () => {},
+    never,
   );
-  const closed = await transfers.download({ url: 'http://127.0.0.1:1/', streams: 2 }, () => {}, never);
   t.match(closed, { ok: false, error: { code: 'ECONNREFUSED' } });
 });
 

@@ -1,7 +1,5 @@
 /** How much a loaded line slows down everybody else, in one letter. Pure. */
-import type { DirectionResult, LoadResult } from './types.ts';
-
-export type Grade = 'A+' | 'A' | 'B' | 'C' | 'D' | 'F';
+import type { Grade } from './types.ts';
 
 /**
  * The usual scale of tests for bufferbloat: what the median of round trips grows by, in ms. Below 5 a call
@@ -15,24 +13,10 @@ const SCALE: readonly (readonly [below: number, grade: Grade])[] = [
   [400, 'D'],
 ];
 
-export function gradeOf(increaseUs: number): Grade {
-  for (const [below, grade] of SCALE) if (increaseUs < below * 1000) return grade;
-  return 'F';
-}
-
-/** Median of a loaded direction less that of the idle line; undefined where one of them is unknown. */
-export function increaseUs(
-  { idle }: Pick<LoadResult, 'idle'>,
-  direction: DirectionResult | undefined,
-): number | undefined {
-  const [before, after] = [idle?.medianUs, direction?.latency.medianUs];
-  return before === undefined || after === undefined ? undefined : Math.max(0, after - before);
-}
-
-/** Of the direction that fares worse. */
-export function gradeOfRun(run: Pick<LoadResult, 'idle' | 'download' | 'upload'>): Grade | undefined {
-  const known = [increaseUs(run, run.download), increaseUs(run, run.upload)].filter(
-    (increase) => increase !== undefined,
-  );
-  return known.length === 0 ? undefined : gradeOf(Math.max(...known));
+/** Of the largest of these, in µs; undefined where none is known. */
+export function gradeOf(...increasesUs: readonly (number | undefined)[]): Grade | undefined {
+  const known = increasesUs.filter((increase) => increase !== undefined);
+  if (known.length === 0) return undefined;
+  const worst = Math.max(...known);
+  return SCALE.find(([below]) => worst < below * 1000)?.[1] ?? 'F';
 }

@@ -4,9 +4,10 @@
  */
 import type { Clock, Timer } from '../../../base/clock.ts';
 import { escapeControls } from '../../../base/text.ts';
-import { LOAD_PIECE_BYTES, type LoadTransfers } from '../../../os/ports-load.ts';
+import type { LoadTransfers } from '../../../os/ports-load.ts';
 import type { HostNames, PathSockets } from '../../../os/ports-path.ts';
 import { PathProber, pause } from '../path.ts';
+import { gradeOf } from './grade.ts';
 import { Latency } from './latency.ts';
 import { Meter, rampMs } from './meter.ts';
 import type {
@@ -46,7 +47,7 @@ export async function runLoadTest(
   signal: AbortSignal,
   tell: Tell,
 ): Promise<LoadResult> {
-  const nothing = { idle: undefined, download: undefined, upload: undefined, bytes: 0 };
+  const nothing = { ...{ download: undefined, upload: undefined, grade: undefined }, bytes: 0 };
   const failed = (reason: string, idle?: LatencyFigures): LoadResult => ({
     ...{ ...nothing, idle, reason: signal.aborted ? '' : reason },
     ended: signal.aborted ? 'Aborted' : 'Failed',
@@ -65,12 +66,14 @@ export async function runLoadTest(
   }
   const both = order.downloadUrl !== '' && order.uploadUrl !== '';
   // A fast download must not take what the upload needs.
-  const download = await run.load('download', order.downloadUrl, order.capBytes / (both ? 2 : 1));
-  const upload = await run.load('upload', order.uploadUrl, order.capBytes - run.bytes);
+  const half = order.capBytes / (both ? 2 : 1);
+  const download = await run.load('download', order.downloadUrl, half, idle);
+  const upload = await run.load('upload', order.uploadUrl, order.capBytes - run.bytes, idle);
   const phases = [download, upload].filter((phase) => phase !== undefined);
   const worst = ENDS.find((end) => phases.some(({ ended }) => ended === end)) ?? 'Duration';
   const reason = phases.find(({ ended }) => ended === 'Failed')?.reason ?? '';
-  return { idle, download, upload, bytes: run.bytes, ended: worst, reason };
+  const grade = gradeOf(download?.increaseUs, upload?.increaseUs);
+  return { idle, download, upload, grade, bytes: run.bytes, ended: worst, reason };
 }
 
 class Run {
@@ -112,6 +115,7 @@ class Run {
     direction: 'download' | 'upload',
     url: string,
     mostBytes: number,
+    idle: LatencyFigures,
   ): Promise<DirectionResult | undefined> {
     if (url === '') return undefined;
     const { clock, transfers } = this.#deps;
@@ -137,7 +141,7 @@ class Run {
     const came = (more: number): void => {
       count(more);
       // The next piece could be too much.
-      if (mostBytes - bytes < LOAD_PIECE_BYTES) ending.stop('Cap');
+      if (mostBytes - bytes < transfers.pieceBytes) ending.stop('Cap');
     };
     const grant = (most: number): number => {
       const granted = ending.signal.aborted ? 0 : Math.min(most, Math.floor(mostBytes - bytes));
@@ -149,7 +153,7 @@ class Run {
       if (beganMs !== undefined && !ending.signal.aborted) meter.look(clock.monoMs(), bytes);
       return meter.recent;
     });
-    if (mostBytes < LOAD_PIECE_BYTES) ending.stop('Cap');
+    if (mostBytes < transfers.pieceBytes) ending.stop('Cap');
     const probing = latency.probe(this.#prober, clock, ending.signal, this.#signal);
     const wanted = { url, streams: this.#order.streams };
     const moved =
@@ -165,10 +169,13 @@ class Run {
     ending[Symbol.dispose]();
     const tookMs = meter.tookMs;
     const ramp = rampMs(tookMs);
+    // What left before the queue was full tells of another line.
+    const loaded = latency.figures((beganMs ?? Number.POSITIVE_INFINITY) + ramp);
+    const { medianUs } = loaded;
     return {
       ...{ bitsPerSec: meter.rate(ramp), bytes, tookMs },
-      // What left before the queue was full tells of another line.
-      latency: latency.figures((beganMs ?? Number.POSITIVE_INFINITY) + ramp),
+      latency: loaded,
+      increaseUs: medianUs && idle.medianUs && Math.max(0, medianUs - idle.medianUs),
       ...{ ended: ending.why, reason: ending.reason },
     };
   }

@@ -7,7 +7,7 @@ import { errorMessage } from '../../../base/errors.ts';
 import type { Log } from '../../../base/log.ts';
 import { err, ok, type Result } from '../../../base/result.ts';
 import type { Store } from '../../../os/ports.ts';
-import { KEPT_RUNS, readRuns, readUsage, runChange, usageChange } from './history.ts';
+import { KEPT_RUNS, readRuns, readUsage, runChange, slotOf, usageChange } from './history.ts';
 import { nextRunMs } from './schedule.ts';
 import type {
   LoadCause,
@@ -79,13 +79,16 @@ export class LoadTests implements AsyncDisposable {
   }
 
   get observed(): LoadObserved {
-    const { dayBytes, monthBytes } = this.#usageNow();
+    const usage = this.#usageNow();
+    const { dayBytes, monthBytes } = usage;
+    const caps = this.#config?.caps;
     const enabled = this.#config?.enable === true && !this.#config.metered;
     const waiting = this.#reason === '' ? 'Waiting' : 'Error';
     return {
       status: this.#running !== undefined ? 'Running' : enabled ? waiting : 'Disabled',
       ...{ reason: this.#reason, running: this.#progress, nextMs: this.#nextMs },
       ...{ dayBytes, monthBytes, runs: this.#runs },
+      allowanceBytes: caps === undefined ? 0 : leftBytes(usage, caps),
     };
   }
 
@@ -188,14 +191,18 @@ export class LoadTests implements AsyncDisposable {
       log.error({ err: thrown }, 'a load test failed in itself');
       // Nobody knows what it took.
       const bytes = order.capBytes;
-      const none = { idle: undefined, download: undefined, upload: undefined };
+      const none = {
+        ...{ idle: undefined, download: undefined, upload: undefined },
+        grade: undefined,
+      };
       return { ...none, bytes, ended: 'Failed', reason: errorMessage(thrown) };
     }
   }
 
-  async #ended(result: Omit<LoadRun, 'number'>, before: Usage): Promise<LoadRun> {
+  async #ended(result: Omit<LoadRun, 'number' | 'slot'>, before: Usage): Promise<LoadRun> {
     const { store, log } = this.#deps;
-    const run: LoadRun = { number: (this.#runs.at(-1)?.number ?? 0) + 1, ...result };
+    const number = (this.#runs.at(-1)?.number ?? 0) + 1;
+    const run: LoadRun = { number, slot: slotOf(number), ...result };
     this.#runs = [...this.#runs, run].slice(-KEPT_RUNS);
     // All of it on the day on which it began.
     this.#usage = charged(before, run.bytes);
@@ -226,23 +233,26 @@ export class LoadTests implements AsyncDisposable {
     const { clock, local, random } = this.#deps;
     const config = this.#config;
     this.#timer?.cancel();
-    const on = config?.enable === true && !config.metered && !this.#closed;
+    if (this.#closed) return;
+    const on = config?.enable === true && !config.metered;
     const hourOf = (wallMs: number): number => local(wallMs).hour;
-    this.#nextMs = on
-      ? nextRunMs(config, dueMs, clock.wallMs(), random(), hourOf)
-      : undefined;
+    this.#nextMs = on ? nextRunMs(config, dueMs, clock.wallMs(), random(), hourOf) : undefined;
     this.#arm();
   }
 
   #arm(): void {
     const { clock } = this.#deps;
-    const nextMs = this.#nextMs;
-    if (nextMs === undefined) return;
+    const nextMs = this.#nextMs ?? Number.POSITIVE_INFINITY;
     const leftMs = nextMs - clock.wallMs();
-    if (leftMs > (this.#config?.intervalMs ?? 0) + FAR_MS) return this.#plan(this.#dueMs());
+    if (Number.isFinite(leftMs) && leftMs > (this.#config?.intervalMs ?? 0) + FAR_MS) {
+      this.#plan(this.#dueMs());
+      return;
+    }
     this.#timer = clock.after(Math.min(LOOK_AGAIN_MS, Math.max(0, leftMs)), () => {
-      if (clock.wallMs() < nextMs) this.#arm();
-      else void this.#due();
+      if (clock.wallMs() >= nextMs) return void this.#due();
+      // A new day has its own bytes.
+      this.#report();
+      this.#arm();
     });
   }
 

@@ -54,6 +54,9 @@ export interface LatencyFigures {
   readonly jitterUs: number | undefined;
 }
 
+/** A+ is the best. */
+export type Grade = 'A+' | 'A' | 'B' | 'C' | 'D' | 'F';
+
 export interface DirectionResult {
   /** Without the ramp-up. */
   readonly bitsPerSec: number;
@@ -62,6 +65,8 @@ export interface DirectionResult {
   readonly tookMs: number;
   /** Of requests that left after the ramp-up. */
   readonly latency: LatencyFigures;
+  /** What the median grows by, in µs; undefined where it is not known. */
+  readonly increaseUs: number | undefined;
   readonly ended: LoadEnd;
   /** Why it failed, for people; else empty. */
   readonly reason: string;
@@ -71,6 +76,8 @@ export interface LoadResult {
   readonly idle: LatencyFigures | undefined;
   readonly download: DirectionResult | undefined;
   readonly upload: DirectionResult | undefined;
+  /** Of the direction that fares worse. */
+  readonly grade: Grade | undefined;
   readonly bytes: number;
   /** Of the phases, the one that is worst. */
   readonly ended: LoadEnd;
@@ -81,6 +88,8 @@ export interface LoadResult {
 export interface LoadRun extends LoadResult {
   /** From 1 on, never given again. */
   readonly number: number;
+  /** Its place among those that are kept: that of the one which it replaced. */
+  readonly slot: number;
   /** When it began, Unix time in seconds. */
   readonly atSec: number;
   readonly cause: LoadCause;
@@ -112,6 +121,8 @@ export interface LoadObserved {
   /** Bytes of today and of this month, with what a run under way may take. */
   readonly dayBytes: number;
   readonly monthBytes: number;
+  /** What a run that begins now may take at most. */
+  readonly allowanceBytes: number;
   /** The last runs, oldest first. */
   readonly runs: readonly LoadRun[];
 }

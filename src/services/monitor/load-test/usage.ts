@@ -29,9 +29,5 @@ export const charged = (usage: Usage, bytes: number): Usage => ({
 export const leftBytes = (usage: Usage, caps: Caps): number =>
   Math.max(
     0,
-    Math.min(
-      caps.runBytes,
-      caps.dayBytes - usage.dayBytes,
-      caps.monthBytes - usage.monthBytes,
-    ),
+    Math.min(caps.runBytes, caps.dayBytes - usage.dayBytes, caps.monthBytes - usage.monthBytes),
   );
