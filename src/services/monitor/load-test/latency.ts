@@ -46,8 +46,12 @@ export class Latency {
       ...{ target: '', atSec: 0, sent, received, rttsUs, duplicates: 0, reordered: 0, ttl: 0 },
       ...{ cause: undefined, detail: '' },
     });
+    const whole = (us: number | undefined): number | undefined => us && Math.round(us);
     const { medianUs, p95Us, jitterUs } = statistics.now;
-    return { sent, received, medianUs, p95Us, jitterUs };
+    return {
+      ...{ sent, received, medianUs: whole(medianUs), p95Us: whole(p95Us) },
+      jitterUs: whole(jitterUs),
+    };
   }
 
   async #ask(prober: PathProber, clock: Clock, off: AbortSignal): Promise<void> {
@@ -56,7 +60,7 @@ export class Latency {
     const wanted = { hopLimit: HOP_LIMIT, packetBytes: PACKET_BYTES, timeoutMs: TIMEOUT_MS };
     const outcome = await prober.probe(wanted, off);
     if (outcome.kind !== 'reached') return;
-    this.#lastUs = outcome.ms * 1000;
+    this.#lastUs = Math.round(outcome.ms * 1000);
     this.#rttsUs[place] = this.#lastUs;
   }
 }

@@ -27,6 +27,7 @@ export interface RunDeps {
   readonly transfers: LoadTransfers;
 }
 
+/** The idle line is looked at for as long as each direction, but no longer. */
 const IDLE_MS = 4000;
 /** Connections and the first byte may take so long. */
 const BEGIN_MS = 10_000;
@@ -36,7 +37,7 @@ const LOOK_MS = 100;
 const MOST_LOOKS = 600;
 const MAX_WORDS = 256;
 /** The worst first. */
-const ENDS: readonly LoadEnd[] = ['Failed', 'Aborted', 'Cap', 'Duration'];
+const ENDS: readonly LoadEnd[] = ['Failed', 'Cap', 'Duration'];
 
 type Tell = (progress: LoadProgress) => void;
 
@@ -70,7 +71,10 @@ export async function runLoadTest(
   const download = await run.load('download', order.downloadUrl, half, idle);
   const upload = await run.load('upload', order.uploadUrl, order.capBytes - run.bytes, idle);
   const phases = [download, upload].filter((phase) => phase !== undefined);
-  const worst = ENDS.find((end) => phases.some(({ ended }) => ended === end)) ?? 'Duration';
+  // It may have been called off between two phases.
+  const worst = signal.aborted
+    ? 'Aborted'
+    : (ENDS.find((end) => phases.some(({ ended }) => ended === end)) ?? 'Duration');
   const reason = phases.find(({ ended }) => ended === 'Failed')?.reason ?? '';
   const grade = gradeOf(download?.increaseUs, upload?.increaseUs);
   return { idle, download, upload, grade, bytes: run.bytes, ended: worst, reason };
@@ -101,7 +105,9 @@ class Run {
   async idle(): Promise<LatencyFigures> {
     const { clock } = this.#deps;
     const [latency, ending] = [new Latency(), new Ending(clock, this.#signal)];
-    const timer = clock.after(IDLE_MS, () => ending.stop('Duration'));
+    const timer = clock.after(Math.min(IDLE_MS, this.#order.durationMs), () =>
+      ending.stop('Duration'),
+    );
     const looking = this.#looking('idle', latency, () => 0);
     await latency.probe(this.#prober, clock, ending.signal, this.#signal);
     looking.cancel();
@@ -173,7 +179,7 @@ class Run {
     const loaded = latency.figures((beganMs ?? Number.POSITIVE_INFINITY) + ramp);
     const { medianUs } = loaded;
     return {
-      ...{ bitsPerSec: meter.rate(ramp), bytes, tookMs },
+      ...{ bitsPerSec: Math.round(meter.rate(ramp)), bytes, tookMs: Math.round(tookMs) },
       latency: loaded,
       increaseUs: medianUs && idle.medianUs && Math.max(0, medianUs - idle.medianUs),
       ...{ ended: ending.why, reason: ending.reason },
@@ -186,8 +192,8 @@ class Run {
     const startMs = clock.monoMs();
     const look = (): void => {
       this.#tell({
-        ...{ phase, elapsedMs: clock.monoMs() - startMs, bytes: this.bytes },
-        ...{ bitsPerSec: rate(), rttUs: latency.lastUs },
+        ...{ phase, elapsedMs: Math.round(clock.monoMs() - startMs), bytes: this.bytes },
+        ...{ bitsPerSec: Math.round(rate()), rttUs: latency.lastUs },
       });
       timer = clock.after(LOOK_MS, look);
     };
