@@ -196,6 +196,45 @@ t.test('targets that are gone are forgotten', async (t) => {
   t.equal(series.figures.waiting, 0);
 });
 
+t.test('a target that goes while its first samples are written leaves none behind', async (t) => {
+  const { series, nowSec, store } = opened();
+  series.add(burst(nowSec(), [1]));
+  const writing = series.flush();
+  await series.keep([ID.replace('7', '8')]);
+  await writing;
+  t.equal(store.data.size, 0);
+  t.equal(series.figures.waiting, 0);
+});
+
+t.test('what a full disk does not let go is forgotten later', async (t) => {
+  const { series, nowSec, store, clock } = opened();
+  series.add(burst(nowSec(), [1]));
+  await series.flush();
+  const before = store.data.size;
+  store.failing = 'ENOSPC';
+  await series.keep([]);
+  t.equal(store.data.size, before);
+  t.equal(series.figures.failedWrites, 1);
+  store.failing = undefined;
+  clock.advance(60_000);
+  await series.flush();
+  t.equal(store.data.size, 0);
+});
+
+t.test('whom to forget is found by keys: no value is read', async (t) => {
+  const { series, nowSec, store } = opened();
+  series.add(burst(nowSec(), [1]));
+  await series.flush();
+  store.entries = () => {
+    throw new Error('values are read');
+  };
+  await series.keep([ID, ID.replace('7', '8')]);
+  series.add(burst(nowSec() + 600, [1]));
+  await series.flush();
+  await series.keep([]);
+  t.equal(store.data.size, 0);
+});
+
 t.test('old things go: the size of a year is bounded', async (t) => {
   const { series, clock, nowSec, store } = opened();
   await series.keep([ID]);
