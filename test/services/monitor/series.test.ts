@@ -163,6 +163,28 @@ t.test('a full disk: everything waits, bounded, and is written when there is roo
   t.equal(newest.at(-1)?.times?.maxUs, 30_999, 'the newest are there');
 });
 
+t.test('what could not be written is tried again by itself, less and less often', async (t) => {
+  const { series, clock, nowSec, store } = opened();
+  const tick = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  store.failing = 'ENOSPC';
+  series.add(burst(nowSec(), [1]));
+  for (const [ms, failed] of [
+    [59_999, 0],
+    [1, 1],
+    [5_000, 2],
+    [9_999, 2],
+    [1, 3],
+  ] as const) {
+    clock.advance(ms);
+    await tick();
+    t.equal(series.figures.failedWrites, failed);
+  }
+  store.failing = undefined;
+  clock.advance(20_000);
+  await tick();
+  t.match(series.figures, { waiting: 0, stored: 1, failedWrites: 3 });
+});
+
 t.test('a clock that jumps loses nothing', async (t) => {
   const { series, clock, nowSec } = opened();
   series.add(burst(nowSec(), [1]));

@@ -194,7 +194,8 @@ export class Series implements AsyncDisposable {
         if (!kept.has(Number(key.split('/')[1]))) gone.push({ key, value: undefined });
       }
     }
-    for (let i = 0; i < gone.length; i += REMOVED_AT_ONCE) {
+    // Asked for nothing, too: a store that is not open yet has no keys, and says so.
+    for (let i = 0; i === 0 || i < gone.length; i += REMOVED_AT_ONCE) {
       if (!(await this.#commit(gone.slice(i, i + REMOVED_AT_ONCE)))) return false;
     }
     if (this.#untidy === kept) this.#untidy = undefined;
