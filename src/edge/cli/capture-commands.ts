@@ -21,7 +21,6 @@ import { type FilterOptions, filtered, filterRequest } from './capture-filter.ts
 import { type Count, quantity, spark, timeSpan } from './capture-text.ts';
 import {
   type WritingOptions,
-  whole,
   writeOf,
   writesFile,
   writesFiles,
@@ -32,6 +31,7 @@ import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
 import { type Column, pairs } from './table.ts';
 import { printTorrents } from './torrent-text.ts';
+import { within } from './whole-number.ts';
 
 /** Rows of each table on a terminal, unless `--top` says otherwise. */
 const SHOWN = 10;
@@ -66,8 +66,8 @@ export function defineCapture(program: Command, session: Session): void {
     )
     .option('--for <time>', 'only for so long: 60s, 5m', duration)
     .option('--no-promiscuous', 'only what is for this machine, or for all')
-    .option('--ring <MiB>', 'room for what comes while nobody looks, from 1 to 512', whole(512), 16)
-    .option('--threads <count>', 'shared out over so many processors, from 1 to 16', whole(16), 1)
+    .option('--ring <MiB>', 'room for what comes while nobody looks, 1 to 512', within(1, 512), 16)
+    .option('--threads <count>', 'shared out over so many processors, 1 to 16', within(1, 16), 1)
     .option('-v, --verbose', 'a line for each packet as it comes, of some hundreds a second')
     .addOption(top())
     .action((ifName: string, options: LiveOptions) => live(session, ifName, options));

@@ -56,7 +56,7 @@ t.test('analyze: who speaks BitTorrent, and about what', async (t) => {
   const torrent = join(folder, 'torrent.pcap');
   writeFileSync(torrent, pcapFile([{ us: 1e15, bytes: frame }]));
   const { out } = await run('analyze', torrent);
-  t.match(out, /BitTorrent\nHOST [^]*192\.168\.1\.2 +02:00:00:00:00:01 /);
+  t.match(out, /BitTorrent\nHOST [\s\S]*192\.168\.1\.2 +02:00:00:00:00:01 /);
   t.match(out, new RegExp(`${HASH.toString('hex')} +192\\.168\\.1\\.2 .*dht-get`));
   const { torrents } = JSON.parse((await run('analyze', torrent, '--json')).out);
   t.match(torrents, { infoHashes: [{ infoHash: HASH.toString('hex'), seen: ['dht-get'] }] });
