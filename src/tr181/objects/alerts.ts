@@ -19,6 +19,7 @@ import {
   type ReportSink,
 } from '../table.ts';
 import { dateTimeOf } from '../types.ts';
+import { checkAuthority } from './authority.ts';
 import { own } from './dhcpv4-server-params.ts';
 
 const ALERTS = 'Device.X_GATEHOUSE_Alerts.';
@@ -224,6 +225,7 @@ function report({ observed, rows }: ReportContext, out: ReportSink): void {
 function check(rows: RowReader, out: CheckSink): void {
   for (const row of rows.rows(CHANNELS)) {
     if (!row.bool('Enable')) continue;
+    checkAuthority(row, 'Authority', out);
     const type = row.text('Type');
     const schemes = SCHEMES[type] ?? [];
     const url = URL.parse(row.text('URL'));
