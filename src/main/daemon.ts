@@ -260,7 +260,7 @@ async function build(
   );
   const dht = new LazyDht(stack, { reactor, net, clock, store, observed, log });
   const onDemand = buildOnDemand(stack, {
-    ...{ native, reactor, processes, net, clock, log, observed, stateDir },
+    ...{ native, reactor, processes, net, store, clock, log, observed, stateDir },
     model: () => model,
   });
   let answering = false;

@@ -4,7 +4,7 @@ import type { Log } from '../base/log.ts';
 import type { CommandService } from '../edge/ubus/gatehouse.ts';
 import type { Native, Reactor } from '../os/linux/native.ts';
 import type { LinuxProcesses } from '../os/linux/process.ts';
-import type { Net } from '../os/ports.ts';
+import type { Net, Store } from '../os/ports.ts';
 import type { Observed } from '../state/observed.ts';
 import type { CompiledConfig, Model, Origin } from '../tr181/model.ts';
 import type { Observations } from '../tr181/table.ts';
@@ -18,6 +18,7 @@ export interface OnDemandParts {
   readonly reactor: Reactor;
   readonly processes: LinuxProcesses;
   readonly net: Net;
+  readonly store: Store;
   readonly stateDir: string;
   readonly clock: Clock;
   readonly log: Log;
