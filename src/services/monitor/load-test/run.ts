@@ -32,6 +32,8 @@ const IDLE_MS = 4000;
 /** Connections and the first byte may take so long. */
 const BEGIN_MS = 10_000;
 /** Queues empty themselves between two phases. */
+/** What is over sooner tells of buffers, not of the line. */
+const LEAST_MS = 500;
 const SETTLE_MS = 1000;
 const LOOK_MS = 100;
 const MOST_LOOKS = 600;
@@ -179,7 +181,8 @@ class Run {
     const loaded = latency.figures((beganMs ?? Number.POSITIVE_INFINITY) + ramp);
     const { medianUs } = loaded;
     return {
-      ...{ bitsPerSec: Math.round(meter.rate(ramp)), bytes, tookMs: Math.round(tookMs) },
+      bitsPerSec: tookMs < LEAST_MS ? undefined : Math.round(meter.rate(ramp)),
+      ...{ bytes, tookMs: Math.round(tookMs) },
       latency: loaded,
       increaseUs: medianUs && idle.medianUs && Math.max(0, medianUs - idle.medianUs),
       ...{ ended: ending.why, reason: ending.reason },
