@@ -4,11 +4,14 @@ import type { DhtObserved } from '../services/dht/config.ts';
 import type { DhtService } from '../services/dht/service.ts';
 import type { CompiledConfig } from '../tr181/model.ts';
 import type { DhtSurroundings } from './dht.ts';
+import { perTurn } from './per-turn.ts';
 
 export class LazyDht {
   readonly #stack: AsyncDisposableStack;
   readonly #around: DhtSurroundings;
   #service: DhtService | undefined;
+  /** Counters are read one by one, and the kernel is asked for some. */
+  readonly #observed = perTurn(() => this.#service?.observed);
 
   constructor(stack: AsyncDisposableStack, around: DhtSurroundings) {
     this.#stack = stack;
@@ -17,7 +20,7 @@ export class LazyDht {
 
   /** Undefined as long as it was never on. */
   get observed(): DhtObserved | undefined {
-    return this.#service?.observed;
+    return this.#observed();
   }
 
   async apply(wanted: CompiledConfig['dht']): Promise<readonly string[]> {
