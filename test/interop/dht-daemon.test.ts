@@ -89,6 +89,16 @@ t.test('the daemon’s node', { skip: noNamespaces() ?? false }, async (t) => {
     },
   );
   t.match(await json('dht', 'find', HASH), { searches: [{ family: 4, answered: 1 }] });
+  const call = (command: string, args: object) =>
+    router.call('gatehouse', 'call', { service: 'dht', command, args });
+  // While it is asked for, a search tells how far it is.
+  const [found, step] = await Promise.all([
+    call('find', { id: HASH, job: 'mine' }),
+    call('progress', { job: 'mine' }),
+  ]);
+  t.match(found, { status: 'success' });
+  t.match(step, { status: 'success', data: { asked: Number, peers: 0 } });
+  t.match(await call('stop', { job: 'mine' }), { status: 'error', message: /no such job/ });
   await cli('set', `${ROOT}Enable=false`);
   t.match(await json('dht', 'status'), { status: 'Disabled' });
 });

@@ -26,6 +26,8 @@ const PORT = 6889;
 const KNOWN = 200;
 /** Between two clients. */
 const REST_MS = 25;
+/** Who comes: each goes before it comes again. */
+const CLIENTS = 50;
 
 /** The defaults of the model. */
 export const BUDGET = { packetsOutPerSec: 250, bytesOutPerSec: 60_000 };
@@ -144,7 +146,7 @@ export class FloodedHome implements AsyncDisposable {
     return this.#ask('paced', perSec, sec);
   }
 
-  /** Clients that are new, one after the other, for so long; at least one. */
+  /** One client after the other, for so long; at least one. */
   async leases(sec: number): Promise<Leased> {
     const crowd = this.#crowd;
     if (crowd === undefined) throw new Error('it was not started');
@@ -152,7 +154,8 @@ export class FloodedHome implements AsyncDisposable {
     let silent = 0;
     const end = performance.now() + sec * 1000;
     do {
-      const one = { first: ++this.#clients, count: 1 };
+      this.#clients = (this.#clients % CLIENTS) + 1;
+      const one = { first: this.#clients, count: 1 };
       const outcome = await tell(crowd, { do: 'acquire', ...one, tries: 3, waitMs: 5000 });
       silent += outcome.silent;
       if (outcome.acked === 1) took.push(outcome.ms);
