@@ -103,6 +103,8 @@ export class DhtNet implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    // A removed namespace takes its links along only some time later, and the next test makes them anew.
+    sh('ip', 'link', 'del', 'box0');
     this.#spaces[Symbol.dispose]();
   }
 }

@@ -150,14 +150,31 @@ export async function findMtu(
   // The own link says at once what it takes.
   const link = await ask(LARGEST, base.value.size);
   const largest = link.kind === 'tooBig' && link.from === undefined ? link.mtu : LARGEST;
-  const search = new MtuSearch(base.value.size, Math.max(base.value.size, largest), LEAST[family]);
-  if (link.kind === 'tooBig' && link.from !== undefined) search.add(LARGEST, link);
-  else if (link.kind === 'reached') search.add(LARGEST, link);
-  for (let size = search.next; size !== undefined && !signal.aborted; size = search.next) {
-    const outcome = await ask(size, search.mtu);
-    if (outcome.kind === 'unsent') return err({ kind: 'system', error: outcome.error });
-    search.add(size, outcome);
+  const seek = async (): Promise<Result<MtuSearch, SystemError>> => {
+    const search = new MtuSearch(
+      base.value.size,
+      Math.max(base.value.size, largest),
+      LEAST[family],
+    );
+    if (link.kind === 'tooBig' && link.from !== undefined) search.add(LARGEST, link);
+    else if (link.kind === 'reached') search.add(LARGEST, link);
+    for (let size = search.next; size !== undefined && !signal.aborted; size = search.next) {
+      const outcome = await ask(size, search.mtu);
+      if (outcome.kind === 'unsent') return err(outcome.error);
+      search.add(size, outcome);
+    }
+    return ok(search);
+  };
+  let sought = await seek();
+  if (sought.ok && sought.value.vanished !== undefined && !signal.aborted) {
+    // Nobody is accused in haste: a path may have become slower than the first answer was.
+    waitMs = wanted.timeoutMs;
+    await pause(deps, RATION_MS, signal);
+    const sure = await burst(sought.value.vanished, 1);
+    if (sure.kind !== 'timeout') sought = await seek();
   }
+  if (!sought.ok) return err({ kind: 'system', error: sought.error });
+  const search = sought.value;
   const { vanished } = search;
   const lostBehind =
     vanished === undefined || signal.aborted
