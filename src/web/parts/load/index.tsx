@@ -32,7 +32,7 @@ export default function LoadPage() {
     <PartTexts value={texts}>
       <Now values={values} />
       <Settings values={values} />
-      <History values={values} />
+      {textAt(values, `${LOAD}Last`) !== '' && <History values={values} />}
     </PartTexts>
   );
 }
@@ -89,8 +89,10 @@ function Now({ values }: { values: Values }) {
           <Fact name={t('load.trip')}>{tell.ms(`${LOAD}RoundTrip`)}</Fact>
           <Fact name={t('load.taken')}>{tell.bytes(`${LOAD}Taken`)}</Fact>
         </Facts>
+      ) : last === undefined ? (
+        <p>{t('load.none')}</p>
       ) : (
-        last !== undefined && <Result values={values} row={last} />
+        <Result values={values} row={last} />
       )}
       {status !== 'Running' && (
         <p class="muted">
