@@ -20,6 +20,16 @@ export class LazyDht {
     return this.#service?.observed;
   }
 
+  /** Undefined while it is off. */
+  get running(): DhtService['running'] {
+    return this.#service?.running;
+  }
+
+  /** Its network is one of the owner's, and not the internet's. */
+  get isPrivate(): boolean {
+    return (this.#service?.config?.privateNetworks.length ?? 0) > 0;
+  }
+
   async apply(wanted: CompiledConfig['dht']): Promise<readonly string[]> {
     if (this.#service === undefined) {
       if (!wanted.enable) return [];
@@ -29,7 +39,8 @@ export class LazyDht {
     return this.#service.apply(wanted);
   }
 
-  commands(): CommandService {
+  /** `more`: commands of what stands beside the node. */
+  commands(more: CommandService['commands']): CommandService {
     const run = (name: DhtCommand) => async (args: Readonly<Record<string, unknown>>) => {
       const { dhtCommand } = await import('./dht-commands.ts');
       const { running } = this.#service ?? {};
@@ -78,6 +89,7 @@ export class LazyDht {
           args: { most: 'int32' },
           run: run('crawl'),
         },
+        ...more,
       },
     };
   }

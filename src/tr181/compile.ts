@@ -14,6 +14,7 @@ import { compileDnsPolicy } from './objects/dns-policy-config.ts';
 import { compilePorts } from './objects/ethernet.ts';
 import { compileNeighbors } from './objects/hosts.ts';
 import { compileInterfaces } from './objects/ip.ts';
+import { compileLanView } from './objects/lan-view.ts';
 import { compileMap } from './objects/map.ts';
 import { compileMetrics } from './objects/metrics.ts';
 import { compileMonitor } from './objects/monitor.ts';
@@ -44,6 +45,7 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   firewall: compileFirewall(rows),
   map: compileMap(rows),
   dht: compileDht(rows),
+  lanTorrents: compileLanView(rows),
   captures: compileCaptures(rows),
   alerts: compileAlerts(rows),
   metrics: compileMetrics(rows),
