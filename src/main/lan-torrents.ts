@@ -45,9 +45,9 @@ export class LazyLanTorrents implements AsyncDisposable {
     return (await this.#built).apply(config);
   }
 
-  /** With the figures of this moment; undefined where it was never on. */
-  look(): LanTorrentsObserved | undefined {
-    return this.#service?.look();
+  /** With figures that are at most so old; undefined where it was never on. */
+  look(maxAgeMs: number): LanTorrentsObserved | undefined {
+    return this.#service?.look(maxAgeMs);
   }
 
   async clear(): Promise<void> {
@@ -98,7 +98,7 @@ export const lanTorrentsCommands = (
     about: 'who in the LAN speaks BitTorrent, about what, and how much',
     args: {},
     run: async () => {
-      const now = view.look();
+      const now = view.look(0);
       if (now === undefined) return done({ status: 'off', devices: [], torrents: [] });
       const names = new Map(
         (observed.get('neighbors')?.hosts ?? []).map(({ mac, name }) => [String(mac), name]),

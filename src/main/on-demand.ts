@@ -59,7 +59,7 @@ export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts)
     new LazyLanTorrents({ ...parts, log: log.child({ service: 'lan-torrents' }) }),
   );
   return {
-    lookups: { monitor: () => monitor.service, lanTorrents: () => lanTorrents.look() },
+    lookups: { monitor: () => monitor.service, lanTorrents: () => lanTorrents.look(1000) },
     calls: {
       ...captureCalls(captures),
       monitorTest: monitor.test.bind(monitor),

@@ -1,7 +1,7 @@
 /** `Device.X_GATEHOUSE_DHT.LANView.`: off by default; what rows tell; what of it is durable. */
 import t from 'tap';
 import type { LanTorrentsObserved } from '#src/services/lan-torrents/config.ts';
-import { bench } from './fixture.ts';
+import { bench, ORIGIN } from './fixture.ts';
 
 const VIEW = 'Device.X_GATEHOUSE_DHT.LANView.';
 const HASH = 'a'.repeat(40);
@@ -70,4 +70,16 @@ t.test('rows tell devices and torrents; the store holds no infohash', async (t) 
   t.same([...b.rows.systemRows(`${VIEW}Torrent.`)], [['1', 1]]);
   b.observed.publish('lanTorrents', { ...SEEN, status: 'off', devices: [], torrents: [] });
   t.equal(b.get(`${VIEW}TorrentNumberOfEntries`), '0');
+});
+
+t.test('all of it is forgotten by a command', async (t) => {
+  const b = bench();
+  let cleared = 0;
+  b.calls.lanTorrentsClear = async () => {
+    cleared += 1;
+  };
+  const { signal } = new AbortController();
+  const done = await b.model.operate(`${VIEW}Clear()`, {}, { origin: ORIGIN, signal });
+  t.match(done, { ok: true });
+  t.equal(cleared, 1);
 });

@@ -59,6 +59,9 @@ export class LanTorrentsService implements AsyncDisposable {
   #retry: Timer | undefined;
   #droppedBefore = 0;
   #changes: Promise<unknown> = Promise.resolve();
+  #looked: { readonly atMs: number; readonly observed: LanTorrentsObserved } | undefined;
+  /** Something new was taken, and not yet told. */
+  #news = false;
 
   constructor(deps: LanTorrentsDeps) {
     this.#deps = deps;
@@ -90,10 +93,14 @@ export class LanTorrentsService implements AsyncDisposable {
     };
   }
 
-  /** With the figures of this moment. */
-  look(): LanTorrentsObserved {
-    for (const hearing of this.#hearings.values()) this.#take(hearing);
-    return this.observed;
+  /** With the figures of this moment, or of one that is no longer past than that. */
+  look(maxAgeMs = 0): LanTorrentsObserved {
+    const nowMs = this.#deps.clock.monoMs();
+    if (this.#looked === undefined || nowMs - this.#looked.atMs >= maxAgeMs) {
+      for (const hearing of this.#hearings.values()) this.#take(hearing);
+      this.#looked = { atMs: nowMs, observed: this.observed };
+    }
+    return this.#looked.observed;
   }
 
   async apply(config: LanTorrentsConfig): Promise<readonly string[]> {
@@ -186,6 +193,7 @@ export class LanTorrentsService implements AsyncDisposable {
           hearing.droppedPackets = droppedPackets;
           hearing.looks += 1;
           if (hearing.looks % LOOK_SEC === 0) this.#turn(hearing);
+          else if (this.#news) this.#tell();
         },
       })
       .catch((thrown: unknown) => err(new SystemError(errorMessage(thrown), 'EINVAL')))
@@ -210,28 +218,29 @@ export class LanTorrentsService implements AsyncDisposable {
     await hearing.over;
   }
 
-  /** What came since the last look; true when it is something new. */
-  #take({ ifName, live }: Hearing): boolean {
-    if (live === undefined) return false;
+  /** What came since the last look. */
+  #take({ ifName, live }: Hearing): void {
+    if (live === undefined) return;
     try {
-      return this.#ledger.take(ifName, live.torrents());
+      this.#news = this.#ledger.take(ifName, live.torrents()) || this.#news;
     } catch (thrown) {
       this.#deps.log.warn({ ifName, reason: errorMessage(thrown) }, 'the engine told nothing');
-      return false;
     }
   }
 
   #turn(hearing: Hearing): void {
-    const isNew = this.#take(hearing);
+    this.#take(hearing);
     const { keepSec, resolveNames } = this.#config;
     const aged = this.#ledger.forget(this.#deps.clock.wallMs() - keepSec * 1000);
     const torrents = this.#ledger.torrents(() => undefined).map(({ infoHash }) => infoHash);
     if (aged) this.#names.keep(new Set(torrents));
     if (resolveNames && this.#deps.whyNoNames() === '') this.#names.want(torrents);
-    if (isNew || aged) this.#tell();
+    if (this.#news || aged) this.#tell();
   }
 
   #tell(): void {
+    this.#news = false;
+    this.#looked = undefined;
     this.#deps.report(this.observed);
   }
 }

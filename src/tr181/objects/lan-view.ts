@@ -74,7 +74,7 @@ export const lanView: ObjectGroup = {
         NamesFound: volatile('unsignedInt', 'Names that came of it.'),
       }),
       commands: {
-        'Clear()': {
+        Clear: {
           about: 'Forgets all that was heard.',
           run: async ({ calls }) => {
             await calls.lanTorrentsClear();

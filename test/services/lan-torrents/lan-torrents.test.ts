@@ -242,7 +242,7 @@ const ON = { enable: true, resolveNames: false, keepSec: 3600, links: ['br-lan']
 t.test(
   'service: hears nothing while it is off, and forgets all when it is switched off',
   async (t) => {
-    const { service, heard, looks, reports, tell } = box();
+    const { service, heard, looks, reports, tell, clock } = box();
     tell(told([host({ lastSec: T0 + 20 })], [part({ lastSec: T0 + 20 })]));
     await service.apply({ ...ON, enable: false });
     t.same(heard, []);
@@ -252,6 +252,16 @@ t.test(
     t.match(heard[0]?.options.local, [{ address: 0xc0a80100, prefixLen: 24 }]);
     looks();
     t.match(reports.at(-1), { status: 'listening', reason: '', torrents: [{ infoHash: HASH }] });
+    t.equal(service.look(1000).torrents.length, 1);
+    // What somebody else's look took first is told all the same.
+    tell(
+      told([host({ lastSec: T0 + 20 })], [part({ infoHash: 'b'.repeat(40), lastSec: T0 + 20 })]),
+    );
+    t.equal(service.look(1000).torrents.length, 1);
+    clock.advance(1000);
+    t.equal(service.look(1000).torrents.length, 2);
+    looks();
+    t.equal(reports.at(-1)?.torrents.length, 2);
     // Figures alone are not told.
     const count = reports.length;
     looks();
