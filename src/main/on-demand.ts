@@ -1,10 +1,10 @@
-/** Services that are loaded when they are wanted first, so that they cost the start nothing: monitor, captures, alerts, torrents of the LAN. */
+/** Services that are loaded when they are wanted first, so that they cost the start nothing: monitor, load tests, captures, alerts, torrents of the LAN. */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { CommandService } from '../edge/ubus/gatehouse.ts';
 import type { Native, Reactor } from '../os/linux/native.ts';
 import type { LinuxProcesses } from '../os/linux/process.ts';
-import type { Net } from '../os/ports.ts';
+import type { Net, Store } from '../os/ports.ts';
 import type { Observed } from '../state/observed.ts';
 import type { CompiledConfig, Model, Origin } from '../tr181/model.ts';
 import type { Observations } from '../tr181/table.ts';
@@ -12,6 +12,7 @@ import { alertCommands, LazyAlerts } from './alerts.ts';
 import { captureCalls, captureCommands, LazyCaptures } from './captures.ts';
 import type { LazyDht } from './dht-lazy.ts';
 import { LazyLanTorrents, lanTorrentsCommands } from './lan-torrents.ts';
+import { LazyLoadTests, loadTestCommands } from './load-test-commands.ts';
 import { monitorCommands } from './monitor-commands.ts';
 import { LazyMonitor } from './monitor-lazy.ts';
 
@@ -20,6 +21,7 @@ export interface OnDemandParts {
   readonly reactor: Reactor;
   readonly processes: LinuxProcesses;
   readonly net: Net;
+  readonly store: Store;
   readonly stateDir: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -35,6 +37,16 @@ export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts)
     log: log.child({ service: 'monitor' }),
     report: (value) => observed.publish('monitor', value),
   });
+  const loadTests = stack.use(
+    new LazyLoadTests(
+      {
+        ...parts,
+        log: log.child({ service: 'monitor' }),
+        report: (value) => observed.publish('loadTest', value),
+      },
+      () => parts.model().compileAll().loadTest,
+    ),
+  );
   const captures = stack.use(
     new LazyCaptures({
       ...parts,
@@ -63,12 +75,14 @@ export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts)
     calls: {
       ...captureCalls(captures),
       monitorTest: monitor.test.bind(monitor),
+      loadTest: loadTests.test.bind(loadTests),
       alertsTest: alerts.test.bind(alerts),
       lanTorrentsClear: () => lanTorrents.clear(),
     },
     steps: {
       monitor: (wanted: CompiledConfig['monitor']) => monitor.apply(wanted),
       lanTorrents: (wanted: CompiledConfig['lanTorrents']) => lanTorrents.apply(wanted),
+      loadTest: (wanted: CompiledConfig['loadTest']) => loadTests.apply(wanted),
       captures: (wanted: CompiledConfig['captures']) => captures.apply(wanted),
       alerts: (wanted: CompiledConfig['alerts']) => alerts.apply(wanted),
     },
@@ -83,8 +97,14 @@ export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts)
       const dht = parts.dht.commands(
         lanTorrentsCommands(lanTorrents, observed, (what, origin) => done(`dht ${what}`, origin)),
       );
-      const all: readonly CommandService[] = [dht, watched, capture, alertCommands(alerts)];
-      return { all, capture, monitor: watched };
+      const loadTest = loadTestCommands(loadTests, (what, origin) =>
+        done(`load-test ${what}`, origin),
+      );
+      const all: readonly CommandService[] = [
+        ...[dht, watched, loadTest, capture],
+        alertCommands(alerts),
+      ];
+      return { all, capture, monitor: watched, loadTest };
     },
   };
 }

@@ -15,6 +15,7 @@ import { compilePorts } from './objects/ethernet.ts';
 import { compileNeighbors } from './objects/hosts.ts';
 import { compileInterfaces } from './objects/ip.ts';
 import { compileLanView } from './objects/lan-view.ts';
+import { compileLoadTest } from './objects/load-test.ts';
 import { compileMap } from './objects/map.ts';
 import { compileMetrics } from './objects/metrics.ts';
 import { compileMonitor } from './objects/monitor.ts';
@@ -41,6 +42,7 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   dnsPolicy: compileDnsPolicy(rows),
   dnsLog: compileQueryLog(rows),
   monitor: compileMonitor(rows),
+  loadTest: compileLoadTest(rows),
   neighbors: compileNeighbors(rows),
   firewall: compileFirewall(rows),
   map: compileMap(rows),

@@ -21,6 +21,7 @@ import type { FirewallConfig } from '../services/firewall/config.ts';
 import type { LanTorrentsConfig } from '../services/lan-torrents/config.ts';
 import type { MapConfig } from '../services/map/config.ts';
 import type { MonitorConfig } from '../services/monitor/config.ts';
+import type { LoadTestConfig } from '../services/monitor/load-test/types.ts';
 import type { NeighborsConfig } from '../services/neighbors/config.ts';
 import type { NetworkConfig } from '../services/network/config.ts';
 import type { SyslogConfig } from '../services/syslog/config.ts';
@@ -272,6 +273,7 @@ export interface CompiledConfig {
   readonly dns: DnsConfig;
   readonly dnsPolicy: PolicyConfig;
   readonly monitor: MonitorConfig;
+  readonly loadTest: LoadTestConfig;
   readonly dht: DhtConfig;
   readonly dnsLog: QueryLogConfig;
   readonly neighbors: NeighborsConfig;

@@ -29,6 +29,7 @@ function house(apply: (name: string, value: unknown) => Promise<readonly string[
       dht: (value) => apply('dht', value),
       lanTorrents: (value) => apply('lanTorrents', value),
       captures: (value) => apply('captures', value),
+      loadTest: (value) => apply('loadTest', value),
       alerts: (value) => apply('alerts', value),
       metrics: (value) => apply('metrics', value),
       syslog: (value) => apply('syslog', value),

@@ -18,6 +18,7 @@ import { ip } from './ip.ts';
 import { ipDiagnostics } from './ip-diagnostics.ts';
 import { ip6 } from './ip6.ts';
 import { lanView } from './lan-view.ts';
+import { loadTest } from './load-test.ts';
 import { map } from './map.ts';
 import { metrics } from './metrics.ts';
 import { monitor } from './monitor.ts';
@@ -52,6 +53,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   routerAdvertisement,
   hosts,
   monitor,
+  loadTest,
   alerts,
   capture,
   time(),

@@ -52,10 +52,10 @@ export default function DhtPage() {
           <Fact name={t('dht.flows')}>{at('Flows')}</Fact>
         </Facts>
       </Card>
-      <LanTorrents />
       <Announced values={values} />
       <Traffic values={values} />
       <Tables values={values} rows={tables} />
+      <LanTorrents />
       <Card title={t('dht.settings')}>
         <ObjectForm values={values} paths={SETTINGS.map((name) => `${DHT}${name}`)} />
       </Card>
