@@ -470,7 +470,7 @@ async function build(
         devices: dhcpServer.devices,
         dns: named,
         captures: demanded.capture,
-        monitor: demanded.monitor,
+        ...{ monitor: demanded.monitor, alerts: demanded.alerts },
         metrics: telemetry,
       },
       https: options.https,

@@ -73,8 +73,9 @@ export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts)
         () => parts.model().compileAll().monitor,
         parts.clock,
       );
-      const all: readonly CommandService[] = [watched, capture, alertCommands(alerts)];
-      return { all, capture, monitor: watched };
+      const told = alertCommands(alerts);
+      const all: readonly CommandService[] = [watched, capture, told];
+      return { all, capture, monitor: watched, alerts: told };
     },
   };
 }
