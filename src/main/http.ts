@@ -48,6 +48,7 @@ export interface HttpSurroundings {
   readonly captures: CaptureParts;
   readonly monitor: CommandService;
   readonly alerts: CommandService;
+  readonly loadTest: CommandService;
   readonly metrics: Metrics;
   readonly updates: UpdateService;
   readonly bus: UbusClient;

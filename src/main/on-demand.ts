@@ -1,4 +1,4 @@
-/** Services that are loaded when they are wanted first, so that they cost the start nothing: monitor, captures, alerts. */
+/** Services that are loaded when they are wanted first, so that they cost the start nothing: monitor, load tests, captures, alerts. */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { CommandService } from '../edge/ubus/gatehouse.ts';
@@ -10,6 +10,7 @@ import type { CompiledConfig, Model, Origin } from '../tr181/model.ts';
 import type { Observations } from '../tr181/table.ts';
 import { alertCommands, LazyAlerts } from './alerts.ts';
 import { captureCalls, captureCommands, LazyCaptures } from './captures.ts';
+import { LazyLoadTests, loadTestCommands } from './load-test-commands.ts';
 import { monitorCommands } from './monitor-commands.ts';
 import { LazyMonitor } from './monitor-lazy.ts';
 
@@ -33,6 +34,16 @@ export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts)
     log: log.child({ service: 'monitor' }),
     report: (value) => observed.publish('monitor', value),
   });
+  const loadTests = stack.use(
+    new LazyLoadTests(
+      {
+        ...parts,
+        log: log.child({ service: 'monitor' }),
+        report: (value) => observed.publish('loadTest', value),
+      },
+      () => parts.model().compileAll().loadTest,
+    ),
+  );
   const captures = stack.use(
     new LazyCaptures({
       ...parts,
@@ -58,10 +69,12 @@ export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts)
     calls: {
       ...captureCalls(captures),
       monitorTest: monitor.test.bind(monitor),
+      loadTest: loadTests.test.bind(loadTests),
       alertsTest: alerts.test.bind(alerts),
     },
     steps: {
       monitor: (wanted: CompiledConfig['monitor']) => monitor.apply(wanted),
+      loadTest: (wanted: CompiledConfig['loadTest']) => loadTests.apply(wanted),
       captures: (wanted: CompiledConfig['captures']) => captures.apply(wanted),
       alerts: (wanted: CompiledConfig['alerts']) => alerts.apply(wanted),
     },
@@ -73,9 +86,12 @@ export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts)
         () => parts.model().compileAll().monitor,
         parts.clock,
       );
+      const loadTest = loadTestCommands(loadTests, (what, origin) =>
+        done(`load-test ${what}`, origin),
+      );
       const told = alertCommands(alerts);
-      const all: readonly CommandService[] = [watched, capture, told];
-      return { all, capture, monitor: watched, alerts: told };
+      const all: readonly CommandService[] = [watched, loadTest, capture, told];
+      return { all, capture, monitor: watched, loadTest, alerts: told };
     },
   };
 }

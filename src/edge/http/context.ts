@@ -46,6 +46,7 @@ export interface Parts {
   readonly captures: CaptureParts;
   readonly monitor: Pick<CommandService, 'commands'>;
   readonly alerts: Pick<CommandService, 'commands'>;
+  readonly loadTest: Pick<CommandService, 'commands'>;
   readonly updates: Pick<
     UpdateService,
     'begin' | 'write' | 'install' | 'cancel' | 'activate' | 'rollback'

@@ -16,7 +16,16 @@ t.test('alerts and their history', async (t) => {
       },
     },
   };
-  const made = await box(t, undefined, undefined, undefined, undefined, undefined, alerts);
+  const made = await box(
+    t,
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+    alerts,
+  );
   t.equal((await made.visitor().get('/api/alerts')).status, 401);
   t.equal(asked, 0);
   const person = await made.administrator();

@@ -101,6 +101,7 @@ export async function box(
   },
   metrics: Metrics = { token: undefined, text: async () => '' },
   monitor: Pick<CommandService, 'commands'> = { commands: {} },
+  loadTest: Pick<CommandService, 'commands'> = { commands: {} },
   alerts: Pick<CommandService, 'commands'> = { commands: {} },
 ): Promise<Box> {
   const folder = mkdtempSync(join(tmpdir(), 'gh-http-'));
@@ -148,6 +149,7 @@ export async function box(
       dns,
       captures,
       monitor,
+      loadTest,
       alerts,
       metrics,
       model,
