@@ -125,16 +125,13 @@ double monotonicMs() {
   return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
 }
 
-// JavaScript is told of those who asked a hundred times a second at most; its own clock brings it the rest.
-constexpr double kTellMs = 10;
-
 // Answers what it can of a DHT node's datagrams and makes each that JavaScript need not see one of no length.
 // How many are left.
-int answerDatagrams(Reactor* r, Entry* e, mmsghdr* messages, const sockaddr_storage* from, int count) {
+int answerDatagrams(Entry* e, mmsghdr* messages, const sockaddr_storage* from, int count) {
   uint8_t answers[kDatagrams][dht::kMaxAnswerBytes];
   mmsghdr out[kDatagrams];
   iovec vectors[kDatagrams];
-  const double nowMs = monotonicMs();
+  const double nowMs = e->dht->nowMs = monotonicMs();
   int answered = 0;
   int left = 0;
   for (int i = 0; i < count; i++) {
@@ -155,11 +152,16 @@ int answerDatagrams(Reactor* r, Entry* e, mmsghdr* messages, const sockaddr_stor
     answered++;
   }
   sendAll(e, out, answered);
-  if (e->dht->board.askers->count > 0 && nowMs - e->dht->toldMs >= kTellMs) {
-    e->dht->toldMs = nowMs;
-    r->push(What::kAsked, e->id);
-  }
   return left;
+}
+
+// JavaScript is told of those who asked a hundred times a second at most; its own clock brings it the rest.
+// It sees the datagrams of the same batch before: who answered us is known then.
+void tellOfAskers(Reactor* r, Entry* e) {
+  constexpr double kTellMs = 10;
+  if (e->dht->board.askers->count == 0 || e->dht->nowMs - e->dht->toldMs < kTellMs) return;
+  e->dht->toldMs = e->dht->nowMs;
+  r->push(What::kAsked, e->id);
 }
 
 }  // namespace
@@ -196,7 +198,7 @@ void udpReady(Reactor* r, Entry* e) {
   int count = recvmmsg(e->fd, messages, kDatagrams, MSG_DONTWAIT, nullptr);
   if (count <= 0) return;
   int left = count;
-  if (e->dht != nullptr) left = answerDatagrams(r, e, messages, from, count);
+  if (e->dht != nullptr) left = answerDatagrams(e, messages, from, count);
   for (int i = 0; i < count; i++) {
     uint8_t* slot = r->input + base + static_cast<size_t>(i) * kSlotBytes;
     auto length = static_cast<uint32_t>(messages[i].msg_len);
@@ -207,9 +209,11 @@ void udpReady(Reactor* r, Entry* e) {
     memcpy(slot, &length, sizeof length);
     putEndpoint(slot + kPortAt, slot + kAddressAt, from[i]);
   }
-  if (left == 0) return;
-  r->push(What::kDatagrams, e->id, static_cast<int32_t>(base), count);
-  r->inputUsed = base + static_cast<size_t>(count) * kSlotBytes;
+  if (left > 0) {
+    r->push(What::kDatagrams, e->id, static_cast<int32_t>(base), count);
+    r->inputUsed = base + static_cast<size_t>(count) * kSlotBytes;
+  }
+  if (e->dht != nullptr) tellOfAskers(r, e);
 }
 
 void sendDatagrams(Entry* e, iovec* vectors, int count) {

@@ -13,6 +13,7 @@ struct Answering {
   // What keeps the board's memory: seven parts, then head and rows of both tables.
   napi_ref refs[11] = {};
   Prefix* prefixes = nullptr;
+  double nowMs = 0;   // of the batch at hand
   double toldMs = 0;  // when JavaScript was last told of askers
 };
 
