@@ -161,7 +161,8 @@ void Reactor::turn(int timeoutMs) {
       if (n < 0 && errno == EINTR) continue;
       return;
     }
-    bool loop = false;
+    // A timer that is due, and whatever else libuv would not wait for, counts as something it has.
+    bool loop = timeoutMs < 0 && wait == 0;
     int ours = 0;
     for (int i = 0; i < n && !closed; i++) {
       if (evs[i].data.u64 == kLoopItself) {

@@ -8,6 +8,7 @@ namespace gatehouse::capture {
 
 void Engine::absorb(Engine& o) {
   for (uint32_t i = 0; i < o.flows_.used(); i++) o.fold(&o.flows_.at(i));
+  torrents.absorb(o.torrents);
   if (o.packets_ > 0) {
     if (packets_ == 0 || o.firstNs_ < firstNs_) firstNs_ = o.firstNs_;
     if (packets_ == 0 || o.lastNs_ > lastNs_) lastNs_ = o.lastNs_;
@@ -60,6 +61,7 @@ void Engine::absorb(Engine& o) {
       }
       *mine = theirs;
       mine->name = nameOf(theirs.name);
+      mine->torrent = 0;
     } else {
       // Fragments of one datagram, whose ports are in the first alone.
       for (int side = 0; side < 2; side++) mine->sent[side].add(theirs.sent[side]);

@@ -15,6 +15,9 @@
 //   end(): no more bytes come
 //   progress(into: Float64Array of 4): fills offset, packets, bytes, and whether the file is broken
 //   report(endpoints, conversations, flows, names): one JSON object of all statistics, as bytes
+//   local(prefixes): whose hosts' torrents are counted, before all packets: 18 bytes each, 4 or 6, length, and the
+//     address, of IPv4 in its last four bytes; private addresses, without. 0 or -errno
+//   torrents(): one JSON object of all that is known of BitTorrent, as bytes
 //   release(): frees all that it holds now, not when the object is collected; -EINVAL from then on
 //   and those of addon-live.cc, for live packets instead of a file
 
@@ -34,6 +37,7 @@ using capture::Rows;
 namespace {
 
 constexpr uint32_t kMostEntries = 1u << 22;
+constexpr size_t kPrefixBytes = 18;
 
 void run(napi_env, void* data) {
   auto* c = static_cast<Capture*>(data);
@@ -250,6 +254,17 @@ napi_value progress(napi_env env, napi_callback_info info) {
   return number(env, 0);
 }
 
+napi_value bytesOf(napi_env env, const std::string& text) {
+  void* to = nullptr;
+  napi_value buffer = nullptr, bytes = nullptr;
+  if (napi_create_arraybuffer(env, text.size(), &to, &buffer) != napi_ok ||
+      napi_create_typedarray(env, napi_uint8_array, text.size(), buffer, 0, &bytes) != napi_ok) {
+    return number(env, -ENOMEM);
+  }
+  memcpy(to, text.data(), text.size());
+  return bytes;
+}
+
 napi_value report(napi_env env, napi_callback_info info) {
   Args<4> args(env, info);
   Capture* c = captureOf(env, info);
@@ -277,14 +292,40 @@ napi_value report(napi_env env, napi_callback_info info) {
              static_cast<unsigned long long>(c->reader.errorOffset()));
     out.append(",\"error\":\"").append(c->reader.error()).append(text);
   }
-  void* to = nullptr;
-  napi_value buffer = nullptr, bytes = nullptr;
-  if (napi_create_arraybuffer(env, out.size(), &to, &buffer) != napi_ok ||
-      napi_create_typedarray(env, napi_uint8_array, out.size(), buffer, 0, &bytes) != napi_ok) {
-    return number(env, -ENOMEM);
+  return bytesOf(env, out);
+}
+
+napi_value torrents(napi_env env, napi_callback_info info) {
+  Capture* c = captureOf(env, info);
+  if (c == nullptr) return number(env, -EINVAL);
+  if (c->busy && !c->live.isOpen()) return number(env, -EBUSY);
+  std::string out;
+  {
+    const capture::Live::Use use(&c->live);
+    c->engine.reportTorrents(&out);
   }
-  memcpy(to, out.data(), out.size());
-  return bytes;
+  return bytesOf(env, out);
+}
+
+napi_value local(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  Capture* c = captureOf(env, info);
+  const uint8_t* bytes = nullptr;
+  size_t length = 0;
+  capture::Torrents::Prefix prefixes[capture::Torrents::kPrefixes];
+  if (c == nullptr || !args.bytes(0, &bytes, &length) || length % kPrefixBytes != 0 ||
+      length / kPrefixBytes > capture::Torrents::kPrefixes || c->live.isStarted()) {
+    return number(env, -EINVAL);
+  }
+  if (c->busy) return number(env, -EBUSY);
+  for (size_t i = 0; i < length / kPrefixBytes; i++) {
+    const uint8_t* at = bytes + i * kPrefixBytes;
+    if ((at[0] != 4 && at[0] != 6) || at[1] > (at[0] == 4 ? 32 : 128)) return number(env, -EINVAL);
+    auto word = [at](size_t from) { return __builtin_bswap64(capture::word64(at + from)); };
+    prefixes[i] = {at[0] == 4 ? capture::Family::Ipv4 : capture::Family::Ipv6, at[1], word(2), word(10)};
+  }
+  c->engine.torrents.local(prefixes, length / kPrefixBytes);
+  return number(env, 0);
 }
 
 void drop(napi_env, void* data, void*) { delete static_cast<Capture*>(data); }
@@ -324,7 +365,8 @@ napi_value createCapture(napi_env env, napi_callback_info info) {
       {"read", read}, {"take", take},         {"feed", feed},
       {"end", end},   {"progress", progress}, {"report", report},
       {"release", release}, {"filter", filter}, {"convert", convert},
-      {"finish", finish}, {"lines", lines},   {"linesEnd", linesEnd}};
+      {"finish", finish}, {"lines", lines},   {"linesEnd", linesEnd},
+      {"local", local},   {"torrents", torrents}};
   if (napi_create_object(env, &out) != napi_ok ||
       napi_wrap(env, out, c, drop, nullptr, nullptr) != napi_ok) {
     delete c;

@@ -151,7 +151,7 @@ Protocol Engine::tcpApp(Flow* f, const Net& net, View v, uint16_t from, uint16_t
   return Protocol::Frame;
 }
 
-void Engine::udpApp(Packet& p, Flow* f, const Net& net, uint16_t from, uint16_t to) {
+void Engine::udpApp(Packet& p, Flow* f, const Net& net, uint16_t from, uint16_t to, int side) {
   const View& v = p.v;
   auto either = [&](uint16_t port) { return from == port || to == port; };
   if (either(53)) {
@@ -177,10 +177,34 @@ void Engine::udpApp(Packet& p, Flow* f, const Net& net, uint16_t from, uint16_t 
     if (begins(v, "d1:ad2:id20:") || begins(v, "d1:rd2:id20:") || begins(v, "d1:eli") ||
         begins(v, "d2:ip6:")) {
       f->app = Protocol::Dht;
+    } else if (bt::trackerConnect(v)) {
+      f->app = Protocol::Tracker;
+    } else if (bt::isLanSearch(v)) {
+      f->app = Protocol::Lsd;
     } else if (quicLong(v)) {
       f->app = Protocol::Quic;
       quicApp(f, p, net);
     }
+  }
+  switch (f->app) {
+    case Protocol::Frame:
+    case Protocol::Dht:
+    case Protocol::BitTorrent:
+      // Peers have one port for uTP and the DHT.
+      if (v.at[0] == 'd') {
+        if (f->app != Protocol::Frame) dht(p, net, from);
+      } else {
+        udpTorrent(p, f, net, side);
+      }
+      break;
+    case Protocol::Tracker:
+      udpTracker(p, net, from);
+      break;
+    case Protocol::Lsd:
+      lanSearch(p, net);
+      break;
+    default:
+      break;
   }
   leaf(p, f->app == Protocol::Frame ? Protocol::Other : f->app);
 }

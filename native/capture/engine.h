@@ -12,6 +12,7 @@
 #include "protocols.h"
 #include "series.h"
 #include "tables.h"
+#include "torrents.h"
 #include "track.h"
 
 namespace gatehouse::capture {
@@ -37,7 +38,7 @@ class Engine {
 
   bool good() const {
     return flows_.good() && conversations_.table.good() && endpoints_.table.good() &&
-           names_.good() && addressNames_.good();
+           names_.good() && addressNames_.good() && torrents.good();
   }
 
   // Packets that it does not pass are not counted.
@@ -46,6 +47,7 @@ class Engine {
   Sink* sinks[2] = {};
   // A line for each that is counted.
   Lines* lines = nullptr;
+  Torrents torrents;
 
   // `linkType` is a LINKTYPE_ number; `captured` bytes at `data` of the `length` that were on the wire.
   void packet(int64_t ns, uint32_t linkType, const uint8_t* data, uint32_t captured, uint32_t length);
@@ -59,6 +61,9 @@ class Engine {
 
   // All statistics as the members of one JSON object, without its braces.
   void report(const Rows& rows, std::string* out);
+
+  // Of them `torrents` alone, all of it.
+  void reportTorrents(std::string* out);
 
   // Adds what another engine has counted; packets of one flow are in one of the two alone. Exact where both
   // are, else within what both may have missed.
@@ -124,7 +129,13 @@ class Engine {
   void fold(Flow* f);
 
   Protocol tcpApp(Flow* f, const Net& net, View payload, uint16_t from, uint16_t to);
-  void udpApp(Packet& p, Flow* f, const Net& net, uint16_t from, uint16_t to);
+  void udpApp(Packet& p, Flow* f, const Net& net, uint16_t from, uint16_t to, int side);
+  void bitTorrent(const Packet& p, Flow* f, const Net& net, View v, int side);
+  void httpTracker(const Packet& p, Flow* f, const Net& net, View v, int side);
+  void dht(const Packet& p, const Net& net, uint16_t from);
+  void udpTorrent(const Packet& p, Flow* f, const Net& net, int side);
+  void udpTracker(const Packet& p, const Net& net, uint16_t from);
+  void lanSearch(const Packet& p, const Net& net);
   void dns(View v);
   void dhcp(View v);
   void quicApp(Flow* f, const Packet& p, const Net& net);

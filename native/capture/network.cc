@@ -173,6 +173,11 @@ void Engine::tcp(Packet& p, Net& net) {
   } else if (f->app == Protocol::Dns && p.v.has(2)) {
     dns(View{p.v.at + 2, p.v.left - 2});
   }
+  if (f->app == Protocol::BitTorrent) {
+    bitTorrent(p, f, net, p.v, side);
+  } else if (f->app == Protocol::Http) {
+    httpTracker(p, f, net, p.v, side);
+  }
   leaf(p, f->app == Protocol::Frame ? Protocol::Other : f->app);
 }
 
@@ -196,6 +201,8 @@ void Engine::segment(Flow* f, int side, const uint8_t* h, uint32_t payload, int6
       (before == TcpState::Unseen || before == TcpState::Midstream || before == TcpState::HalfClosed ||
        before == TcpState::Closed || before == TcpState::Reset)) {
     // A connection begins, on ports that another may have had.
+    if (f->torrent != 0 || (f->flags & kLikelyTorrent) != 0) fold(f);
+    f->torrent = 0;
     f->connections++;
     connections_++;
     f->flags = static_cast<uint8_t>(side == 1 ? kClientIsB : 0);
@@ -275,7 +282,7 @@ void Engine::udp(Packet& p, Net& net) {
     p.v.skip(8);
     return ++p.depth > 8 ? stop(p) : ethernet(p);
   }
-  if (p.v.left > 0) udpApp(p, f, net, from, to);
+  if (p.v.left > 0) udpApp(p, f, net, from, to, side);
 }
 
 inline bool Engine::keyOf(const Net& n, uint8_t protocol, uint16_t from, uint16_t to, Key* key) {
@@ -361,6 +368,14 @@ void Engine::fold(Flow* f) {
   const bool anew = (f->folded[0].packets | f->folded[1].packets) == 0;
   f->folded[0] = f->sent[0];
   f->folded[1] = f->sent[1];
+  if (f->app == Protocol::BitTorrent || f->app == Protocol::Dht || f->app == Protocol::Tracker ||
+      f->app == Protocol::Lsd) {
+    torrents.traffic(*f, more, false);
+  } else if (f->app == Protocol::Frame &&
+             ((f->flags & kLikelyTorrent) != 0 || torrents.knowsEnd(*f))) {
+    f->flags |= kLikelyTorrent;
+    torrents.traffic(*f, more, true);
+  }
   const uint64_t family = f->key.w[2] & 0xff0000000000ULL;
   Key key = f->key;
   key.w[2] = family;

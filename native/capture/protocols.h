@@ -16,7 +16,8 @@ namespace gatehouse::capture {
   X(Esp, "esp") X(Ah, "ah") X(Ospf, "ospf") X(Pim, "pim") X(Vrrp, "vrrp") X(Fragment, "fragment") \
   X(Dns, "dns") X(Mdns, "mdns") X(Llmnr, "llmnr") X(Dhcp, "dhcp") X(Dhcpv6, "dhcpv6")             \
   X(Ntp, "ntp") X(Ssdp, "ssdp") X(Tls, "tls") X(Quic, "quic") X(Http, "http") X(Ssh, "ssh")       \
-  X(BitTorrent, "bittorrent") X(Dht, "bt-dht") X(Vxlan, "vxlan") X(Other, "data")                 \
+  X(BitTorrent, "bittorrent") X(Dht, "bt-dht") X(Tracker, "bt-tracker") X(Lsd, "bt-lsd")           \
+  X(Vxlan, "vxlan") X(Other, "data")                                                              \
   X(Malformed, "malformed")
 
 enum class Protocol : uint8_t {

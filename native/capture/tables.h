@@ -49,7 +49,7 @@ struct Counter {
   }
 };
 
-// As long as fills the flow's third line of the cache.
+// As long as leaves the flow three lines of the cache.
 constexpr size_t kAlpnBytes = 15;
 
 // [0] is what A sent, [1] what B sent. What each packet changes stands in the first two lines of the cache.
@@ -73,12 +73,14 @@ struct alignas(64) Flow {
   uint32_t connections;
   uint8_t alpnBytes;
   char alpn[kAlpnBytes];  // the first protocol that a ClientHello offered
+  uint32_t torrent;  // see Torrents::seen; 0 while no infohash was heard in it
 };
 
 static_assert(sizeof(Flow) == 3 * 64);
 
 // What Flow.flags says.
-constexpr uint8_t kKnowsNext0 = 1, kKnowsNext1 = 2, kFin0 = 4, kFin1 = 8, kClientIsB = 16, kAppIsSure = 32;
+constexpr uint8_t kKnowsNext0 = 1, kKnowsNext1 = 2, kFin0 = 4, kFin1 = 8, kClientIsB = 16, kAppIsSure = 32,
+                  kLikelyTorrent = 64, kTracker = 128;
 
 struct Conversation {
   Key key;

@@ -27,13 +27,4 @@ inline size_t headerBytes4(const uint8_t* bytes, size_t length) {
   return header >= 20 && header <= length ? header : 0;
 }
 
-// RFC 1071, of a message whose checksum field is 0.
-inline uint16_t checksum(const uint8_t* bytes, size_t length) {
-  uint32_t sum = 0;
-  for (size_t i = 0; i + 1 < length; i += 2) sum += read16(bytes + i);
-  if ((length & 1) != 0) sum += static_cast<uint32_t>(bytes[length - 1]) << 8;
-  while ((sum >> 16) != 0) sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<uint16_t>(~sum);
-}
-
 }  // namespace gatehouse::path

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "../args.h"
+#include "../internet-checksum.h"
 #include "../reactor.h"
 #include "quote.h"
 
@@ -33,14 +34,13 @@ namespace gatehouse {
 
 namespace {
 
-using path::checksum;
 using path::echoSequence;
 using path::headerBytes4;
 
 enum : int32_t { kIcmp = 0, kUdp = 1, kTcp = 2 };
 
 constexpr size_t kLargest = 65535;
-constexpr size_t kOut = 9;
+constexpr size_t kOut = 8;
 constexpr int kReceiveBytes = 1 << 20;
 
 // What an Entry has no field for is kept in its queue.
@@ -200,7 +200,7 @@ int sendProbe(Reactor* r, Entry* e, PathState* s, int32_t sequence, int32_t pack
     memcpy(echo + 6, &number, 2);
     if (!is6(*s)) {
       // The rest is zeros, which the sum does not see.
-      uint16_t sum = htons(checksum(echo, sizeof echo));
+      uint16_t sum = htons(internetChecksum(echo, sizeof echo));
       memcpy(echo + 2, &sum, 2);
     }
     parts[0].iov_len = sizeof echo;
@@ -309,7 +309,6 @@ bool receiveMessage(Entry* e, const PathState& s, int flags, double* out, uint8_
     out[4] = error.ee_code;
     out[5] = error.ee_info;
     out[7] = error.ee_origin;
-    out[8] = error.ee_errno;
     putAddress(SO_EE_OFFENDER(found.error), from);
     uint8_t type = is6(s) ? static_cast<uint8_t>(ICMPV6_ECHO_REQUEST) : static_cast<uint8_t>(ICMP_ECHO);
     out[1] = s.protocol == kUdp   ? portOf(peer)
@@ -349,7 +348,6 @@ bool receiveConnection(Reactor* r, Entry* e, PathState* s, double* out) {
   out[0] = error == 0 || error == ECONNREFUSED ? 1 : 2;
   out[1] = s->sequence;
   out[2] = nowMs(CLOCK_MONOTONIC);
-  out[8] = error;
   return true;
 }
 

@@ -20,6 +20,9 @@ namespace {
 
 using probe::Prober;
 
+// What `figures` fills.
+constexpr size_t kFigures = 13;
+
 Prober* of(napi_env env, napi_callback_info info) {
   napi_value self = nullptr;
   void* at = nullptr;
@@ -76,15 +79,15 @@ napi_value figures(napi_env env, napi_callback_info info) {
   Prober* prober = of(env, info);
   double* at = nullptr;
   size_t length = 0;
-  if (prober == nullptr || !args.doubles(0, &at, &length) || length < 14) return number(env, -EINVAL);
+  if (prober == nullptr || !args.doubles(0, &at, &length) || length < kFigures) return number(env, -EINVAL);
   const probe::Counters& c = prober->counters;
   const double values[] = {c.sent,          c.replies,   c.timeouts,   c.errors, c.duplicates,
                            c.late,          c.strangers, c.clockSteps, c.full,   c.unstamped,
                            static_cast<double>(prober->underWay()),
                            static_cast<double>(prober->way(4)),
-                           static_cast<double>(prober->way(6)),
-                           prober->stampsSent() ? 1.0 : 0.0};
-  for (size_t i = 0; i < 14; i++) at[i] = values[i];
+                           static_cast<double>(prober->way(6))};
+  static_assert(sizeof values == kFigures * sizeof *values);
+  for (size_t i = 0; i < kFigures; i++) at[i] = values[i];
   return number(env, 0);
 }
 

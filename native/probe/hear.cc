@@ -223,7 +223,6 @@ bool Prober::settle(Family& family, const Parsed& parsed, const uint8_t* from, u
   }
   slot.state = State::kAnswered;
   underWay_--;
-  kept_++;
   switch (parsed.answer) {
     case Answer::kReply:
       out->outcome = static_cast<uint8_t>(Outcome::kReply);

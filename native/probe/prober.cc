@@ -92,9 +92,7 @@ bool Prober::openFamily(int index, bool pingOnly) {
   if (!on(fd, SOL_SOCKET, SO_RCVBUFFORCE, kBufferBytes)) on(fd, SOL_SOCKET, SO_RCVBUF, kBufferBytes);
   if (!on(fd, SOL_SOCKET, SO_SNDBUFFORCE, kBufferBytes)) on(fd, SOL_SOCKET, SO_SNDBUF, kBufferBytes);
   constexpr int kHear = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
-  if (on(fd, SOL_SOCKET, SO_TIMESTAMPING, kHear | SOF_TIMESTAMPING_TX_SOFTWARE)) {
-    stampsSent_ = true;
-  } else {
+  if (!on(fd, SOL_SOCKET, SO_TIMESTAMPING, kHear | SOF_TIMESTAMPING_TX_SOFTWARE)) {
     on(fd, SOL_SOCKET, SO_TIMESTAMPING, kHear);
   }
   return true;
@@ -110,7 +108,7 @@ void Prober::close() {
   epoll_ = -1;
   delete buffers_;
   buffers_ = nullptr;
-  underWay_ = kept_ = refusedCount_ = errorCount_ = 0;
+  underWay_ = refusedCount_ = errorCount_ = 0;
 }
 
 // ---- the table -----------------------------------------------------------------------------
@@ -141,10 +139,7 @@ Prober::Slot* Prober::claim(Family& family) {
     const uint32_t index = place & (slotCount_ - 1);
     Slot& slot = family.slots[index];
     if (slot.state == State::kWaiting) continue;
-    if (slot.state == State::kAnswered) {
-      unlink(family, index);
-      kept_--;
-    }
+    if (slot.state == State::kAnswered) unlink(family, index);
     slot.place = place;
     return &slot;
   }
@@ -177,8 +172,6 @@ size_t Prober::expire(Family& family, Result* results, size_t capacity, double n
           out.stamps = slot.stamped ? 1 : 0;
           counters.timeouts++;
           underWay_--;
-        } else {
-          kept_--;
         }
         unlink(family, static_cast<uint32_t>(i));
         slot.state = State::kFree;

@@ -71,7 +71,6 @@ class Prober {
   void close();
   int descriptor() const { return epoll_; }
   Way way(int family) const { return families_[family == 6 ? 1 : 0].way; }
-  bool stampsSent() const { return stampsSent_; }
 
   // Takes the first of `requests` that there is room for, in one batch: how many. What the kernel
   // refuses comes out of `take` as not sent.
@@ -131,8 +130,6 @@ class Prober {
   uint32_t slotCount_ = 0;
   uint32_t key_ = 0;
   size_t underWay_ = 0;  // waiting for an answer
-  size_t kept_ = 0;      // answered and kept for duplicates
-  bool stampsSent_ = false;
   Result refused_[kNotSent];
   size_t refusedCount_ = 0;
   // Results of the error queue that wait for `take`.

@@ -5,6 +5,7 @@
 
 #include <sys/socket.h>
 
+#include "../internet-checksum.h"
 #include "prober.h"
 #include "sockets.h"
 
@@ -19,15 +20,6 @@ void put16(uint8_t* at, unsigned value) {
 void put32(uint8_t* at, uint32_t value) {
   put16(at, value >> 16);
   put16(at + 2, value & 0xffff);
-}
-
-// RFC 1071.
-uint16_t checksum(const uint8_t* bytes, size_t length) {
-  uint32_t sum = 0;
-  for (size_t i = 0; i + 1 < length; i += 2) sum += static_cast<uint32_t>(bytes[i] << 8 | bytes[i + 1]);
-  if (length % 2 != 0) sum += static_cast<uint32_t>(bytes[length - 1] << 8);
-  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<uint16_t>(~sum);
 }
 
 }  // namespace
@@ -117,7 +109,7 @@ size_t Prober::sendBatch(Family& family, const Request* requests, size_t count, 
     memset(at + kEchoBytes, 0, length - kEchoBytes - kTrailerBytes);
     put32(at + length - 8, key_);
     put32(at + length - 4, slot->place);
-    if (!six) put16(at + 2, checksum(at, length));
+    if (!six) put16(at + 2, internetChecksum(at, length));
 
     to[ready] = {};
     if (six) {

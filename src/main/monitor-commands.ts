@@ -34,7 +34,7 @@ export const monitorCommands = (
           targets: targets.length,
           probes: figures?.probes ?? null,
           checksRefused: figures?.checksRefused ?? 0,
-          series: stored ?? null,
+          series: stored,
         });
       },
     },

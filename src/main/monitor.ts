@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { err, ok } from '../base/result.ts';
+import { LateStore } from '../os/linux/late-store.ts';
 import type { Native, Reactor } from '../os/linux/native.ts';
 import { LinuxProber } from '../os/linux/probe.ts';
 import { ProgramProber } from '../os/linux/probe-program.ts';
@@ -33,9 +34,9 @@ export async function buildMonitor(
   stack: AsyncDisposableStack,
   { native, reactor, processes, clock, log, stateDir, report }: MonitorSurroundings,
 ): Promise<MonitorService> {
-  const opened = await openStore(`${stateDir}/monitor`);
+  const store = stack.use(new LateStore(() => openStore(`${stateDir}/monitor`)));
+  const opened = await store.open();
   if (!opened.ok) log.error({ code: opened.error.code }, opened.error.message);
-  const store = opened.ok ? stack.use(opened.value) : undefined;
   const checks = buildChecks(clock);
   const engine = new MonitorEngine({
     ...{ clock, log, report },
@@ -56,6 +57,5 @@ export async function buildMonitor(
       return { cpuMs: (user + system) / 1000, residentBytes: process.memoryUsage.rss() };
     },
   });
-  const series = store === undefined ? undefined : new Series({ store, clock, log });
-  return stack.use(new MonitorService(engine, series));
+  return stack.use(new MonitorService(engine, new Series({ store, clock, log })));
 }

@@ -1,5 +1,6 @@
 /** What the rooms may ask of the capture engine: types only, like `ports.ts`. */
 import type { SystemError } from '../base/errors.ts';
+import type { IpAddress } from '../base/ip6.ts';
 import type { Result } from '../base/result.ts';
 
 /** `link`: MAC addresses, of frames without an IP packet in them. */
@@ -87,6 +88,60 @@ export interface CaptureFlow extends BothWays {
   readonly rttUs?: number;
 }
 
+/** How a host was heard to have an infohash, or to want it (BEP 3, 29, 5, 15, 14). */
+export type TorrentSeen =
+  | 'handshake'
+  | 'utp'
+  | 'dht-get'
+  | 'dht-announce'
+  | 'udp-tracker'
+  | 'http-tracker'
+  | 'lan-search';
+
+/** A host that was heard to speak BitTorrent; bytes are those of whole frames. */
+export interface TorrentHost {
+  readonly address: string;
+  /** Of the frames that told it; absent while there was none. */
+  readonly mac?: string;
+  /** Of connections that said what they are, of the DHT, and of trackers over UDP. */
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  /**
+   * Of flows that say nothing, such as encrypted ones, from or to an address and a port that is known to be a
+   * peer's by the DHT, a tracker or another connection: a guess.
+   */
+  readonly likelySentBytes: number;
+  readonly likelyReceivedBytes: number;
+  /** Unix time in seconds. */
+  readonly firstSec: number;
+  readonly lastSec: number;
+}
+
+/** An infohash and a host that has it, or wants it. */
+export interface HostTorrent {
+  /** 40 hexadecimal digits. */
+  readonly infoHash: string;
+  readonly address: string;
+  readonly seen: readonly TorrentSeen[];
+  /** Client and version as in its peer id (BEP 20), such as `TR4050`. */
+  readonly client?: string;
+  /** Of connections that named it in their handshake. */
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  readonly firstSec: number;
+  readonly lastSec: number;
+}
+
+/** Of the hosts of private networks, or of `ListenOptions.local`; those with the most bytes first. */
+export interface CaptureTorrents {
+  readonly hosts: readonly TorrentHost[];
+  readonly infoHashes: readonly HostTorrent[];
+  /** What full tables let go: hosts, infohashes of a host, and addresses of peers. */
+  readonly hostsForgotten: number;
+  readonly infoHashesForgotten: number;
+  readonly endsForgotten: number;
+}
+
 /** All statistics of a capture. */
 export interface CaptureReport {
   readonly format: 'pcap' | 'pcapng' | 'unknown' | 'live';
@@ -144,6 +199,7 @@ export interface CaptureReport {
     readonly queries: number;
     readonly hellos: number;
   }[];
+  readonly torrents: CaptureTorrents;
   /** The file ends within a record. */
   readonly truncated: boolean;
   /** What is wrong with the file, after what could be read of it. */
@@ -193,6 +249,7 @@ export interface CaptureRows {
   readonly endpoints: number;
   readonly conversations: number;
   readonly flows: number;
+  /** Of infohashes and their hosts, too. */
   readonly names: number;
 }
 
@@ -249,6 +306,14 @@ export interface LiveCapture {
    * EINVAL when nothing is kept, or it is over; EEXIST when the file is there. One waits for the other.
    */
   dump(path: string): Promise<Result<number, SystemError>>;
+  /** Who spoke BitTorrent so far, all of it. @throws SystemError when it is over */
+  torrents(): CaptureTorrents;
+}
+
+/** Addresses of a network. */
+export interface CapturePrefix {
+  readonly address: IpAddress;
+  readonly prefixLen: number;
 }
 
 export interface ListenOptions {
@@ -268,6 +333,10 @@ export interface ListenOptions {
   readonly lines?: PacketLines;
   readonly write?: WriteOptions;
   readonly keep?: KeepOptions;
+  /** So many bytes of each packet, where nothing is written or kept; without, as many as all statistics need. */
+  readonly snapBytes?: number;
+  /** Whose hosts `torrents` tells of, at most 64; hosts with private addresses, without. */
+  readonly local?: readonly CapturePrefix[];
   /** Called once, when packets are heard. */
   readonly onStart?: (live: LiveCapture) => void;
   /** Called each second or so; `report` gives the statistics so far, and may be called before it returns alone. */

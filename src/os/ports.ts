@@ -210,6 +210,8 @@ export interface Store extends AsyncDisposable {
   get(key: string): Uint8Array | undefined;
   /** Keys that start with `prefix`, in byte order. Corrupt values are left out and counted. */
   entries(prefix: string): Iterable<readonly [key: string, value: Uint8Array]>;
+  /** The same, but no value is read: one that is corrupt has a key, too. */
+  keys(prefix: string): Iterable<string>;
   /** Values whose checksum did not fit, since start. */
   readonly corrupt: number;
   /** All or nothing, on disk (fdatasync) when it resolves. ENOSPC and EIO come back as errors; the old state stays whole. */

@@ -28,7 +28,7 @@ $ 473818070615354443321203,2129
 5 480805354443321203
 6 473818070312324344351504
 7 084812
-8 150607183847463515040312324344 35
+8 15060718384746351504031232434435
 9 031232434738180706153546
 : 2525,2222
 ; 2525,2211
@@ -127,7 +127,6 @@ const glyphs = new Map(
 
 function glyphOf(text: string): Glyph {
   const drawn = text
-    .replaceAll(' ', '')
     .split(',')
     .map((part) => (part.match(/../g) ?? []).map(([x, y]) => [Number(x), Number(y)] as const));
   const all = drawn.flat().map(([x]) => x);

@@ -173,8 +173,13 @@ async function run(): Promise<Comparison[]> {
       sec: number;
       cpuSec: number;
       bursts: number;
-      grown: number;
+      memory: readonly Readonly<Record<'heap' | 'resident', number>>[];
     };
+    const kib = (of: 'heap' | 'resident'): string =>
+      watched.memory
+        .slice(1)
+        .map((one, i) => Math.round((one[of] - (watched.memory[i]?.[of] ?? 0)) / 1024))
+        .join(' and ');
     const off = (name: string, [mine, theirs]: readonly [number, number]): Comparison => ({
       ...{ name, ours: mine, peer: theirs, unit: 'µs', peerName: version, higherIsBetter: false },
       ...{ oursCpuSec: 0, peerCpuSec: 0 },
@@ -207,7 +212,7 @@ async function run(): Promise<Comparison[]> {
         },
         ...{ unit: '% of a core', peerName: 'the limit', higherIsBetter: false },
         ...{ oursCpuSec: watched.cpuSec, peerCpuSec: 0.02 * watched.sec },
-        note: `${watched.bursts} bursts in ${watched.sec.toFixed(0)} s; memory grew by ${Math.round(watched.grown / 1024)} KiB`,
+        note: `${watched.bursts} bursts in ${watched.sec.toFixed(0)} s; in its halves the heap grew by ${kib('heap')} KiB, what is resident by ${kib('resident')} KiB`,
       },
     ];
   } finally {

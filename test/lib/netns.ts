@@ -75,12 +75,16 @@ export class Namespaces implements Disposable {
 
 const INSIDE = 'GATEHOUSE_TEST_NETNS';
 
-/** Runs the tests of a file (`import.meta.url`) in a network namespace of their own, which ends with the process. */
+/**
+ * Runs the tests of a file (`import.meta.url`) in a network namespace of their own, and with `mounts` in a mount
+ * namespace as well; they end with the process.
+ */
 export function runAlone(
   t: { test(name: string, options: { skip: string }, run: () => void): unknown },
   name: string,
   url: string,
   tests: () => void,
+  { mounts = false }: { readonly mounts?: boolean } = {},
 ): void {
   const skip = noNamespaces();
   if (skip !== undefined) {
@@ -88,7 +92,8 @@ export function runAlone(
   } else if (process.env[INSIDE] !== undefined) {
     tests();
   } else {
-    const { status } = spawnSync('unshare', ['-n', process.execPath, fileURLToPath(url)], {
+    const apart = mounts ? ['-n', '-m', '--propagation', 'private'] : ['-n'];
+    const { status } = spawnSync('unshare', [...apart, process.execPath, fileURLToPath(url)], {
       stdio: 'inherit',
       env: { ...process.env, [INSIDE]: '1' },
     });

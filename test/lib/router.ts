@@ -160,7 +160,7 @@ export class Router implements AsyncDisposable {
     daemon.stdout?.resume();
     await this.until('the daemon answers', async () => {
       if (!this.alive) throw new Error(`the daemon ended: ${said}\n${this.log.slice(-2000)}`);
-      const answer = await this.bus.call('gatehouse', 'status', [], { timeoutMs: 500 });
+      const answer = await this.bus.call('gatehouse', 'status', [], { timeoutMs: 5_000 });
       return answer.ok;
     });
   }
@@ -204,7 +204,7 @@ export class Router implements AsyncDisposable {
   async until<T>(
     what: string,
     check: () => Promise<T> | T,
-    timeoutMs = 20_000,
+    timeoutMs = 60_000,
   ): Promise<NonNullable<T>> {
     const end = performance.now() + timeoutMs;
     for (;;) {

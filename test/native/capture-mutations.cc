@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 
+#include "../../native/capture/bittorrent.h"
 #include "../../native/capture/quic.h"
 #include "../../native/capture/reader.h"
 
@@ -81,6 +82,42 @@ bool unlocked(const Bytes& b, uint64_t* opened) {
   return true;
 }
 
+// The parsers of BitTorrent past the engine, which gives them only what a flow before it made likely.
+void parsed(const Bytes& b) {
+  for (const size_t head : {42u, 54u}) {
+    if (b.size() < head) return;
+    const size_t n = b.size() - head;
+    std::unique_ptr<uint8_t[]> exact(new uint8_t[n]);
+    if (n > 0) memcpy(exact.get(), b.data() + head, n);
+    const View v{exact.get(), n};
+    bt::Handshake hand;
+    bt::handshake(v, &hand);
+    bt::listenPort(v);
+    View part = v;
+    bt::utpPayload(v, &part);
+    bt::DhtMessage message;
+    bt::Peer peer;
+    if (bt::dhtMessage(v, &message)) {
+      while (bt::nextValue(&message.values, &peer)) continue;
+    }
+    bt::TrackerAnnounce announce;
+    bt::trackerAnnounce(v, &announce);
+    if (bt::trackerPeers(v, &part)) {
+      while (bt::nextCompact(&part, below(2) == 0, &peer)) continue;
+    }
+    uint8_t hash[bt::kHashBytes];
+    if (bt::httpTrackerLine(v, &part)) {
+      bt::httpPort(part);
+      while (bt::nextHttpHash(&part, hash)) continue;
+    }
+    part = bt::httpPeers(v, below(2) == 0);
+    while (bt::nextCompact(&part, true, &peer)) continue;
+    bt::lanPort(v);
+    part = v;
+    while (bt::nextLanHash(&part, hash)) continue;
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -111,6 +148,7 @@ int main(int argc, char** argv) {
     const int64_t ns = below(100) == 0 ? static_cast<int64_t>(seed >> 1) : i * 1000;
     give(engine.get(), ns, link, b);
     if (!unlocked(b, &opened)) return 1;
+    parsed(b);
     if (i % 100'000 == 0) {
       report.clear();
       engine->report(Rows{16, 32, 64, 1000}, &report);

@@ -25,6 +25,7 @@ const TESTS = [
   'os/linux/capture-convert',
   'os/linux/capture-live',
   'os/linux/capture-threads',
+  'os/linux/capture-torrents',
   'os/linux/frames',
   'os/linux/udp',
   'native/root-helper',

@@ -51,6 +51,8 @@ t.test('what was committed is there after reopening, in byte order', async (t) =
       ['row/ä', '=row/ä'],
     ],
   );
+  t.same([...again.keys('row/')], ['row/10', 'row/9', 'row/ä']);
+  t.equal([...again.keys('')].length, 6);
   t.equal(text(again.get('other')), undefined);
   t.equal(text(again.get('empty')), '');
   t.equal([...again.entries('')].length, 6, 'everything but what was deleted');
@@ -115,6 +117,8 @@ t.test('a corrupt value is left out and counted', async (t) => {
   await raw.put(Buffer.from('d'), Buffer.from(raw.get(Buffer.from('a')) ?? []));
   await raw.close();
   const again = await opened(path);
+  t.same([...again.keys('')], ['a', 'b', 'c', 'd'], 'no value is looked at for keys');
+  t.equal(again.corrupt, 0);
   t.same(
     [...again.entries('')].map(([key]) => key),
     ['a'],

@@ -21,6 +21,10 @@ export class MemoryStore implements Store {
     }
   }
 
+  *keys(prefix: string): Iterable<string> {
+    for (const key of [...this.data.keys()].sort()) if (key.startsWith(prefix)) yield key;
+  }
+
   async commit(changes: readonly StoreChange[]): Promise<Result<void, SystemError>> {
     await new Promise<void>((done) => setImmediate(done));
     if (this.failing !== undefined) {

@@ -128,7 +128,6 @@ t.test('what a search found, and which addresses are in the wrong hands', async 
   const b = await router();
   b.observed.publish('network', network());
   b.observed.publish('neighborWatch', {
-    revision: 1,
     scan: {
       ...{ running: false, endedMs: 60_000, tookMs: 1234.5, sent: 254, answered: 3, reason: '' },
     },
@@ -138,7 +137,6 @@ t.test('what a search found, and which addresses are in the wrong hands', async 
         ...{ other: macOf(9), reason: 'because', sinceMs: 1000, lastMs: 2000, count: 2 },
       },
     ],
-    listening: ['eth1'],
     counts: () => ({ heard: 1, skipped: 2, dropped: 3, asked: 4, unasked: 5, overlooked: 6 }),
   });
   await settled();

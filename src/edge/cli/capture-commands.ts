@@ -17,10 +17,10 @@ import type { ChartKind } from '../../services/capture/chart.ts';
 import type { CsvTable } from '../../services/capture/csv.ts';
 import type { CaptureService } from '../../services/capture/service.ts';
 import type { Json } from './bus.ts';
+import { type FilterOptions, filtered, filterRequest } from './capture-filter.ts';
 import { type Count, quantity, spark, timeSpan } from './capture-text.ts';
 import {
   type WritingOptions,
-  whole,
   writeOf,
   writesFile,
   writesFiles,
@@ -30,6 +30,8 @@ import { duration } from './dhcp-commands.ts';
 import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
 import { type Column, pairs } from './table.ts';
+import { printTorrents } from './torrent-text.ts';
+import { within } from './whole-number.ts';
 
 /** Rows of each table on a terminal, unless `--top` says otherwise. */
 const SHOWN = 10;
@@ -64,8 +66,8 @@ export function defineCapture(program: Command, session: Session): void {
     )
     .option('--for <time>', 'only for so long: 60s, 5m', duration)
     .option('--no-promiscuous', 'only what is for this machine, or for all')
-    .option('--ring <MiB>', 'room for what comes while nobody looks, from 1 to 512', whole(512), 16)
-    .option('--threads <count>', 'shared out over so many processors, from 1 to 16', whole(16), 1)
+    .option('--ring <MiB>', 'room for what comes while nobody looks, 1 to 512', within(1, 512), 16)
+    .option('--threads <count>', 'shared out over so many processors, 1 to 16', within(1, 16), 1)
     .option('-v, --verbose', 'a line for each packet as it comes, of some hundreds a second')
     .addOption(top())
     .action((ifName: string, options: LiveOptions) => live(session, ifName, options));
@@ -91,33 +93,6 @@ export function defineCapture(program: Command, session: Session): void {
 }
 
 const NO_BOTH = '--verbose writes lines for people: not with --json; see export --packets';
-const again = '; may be given again';
-const collect = (value: string, before: readonly string[] = []): readonly string[] => [
-  ...before,
-  value,
-];
-
-/** Of each option one must fit, and of all options. */
-const filtered = (command: Command): Command =>
-  command
-    .option('--filter <text>', 'only what passes a filter of pcap-filter(7)')
-    .option('--proto <name>', `only these protocols, such as tcp or arp${again}`, collect)
-    .option('--port <port>', `only these ports, such as 443 or 8000-8100${again}`, collect)
-    .option('--host <address>', `only these addresses or networks${again}`, collect)
-    .option('--src <address>', `only from these addresses or networks${again}`, collect)
-    .option('--dst <address>', `only to these addresses or networks${again}`, collect)
-    .option('--vlan <id>', 'only this VLAN, or any');
-
-interface FilterOptions {
-  readonly filter?: string;
-  readonly proto?: readonly string[];
-  readonly port?: readonly string[];
-  readonly host?: readonly string[];
-  readonly src?: readonly string[];
-  readonly dst?: readonly string[];
-  readonly vlan?: string;
-}
-
 interface LiveOptions extends FilterOptions, WritingOptions {
   readonly verbose?: boolean;
   readonly top?: number;
@@ -147,17 +122,9 @@ const STDOUT = 1;
 function filterOf(
   session: Session,
   service: CaptureService,
-  { filter, proto, port, host, src, dst, vlan }: FilterOptions,
+  options: FilterOptions,
 ): string | undefined {
-  const built = service.filter({
-    ...(proto === undefined ? {} : { protocols: proto }),
-    ...(port === undefined ? {} : { ports: port }),
-    ...(host === undefined ? {} : { hosts: host }),
-    ...(src === undefined ? {} : { from: src }),
-    ...(dst === undefined ? {} : { to: dst }),
-    ...(vlan === undefined ? {} : { vlan }),
-    ...(filter === undefined ? {} : { raw: filter }),
-  });
+  const built = service.filter(filterRequest(options));
   if (built.ok) return built.value;
   for (const fault of built.error) session.fail(fault, EXIT.usage);
   return undefined;
@@ -486,6 +453,7 @@ function print(session: Session, path: string, report: CaptureReport): void {
       report.names,
     );
   }
+  printTorrents(session, report.torrents);
   if (!report.approximation.exact)
     session.note(
       escapeControls(

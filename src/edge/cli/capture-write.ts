@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { CaptureWritten, WriteOptions } from '../../os/ports-capture.ts';
 import { quantity } from './capture-text.ts';
 import { duration } from './dhcp-commands.ts';
+import { within } from './whole-number.ts';
 
 export interface WritingOptions {
   readonly write?: string;
@@ -23,20 +24,15 @@ function size(text: string): number {
   return bytes;
 }
 
-/** An option that is a number from 1 to `most`. */
-export const whole =
-  (most: number) =>
-  (text: string): number => {
-    const n = /^[1-9]\d{0,6}$/.test(text) ? Number(text) : 0;
-    if (n < 1 || n > most) throw new InvalidArgumentError(`a number from 1 to ${most} is wanted`);
-    return n;
-  };
-
 /** A file, of so many bytes of each packet. */
 export const writesFile = (command: Command): Command =>
   command
     .option('--write <file>', 'writes the packets as pcapng, too; into a new file, or a pipe')
-    .option('--snap-length <bytes>', 'with --write: only so much of each packet', whole(MAX_SNAP));
+    .option(
+      '--snap-length <bytes>',
+      'with --write: only so much of each packet',
+      within(1, MAX_SNAP),
+    );
 
 /** One file after the other, besides. */
 export const writesFiles = (command: Command): Command =>
@@ -46,7 +42,7 @@ export const writesFiles = (command: Command): Command =>
     .option(
       '--files <count>',
       'with --file-size or --file-time: so many stay, the oldest are removed',
-      whole(100_000),
+      within(1, 100_000),
     );
 
 /** What to write; undefined for nothing, and a text where the options do not fit. */

@@ -1,6 +1,7 @@
 /** captures: those that the router keeps running. */
 import type { Command } from 'commander';
 import { isObject, type JsonObject, list, text } from './bus.ts';
+import { type FilterOptions, filtered, filterRequest } from './capture-filter.ts';
 import { duration } from './dhcp-commands.ts';
 import type { Session } from './session.ts';
 import { type Column, statusStyle } from './table.ts';
@@ -33,19 +34,10 @@ const PROTOCOLS: readonly Column<JsonObject>[] = [
 ];
 const SHOWN = 10;
 
-interface StartOptions {
-  readonly filter?: string;
-  readonly proto: readonly string[];
-  readonly port: readonly string[];
-  readonly host: readonly string[];
-  readonly src: readonly string[];
-  readonly dst: readonly string[];
-  readonly vlan?: string;
+interface StartOptions extends FilterOptions {
   readonly for?: number;
   readonly write?: true;
 }
-
-const more = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
 export function defineCaptures(captures: Command, session: Session): void {
   captures
@@ -59,25 +51,17 @@ export function defineCaptures(captures: Command, session: Session): void {
       else if (rows.length === 0) session.note('there is no capture');
       else session.print(COLUMNS, rows);
     });
-  captures
-    .command('start')
+  filtered(captures.command('start'))
     .argument('[interface]', 'network interface, or wan or lan', 'wan')
-    .option('--filter <text>', 'a filter of pcap-filter(7)')
-    .option('--proto <name>', 'tcp, udp, icmp, …; several times for any of them', more, [])
-    .option('--port <port>', 'port, or range such as 8000-8100', more, [])
-    .option('--host <address>', 'address or network', more, [])
-    .option('--src <address>', 'only from this address or network', more, [])
-    .option('--dst <address>', 'only to this address or network', more, [])
-    .option('--vlan <id>', 'only this VLAN, or any')
     .option('--for <time>', 'only for so long: 60s, 5m', duration)
     .option('--write', 'into pcapng files, which files lists')
     .description('start a capture; it goes on when you leave')
     .action(async (ifName: string, options: StartOptions) => {
+      const { raw, ...lists } = filterRequest(options);
       const data = await session.ask('capture', 'start', {
-        ...{ interface: ifName, protocols: options.proto, ports: options.port },
-        ...{ hosts: options.host, from: options.src, to: options.dst },
-        ...(options.vlan === undefined ? {} : { vlan: options.vlan }),
-        ...(options.filter === undefined ? {} : { filter: options.filter }),
+        interface: ifName,
+        ...lists,
+        ...(raw === undefined ? {} : { filter: raw }),
         ...(options.for === undefined ? {} : { seconds: options.for }),
         ...(options.write ? { write: 1 } : {}),
       });

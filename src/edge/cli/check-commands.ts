@@ -1,5 +1,6 @@
 /** check: whether a server is well, asked from here once, without a daemon. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { fromHex } from '../../base/bytes.ts';
 import { formatIp } from '../../base/ip6.ts';
 import type { Result } from '../../base/result.ts';
 import type { CheckDone, CheckFailure, CheckSpec } from '../../services/monitor/checks.ts';
@@ -8,6 +9,7 @@ import { typeCode } from '../../wire/dns-registry.ts';
 import type { JsonObject } from './bus.ts';
 import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
+import { within } from './whole-number.ts';
 
 export interface Checks extends AsyncDisposable {
   run(spec: CheckSpec, timeoutMs: number): Promise<Result<CheckDone, CheckFailure>>;
@@ -66,7 +68,7 @@ export function defineCheck(check: Command, session: Session): void {
     .option('--hex', 'both are hexadecimal digits')
     .action((host: string, port: number, options: UdpOptions) => {
       const [payload, expected] = [options.payload, options.expect].map((text) =>
-        options.hex ? hexBytes(text) : new TextEncoder().encode(text),
+        options.hex ? fromHex(text) : new TextEncoder().encode(text),
       );
       if (payload === undefined || expected === undefined) {
         return session.fail('an even number of hexadecimal digits is wanted', EXIT.usage);
@@ -106,14 +108,6 @@ export function defineCheck(check: Command, session: Session): void {
     });
 }
 
-const within =
-  (least: number, most: number) =>
-  (text: string): number => {
-    const value = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`a whole number from ${least} to ${most} is wanted`);
-  };
-
 function statuses(text: string): readonly [number, number] {
   const [, least = '', greatest = least] = /^(\d{3})(?:-(\d{3}))?$/.exec(text) ?? [];
   if (least === '' || greatest < least) {
@@ -131,11 +125,6 @@ function urlOf(text: string) {
     ...{ secure, host: hostname.replace(/^\[|\]$/g, ''), path: `${pathname}${search}` },
     port: port === '' ? (secure ? 443 : 80) : Number(port),
   };
-}
-
-function hexBytes(text: string): Uint8Array | undefined {
-  if (!/^(?:[0-9a-fA-F]{2})*$/.test(text)) return undefined;
-  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }
 
 /** Exit code 1 where it is not well. */

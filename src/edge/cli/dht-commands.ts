@@ -4,6 +4,7 @@ import { type IpPort, parseIpPort } from '../../base/ip-port.ts';
 import { defineDhtNode } from './dht-node-commands.ts';
 import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
+import { within } from './whole-number.ts';
 
 interface MetadataOptions {
   readonly file?: string;
@@ -84,11 +85,3 @@ function endpoints(text: string, before: readonly IpPort[] = []): readonly IpPor
   if (endpoint.ok) return [...before, endpoint.value];
   throw new InvalidArgumentError('192.0.2.1:6881 or [2001:db8::1]:6881 is wanted');
 }
-
-const within =
-  (least: number, most: number) =>
-  (text: string): number => {
-    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`a whole number from ${least} to ${most} is wanted`);
-  };

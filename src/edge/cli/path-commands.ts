@@ -1,5 +1,5 @@
 /** ping, trace, mtu: how a path is, from here, without a daemon. */
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { SystemError } from '../../base/errors.ts';
 import { formatIp, type IpAddress } from '../../base/ip6.ts';
 import type { Result } from '../../base/result.ts';
@@ -14,6 +14,7 @@ import type { AsTable } from '../../wire/as-table.ts';
 import type { JsonObject } from './bus.ts';
 import type { Session } from './session.ts';
 import { type Column, table } from './table.ts';
+import { within } from './whole-number.ts';
 
 /** Loaded when a command is run. */
 export type LoadPaths = () => Promise<PathTools & AsyncDisposable>;
@@ -88,14 +89,6 @@ export function definePath(program: Command, session: Session): void {
     .option('--udp', 'by datagrams to ports where nobody listens, not by echo requests')
     .action((host: string, options: MtuOptions) => mtu(session, host, options));
 }
-
-const within =
-  (least: number, most: number) =>
-  (text: string): number => {
-    const value = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`a whole number from ${least} to ${most} is wanted`);
-  };
 
 const failed = (session: Session, { message, remedy }: SystemError): void =>
   session.fail(remedy === undefined ? message : `${message}; ${remedy}`);

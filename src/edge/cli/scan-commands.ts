@@ -19,6 +19,7 @@ import { encodeWake } from '../../wire/wake.ts';
 import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
 import type { Column } from './table.ts';
+import { within } from './whole-number.ts';
 
 export interface Scans {
   readonly scanner: ArpScanner;
@@ -69,14 +70,6 @@ export function defineScan(program: Command, session: Session): void {
     .argument('[interface]', 'network interface; without, all that have an IPv4 address')
     .action((mac: Mac, ifName: string | undefined) => wake(session, mac, ifName));
 }
-
-const within =
-  (least: number, most: number) =>
-  (text: string): number => {
-    const value = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`a whole number from ${least} to ${most} is wanted`);
-  };
 
 function network(text: string, before: readonly Ipv4Prefix[] = []): readonly Ipv4Prefix[] {
   const [, head = '', tail = ''] = /^([\d.]+)\/(\d{1,2})$/.exec(text) ?? [];

@@ -8,7 +8,11 @@ const INTERFACE_DROPS = 4;
 const ENDED = 11;
 
 export class CaptureGroup
-  implements Pick<RawCapture, 'start' | 'stop' | 'live' | 'report' | 'files' | 'dump' | 'linesEnd'>
+  implements
+    Pick<
+      RawCapture,
+      'start' | 'stop' | 'live' | 'report' | 'torrents' | 'files' | 'dump' | 'linesEnd'
+    >
 {
   readonly #native: NativeCapture;
   readonly #limits: CaptureLimits;
@@ -53,13 +57,21 @@ export class CaptureGroup
     flows: number,
     names: number,
   ): Uint8Array | number {
+    return this.#sum((sum) => sum.report(endpoints, conversations, flows, names));
+  }
+
+  torrents(): Uint8Array | number {
+    return this.#sum((sum) => sum.torrents());
+  }
+
+  #sum(use: (sum: RawCapture) => Uint8Array | number): Uint8Array | number {
     const sum = createRaw(this.#native, this.#limits, this.#all.length);
     try {
       for (const raw of this.#all) {
         const n = sum.absorb(raw);
         if (n !== 0) return n;
       }
-      return sum.report(endpoints, conversations, flows, names);
+      return use(sum);
     } finally {
       sum.release();
     }

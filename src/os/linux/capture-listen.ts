@@ -5,13 +5,22 @@ import { err, ok, type Result } from '../../base/result.ts';
 import type {
   CaptureReport,
   CaptureRows,
+  CaptureTorrents,
   CaptureWritten,
   ListenOptions,
   LiveCapture,
 } from '../ports-capture.ts';
 import { CaptureGroup } from './capture-group.ts';
 import { type NativeCapture, NEW_GROUP, NO_GROUP, type RawCapture } from './capture-native.ts';
-import { type CaptureLimits, checked, createRaw, reportOf, WHOLE_BYTES } from './capture-raw.ts';
+import {
+  type CaptureLimits,
+  checked,
+  createRaw,
+  prefixBytes,
+  reportOf,
+  torrentsOf,
+  WHOLE_BYTES,
+} from './capture-raw.ts';
 import { systemError } from './errno.ts';
 
 /** So often it is looked whether the interface is still there, and progress is told. */
@@ -52,16 +61,19 @@ export async function listen(
 }
 
 function open(raw: RawCapture, ifName: string, options: ListenOptions, fanout: number): void {
-  const { filter = '', lines, promiscuous, ringBytes, write, keep } = options;
+  const { filter = '', lines, promiscuous, ringBytes, write, keep, local = [] } = options;
   const { path = '', snapLen = WHOLE_BYTES, maxFileBytes, maxFileSeconds, files } = write ?? {};
   const wanted = keep === undefined ? (write === undefined ? 0 : snapLen) : WHOLE_BYTES;
-  const snapBytes = Math.max(STATISTICS_BYTES, wanted);
+  const snapBytes =
+    wanted === 0 ? (options.snapBytes ?? STATISTICS_BYTES) : Math.max(STATISTICS_BYTES, wanted);
   const opened = raw.listen(ifName, ringBytes, promiscuous ? 1 : 0, filter, snapBytes, fanout);
   if (opened === -os.errno.EPERM || opened === -os.errno.EACCES)
     throw systemError(ifName, opened, 'packets are for root, or with CAP_NET_RAW');
   if (typeof opened === 'number' && opened !== 0 && opened !== -os.errno.ENOSYS)
     throw systemError(ifName, opened);
   checked(filter, opened === 0 ? 0 : opened);
+  const counted = local.length === 0 ? 0 : raw.local(prefixBytes(local));
+  if (counted !== 0) throw systemError('the networks of the hosts', counted);
   if (lines !== undefined) {
     const n = raw.lines(lines.fd, lines.csv ? 1 : 0, LINES_A_SECOND);
     if (n !== 0) throw systemError('lines of packets', n);
@@ -78,7 +90,10 @@ function open(raw: RawCapture, ifName: string, options: ListenOptions, fanout: n
 }
 
 /** One engine, or several as if they were one. */
-type Heard = Pick<RawCapture, 'start' | 'stop' | 'live' | 'report' | 'files' | 'dump' | 'linesEnd'>;
+type Heard = Pick<
+  RawCapture,
+  'start' | 'stop' | 'live' | 'report' | 'torrents' | 'files' | 'dump' | 'linesEnd'
+>;
 
 class Listening implements LiveCapture {
   readonly #raw: Heard;
@@ -134,6 +149,10 @@ class Listening implements LiveCapture {
     });
     this.#last = done;
     return done;
+  }
+
+  torrents(): CaptureTorrents {
+    return torrentsOf(this.#raw);
   }
 
   /** Throws what ended the capture. */

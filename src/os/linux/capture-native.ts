@@ -74,6 +74,13 @@ export interface RawCapture {
     flows: number,
     names: number,
   ): Uint8Array | number;
+  /**
+   * Before all packets: whose hosts' torrents are counted. For each prefix 18 bytes: 4 or 6, its length, and
+   * the address, of IPv4 in its last four bytes. 0 or -errno.
+   */
+  local(prefixes: Uint8Array): number;
+  /** A JSON object of all that is known of BitTorrent; or -errno. */
+  torrents(): Uint8Array | number;
   /** Frees all that it holds; every other call is -EINVAL then. */
   release(): number;
 }

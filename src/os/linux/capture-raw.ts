@@ -1,7 +1,12 @@
 /** What reading files and hearing live packets share of the native engine. */
 import { constants as os } from 'node:os';
 import { SystemError } from '../../base/errors.ts';
-import type { CaptureReport, CaptureRows } from '../ports-capture.ts';
+import type {
+  CapturePrefix,
+  CaptureReport,
+  CaptureRows,
+  CaptureTorrents,
+} from '../ports-capture.ts';
 import type { NativeCapture, RawCapture } from './capture-native.ts';
 import { systemError } from './errno.ts';
 
@@ -39,6 +44,27 @@ export function checked<T extends 0 | Uint32Array>(text: string, answer: T | str
       remedy: 'install libpcap0.8',
     });
   throw systemError('the filter', answer as number);
+}
+
+/** As `RawCapture.local` takes them. */
+export function prefixBytes(prefixes: readonly CapturePrefix[]): Uint8Array {
+  const bytes = Buffer.alloc(18 * prefixes.length);
+  for (const [i, { address, prefixLen }] of prefixes.entries()) {
+    const at = 18 * i;
+    bytes[at] = typeof address === 'number' ? 4 : 6;
+    bytes[at + 1] = prefixLen;
+    const value = BigInt(address);
+    bytes.writeBigUInt64BE(value >> 64n, at + 2);
+    bytes.writeBigUInt64BE(BigInt.asUintN(64, value), at + 10);
+  }
+  return bytes;
+}
+
+/** @throws SystemError when it is over */
+export function torrentsOf(raw: Pick<RawCapture, 'torrents'>): CaptureTorrents {
+  const told = raw.torrents();
+  if (typeof told === 'number') throw systemError('the capture engine', told);
+  return JSON.parse(Buffer.from(told.buffer).toString('latin1')) as CaptureTorrents;
 }
 
 export function reportOf(

@@ -4,7 +4,6 @@ import type { Mac } from '../../base/ip.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import {
   decodeAcknowledgement,
-  decodeMessages,
   type NetlinkMessage,
   NetlinkWriter,
   NLMSG_ERROR,
@@ -21,16 +20,8 @@ import {
 } from '../../wire/rtnetlink-neighbour.ts';
 import type { Neighbour, NeighbourBurst, Neighbours } from '../ports-neighbours.ts';
 import { systemError } from './errno.ts';
-import type { Reactor, Sink } from './native.ts';
-import {
-  DATAGRAM_BYTES,
-  DATAGRAMS_PER_TURN,
-  EAGAIN,
-  LOST,
-  NETLINK_ROUTE,
-  RETRY_MS,
-  RtnetlinkRequests,
-} from './rtnetlink.ts';
+import type { Reactor } from './native.ts';
+import { RtnetlinkMonitor } from './rtnetlink-monitor.ts';
 
 const MONITOR_BYTES = 256 * 1024;
 const CHECKS_PER_EXCHANGE = 64;
@@ -46,11 +37,8 @@ type Place = Pick<Neighbour, 'ifIndex' | 'address'>;
 const keyOf = ({ ifIndex, address }: Place): string =>
   `${ifIndex} ${typeof address} ${address.toString(16)}`;
 
-export class LinuxNeighbours implements Neighbours, Sink {
-  readonly #reactor: Reactor;
-  readonly #requests: RtnetlinkRequests;
-  readonly #monitor: number;
-  readonly #buffer = new Uint8Array(DATAGRAM_BYTES);
+export class LinuxNeighbours implements Neighbours {
+  readonly #monitor: RtnetlinkMonitor;
   readonly #listeners = new Set<(burst: NeighbourBurst) => void>();
   #rows = new Map<string, Neighbour>();
   /** By MAC: bridge and port, of which a bridge knows one at a time; the one heard of last at the end. */
@@ -59,39 +47,30 @@ export class LinuxNeighbours implements Neighbours, Sink {
   #changed = new Map<string, { readonly place: Place; readonly now: Neighbour | undefined }>();
   readonly #learned = new Set<Mac>();
   #resynced = false;
-  #resyncs = 0;
-  #retry: NodeJS.Timeout | undefined;
-  #closed = false;
 
-  private constructor(reactor: Reactor, requests: RtnetlinkRequests, monitor: number) {
-    this.#reactor = reactor;
-    this.#requests = requests;
+  private constructor(monitor: RtnetlinkMonitor) {
     this.#monitor = monitor;
   }
 
   static open(
     reactor: Reactor,
-    options: NeighboursOptions = {},
+    { monitorBytes = MONITOR_BYTES }: NeighboursOptions = {},
   ): Result<LinuxNeighbours, SystemError> {
-    const { raw } = reactor;
-    // The monitor first: what changes during the dump is then told as well.
-    const groups = Uint32Array.of(RTNLGRP_NEIGH);
-    const monitor = raw.monitor(NETLINK_ROUTE, groups, options.monitorBytes ?? MONITOR_BYTES);
-    if (monitor < 0) return err(systemError('rtnetlink monitor of neighbours', monitor));
-    const requests = RtnetlinkRequests.open(reactor);
-    if (!requests.ok) {
-      raw.close(monitor);
-      return requests;
-    }
-    const copy = new LinuxNeighbours(reactor, requests.value, monitor);
-    const failed = copy.#dump();
-    if (failed !== undefined) {
-      raw.close(monitor);
-      requests.value.close();
-      return err(failed);
-    }
-    reactor.attach(monitor, copy);
-    return ok(copy);
+    const what = 'rtnetlink monitor of neighbours';
+    const opened = RtnetlinkMonitor.open(reactor, {
+      ...{ groups: [RTNLGRP_NEIGH], bytes: monitorBytes, what },
+    });
+    if (!opened.ok) return opened;
+    const copy = new LinuxNeighbours(opened.value);
+    const failed = opened.value.keep({
+      take: (message) => copy.#take(message),
+      dump: () => copy.#dump(),
+      resynced: () => {
+        copy.#resynced = true;
+      },
+      emit: () => copy.#emit(),
+    });
+    return failed === undefined ? ok(copy) : err(failed);
   }
 
   neighbours(): readonly Neighbour[] {
@@ -103,7 +82,7 @@ export class LinuxNeighbours implements Neighbours, Sink {
   }
 
   get resyncs(): number {
-    return this.#resyncs;
+    return this.#monitor.resyncs;
   }
 
   check(these: readonly Place[]): SystemError | undefined {
@@ -120,35 +99,9 @@ export class LinuxNeighbours implements Neighbours, Sink {
     return { [Symbol.dispose]: () => this.#listeners.delete(own) };
   }
 
-  /** The monitor has datagrams. */
-  event(): void {
-    for (let i = 0; i < DATAGRAMS_PER_TURN && this.#receive(); i++);
-    this.#emit();
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    clearTimeout(this.#retry);
-    this.#reactor.close(this.#monitor);
-    this.#requests.close();
+    this.#monitor.close();
     this.#listeners.clear();
-  }
-
-  /** Takes one datagram into the copy; false when there was none. */
-  #receive(): boolean {
-    if (this.#closed) return false;
-    const length = this.#reactor.raw.receive(this.#monitor, this.#buffer);
-    if (length === -EAGAIN) return false;
-    if (length < 0) {
-      if (!LOST.includes(length)) return false; // the reactor is closed
-      this.#resync();
-      return true;
-    }
-    const messages = decodeMessages(this.#buffer.subarray(0, length));
-    // What cannot be read may have said anything, and what follows it is older than the dump.
-    if (!messages.ok || !messages.value.every((message) => this.#take(message))) this.#resync();
-    return true;
   }
 
   /** False when it cannot be read. */
@@ -179,29 +132,11 @@ export class LinuxNeighbours implements Neighbours, Sink {
     if (!gone) this.#learned.add(mac);
   }
 
-  /** Notifications were lost: what is still queued is older than a dump made now, and worth nothing. */
-  #resync(): void {
-    this.#resyncs++;
-    let length: number;
-    do length = this.#reactor.raw.receive(this.#monitor, this.#buffer);
-    while (length >= 0 || LOST.includes(length));
-    if (this.#dump() === undefined) {
-      this.#resynced = true;
-      return;
-    }
-    // The copy stays as it was; the listeners hear when it worked.
-    this.#retry ??= setTimeout(() => {
-      this.#retry = undefined;
-      this.#resync();
-      this.#emit();
-    }, RETRY_MS).unref();
-  }
-
   #dump(): SystemError | undefined {
-    const rows = this.#requests.dump(dumpNeighbours, 'neighbours');
+    const rows = this.#monitor.requests.dump(dumpNeighbours, 'neighbours');
     if (!rows.ok) return rows.error;
     // Without any bridge this is an empty list.
-    const ports = this.#requests.dump(dumpForwarding, 'bridge ports');
+    const ports = this.#monitor.requests.dump(dumpForwarding, 'bridge ports');
     if (!ports.ok) return ports.error;
     const decoded: (RtNeighbour | RtForwarding)[] = [];
     for (const body of [...rows.value, ...ports.value]) {
@@ -229,10 +164,10 @@ export class LinuxNeighbours implements Neighbours, Sink {
     const writer = new NetlinkWriter();
     let last = 0;
     for (const place of these) {
-      last = this.#requests.next();
+      last = this.#monitor.requests.next();
       writeUseNeighbour(writer, last, place);
     }
-    const answer = this.#requests.transact(writer.bytes(), last, 'check of neighbours');
+    const answer = this.#monitor.requests.transact(writer.bytes(), last, 'check of neighbours');
     if (!answer.ok) return answer.error;
     for (const message of answer.value) {
       const end = message.type === NLMSG_ERROR ? decodeAcknowledgement(message) : undefined;
@@ -245,7 +180,7 @@ export class LinuxNeighbours implements Neighbours, Sink {
 
   #emit(): void {
     const [changed, learned, resync] = [this.#changed, [...this.#learned], this.#resynced];
-    if (this.#closed || (changed.size === 0 && learned.length === 0 && !resync)) return;
+    if (changed.size === 0 && learned.length === 0 && !resync) return;
     this.#changed = new Map();
     this.#learned.clear();
     this.#resynced = false;

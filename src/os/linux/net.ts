@@ -13,7 +13,6 @@ import {
 } from '../../wire/rtnetlink.ts';
 import {
   decodeAcknowledgement,
-  decodeMessages,
   type NetlinkMessage,
   NetlinkWriter,
   NLMSG_ERROR,
@@ -43,17 +42,9 @@ import {
 } from '../../wire/rtnetlink6.ts';
 import type { Address, Address6, Link, Net, NetChange, NetEvent, Route, Route6 } from '../ports.ts';
 import { systemError } from './errno.ts';
-import type { Reactor, Sink } from './native.ts';
+import type { Reactor } from './native.ts';
 import { type Dumped, NetCopy } from './net-copy.ts';
-import {
-  DATAGRAM_BYTES,
-  DATAGRAMS_PER_TURN,
-  EAGAIN,
-  LOST,
-  NETLINK_ROUTE,
-  RETRY_MS,
-  RtnetlinkRequests,
-} from './rtnetlink.ts';
+import { RtnetlinkMonitor } from './rtnetlink-monitor.ts';
 
 const MONITOR_BYTES = 1024 * 1024;
 /** Acknowledgements of one exchange wait in the socket's queue together. */
@@ -64,47 +55,37 @@ export interface NetOptions {
   readonly monitorBytes?: number;
 }
 
-export class LinuxNet implements Net, Sink {
-  readonly #reactor: Reactor;
-  readonly #requests: RtnetlinkRequests;
-  readonly #monitor: number;
-  readonly #buffer = new Uint8Array(DATAGRAM_BYTES);
+export class LinuxNet implements Net {
+  readonly #monitor: RtnetlinkMonitor;
   readonly #listeners = new Set<(events: readonly NetEvent[]) => void>();
   readonly #copy = new NetCopy();
   #pending = new Map<string, NetEvent>();
-  #resyncs = 0;
-  #retry: NodeJS.Timeout | undefined;
-  #closed = false;
 
-  private constructor(reactor: Reactor, requests: RtnetlinkRequests, monitor: number) {
-    this.#reactor = reactor;
-    this.#requests = requests;
+  private constructor(monitor: RtnetlinkMonitor) {
     this.#monitor = monitor;
   }
 
-  static open(reactor: Reactor, options: NetOptions = {}): Result<LinuxNet, SystemError> {
-    const { raw } = reactor;
-    const groups = Uint32Array.of(
+  static open(
+    reactor: Reactor,
+    { monitorBytes = MONITOR_BYTES }: NetOptions = {},
+  ): Result<LinuxNet, SystemError> {
+    const groups = [
       ...[RTNLGRP.link, RTNLGRP.ipv4Address, RTNLGRP.ipv4Route],
       ...[RTNLGRP6.address, RTNLGRP6.route],
-    );
-    // The monitor first: what changes during the dump is then told as well.
-    const monitor = raw.monitor(NETLINK_ROUTE, groups, options.monitorBytes ?? MONITOR_BYTES);
-    if (monitor < 0) return err(systemError('rtnetlink monitor', monitor));
-    const requests = RtnetlinkRequests.open(reactor);
-    if (!requests.ok) {
-      raw.close(monitor);
-      return requests;
-    }
-    const net = new LinuxNet(reactor, requests.value, monitor);
-    const failed = net.#dumpAll();
-    if (failed !== undefined) {
-      raw.close(monitor);
-      requests.value.close();
-      return err(failed);
-    }
-    reactor.attach(monitor, net);
-    return ok(net);
+    ];
+    const what = 'rtnetlink monitor';
+    const opened = RtnetlinkMonitor.open(reactor, { groups, bytes: monitorBytes, what });
+    if (!opened.ok) return opened;
+    const net = new LinuxNet(opened.value);
+    const failed = opened.value.keep({
+      take: (message) => net.#take(message),
+      dump: () => net.#dumpAll(),
+      // At the end of what is queued, so that a burst costs one dump.
+      drained: () => net.#settleDoubts(),
+      resynced: () => net.#note({ what: 'resync', ifIndex: undefined }),
+      emit: () => net.#emit(),
+    });
+    return failed === undefined ? ok(net) : err(failed);
   }
 
   links(): readonly Link[] {
@@ -128,11 +109,11 @@ export class LinuxNet implements Net, Sink {
   }
 
   get resyncs(): number {
-    return this.#resyncs;
+    return this.#monitor.resyncs;
   }
 
   refreshStats(): void {
-    this.#report(this.#dump('links'));
+    this.#monitor.report(this.#dump('links'));
   }
 
   apply(changes: readonly NetChange[]): readonly (SystemError | undefined)[] {
@@ -141,7 +122,7 @@ export class LinuxNet implements Net, Sink {
       outcomes.push(...this.#exchange(changes.slice(i, i + CHANGES_PER_EXCHANGE)));
     }
     // The kernel told the monitor before it acknowledged, so its queue already holds the results.
-    while (this.#receive());
+    this.#monitor.drain();
     // Not within the caller's own call: a listener may well want to apply something itself.
     if (this.#pending.size > 0) queueMicrotask(() => this.#emit());
     return outcomes;
@@ -153,40 +134,9 @@ export class LinuxNet implements Net, Sink {
     return { [Symbol.dispose]: () => this.#listeners.delete(own) };
   }
 
-  /** The monitor has datagrams. */
-  event(): void {
-    for (let i = 0; i < DATAGRAMS_PER_TURN && this.#receive(); i++);
-    this.#emit();
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    clearTimeout(this.#retry);
-    this.#reactor.close(this.#monitor);
-    this.#requests.close();
+    this.#monitor.close();
     this.#listeners.clear();
-  }
-
-  /** Takes one datagram into the copy; false when there was none. */
-  #receive(): boolean {
-    if (this.#closed) return false;
-    const length = this.#reactor.raw.receive(this.#monitor, this.#buffer);
-    if (length === -EAGAIN) {
-      // At the end of what is queued, so that a burst costs one dump.
-      if (this.#copy.routesInDoubt) this.#report(this.#dump('routes'));
-      if (this.#copy.routes6InDoubt) this.#report(this.#dump('routes6'));
-      return false;
-    }
-    if (length < 0) {
-      if (!LOST.includes(length)) return false; // the reactor is closed
-      this.#resync();
-      return true;
-    }
-    const messages = decodeMessages(this.#buffer.subarray(0, length));
-    // What cannot be read may have said anything, and what follows it is older than the dump.
-    if (!messages.ok || !messages.value.every((message) => this.#take(message))) this.#resync();
-    return true;
   }
 
   /** False when it cannot be read. */
@@ -244,24 +194,9 @@ export class LinuxNet implements Net, Sink {
     return true;
   }
 
-  /** Notifications were lost: what is still queued is older than a dump made now, and worth nothing. */
-  #resync(): void {
-    this.#resyncs++;
-    let length: number;
-    do length = this.#reactor.raw.receive(this.#monitor, this.#buffer);
-    while (length >= 0 || LOST.includes(length));
-    this.#report(this.#dumpAll());
-    this.#note({ what: 'resync', ifIndex: undefined });
-  }
-
-  /** A dump that failed leaves the copy as it was; it is tried again soon, and the listeners hear when it worked. */
-  #report(failed: SystemError | undefined): void {
-    if (failed === undefined || this.#closed) return;
-    this.#retry ??= setTimeout(() => {
-      this.#retry = undefined;
-      this.#resync();
-      this.#emit();
-    }, RETRY_MS).unref();
+  #settleDoubts(): SystemError | undefined {
+    const routes = this.#copy.routesInDoubt ? this.#dump('routes') : undefined;
+    return (this.#copy.routes6InDoubt ? this.#dump('routes6') : undefined) ?? routes;
   }
 
   #dumpAll(): SystemError | undefined {
@@ -274,7 +209,7 @@ export class LinuxNet implements Net, Sink {
 
   #dump(what: Dumped): SystemError | undefined {
     const request = DUMPS[what];
-    const rows = this.#requests.dump(request, what);
+    const rows = this.#monitor.requests.dump(request, what);
     if (!rows.ok) return rows.error;
     const wrong = this.#copy.replace(what, rows.value);
     return wrong === undefined
@@ -284,9 +219,13 @@ export class LinuxNet implements Net, Sink {
 
   #exchange(changes: readonly NetChange[]): (SystemError | undefined)[] {
     const writer = new NetlinkWriter();
-    const numbers = changes.map(() => this.#requests.next());
+    const numbers = changes.map(() => this.#monitor.requests.next());
     for (const [i, change] of changes.entries()) write(writer, numbers[i] ?? 0, change);
-    const answer = this.#requests.transact(writer.bytes(), numbers.at(-1) ?? 0, 'rtnetlink');
+    const answer = this.#monitor.requests.transact(
+      writer.bytes(),
+      numbers.at(-1) ?? 0,
+      'rtnetlink',
+    );
     if (!answer.ok) return changes.map(() => answer.error);
     const outcomes: (SystemError | undefined)[] = changes.map(
       (change) => new SystemError(`${describe(change)}: no answer`, 'EPROTO'),
@@ -305,7 +244,7 @@ export class LinuxNet implements Net, Sink {
   }
 
   #emit(): void {
-    if (this.#pending.size === 0 || this.#closed) return;
+    if (this.#pending.size === 0) return;
     const events = [...this.#pending.values()];
     this.#pending = new Map();
     for (const listener of [...this.#listeners]) listener(events);

@@ -17,7 +17,7 @@ const CODE = 4;
 const MTU = 5;
 const HOP_LIMIT = 6;
 const ORIGIN = 7;
-const FIELDS = 9;
+const FIELDS = 8;
 const ERROR = 2;
 /** SO_EE_ORIGIN_LOCAL. */
 const LOCAL = 1;

@@ -22,7 +22,7 @@ const SLOTS = 16_384;
 /** Layouts of native/probe/prober.h. */
 const REQUEST_BYTES = 32;
 const RESULT_BYTES = 48;
-const FIGURES = 14;
+const FIGURES = 13;
 /** Probes that wait for room. */
 const MAX_QUEUED = 65_536;
 /** Sent before what came is taken, so that the kernel's queue of answers does not run over. */

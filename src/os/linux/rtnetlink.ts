@@ -13,14 +13,6 @@ import { systemError } from './errno.ts';
 import type { Reactor } from './native.ts';
 
 export const NETLINK_ROUTE = 0;
-export const EAGAIN = 11;
-/** ENOBUFS and EMSGSIZE: a notification did not reach us. */
-export const LOST: readonly number[] = [-105, -90];
-export const DATAGRAM_BYTES = 64 * 1024;
-/** Datagrams handled before Node's loop gets its turn. */
-export const DATAGRAMS_PER_TURN = 64;
-/** A dump that failed is made again after so long. */
-export const RETRY_MS = 200;
 
 const REPLY_BYTES = 4 * 1024 * 1024;
 const DUMP_TRIES = 5;

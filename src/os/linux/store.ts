@@ -130,14 +130,14 @@ class LmdbStore implements OpenedStore {
   }
 
   *entries(prefix: string): Iterable<readonly [string, Uint8Array]> {
-    const start = Buffer.from(prefix);
-    // 0xff occurs in no UTF-8 text, so this ends the range right after the last key with the prefix.
-    const end = Buffer.concat([start, Buffer.of(0xff)]);
-    const range = start.length === 0 ? { end } : { start, end };
-    for (const { key, value } of this.#db.getRange(range)) {
+    for (const { key, value } of this.#db.getRange(rangeOf(prefix))) {
       const opened = this.#open(key, value);
       if (opened !== undefined) yield [Buffer.from(key).toString('utf8'), opened];
     }
+  }
+
+  *keys(prefix: string): Iterable<string> {
+    for (const key of this.#db.getKeys(rangeOf(prefix))) yield Buffer.from(key).toString('utf8');
   }
 
   commit(changes: readonly StoreChange[]): Promise<Outcome> {
@@ -231,6 +231,13 @@ class LmdbStore implements OpenedStore {
     this.#corrupt += 1;
     return undefined;
   }
+}
+
+function rangeOf(prefix: string): { readonly start?: Buffer; readonly end: Buffer } {
+  const start = Buffer.from(prefix);
+  // 0xff occurs in no UTF-8 text, so this ends the range right after the last key with the prefix.
+  const end = Buffer.concat([start, Buffer.of(0xff)]);
+  return start.length === 0 ? { end } : { start, end };
 }
 
 const sizeOf = (group: readonly Waiting[]): number =>

@@ -9,12 +9,20 @@ import {
 } from '../../wire/krpc.ts';
 import type { Budget } from './budget.ts';
 import type { Family } from './config.ts';
-import { RoundTrip } from './round-trip.ts';
+import { RoundTrip, type RoundTripLimits } from './round-trip.ts';
 
 const MAX_PENDING = 1_024;
 const MAX_QUEUED = 512;
 const QUEUE_MS = 20;
+/** A query that found no room for so long is given up: who asked it has long gone on, or waits for nothing. */
+const QUEUED_MOST_MS = 5_000;
 const TRANSACTION_BYTES = 4;
+/** After so long another is asked, too. */
+const SLOW: RoundTripLimits = { firstMs: 500, leastMs: 20, mostMs: 1000 };
+/** An answer may still come after the asker went on to others; after so long nobody waits any more. */
+const GIVE_UP_FACTOR = 4;
+const MIN_GIVE_UP_MS = 1000;
+const MAX_GIVE_UP_MS = 4000;
 
 export interface Answer {
   readonly id: Uint8Array;
@@ -43,6 +51,7 @@ interface Pending {
 }
 
 interface Queued {
+  readonly untilMs: number;
   readonly to: IpPort;
   readonly query: KrpcQuery;
   readonly outcome: Outcome;
@@ -65,7 +74,7 @@ export class Asker {
   readonly #deps: AskerDeps;
   readonly #pending = new Map<number, Pending>();
   readonly #queue: Queued[] = [];
-  readonly #roundTrips = { 4: new RoundTrip(), 6: new RoundTrip() };
+  readonly #roundTrips = { 4: new RoundTrip(SLOW), 6: new RoundTrip(SLOW) };
   #timer: Timer | undefined;
   #closed = false;
   readonly counters = { sent: 0, answers: 0, timeouts: 0, stray: 0, refused: 0 };
@@ -94,7 +103,8 @@ export class Asker {
       outcome.lost('unsent');
       return;
     }
-    this.#queue.push({ to, query, outcome });
+    const untilMs = this.#deps.clock.monoMs() + QUEUED_MOST_MS;
+    this.#queue.push({ untilMs, to, query, outcome });
     this.#timer ??= this.#deps.clock.after(QUEUE_MS, () => this.#drain());
   }
 
@@ -138,11 +148,19 @@ export class Asker {
 
   #drain(): void {
     this.#timer = undefined;
+    const nowMs = this.#deps.clock.monoMs();
     for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
+      if (nowMs >= first.untilMs) {
+        this.#queue.shift();
+        this.counters.refused++;
+        first.outcome.lost('unsent');
+        continue;
+      }
       if (!this.#trySend(first.to, first.query, first.outcome)) break;
       this.#queue.shift();
     }
-    if (this.#queue.length > 0) this.#timer = this.#deps.clock.after(QUEUE_MS, () => this.#drain());
+    if (this.#queue.length > 0)
+      this.#timer ??= this.#deps.clock.after(QUEUE_MS, () => this.#drain());
   }
 
   /** False while the budget or the table of transactions has no room. */
@@ -159,8 +177,8 @@ export class Asker {
     });
     if (!budget.mayReach(formatIpPort(to), nowMs)) return false;
     if (!budget.maySend(to, bytes.length, true, nowMs)) return false;
-    const slowMs = this.#roundTrips[family].slowMs;
-    const timer = clock.after(slowMs, () => this.#slow(id));
+    const { timeoutMs } = this.#roundTrips[family];
+    const timer = clock.after(timeoutMs, () => this.#slow(id));
     this.#pending.set(id, { to, outcome, sentMs: nowMs, timer });
     this.counters.sent++;
     send(bytes, to);
@@ -170,7 +188,8 @@ export class Asker {
   #slow(id: number): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
-    const { giveUpMs, slowMs } = this.#roundTrips[familyOf(pending.to)];
+    const { timeoutMs: slowMs } = this.#roundTrips[familyOf(pending.to)];
+    const giveUpMs = Math.min(MAX_GIVE_UP_MS, Math.max(MIN_GIVE_UP_MS, GIVE_UP_FACTOR * slowMs));
     const left = Math.max(1, giveUpMs - slowMs);
     pending.timer = this.#deps.clock.after(left, () => this.#giveUp(id));
     pending.outcome.slow?.();

@@ -19,10 +19,13 @@ import type { FetchFailure, MetadataCounters, MetadataLimits } from './metadata-
 import { type FetchOptions, MetadataFetch } from './metadata-fetch.ts';
 import { type Hello, Peer, type PeerOwner } from './metadata-peer.ts';
 import type { EndReason } from './peer-machine.ts';
-import { ConnectThrottle, RoundTrips } from './peer-throttle.ts';
+import { ConnectThrottle } from './peer-throttle.ts';
+import { RoundTrip, type RoundTripLimits } from './round-trip.ts';
 
 /** Between two looks at who is late. */
 const SWEEP_MS = 200;
+/** Until the first came, long enough for one SYN sent again (after a second) on a slow line. */
+const CONNECTING: RoundTripLimits = { firstMs: 3500, leastMs: 1000, mostMs: 8000 };
 const LARGE_BYTES = 1 << 20;
 
 export interface MetadataDeps {
@@ -41,7 +44,7 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
   readonly document = new BencodeDocument(PEER_LIMITS);
   readonly #deps: MetadataDeps;
   readonly #throttle: ConnectThrottle;
-  readonly #roundTrips = new RoundTrips();
+  readonly #roundTrip = new RoundTrip(CONNECTING);
   readonly #introduction = encodeExtendedHandshake({
     ...{ utMetadata: OUR_UT_METADATA, metadataSizeBytes: undefined, client: undefined },
   });
@@ -119,11 +122,11 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
   }
 
   get connectMs(): number {
-    return this.#roundTrips.timeoutMs;
+    return this.#roundTrip.timeoutMs;
   }
 
   stands(rttMs: number): void {
-    this.#roundTrips.add(rttMs);
+    this.#roundTrip.measured(rttMs);
     this.#throttle.opened();
     this.#pump();
   }

@@ -60,33 +60,6 @@ export class ConnectThrottle {
   }
 }
 
-const FIRST_MS = 3500;
-const [LEAST_MS, MOST_MS] = [1000, 8000];
-
-/** How long an answer may take, from those that came (RFC 6298 §2). */
-export class RoundTrips {
-  #smoothedMs = 0;
-  #variationMs = 0;
-  #samples = 0;
-
-  add(ms: number): void {
-    if (this.#samples === 0) {
-      this.#smoothedMs = ms;
-      this.#variationMs = ms / 2;
-    } else {
-      this.#variationMs = 0.75 * this.#variationMs + 0.25 * Math.abs(this.#smoothedMs - ms);
-      this.#smoothedMs = 0.875 * this.#smoothedMs + 0.125 * ms;
-    }
-    this.#samples += 1;
-  }
-
-  /** Until the first came, long enough for one SYN sent again (after a second) on a slow line. */
-  get timeoutMs(): number {
-    if (this.#samples === 0) return FIRST_MS;
-    return Math.min(MOST_MS, Math.max(LEAST_MS, this.#smoothedMs + 4 * this.#variationMs));
-  }
-}
-
 /** Bytes a second, saved up for at most one second. */
 export class ByteBucket {
   readonly #perSec: number;

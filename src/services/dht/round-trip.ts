@@ -1,19 +1,23 @@
-/** How long an answer takes, learnt from those that came (as RFC 6298 does for TCP). */
+/** How long an answer takes, learnt from those that came (as RFC 6298, section 2, does for TCP). */
 
-/** Before anybody answered. */
-const FIRST_MS = 500;
-const MIN_SLOW_MS = 20;
-const MAX_SLOW_MS = 1_000;
+export interface RoundTripLimits {
+  /** Before anybody answered. */
+  readonly firstMs: number;
+  readonly leastMs: number;
+  readonly mostMs: number;
+}
+
 /** A timer's own coarseness. */
 const GRANULARITY_MS = 10;
-/** An answer may still come after the asker went on to others. */
-const GIVE_UP_FACTOR = 4;
-const MIN_GIVE_UP_MS = 1_000;
-const MAX_GIVE_UP_MS = 4_000;
 
 export class RoundTrip {
+  readonly #limits: RoundTripLimits;
   #smoothedMs = -1;
   #variationMs = 0;
+
+  constructor(limits: RoundTripLimits) {
+    this.#limits = limits;
+  }
 
   measured(ms: number): void {
     if (this.#smoothedMs < 0) {
@@ -30,15 +34,11 @@ export class RoundTrip {
     return Math.max(0, this.#smoothedMs);
   }
 
-  /** After so long another is asked. */
-  get slowMs(): number {
-    if (this.#smoothedMs < 0) return FIRST_MS;
+  /** Most answers have come after so long. */
+  get timeoutMs(): number {
+    const { firstMs, leastMs, mostMs } = this.#limits;
+    if (this.#smoothedMs < 0) return firstMs;
     const wanted = this.#smoothedMs + Math.max(GRANULARITY_MS, 4 * this.#variationMs);
-    return Math.min(MAX_SLOW_MS, Math.max(MIN_SLOW_MS, wanted));
-  }
-
-  /** After so long nobody waits any more. */
-  get giveUpMs(): number {
-    return Math.min(MAX_GIVE_UP_MS, Math.max(MIN_GIVE_UP_MS, GIVE_UP_FACTOR * this.slowMs));
+    return Math.min(mostMs, Math.max(leastMs, wanted));
   }
 }

@@ -8,20 +8,19 @@ import type { Burst, TargetConfig } from './types.ts';
 
 export class MonitorService implements AsyncDisposable {
   readonly engine: MonitorEngine;
-  /** Undefined where the store could not be opened: then nothing is kept. */
-  readonly #series: Series | undefined;
+  readonly #series: Series;
   #known = '';
 
-  constructor(engine: MonitorEngine, series: Series | undefined) {
+  constructor(engine: MonitorEngine, series: Series) {
     this.engine = engine;
     this.#series = series;
-    if (series !== undefined) engine.listen((burst) => series.add(burst));
+    engine.listen((burst) => series.add(burst));
   }
 
   async apply(config: MonitorConfig): Promise<readonly string[]> {
     const failures = this.engine.apply(config);
     const known = config.known.join();
-    if (known !== this.#known) await this.#series?.keep(config.known);
+    if (known !== this.#known) await this.#series.keep(config.known);
     this.#known = known;
     return failures;
   }
@@ -38,16 +37,16 @@ export class MonitorService implements AsyncDisposable {
     return this.engine.figures;
   }
 
-  get stored(): SeriesFigures | undefined {
-    return this.#series?.figures;
+  get stored(): SeriesFigures {
+    return this.#series.figures;
   }
 
   rows(target: string, fromSec: number, toSec: number, most: number): readonly SeriesRow[] {
-    return this.#series?.read(target, fromSec, toSec, most) ?? [];
+    return this.#series.read(target, fromSec, toSec, most);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.engine[Symbol.asyncDispose]();
-    await this.#series?.[Symbol.asyncDispose]();
+    await this.#series[Symbol.asyncDispose]();
   }
 }

@@ -24,6 +24,13 @@ export class Changes {
   claims = true;
   names = true;
 
+  /** Something is to be told or done. */
+  get pending(): boolean {
+    return (
+      this.any || this.claims || this.names || this.toStore.size > 0 || this.forgotten.size > 0
+    );
+  }
+
   addressesOf(host: Host): void {
     this.toStore.add(host);
     this.any = true;

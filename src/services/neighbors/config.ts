@@ -178,12 +178,9 @@ export interface ScanReport {
 
 /** How the LAN is watched. */
 export interface WatchObserved {
-  readonly revision: number;
   readonly scan: ScanReport;
   /** The newest first. */
   readonly conflicts: readonly Conflict[];
-  /** Interfaces that are listened to. */
-  readonly listening: readonly string[];
   counts(): WatchCounts;
 }
 

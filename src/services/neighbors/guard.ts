@@ -7,6 +7,7 @@
 import type { Mac } from '../../base/ip.ts';
 import type { IpAddress } from '../../base/ip6.ts';
 import type { ConflictKind } from './config.ts';
+import { placeKey } from './host.ts';
 
 export interface Claim {
   readonly ifName: string;
@@ -107,7 +108,7 @@ export class Guard {
       return false;
     }
     this.#answersForUnused(ifName, address, mac);
-    const key = keyOf(ifName, address);
+    const key = placeKey(ifName, address);
     const entry = this.#entries.get(key);
     if (entry === undefined) {
       if (known) this.#add(key, { ifName, address, mac });
@@ -131,7 +132,7 @@ export class Guard {
 
   /** The kernel has found out itself who has it now; for gateways of networks that are not listened to. */
   gateway(ifName: string, address: IpAddress, mac: Mac): void {
-    const key = keyOf(ifName, address);
+    const key = placeKey(ifName, address);
     const entry = this.#entries.get(key);
     if (entry === undefined) this.#add(key, { ifName, address, mac });
     else if (entry.mac !== mac && entry.contest === undefined) this.#move(entry, mac);
@@ -170,7 +171,7 @@ export class Guard {
   }
 
   #ownClaimed(ifName: string, address: IpAddress, mac: Mac, nowMs: number): void {
-    const key = keyOf(ifName, address);
+    const key = placeKey(ifName, address);
     if (nowMs < (this.#ownQuiet.get(key) ?? Number.NEGATIVE_INFINITY)) return;
     this.#ownQuiet.set(key, nowMs + QUIET_MS);
     const reason = 'it says to have the address of this router';
@@ -249,6 +250,3 @@ export class Guard {
     return false;
   }
 }
-
-const keyOf = (ifName: string, address: IpAddress): string =>
-  `${ifName} ${typeof address} ${address.toString(16)}`;

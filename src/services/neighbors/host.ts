@@ -17,6 +17,9 @@ export interface Place {
   state: string;
 }
 
+export const placeKey = (ifName: string, address: IpAddress): string =>
+  `${ifName} ${typeof address} ${address.toString(16)}`;
+
 export const isAlive = ({ state }: { readonly state: string }): boolean => ALIVE.has(state);
 
 export interface KnownAddress extends HostAddress {

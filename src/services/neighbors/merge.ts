@@ -7,7 +7,7 @@ import { formatMac, isRandomised, type Mac, macNumber } from '../../base/ip.ts';
 import type { IpAddress } from '../../base/ip6.ts';
 import { Changes, type Told } from './changes.ts';
 import type { HostLease, HostView, NeighborsConfig } from './config.ts';
-import { Host, isAlive, type Place, type StoredHost } from './host.ts';
+import { Host, isAlive, type Place, placeKey, type StoredHost } from './host.ts';
 import { identify } from './identity.ts';
 import { NameIndex, nameHosts } from './name-index.ts';
 import { labelOf } from './names.ts';
@@ -78,8 +78,6 @@ const NO_CONFIG: NeighborsConfig = {
   scan: { enable: false, intervalSec: 0, passes: 1, waitMs: 0, ratePerSec: 1 },
   apart: [],
 };
-const keyOf = (ifName: string, address: IpAddress): string =>
-  `${ifName} ${typeof address} ${address.toString(16)}`;
 
 export class HostTable {
   readonly #options: HostTableOptions;
@@ -137,7 +135,7 @@ export class HostTable {
     heard: boolean,
   ): void {
     if (!this.#config.interfaces.includes(ifName)) return;
-    const key = keyOf(ifName, address);
+    const key = placeKey(ifName, address);
     const was = this.#macAt.get(key);
     const mac = told ?? was;
     if (mac === undefined) return;
@@ -164,7 +162,7 @@ export class HostTable {
 
   /** The kernel forgot an entry, which says nothing of the host. */
   gone(ifName: string, address: IpAddress): void {
-    const key = keyOf(ifName, address);
+    const key = placeKey(ifName, address);
     const mac = this.#macAt.get(key);
     this.#macAt.delete(key);
     if (mac !== undefined) this.#hosts.get(mac)?.places.delete(key);
@@ -172,10 +170,10 @@ export class HostTable {
 
   /** All entries of the kernel, after some news were lost or at the start. */
   replaceNeighbours(all: readonly NeighbourNews[], now: Moment): void {
-    const there = new Set(all.map(({ ifName, address }) => keyOf(ifName, address)));
+    const there = new Set(all.map(({ ifName, address }) => placeKey(ifName, address)));
     for (const host of this.#hosts.values()) {
       for (const { ifName, address } of host.places.values()) {
-        if (!there.has(keyOf(ifName, address))) this.gone(ifName, address);
+        if (!there.has(placeKey(ifName, address))) this.gone(ifName, address);
       }
     }
     for (const news of all) this.neighbour(news, now, false);
@@ -214,6 +212,11 @@ export class HostTable {
     if (host === undefined) return;
     this.#present(host, host.ifName, now);
     this.setPort(mac, port);
+  }
+
+  /** `settle` would find something that it did not know when it was last asked. */
+  get unsettled(): boolean {
+    return this.#changes.pending;
   }
 
   hostOf(mac: Mac): HostView | undefined {

@@ -92,11 +92,12 @@ export class NeighborsService implements HostNames, AsyncDisposable {
   /** Somebody was heard on the LAN itself; false when it is nobody that is known. */
   heard(heard: Heard): boolean {
     const known = this.#table.heard(heard, this.#now);
-    if (known && this.#table.hostOf(heard.mac)?.port === undefined) {
-      this.#placePort(heard.mac, this.#linkNames());
-    }
-    if (known) this.#settleSoon();
-    return known;
+    if (!known) return false;
+    const host = this.#table.hostOf(heard.mac);
+    if (host?.port === undefined) this.#placePort(heard.mac, this.#linkNames());
+    // Most frames say no more than that somebody who is known to be there still is.
+    if (host?.active === false || this.#table.unsettled) this.#settleSoon();
+    return true;
   }
 
   hostOf(mac: Mac): HostView | undefined {

@@ -63,7 +63,6 @@ export class Watch implements AsyncDisposable {
   readonly #said = new Map<Mac, Pick<Heard, 'clientId' | 'calls'>>();
   #config: NeighborsConfig | undefined;
   #next: Timer | undefined;
-  #revision = 0;
   #heard = 0;
   #skipped = 0;
   #dropped = 0;
@@ -100,10 +99,8 @@ export class Watch implements AsyncDisposable {
 
   get observed(): WatchObserved {
     return {
-      revision: this.#revision,
       scan: this.#search.report,
       conflicts: this.#conflicts.list,
-      listening: [...this.#open.keys()],
       counts: () => this.#counts(),
     };
   }
@@ -342,7 +339,6 @@ export class Watch implements AsyncDisposable {
 
   #report(): void {
     if (this.#closed) return;
-    this.#revision++;
     this.#deps.report(this.observed);
   }
 }

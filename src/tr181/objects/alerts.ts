@@ -19,6 +19,7 @@ import {
   type ReportSink,
 } from '../table.ts';
 import { dateTimeOf } from '../types.ts';
+import { checkAuthority } from './authority.ts';
 import { own } from './dhcpv4-server-params.ts';
 
 const ALERTS = 'Device.X_GATEHOUSE_Alerts.';
@@ -151,7 +152,10 @@ export const alerts: ObjectGroup = {
           about: 'Retrying: it was not taken; it is tried for a day.',
         },
         Reason: REASON,
-        Queued: { type: 'unsignedInt', about: 'Alerts that wait, 100 at most.' },
+        Queued: {
+          type: 'unsignedInt',
+          about: 'Alerts that wait, 100 at most; they outlive a restart.',
+        },
         Delivered: count('Alerts that were taken.'),
         Failed: count('Alerts that were refused for good, or not taken within a day.'),
         Dropped: count('Alerts that made room for newer ones.'),
@@ -224,6 +228,7 @@ function report({ observed, rows }: ReportContext, out: ReportSink): void {
 function check(rows: RowReader, out: CheckSink): void {
   for (const row of rows.rows(CHANNELS)) {
     if (!row.bool('Enable')) continue;
+    checkAuthority(row, 'Authority', out);
     const type = row.text('Type');
     const schemes = SCHEMES[type] ?? [];
     const url = URL.parse(row.text('URL'));

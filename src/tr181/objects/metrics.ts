@@ -3,6 +3,7 @@ import type { OtlpConfig } from '../../services/otlp/config.ts';
 import { readOtlpHeaders } from '../../wire/otlp-headers.ts';
 import type { Row, RowReader } from '../reader.ts';
 import { ENABLE, type ObjectGroup, type ParamDef, REASON } from '../table.ts';
+import { checkAuthority } from './authority.ts';
 
 const METRICS = 'Device.X_GATEHOUSE_Metrics.';
 const MIN_TOKEN = 16;
@@ -92,10 +93,7 @@ export const metrics: ObjectGroup = {
     const row = rows.at(METRICS);
     const headers = readOtlpHeaders(row?.text('OTLPHeaders') ?? '');
     if (!headers.ok) out.fault(`${METRICS}OTLPHeaders`, headers.error);
-    const authority = row?.text('OTLPAuthority') ?? '';
-    if (authority !== '' && !/^-----BEGIN CERTIFICATE-----[\s\S]*-----END/.test(authority)) {
-      out.fault(`${METRICS}OTLPAuthority`, 'certificates in PEM are wanted');
-    }
+    checkAuthority(row, 'OTLPAuthority', out);
     const endpoint = row?.text('OTLPEndpoint') ?? '';
     if (endpoint === '' && row?.bool('OTLPEnable') === true) {
       out.fault(`${METRICS}OTLPEndpoint`, 'it is needed before a collector is told');

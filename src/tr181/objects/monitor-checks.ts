@@ -1,4 +1,5 @@
 /** How a target of the monitor is asked, other than by echo requests. */
+import { fromHex } from '../../base/bytes.ts';
 import type { CheckSpec } from '../../services/monitor/checks.ts';
 import { parseName } from '../../wire/dns-name.ts';
 import { typeCode } from '../../wire/dns-registry.ts';
@@ -102,8 +103,7 @@ export function specOf(row: Row): CheckSpec | undefined {
     case 'TCP':
       return { ...to, kind, port };
     case 'UDP': {
-      const digits = row.text('Payload').match(/../g) ?? [];
-      const payload = Uint8Array.from(digits, (pair) => Number.parseInt(pair, 16));
+      const payload = fromHex(row.text('Payload')) ?? new Uint8Array(0);
       const expected = new TextEncoder().encode(row.text('Expected'));
       return { ...to, kind, port, payload, expected };
     }

@@ -139,7 +139,7 @@ export const monitor: ObjectGroup = {
         },
         Status: {
           type: 'string',
-          enum: ['Disabled', 'Waiting', 'Up', 'Lossy', 'Down', 'Error'],
+          enum: ['Disabled', 'Waiting', 'Up', 'Lossy', 'Down'],
           default: 'Disabled',
           about: 'Whether its last burst was answered wholly, in part or not at all.',
         },

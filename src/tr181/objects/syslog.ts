@@ -3,6 +3,7 @@ import type { CollectorConfig, SyslogConfig } from '../../services/syslog/config
 import { FACILITIES, SEVERITY } from '../../wire/syslog.ts';
 import type { Row, RowReader } from '../reader.ts';
 import { ALIAS, ENABLE, type ObjectGroup, type ParamDef, REASON } from '../table.ts';
+import { checkAuthority } from './authority.ts';
 import { own } from './dhcpv4-server-params.ts';
 
 const COLLECTORS = 'Device.X_GATEHOUSE_Syslog.Collector.';
@@ -99,10 +100,7 @@ export const syslog: ObjectGroup = {
       if (row.bool('Enable') && row.text('Host') === '') {
         out.fault(`${row.path}Host`, 'a host is needed that the log is sent to');
       }
-      const authority = row.text('Authority');
-      if (authority !== '' && !/^-----BEGIN CERTIFICATE-----[\s\S]*-----END/.test(authority)) {
-        out.fault(`${row.path}Authority`, 'certificates in PEM are wanted');
-      }
+      checkAuthority(row, 'Authority', out);
     }
   },
 };

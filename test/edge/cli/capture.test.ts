@@ -13,7 +13,8 @@ import { LinuxCaptureEngine } from '#src/os/linux/capture-engine.ts';
 import { loadNative } from '#src/os/linux/native.ts';
 import { png } from '#src/os/linux/png.ts';
 import { captureService } from '#src/services/capture/service.ts';
-import { pcapFile, Traffic } from '../../lib/capture-files.ts';
+import { ethernet, ipv4, pcapFile, Traffic, udp } from '../../lib/capture-files.ts';
+import { getPeers, HASH } from '../../lib/torrent-packets.ts';
 import { REPORT } from '../../services/capture/report.ts';
 import { Captured, cli, FakeBus, fakeEnvironment } from './fake.ts';
 
@@ -46,6 +47,19 @@ t.test('analyze: tables for people, one object for programs', async (t) => {
   t.ok(report.firstSec <= report.lastSec);
   for (const list of ['protocols', 'endpoints', 'conversations'])
     t.ok(report[list].length > 0, list);
+});
+
+t.test('analyze: who speaks BitTorrent, and about what', async (t) => {
+  t.notMatch((await run('analyze', path)).out, /BitTorrent/);
+  const query = udp(6881, 6881, getPeers(HASH));
+  const frame = ethernet(0x0800, ipv4(0xc0a80102, 0x5db80001, 17, query));
+  const torrent = join(folder, 'torrent.pcap');
+  writeFileSync(torrent, pcapFile([{ us: 1e15, bytes: frame }]));
+  const { out } = await run('analyze', torrent);
+  t.match(out, /BitTorrent\nHOST [\s\S]*192\.168\.1\.2 +02:00:00:00:00:01 /);
+  t.match(out, new RegExp(`${HASH.toString('hex')} +192\\.168\\.1\\.2 .*dht-get`));
+  const { torrents } = JSON.parse((await run('analyze', torrent, '--json')).out);
+  t.match(torrents, { infoHashes: [{ infoHash: HASH.toString('hex'), seen: ['dht-get'] }] });
 });
 
 t.test(

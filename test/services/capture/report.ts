@@ -86,6 +86,13 @@ export const REPORT: CaptureReport = {
     },
   ],
   names: [{ name: 'a.example', queries: 1, hellos: 2 }],
+  torrents: {
+    hosts: [],
+    infoHashes: [],
+    hostsForgotten: 0,
+    infoHashesForgotten: 0,
+    endsForgotten: 0,
+  },
   truncated: false,
   error: null,
   interrupted: false,

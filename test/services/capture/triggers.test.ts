@@ -63,7 +63,7 @@ function bench() {
         const { promise, resolve } = Promise.withResolvers<Result<CaptureReport, SystemError>>();
         heard.push({ options, end: resolve });
         options.signal.addEventListener('abort', () => resolve(ok(REPORT)));
-        options.onStart?.({ dump });
+        options.onStart?.({ dump, torrents: () => REPORT.torrents });
         return promise;
       },
       analyze: async () => err(new SystemError('not asked for', 'EINVAL')),

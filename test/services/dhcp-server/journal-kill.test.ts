@@ -11,7 +11,7 @@ import { recover } from '../../../src/services/dhcp-server/recover.ts';
 import { randomFrom } from '../../fuzz/run.ts';
 import { BOOT, say, wordOf } from './journal-words.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 
 const KILLS = 100;
 const CHILD = join(import.meta.dirname, 'journal-child.ts');
@@ -40,7 +40,7 @@ async function life(folder: string, first: number, groups: number) {
 const read = (path: string): Uint8Array | undefined =>
   existsSync(path) ? readFileSync(path) : undefined;
 
-t.test('killed under load', { timeout: 120_000 }, async (t) => {
+t.test('killed under load', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'gh-journal-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const random = randomFrom(2);

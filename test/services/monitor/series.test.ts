@@ -163,6 +163,28 @@ t.test('a full disk: everything waits, bounded, and is written when there is roo
   t.equal(newest.at(-1)?.times?.maxUs, 30_999, 'the newest are there');
 });
 
+t.test('what could not be written is tried again by itself, less and less often', async (t) => {
+  const { series, clock, nowSec, store } = opened();
+  const tick = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  store.failing = 'ENOSPC';
+  series.add(burst(nowSec(), [1]));
+  for (const [ms, failed] of [
+    [59_999, 0],
+    [1, 1],
+    [5_000, 2],
+    [9_999, 2],
+    [1, 3],
+  ] as const) {
+    clock.advance(ms);
+    await tick();
+    t.equal(series.figures.failedWrites, failed);
+  }
+  store.failing = undefined;
+  clock.advance(20_000);
+  await tick();
+  t.match(series.figures, { waiting: 0, stored: 1, failedWrites: 3 });
+});
+
 t.test('a clock that jumps loses nothing', async (t) => {
   const { series, clock, nowSec } = opened();
   series.add(burst(nowSec(), [1]));
@@ -194,6 +216,45 @@ t.test('targets that are gone are forgotten', async (t) => {
   await series.keep([ID.replace('7', '8')]);
   t.ok(store.data.size > 0 && [...store.data.keys()].every((key) => key.includes('/8/')));
   t.equal(series.figures.waiting, 0);
+});
+
+t.test('a target that goes while its first samples are written leaves none behind', async (t) => {
+  const { series, nowSec, store } = opened();
+  series.add(burst(nowSec(), [1]));
+  const writing = series.flush();
+  await series.keep([ID.replace('7', '8')]);
+  await writing;
+  t.equal(store.data.size, 0);
+  t.equal(series.figures.waiting, 0);
+});
+
+t.test('what a full disk does not let go is forgotten later', async (t) => {
+  const { series, nowSec, store, clock } = opened();
+  series.add(burst(nowSec(), [1]));
+  await series.flush();
+  const before = store.data.size;
+  store.failing = 'ENOSPC';
+  await series.keep([]);
+  t.equal(store.data.size, before);
+  t.equal(series.figures.failedWrites, 1);
+  store.failing = undefined;
+  clock.advance(60_000);
+  await series.flush();
+  t.equal(store.data.size, 0);
+});
+
+t.test('whom to forget is found by keys: no value is read', async (t) => {
+  const { series, nowSec, store } = opened();
+  series.add(burst(nowSec(), [1]));
+  await series.flush();
+  store.entries = () => {
+    throw new Error('values are read');
+  };
+  await series.keep([ID, ID.replace('7', '8')]);
+  series.add(burst(nowSec() + 600, [1]));
+  await series.flush();
+  await series.keep([]);
+  t.equal(store.data.size, 0);
 });
 
 t.test('old things go: the size of a year is bounded', async (t) => {

@@ -324,3 +324,29 @@ t.test('two thousand hosts and a lease for everyone of a /16', async (t) => {
   );
   t.equal(house.reported?.full, true);
 });
+
+t.test('frames of somebody who is known to be there cost nothing but the note', async (t) => {
+  const house = new House(t);
+  house.kernel.ports.set(M(1), 4);
+  house.start();
+  const heard = { ifName: 'br-lan', mac: M(1), address: A(1), answered: true } as const;
+  house.service.heard(heard);
+  house.clock.advance(100);
+  t.same(house.told, ['01 - active lan1']);
+  const [reported, timers] = [house.reported, house.clock.pending];
+  for (let i = 0; i < 1000; i++) t.equal(house.service.heard(heard), true);
+  t.equal(house.clock.pending, timers, 'nothing is put together for them');
+  house.clock.advance(100_000);
+  house.service.heard(heard);
+  house.clock.advance(50_000);
+  t.equal(house.reported, reported, 'yet it is not taken for gone: it was heard meanwhile');
+  t.same(house.events, ['new 01']);
+  house.service.heard({ ...heard, address: A(2) });
+  house.clock.advance(50);
+  t.not(house.reported, reported, 'another address of it is told');
+  house.clock.advance(600_000);
+  t.same(house.told, ['01 - away lan1']);
+  house.service.heard(heard);
+  house.clock.advance(50);
+  t.same(house.told, ['01 - active lan1'], 'and that it is back');
+});

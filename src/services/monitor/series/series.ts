@@ -43,6 +43,7 @@ const FLUSH_MS = 60_000;
 const MOST_WAITING = 30_000;
 /** Written in one transaction; others on the loop get their turn between two. */
 const TARGETS_AT_ONCE = 50;
+const REMOVED_AT_ONCE = 500;
 const RETRY_FIRST_MS = 5_000;
 const RETRY_MAX_MS = 300_000;
 /** As many rows are shown one by one. */
@@ -69,6 +70,8 @@ export class Series implements AsyncDisposable {
   #timer: Timer | undefined;
   #backoff: Backoff = backoff(RETRY_FIRST_MS, RETRY_MAX_MS);
   #flushing: Promise<void> | undefined;
+  /** All that are kept, as long as others may be in the store. */
+  #untidy: ReadonlySet<number> | undefined;
   #closed = false;
 
   constructor(deps: SeriesDeps) {
@@ -97,25 +100,18 @@ export class Series implements AsyncDisposable {
     this.#waiting += 1;
   }
 
-  /** Forgets the series of targets that are not among these. How much is kept depends on how many there are. */
+  /**
+   * Forgets the series of targets that are not among these, now or, where the disk takes nothing, with what is
+   * written next. How much is kept depends on how many there are.
+   */
   async keep(ids: readonly string[]): Promise<void> {
-    const numbers = new Set(ids.map(numberOf));
+    if (this.#closed) return;
+    const numbers = new Set(ids.flatMap((id) => numberOf(id) ?? []));
     this.#count = Math.max(1, numbers.size);
-    for (const [number, { waiting }] of this.#targets) {
-      if (numbers.has(number)) continue;
-      this.#waiting -= waiting.length;
-      this.#targets.delete(number);
-    }
-    const gone: StoreChange[] = [];
-    for (const letter of ['r', ...LEVELS.map((level) => level.letter)]) {
-      for (const [key] of this.#deps.store.entries(`${letter}/`)) {
-        const number = Number(key.split('/')[1]);
-        if (!numbers.has(number)) gone.push({ key, value: undefined });
-      }
-    }
-    for (let i = 0; i < gone.length; i += 500) {
-      await this.#deps.store.commit(gone.slice(i, i + 500));
-    }
+    this.#untidy = numbers;
+    // What is being written may be of one that is gone: it is looked for when that is on disk.
+    await this.#flushing;
+    await this.flush();
   }
 
   /** Writes what waits; resolves when that is on disk or failed. */
@@ -178,15 +174,49 @@ export class Series implements AsyncDisposable {
   }
 
   async #flush(): Promise<void> {
+    if (this.#untidy !== undefined && !(await this.#tidy(this.#untidy))) return;
     const due = [...this.#targets].filter(([, one]) => one.waiting.length + one.open.size > 0);
     for (let i = 0; i < due.length; i += TARGETS_AT_ONCE) {
       if (!(await this.#write(due.slice(i, i + TARGETS_AT_ONCE)))) return;
     }
   }
 
+  /** False when not all could be removed; then it is tried again. */
+  async #tidy(kept: ReadonlySet<number>): Promise<boolean> {
+    for (const [number, { waiting }] of this.#targets) {
+      if (kept.has(number)) continue;
+      this.#waiting -= waiting.length;
+      this.#targets.delete(number);
+    }
+    const gone: StoreChange[] = [];
+    for (const { letter } of [{ letter: 'r' }, ...LEVELS]) {
+      for (const key of this.#deps.store.keys(`${letter}/`)) {
+        if (!kept.has(Number(key.split('/')[1]))) gone.push({ key, value: undefined });
+      }
+    }
+    // Asked for nothing, too: a store that is not open yet has no keys, and says so.
+    for (let i = 0; i === 0 || i < gone.length; i += REMOVED_AT_ONCE) {
+      if (!(await this.#commit(gone.slice(i, i + REMOVED_AT_ONCE)))) return false;
+    }
+    if (this.#untidy === kept) this.#untidy = undefined;
+    return true;
+  }
+
+  async #commit(changes: readonly StoreChange[]): Promise<boolean> {
+    const done = await this.#deps.store.commit(changes);
+    if (done.ok) {
+      this.#backoff = healthy(this.#backoff);
+      return true;
+    }
+    this.#failedWrites += 1;
+    this.#backoff = failed(this.#backoff);
+    this.#deps.log.error({ code: done.error.code, waiting: this.#waiting }, done.error.message);
+    return false;
+  }
+
   /** One transaction; false when it failed, and then everything waits as before. */
   async #write(some: readonly (readonly [number, Target])[]): Promise<boolean> {
-    const { store, log, clock } = this.#deps;
+    const { store, clock } = this.#deps;
     const nowSec = Math.floor(clock.wallMs() / 1000);
     const parts = some.map(([number, one]) => {
       const pen = new Pen(store, number);
@@ -199,14 +229,7 @@ export class Series implements AsyncDisposable {
       const expired = this.#expired(number, one, nowSec, pen.newChunk);
       return { one, samples, opened, over, pen, changes: [...expired, ...pen.changes] };
     });
-    const done = await store.commit(parts.flatMap(({ changes }) => changes));
-    if (!done.ok) {
-      this.#failedWrites += 1;
-      this.#backoff = failed(this.#backoff);
-      log.error({ code: done.error.code, waiting: this.#waiting }, done.error.message);
-      return false;
-    }
-    this.#backoff = healthy(this.#backoff);
+    if (!(await this.#commit(parts.flatMap(({ changes }) => changes)))) return false;
     for (const { one, samples, opened, over, pen } of parts) {
       // Some may have come, or gone, while it was written.
       const written = new Set(samples);
@@ -227,8 +250,7 @@ export class Series implements AsyncDisposable {
     const times = samples.map(({ atSec }) => atSec);
     if (!one.known) {
       let last: number | undefined;
-      for (const [key] of this.#deps.store.entries(prefixOf('r', number)))
-        last = startOf(key) ?? last;
+      for (const key of this.#deps.store.keys(prefixOf('r', number))) last = startOf(key) ?? last;
       if (last !== undefined) times.push(last);
     }
     const keys = new Set<string>();
@@ -249,7 +271,7 @@ export class Series implements AsyncDisposable {
     ];
     return limits.flatMap(([letter, keep, span]) => {
       const gone: StoreChange[] = [];
-      for (const [key] of this.#deps.store.entries(prefixOf(letter, number))) {
+      for (const key of this.#deps.store.keys(prefixOf(letter, number))) {
         const startSec = startOf(key);
         if (startSec !== undefined && startSec + span > nowSec - keep) break;
         gone.push({ key, value: undefined });
