@@ -1,4 +1,5 @@
 /** Alerts with their real adapters, loaded when the first rule is laid down; and as the bus and the command line offer them. */
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { formatIp } from '../base/ip6.ts';
 import type { Log } from '../base/log.ts';
@@ -6,6 +7,7 @@ import { err, type Result } from '../base/result.ts';
 import { alertSignals, newsOfLan, SIGNALS_FROM } from '../control/alert-signals.ts';
 import { type CommandService, done, failed } from '../edge/ubus/gatehouse.ts';
 import type { Native, Reactor } from '../os/linux/native.ts';
+import type { Store } from '../os/ports.ts';
 import type { Evidence, Notice, Signal } from '../services/alerts/config.ts';
 import type { AlertsService } from '../services/alerts/service.ts';
 import type { TraceHop, TraceWanted } from '../services/monitor/trace.ts';
@@ -38,6 +40,7 @@ export interface AlertsParts {
   readonly reactor: Reactor;
   readonly clock: Clock;
   readonly log: Log;
+  readonly store: Store;
   readonly observed: Observed<Observations>;
   /** The capture that a trigger kept since then (Unix time, ms); empty: none did. */
   captured(sinceMs: number): string;
@@ -46,7 +49,7 @@ export interface AlertsParts {
   model(): Model;
 }
 
-export class LazyAlerts implements Disposable {
+export class LazyAlerts implements AsyncDisposable {
   readonly #parts: AlertsParts;
   #building: Promise<AlertsService> | undefined;
   #service: AlertsService | undefined;
@@ -73,9 +76,9 @@ export class LazyAlerts implements Disposable {
     return this.#service?.test(id, signal) ?? err('the channel is off, or alerts are');
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#listening[Symbol.dispose]();
-    this.#service?.[Symbol.dispose]();
+    await this.#service?.[Symbol.asyncDispose]();
   }
 
   async #build(): Promise<AlertsService> {
@@ -83,10 +86,10 @@ export class LazyAlerts implements Disposable {
       import('../services/alerts/service.ts'),
       import('../os/linux/alert-messenger.ts'),
     ]);
-    const { clock, log, observed } = this.#parts;
+    const { clock, log, store, observed } = this.#parts;
     const model = this.#parts.model();
     const service = new AlertsService({
-      ...{ clock, log, messenger: alertMessenger },
+      ...{ clock, log, store, messenger: alertMessenger, newId: () => randomUUID() },
       evidence: (signal, aborted) => this.#evidence(signal, aborted),
       announce: (notice) => void model.emit(ALERT_EVENT, argsOf(notice)),
       report: (value) => observed.publish('alerts', value),

@@ -260,7 +260,7 @@ async function build(
   );
   const dht = new LazyDht(stack, { reactor, net, clock, store, observed, log });
   const onDemand = buildOnDemand(stack, {
-    ...{ native, reactor, processes, net, clock, log, observed, stateDir },
+    ...{ native, reactor, processes, net, store, clock, log, observed, stateDir },
     model: () => model,
   });
   let answering = false;
@@ -445,6 +445,7 @@ async function build(
     neighbors: (wanted) => (runs('neighbors') ? nothing(neighbors.apply(wanted)) : []),
     ...onDemand.steps,
     monitor: (wanted) => (runs('monitor') ? onDemand.steps.monitor(wanted) : []),
+    loadTest: (wanted) => (runs('monitor') ? onDemand.steps.loadTest(wanted) : []),
     dht: (wanted) => (runs('dht') ? dht.apply(wanted) : []),
     ...telemetry.steps,
     system: (wanted) => system.apply(wanted),
@@ -471,6 +472,7 @@ async function build(
         dns: named,
         captures: demanded.capture,
         monitor: demanded.monitor,
+        loadTest: demanded.loadTest,
         metrics: telemetry,
       },
       https: options.https,

@@ -4,12 +4,14 @@ import { formatIpPort, type IpPort, parseIpPort } from '../base/ip-port.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import { type CommandAnswer, done, failed } from '../edge/ubus/gatehouse.ts';
 import type { DhtItem } from '../services/dht/item-store.ts';
+import type { Watch } from '../services/dht/operations.ts';
 import type { Found } from '../services/dht/searcher.ts';
 import type { DhtService } from '../services/dht/service.ts';
 import { type BencodeValue, decodeBencode } from '../wire/bencode.ts';
 import { encodeBencode } from '../wire/bencode-writer.ts';
 import { parseMagnet, shortHash } from '../wire/magnet.ts';
 import { readAnnouncement } from '../wire/update-announcement.ts';
+import type { DhtJobs } from './dht-jobs.ts';
 import type { DhtCommand } from './dht-lazy.ts';
 
 type Args = Readonly<Record<string, unknown>>;
@@ -24,15 +26,32 @@ const ID_BYTES = 20;
 export async function dhtCommand(
   name: DhtCommand,
   service: DhtService | undefined,
+  jobs: DhtJobs,
   args: Args,
+  signal: AbortSignal,
 ): Promise<CommandAnswer> {
   const running = service?.running;
   if (name === 'status') return done(statusOf(service));
-  return running === undefined ? failed('the DHT node is off') : COMMANDS[name](running, args);
+  if (running === undefined) return failed('the DHT node is off');
+  if (name === 'progress') return progressOf(jobs, textOf(args['job']));
+  if (name === 'stop')
+    return jobs.stop(textOf(args['job'])) ? done() : failed('there is no such job');
+  const run = (watch: Watch) => COMMANDS[name](running, args, watch);
+  const answer = await jobs.run(textOf(args['job']), signal, run);
+  return answer.ok ? answer.value : failed(answer.error);
+}
+
+function progressOf(jobs: DhtJobs, name: string): CommandAnswer {
+  const step = jobs.step(name);
+  if (step === undefined) return failed('there is no such job');
+  return done({ ...step, sharedBits: step.sharedBits ?? null });
 }
 
 const COMMANDS: Readonly<
-  Record<Exclude<DhtCommand, 'status'>, (running: Running, args: Args) => Promise<CommandAnswer>>
+  Record<
+    Exclude<DhtCommand, 'status' | 'progress' | 'stop'>,
+    (running: Running, args: Args, watch: Watch) => Promise<CommandAnswer>
+  >
 > = {
   ping: async ({ node }, args) => {
     const to = parseIpPort(textOf(args['node']), 'node');
@@ -43,48 +62,49 @@ const COMMANDS: Readonly<
     return done({ node: formatIpPort(to.value), id: toHex(answer.id), rttMs: answer.rttMs });
   },
 
-  find: async ({ operations }, args) => {
+  find: async ({ operations }, args, watch) => {
     const id = bytesOf(args['id'], ID_BYTES, 'id');
     if (!id.ok) return failed(id.error);
-    return done({ id: toHex(id.value), searches: searchesOf(await operations.findNode(id.value)) });
+    const found = await operations.findNode(id.value, watch);
+    return done({ id: toHex(id.value), searches: searchesOf(found) });
   },
 
-  peers: async ({ operations }, args) => {
+  peers: async ({ operations }, args, watch) => {
     const hash = hashOf(args['infohash']);
     if (!hash.ok) return failed(hash.error);
-    const found = await operations.getPeers(hash.value, { scrape: true });
+    const found = await operations.getPeers(hash.value, { ...watch, scrape: true });
     return done({ infohash: toHex(hash.value), ...peersOf(found.peers), ...countsOf(found) });
   },
 
-  announce: async ({ operations }, args) => {
+  announce: async ({ operations }, args, watch) => {
     const hash = hashOf(args['infohash']);
     if (!hash.ok) return failed(hash.error);
     const { port = 0, seed = false } = args;
     if (typeof port !== 'number' || port < 0 || port > 65_535)
       return failed('a port is a number up to 65535');
     const own = port === 0 ? undefined : port;
-    const told = await operations.announce(hash.value, own, seed === true || seed === 1);
-    if (told.stored === 0) return failed('nobody took it', { refusals: [...told.refusals] });
+    const told = await operations.announce(hash.value, own, seed === true || seed === 1, watch);
+    if (told.stored === 0) return failed(untold(watch), { refusals: [...told.refusals] });
     return done({
       ...{ infohash: toHex(hash.value), stored: told.stored, refusals: [...told.refusals] },
       ...peersOf(told.peers),
     });
   },
 
-  get: async ({ operations }, args) => {
+  get: async ({ operations }, args, watch) => {
     const salt = saltOf(args['salt']);
     if (args['key'] !== undefined) {
       const key = bytesOf(args['key'], SEED_BYTES, 'key');
       if (!key.ok) return failed(key.error);
-      return itemAnswer(await operations.getMutable(key.value, salt));
+      return itemAnswer(await operations.getMutable(key.value, salt, watch));
     }
     const target = bytesOf(args['target'], ID_BYTES, 'target');
     return target.ok
-      ? itemAnswer(await operations.getImmutable(target.value))
+      ? itemAnswer(await operations.getImmutable(target.value, watch))
       : failed(target.error);
   },
 
-  put: async ({ operations }, args) => {
+  put: async ({ operations }, args, watch) => {
     const value = givenValue(args);
     if (!value.ok) return failed(value.error);
     let item: DhtItem = { value: value.value, signed: undefined };
@@ -94,19 +114,22 @@ const COMMANDS: Readonly<
       const salt = saltOf(args['salt']);
       const key = operations.sign(seed.value, salt, value.value, 1).signed?.key ?? seed.value;
       // Without a number it follows on the one that is there.
-      const before = (await operations.getMutable(key, salt))?.signed?.seq ?? 0;
+      const before = (await operations.getMutable(key, salt, watch))?.signed?.seq ?? 0;
       const { seq = Number(before) + 1 } = args;
       if (typeof seq !== 'number' || !Number.isSafeInteger(seq) || seq < 1)
         return failed('seq is a number from 1 on');
       item = operations.sign(seed.value, salt, value.value, seq);
     }
-    const put = await operations.put(item);
+    const { cas } = args;
+    if (cas !== undefined && (typeof cas !== 'number' || item.signed === undefined))
+      return failed('cas is a number, of an item that is signed');
+    const put = await operations.put(item, { ...watch, cas });
     if (!put.ok) return failed(put.error);
     const { target, stored, refusals } = put.value;
     const said = { target: toHex(target), stored, refusals: [...refusals] };
     const key = item.signed === undefined ? null : toHex(item.signed.key);
     const seq = item.signed === undefined ? null : Number(item.signed.seq);
-    return stored === 0 ? failed('nobody took it', said) : done({ ...said, key, seq });
+    return stored === 0 ? failed(untold(watch), said) : done({ ...said, key, seq });
   },
 
   crawl: async ({ crawler }, { most = 100 }) => {
@@ -114,6 +137,9 @@ const COMMANDS: Readonly<
     return done({ ...crawler.observed, infoHashes: crawler.hashes(count) });
   },
 };
+
+const untold = ({ signal }: Watch): string =>
+  signal?.aborted === true ? 'stopped before anybody was told' : 'nobody took it';
 
 function statusOf(service: DhtService | undefined): object {
   if (service === undefined) return { status: 'Disabled' };

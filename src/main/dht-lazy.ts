@@ -4,11 +4,18 @@ import type { DhtObserved } from '../services/dht/config.ts';
 import type { DhtService } from '../services/dht/service.ts';
 import type { CompiledConfig } from '../tr181/model.ts';
 import type { DhtSurroundings } from './dht.ts';
+import type { DhtJobs } from './dht-jobs.ts';
+import { perTurn } from './per-turn.ts';
+
+type Command = CommandService['commands'][string];
 
 export class LazyDht {
   readonly #stack: AsyncDisposableStack;
   readonly #around: DhtSurroundings;
   #service: DhtService | undefined;
+  #jobs: DhtJobs | undefined;
+  /** Counters are read one by one, and the kernel is asked for some. */
+  readonly #observed = perTurn(() => this.#service?.observed);
 
   constructor(stack: AsyncDisposableStack, around: DhtSurroundings) {
     this.#stack = stack;
@@ -17,7 +24,7 @@ export class LazyDht {
 
   /** Undefined as long as it was never on. */
   get observed(): DhtObserved | undefined {
-    return this.#service?.observed;
+    return this.#observed();
   }
 
   async apply(wanted: CompiledConfig['dht']): Promise<readonly string[]> {
@@ -30,13 +37,21 @@ export class LazyDht {
   }
 
   commands(): CommandService {
-    const run = (name: DhtCommand) => async (args: Readonly<Record<string, unknown>>) => {
-      const { dhtCommand } = await import('./dht-commands.ts');
-      const { running } = this.#service ?? {};
-      if (name !== 'status' && running === undefined)
-        return failed('the DHT node is off: set Device.X_GATEHOUSE_DHT.Enable to true');
-      return dhtCommand(name, this.#service, args);
-    };
+    const run =
+      (name: DhtCommand): Command['run'] =>
+      async (args, { signal }) => {
+        const [{ dhtCommand }, { DhtJobs }] = await Promise.all([
+          import('./dht-commands.ts'),
+          import('./dht-jobs.ts'),
+        ]);
+        const { running } = this.#service ?? {};
+        if (name !== 'status' && running === undefined)
+          return failed('the DHT node is off: set Device.X_GATEHOUSE_DHT.Enable to true');
+        this.#jobs ??= new DhtJobs(this.#around.clock);
+        return dhtCommand(name, this.#service, this.#jobs, args, signal);
+      };
+    /** A job has a name while somebody asks how far it is. */
+    const job = 'string';
     return {
       name: 'dht',
       about: 'the node of the BitTorrent DHT',
@@ -49,29 +64,42 @@ export class LazyDht {
         },
         find: {
           about: 'the nodes closest to an id of 40 hexadecimal digits',
-          args: { id: 'string' },
+          args: { id: 'string', job },
           run: run('find'),
         },
         peers: {
           about: 'peers of an infohash or magnet link, and how many there are in all (BEP 33)',
-          args: { infohash: 'string' },
+          args: { infohash: 'string', job },
           run: run('peers'),
         },
         announce: {
           about: 'announces that this address has it, at a TCP port; 0 is the node’s own port',
-          args: { infohash: 'string', port: 'int32', seed: 'int8' },
+          args: { infohash: 'string', port: 'int32', seed: 'int8', job },
           run: run('announce'),
         },
         get: {
           about: 'an item (BEP 44) by its target, or by key and salt',
-          args: { target: 'string', key: 'string', salt: 'string' },
+          args: { target: 'string', key: 'string', salt: 'string', job },
           run: run('get'),
         },
         put: {
           about:
-            'puts a text, or a value in bencode in hexadecimal; with seed (32 bytes, hexadecimal) it is signed and can be replaced',
-          args: { text: 'string', bencode: 'string', seed: 'string', salt: 'string', seq: 'int64' },
+            'puts a text, or a value in bencode in hexadecimal; with seed (32 bytes, hexadecimal) it is signed and can be replaced, with cas only the one of that number',
+          args: {
+            ...{ text: 'string', bencode: 'string', seed: 'string', salt: 'string', seq: 'int64' },
+            ...{ cas: 'int64', job },
+          },
           run: run('put'),
+        },
+        progress: {
+          about: 'how far a job is: nodes asked and answered, bits that the closest shares, peers',
+          args: { job },
+          run: run('progress'),
+        },
+        stop: {
+          about: 'ends a job, which answers with what it has found',
+          args: { job },
+          run: run('stop'),
         },
         crawl: {
           about: 'infohashes that the crawler knows, the newest first',
@@ -91,4 +119,6 @@ export type DhtCommand =
   | 'announce'
   | 'get'
   | 'put'
+  | 'progress'
+  | 'stop'
   | 'crawl';

@@ -1,15 +1,16 @@
-/** Services that are loaded when they are wanted first, so that they cost the start nothing: monitor, captures, alerts. */
+/** Services that are loaded when they are wanted first, so that they cost the start nothing: monitor, load tests, captures, alerts. */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { CommandService } from '../edge/ubus/gatehouse.ts';
 import type { Native, Reactor } from '../os/linux/native.ts';
 import type { LinuxProcesses } from '../os/linux/process.ts';
-import type { Net } from '../os/ports.ts';
+import type { Net, Store } from '../os/ports.ts';
 import type { Observed } from '../state/observed.ts';
 import type { CompiledConfig, Model, Origin } from '../tr181/model.ts';
 import type { Observations } from '../tr181/table.ts';
 import { alertCommands, LazyAlerts } from './alerts.ts';
 import { captureCalls, captureCommands, LazyCaptures } from './captures.ts';
+import { LazyLoadTests, loadTestCommands } from './load-test-commands.ts';
 import { monitorCommands } from './monitor-commands.ts';
 import { LazyMonitor } from './monitor-lazy.ts';
 
@@ -18,6 +19,7 @@ export interface OnDemandParts {
   readonly reactor: Reactor;
   readonly processes: LinuxProcesses;
   readonly net: Net;
+  readonly store: Store;
   readonly stateDir: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -32,6 +34,16 @@ export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts)
     log: log.child({ service: 'monitor' }),
     report: (value) => observed.publish('monitor', value),
   });
+  const loadTests = stack.use(
+    new LazyLoadTests(
+      {
+        ...parts,
+        log: log.child({ service: 'monitor' }),
+        report: (value) => observed.publish('loadTest', value),
+      },
+      () => parts.model().compileAll().loadTest,
+    ),
+  );
   const captures = stack.use(
     new LazyCaptures({
       ...parts,
@@ -57,10 +69,12 @@ export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts)
     calls: {
       ...captureCalls(captures),
       monitorTest: monitor.test.bind(monitor),
+      loadTest: loadTests.test.bind(loadTests),
       alertsTest: alerts.test.bind(alerts),
     },
     steps: {
       monitor: (wanted: CompiledConfig['monitor']) => monitor.apply(wanted),
+      loadTest: (wanted: CompiledConfig['loadTest']) => loadTests.apply(wanted),
       captures: (wanted: CompiledConfig['captures']) => captures.apply(wanted),
       alerts: (wanted: CompiledConfig['alerts']) => alerts.apply(wanted),
     },
@@ -72,8 +86,11 @@ export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts)
         () => parts.model().compileAll().monitor,
         parts.clock,
       );
-      const all: readonly CommandService[] = [watched, capture, alertCommands(alerts)];
-      return { all, capture, monitor: watched };
+      const loadTest = loadTestCommands(loadTests, (what, origin) =>
+        done(`load-test ${what}`, origin),
+      );
+      const all: readonly CommandService[] = [watched, loadTest, capture, alertCommands(alerts)];
+      return { all, capture, monitor: watched, loadTest };
     },
   };
 }

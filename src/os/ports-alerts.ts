@@ -18,6 +18,8 @@ export interface ChannelAddress {
 }
 
 export interface Letter {
+  /** Of the notice: one that is sent again has it again. */
+  readonly id: string;
   /** One line. */
   readonly title: string;
   readonly text: string;

@@ -14,6 +14,7 @@ import { compileDnsPolicy } from './objects/dns-policy-config.ts';
 import { compilePorts } from './objects/ethernet.ts';
 import { compileNeighbors } from './objects/hosts.ts';
 import { compileInterfaces } from './objects/ip.ts';
+import { compileLoadTest } from './objects/load-test.ts';
 import { compileMap } from './objects/map.ts';
 import { compileMetrics } from './objects/metrics.ts';
 import { compileMonitor } from './objects/monitor.ts';
@@ -40,6 +41,7 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   dnsPolicy: compileDnsPolicy(rows),
   dnsLog: compileQueryLog(rows),
   monitor: compileMonitor(rows),
+  loadTest: compileLoadTest(rows),
   neighbors: compileNeighbors(rows),
   firewall: compileFirewall(rows),
   map: compileMap(rows),

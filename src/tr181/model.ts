@@ -20,6 +20,7 @@ import type { PolicyConfig } from '../services/dns/policy-config.ts';
 import type { FirewallConfig } from '../services/firewall/config.ts';
 import type { MapConfig } from '../services/map/config.ts';
 import type { MonitorConfig } from '../services/monitor/config.ts';
+import type { LoadTestConfig } from '../services/monitor/load-test/types.ts';
 import type { NeighborsConfig } from '../services/neighbors/config.ts';
 import type { NetworkConfig } from '../services/network/config.ts';
 import type { SyslogConfig } from '../services/syslog/config.ts';
@@ -271,6 +272,7 @@ export interface CompiledConfig {
   readonly dns: DnsConfig;
   readonly dnsPolicy: PolicyConfig;
   readonly monitor: MonitorConfig;
+  readonly loadTest: LoadTestConfig;
   readonly dht: DhtConfig;
   readonly dnsLog: QueryLogConfig;
   readonly neighbors: NeighborsConfig;

@@ -29,6 +29,7 @@ import type {
   TraceRouteDone,
   TraceRouteWanted,
 } from '../services/monitor/diagnostics.ts';
+import type { LoadObserved, LoadRun } from '../services/monitor/load-test/types.ts';
 import type { Burst, TargetConfig } from '../services/monitor/types.ts';
 import type { NeighborsObserved, WatchObserved } from '../services/neighbors/config.ts';
 import type { NetworkObserved } from '../services/network/config.ts';
@@ -57,6 +58,8 @@ export interface Observations {
   readonly map: MapObserved;
   readonly dht: DhtObserved;
   readonly monitor: MonitorObserved;
+  /** Absent before the first test, while there is no schedule. */
+  readonly loadTest: LoadObserved;
   readonly captures: CapturesObserved;
   readonly syslog: SyslogObserved;
   /** Absent while nobody is told. */
@@ -93,6 +96,8 @@ export interface ServiceCalls {
   dnsUpdateList(id: string, signal: AbortSignal): Promise<Result<void, string>>;
   /** One burst of a target, watched or not; why it could not even be tried, for people. */
   monitorTest(target: TargetConfig, signal: AbortSignal): Promise<Result<Burst, string>>;
+  /** Loads the line, where the owner agreed to it; why not, for people. */
+  loadTest(signal: AbortSignal): Promise<Result<LoadRun, string>>;
   /** Tells a test on a channel; `id` as in `ChannelConfig`; why it was not taken, for people. */
   alertsTest(id: string, signal: AbortSignal): Promise<Result<void, string>>;
   /** Begins a capture anew, or ends it; `id` as in `SessionObserved`; why not, for people. */

@@ -28,6 +28,7 @@ function house(apply: (name: string, value: unknown) => Promise<readonly string[
       map: (value) => apply('map', value),
       dht: (value) => apply('dht', value),
       captures: (value) => apply('captures', value),
+      loadTest: (value) => apply('loadTest', value),
       alerts: (value) => apply('alerts', value),
       metrics: (value) => apply('metrics', value),
       syslog: (value) => apply('syslog', value),

@@ -29,6 +29,7 @@ const HOOK = `
 `;
 
 interface Told {
+  readonly id: string;
   readonly kind: string;
   readonly severity: string;
   readonly name: string;
@@ -43,17 +44,21 @@ t.test('a television that goes away', { skip: noNamespaces() ?? false }, async (
   const ip = (...words: string[]) => spaces.exec('lan', 'ip', ...words);
   ip('address', 'add', `${LAPTOP}/24`, 'dev', 'eth0');
   ip('address', 'add', `${TV}/24`, 'dev', 'eth0');
-  const hook = spawn('ip', spaces.argv('lan', process.execPath, '-e', HOOK), {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  stack.defer(async () => {
-    const ended = once(hook, 'exit');
-    hook.kill();
-    await ended;
-  });
   const told: Told[] = [];
-  createInterface({ input: hook.stdout }).on('line', (line) => told.push(JSON.parse(line)));
-  await until('the hook listens', () => told.shift());
+  const listen = async () => {
+    const hook = spawn('ip', spaces.argv('lan', process.execPath, '-e', HOOK), {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    createInterface({ input: hook.stdout }).on('line', (line) => told.push(JSON.parse(line)));
+    await until('the hook listens', () => told.shift());
+    return async () => {
+      const ended = once(hook, 'exit');
+      hook.kill();
+      if (hook.exitCode === null && hook.signalCode === null) await ended;
+    };
+  };
+  let hangUp = await listen();
+  stack.defer(() => hangUp());
   await router.start();
 
   const cli = async (...args: string[]) => {
@@ -89,7 +94,7 @@ t.test('a television that goes away', { skip: noNamespaces() ?? false }, async (
   const device = await until('the hook is told of the new device', () => told.shift());
   t.match(device, { kind: 'event', title: /^Info: .*: a new device, / });
   const rule = { Watch: 'Target', Subject: 'tv', Severity: 'Critical' };
-  await add('Rule', { ...rule, RaiseAfter: '1', ClearAfter: '1' });
+  const watched = await add('Rule', { ...rule, RaiseAfter: '1', ClearAfter: '1' });
   t.match(await cli('alerts', 'test', channel), { code: 0, said: /it was taken/ });
   t.match(await until('the hook is told of the test', () => told.shift()), { kind: 'test' });
   const trigger = { Enable: 'true', Event: 'ProbeFailed', Interface: 'lan0', SecondsAfter: '0' };
@@ -117,4 +122,21 @@ t.test('a television that goes away', { skip: noNamespaces() ?? false }, async (
   t.equal(await router.value(`${channel}Failed`), '0');
   t.match(await cli('alerts', 'history'), { code: 0, said: /cleared +Critical +tv/ });
   t.match(await cli('alerts', 'test', `${ALERTS}Channel.9`), { code: 1, said: /channel is off/ });
+
+  // Nobody listens, and the daemon is killed: the next one tells it, once.
+  await hangUp();
+  t.same(await router.set({ [`${watched}Evidence`]: 'false' }), []);
+  ip('address', 'del', `${TV}/24`, 'dev', 'eth0');
+  await router.waitFor(`${channel}Status`, 'Retrying');
+  await router.waitFor(`${channel}Queued`, '1');
+  await router.stop('SIGKILL');
+  hangUp = await listen();
+  await router.start();
+  const late = await until('the hook is told after all', () => told.shift());
+  t.match(late, { kind: 'raised', name: 'tv' });
+  // It is still away, which this daemon finds out by itself.
+  const anew = await until('the hook is told by this one', () => told.shift());
+  t.match(anew, { kind: 'raised', name: 'tv' });
+  t.not(anew.id, late.id, 'what was told is told no more');
+  await router.waitFor(`${channel}Delivered`, '2');
 });

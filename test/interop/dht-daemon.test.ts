@@ -89,6 +89,20 @@ t.test('the daemon’s node', { skip: noNamespaces() ?? false }, async (t) => {
     },
   );
   t.match(await json('dht', 'find', HASH), { searches: [{ family: 4, answered: 1 }] });
+  const call = (command: string, args: object) =>
+    router.call('gatehouse', 'call', { service: 'dht', command, args });
+  // A search that waits for an answer tells how far it is, and ends when it is told to.
+  child.kill('SIGSTOP');
+  const [found, step, stopped] = await Promise.all([
+    call('find', { id: HASH, job: 'mine' }),
+    call('progress', { job: 'mine' }),
+    call('stop', { job: 'mine' }),
+  ]);
+  child.kill('SIGCONT');
+  t.match(step, { status: 'success', data: { asked: 1, answered: 0, peers: 0 } });
+  t.match(stopped, { status: 'success' });
+  t.match(found, { status: 'success', data: { searches: [{ answered: 0 }] } });
+  t.match(await call('progress', { job: 'mine' }), { status: 'error', message: /no such job/ });
   await cli('set', `${ROOT}Enable=false`);
   t.match(await json('dht', 'status'), { status: 'Disabled' });
 });

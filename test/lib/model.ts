@@ -20,6 +20,7 @@ export const willingCalls: ServiceCalls = {
   alertsTest: async () => err('there is no channel here'),
   ipPing: async () => ({ status: 'Complete', address: '', summary: undefined }),
   traceRoute: async () => ({ status: 'Complete', address: '', responseMs: 0, hops: [] }),
+  loadTest: async () => err('there is no line here'),
   monitorTest: async () => err('nothing is watched here'),
   reboot: async () => ok(undefined),
   powerOff: async () => ok(undefined),

@@ -6,8 +6,10 @@ import type { FetchProgress } from '../../services/dht/metadata-config.ts';
 import type { MetadataFetch } from '../../services/dht/metadata-fetch.ts';
 import type { MetadataSeeder, SeederLimits } from '../../services/dht/metadata-seeder.ts';
 import { parseMagnet, shortHash } from '../../wire/magnet.ts';
+import { METADATA_PIECE_BYTES } from '../../wire/peer-wire.ts';
 import { readTorrent, writeTorrent } from '../../wire/torrent.ts';
 import { isObject, type JsonObject } from './bus.ts';
+import { runInJob, tellerOf } from './dht-job.ts';
 import { tellTorrent } from './dht-torrent.ts';
 import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
@@ -50,9 +52,12 @@ export async function fetchMetadata(
   const cancel = (): void => fetcher.cancel(running);
   environment.signal.addEventListener('abort', cancel);
   running.add([...options.peers, ...peers]);
+  let search = '';
   const [dht] = await Promise.all([
-    askDht(session, running).finally(() => running.noMorePeers()),
-    watch(session, running),
+    askDht(session, running, (line) => {
+      search = line;
+    }).finally(() => running.noMorePeers()),
+    watch(session, running, () => search),
   ]);
   environment.signal.removeEventListener('abort', cancel);
   const result = await running.result;
@@ -88,11 +93,20 @@ export async function fetchMetadata(
  * Peers that the daemon's node of the DHT finds, looked for again while there are none; gives what
  * became of that. Without a daemon those that were named are all there are.
  */
-async function askDht(session: Session, running: MetadataFetch): Promise<string> {
-  const infohash = toHex(shortHash(running.options.id));
+async function askDht(
+  session: Session,
+  running: MetadataFetch,
+  told: (line: string) => void,
+): Promise<string> {
+  const args = { infohash: toHex(shortHash(running.options.id)) };
+  // Nobody needs more peers after that.
+  const fetched = new AbortController();
+  void running.result.then(() => fetched.abort());
+  const signal = AbortSignal.any([session.environment.signal, fetched.signal]);
   const said = await session.withRouterIfThere(async (router) => {
     for (;;) {
-      const answer = await router.command('dht', 'peers', { infohash });
+      const answer = await runInJob(session, router, { command: 'peers', args, signal, told });
+      told('');
       if (!answer.ok) return `the DHT was not asked: ${answer.error.message}`;
       const { status, message, data } = answer.value;
       if (status !== 'success') return `the DHT was not asked: ${message ?? 'it failed'}`;
@@ -111,26 +125,36 @@ async function askDht(session: Session, running: MetadataFetch): Promise<string>
 }
 
 /** Until it has ended; on a terminal with a line of how far it is. */
-async function watch(session: Session, running: MetadataFetch): Promise<void> {
+async function watch(
+  session: Session,
+  running: MetadataFetch,
+  search: () => string,
+): Promise<void> {
   const { environment } = session;
   if (session.json || !environment.stderr.isTerminal) {
     await running.result;
     return;
   }
+  const tell = tellerOf(session);
   while (!running.isOver) {
-    environment.stderr.write(`\r\u001b[K${lineOf(running.progress())}`);
+    const found = search();
+    tell(`${lineOf(running.progress())}${found === '' ? '' : `; DHT: ${found}`}`);
     await Promise.race([running.result, environment.pause(PROGRESS_MS)]);
   }
-  environment.stderr.write('\r\u001b[K');
+  tell('');
 }
 
 function lineOf({ known, connecting, talking, tried, ...rest }: FetchProgress): string {
   const { receivedBytes, sizeBytes } = rest;
-  const size =
-    sizeBytes === undefined
-      ? ''
-      : `, ${receivedBytes.toLocaleString('en')} of ${sizeBytes.toLocaleString('en')} bytes`;
+  const size = sizeBytes === undefined ? '' : `, ${sizeOf(receivedBytes, sizeBytes)}`;
   return `${known} peers, ${tried} asked, ${connecting} connecting, ${talking} talking${size}`;
+}
+
+function sizeOf(received: number, whole: number): string {
+  const pieces = Math.ceil(whole / METADATA_PIECE_BYTES);
+  const done = received >= whole ? pieces : Math.floor(received / METADATA_PIECE_BYTES);
+  const [some, all] = [received, whole].map((bytes) => bytes.toLocaleString('en'));
+  return `${done} of ${pieces} pieces, ${some} of ${all} bytes`;
 }
 
 function whyNot({ known, unfit, ends, convicted }: FetchProgress): string {

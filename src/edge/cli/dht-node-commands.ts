@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { fromHex, toHex } from '../../base/bytes.ts';
 import { isObject, type Json, type JsonObject, list, text } from './bus.ts';
+import { askInJob, tellerOf } from './dht-job.ts';
 import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
 import { type Column, statusStyle } from './table.ts';
@@ -24,11 +25,15 @@ const HASH: readonly Column<JsonObject>[] = [
   { title: 'SEEN', cell: ({ seenMs }) => new Date(Number(seenMs)).toISOString() },
 ];
 
+/** Between two looks at the crawler. */
+const FOLLOW_MS = 1_000;
+
 interface ItemOptions {
   readonly key?: string;
   readonly salt?: string;
   readonly seed?: string;
   readonly seq?: string;
+  readonly cas?: string;
   readonly bencode?: true;
 }
 
@@ -72,6 +77,7 @@ export function defineDhtNode(dht: Command, session: Session): void {
     .option('--seed <file>', 'file with the 64 hexadecimal digits that the key is made of')
     .option('--salt <salt>', 'which of the key’s values')
     .option('--seq <number>', 'its number; without one it follows on the one that is there')
+    .option('--cas <number>', 'only where the one with this number is')
     .action((value: string, options: ItemOptions) => putItem(session, value, options));
   define('publish', 'announces an update to the boxes that follow the key of a seed')
     .argument('<version>', 'version of the bundle')
@@ -85,7 +91,10 @@ export function defineDhtNode(dht: Command, session: Session): void {
     );
   define('crawl', 'infohashes that the crawler came across, the newest first')
     .option('--most <count>', 'so many at most', '100')
-    .action(({ most }: { most: string }) => crawl(session, Number(most)));
+    .option('--follow', 'how far it is, until Ctrl-C; then what it knows')
+    .action(({ most, follow }: { most: string; follow?: true }) =>
+      crawl(session, Number(most), follow === true),
+    );
 }
 
 /** Rows of a list of objects. */
@@ -124,8 +133,7 @@ async function ping(session: Session, node: string): Promise<void> {
 }
 
 async function find(session: Session, id: string): Promise<void> {
-  session.note('asking from node to node …');
-  const data = await session.ask('dht', 'find', { id });
+  const data = await askInJob(session, 'find', { id });
   if (data === undefined) return;
   if (session.json) return session.printJson(data);
   for (const search of rows(data['searches'])) {
@@ -137,8 +145,7 @@ async function find(session: Session, id: string): Promise<void> {
 }
 
 async function peers(session: Session, infohash: string): Promise<void> {
-  session.note('asking from node to node …');
-  const data = await session.ask('dht', 'peers', { infohash });
+  const data = await askInJob(session, 'peers', { infohash });
   if (data === undefined) return;
   if (session.json) return session.printJson(data);
   for (const peer of list(data['peers'])) session.line(text(peer), undefined);
@@ -155,9 +162,8 @@ async function announce(
   options: { readonly port: string; readonly seed?: true },
 ): Promise<void> {
   if (!/^\d{1,5}$/.test(options.port)) return session.fail('--port is a number', EXIT.usage);
-  session.note('asking from node to node …');
   const seed = options.seed === true ? 1 : 0;
-  const data = await session.ask('dht', 'announce', { infohash, port: Number(options.port), seed });
+  const data = await askInJob(session, 'announce', { infohash, port: Number(options.port), seed });
   if (data === undefined) return;
   if (session.json) session.printJson(data);
   else session.line(`${text(data['stored'])} nodes keep it`, undefined);
@@ -172,7 +178,7 @@ async function getItem(
     return session.fail('either a target or --key', EXIT.usage);
   const which: JsonObject =
     key === undefined ? { target: target ?? '' } : { key, salt: salt ?? '' };
-  const data = await session.ask('dht', 'get', which);
+  const data = await askInJob(session, 'get', which);
   if (data === undefined) return;
   if (session.json) return session.printJson(data);
   session.line(text(data['text'] ?? data['bencode'] ?? ''), undefined);
@@ -183,10 +189,11 @@ async function getItem(
 async function putItem(
   session: Session,
   value: string,
-  { salt, seed: path, seq, bencode }: ItemOptions,
+  { salt, seed: path, seq, cas, bencode }: ItemOptions,
 ): Promise<void> {
-  if (seq !== undefined && !/^\d{1,15}$/.test(seq))
-    return session.fail('--seq is a number', EXIT.usage);
+  for (const [name, given] of Object.entries({ seq, cas }))
+    if (given !== undefined && !/^\d{1,15}$/.test(given))
+      return session.fail(`--${name} is a number`, EXIT.usage);
   const args: Record<string, Json> = bencode === true ? { bencode: value } : { text: value };
   if (path !== undefined) {
     const read = session.environment.readFile(path, 4096);
@@ -195,7 +202,8 @@ async function putItem(
   }
   if (salt !== undefined) args['salt'] = salt;
   if (seq !== undefined) args['seq'] = Number(seq);
-  const data = await session.ask('dht', 'put', args);
+  if (cas !== undefined) args['cas'] = Number(cas);
+  const data = await askInJob(session, 'put', args);
   if (data === undefined) return;
   if (session.json) return session.printJson(data);
   session.line(text(data['target']), undefined);
@@ -220,14 +228,31 @@ async function publish(
   await putItem(session, toHex(encodeBencode(value)), { ...options, bencode: true });
 }
 
-async function crawl(session: Session, most: number): Promise<void> {
+async function crawl(session: Session, most: number, follow: boolean): Promise<void> {
   if (!Number.isInteger(most) || most < 1) return session.fail('--most is a number', EXIT.usage);
+  if (follow && !(await followCrawler(session))) return;
   const data = await session.ask('dht', 'crawl', { most });
   if (data === undefined) return;
   if (session.json) return session.printJson(data);
   session.print(HASH, rows(data['infoHashes']));
-  const { hashes, nodesAsked, running } = data;
-  session.note(
-    `${text(hashes)} infohashes of ${text(nodesAsked)} nodes; ${running === true ? 'it goes on' : 'it is not its time'}`,
-  );
+  session.note(crawledLine(data));
 }
+
+/** Until Ctrl-C; false after the daemon said that it cannot tell. */
+async function followCrawler(session: Session): Promise<boolean> {
+  const { environment } = session;
+  const tell = tellerOf(session);
+  while (!environment.signal.aborted) {
+    const data = await session.ask('dht', 'crawl', { most: 1 });
+    if (data === undefined) return false;
+    tell(crawledLine(data));
+    await environment.pause(FOLLOW_MS);
+  }
+  tell('');
+  return true;
+}
+
+const crawledLine = ({ hashes, nodesAsked, nodesKnown, running }: JsonObject): string =>
+  `${text(hashes)} infohashes of ${text(nodesAsked)} nodes, ${text(nodesKnown)} known; ${
+    running === true ? 'it goes on' : 'it is not its time'
+  }`;

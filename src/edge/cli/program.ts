@@ -34,6 +34,7 @@ import { defineGraph } from './graph-command.ts';
 import { hosts } from './host-commands.ts';
 import { defineInterfaces } from './interface-commands.ts';
 import { leases } from './lease-commands.ts';
+import { defineLoadTest } from './load-test-command.ts';
 import { map } from './map-commands.ts';
 import { add, del, get, instances, operate, schema, set } from './model-commands.ts';
 import { definePath } from './path-commands.ts';
@@ -189,6 +190,7 @@ function define(program: Command, session: Session, json: boolean): void {
   defineTargets(program, session);
   defineGraph(program, session);
   definePath(program, session);
+  defineLoadTest(program, session);
   defineCheck(command('check', 'whether a server is well, without a daemon'), session);
   command('reboot', 'end everything in order and start the box again')
     .option('--yes', 'do not ask')

@@ -52,6 +52,8 @@ const sends: Readonly<Record<ChannelAddress['kind'], Send>> = {
           headers: {
             'content-type': 'application/json',
             'content-length': Buffer.byteLength(letter.json),
+            // draft-ietf-httpapi-idempotency-key-header: who was told already knows it by this.
+            'idempotency-key': `"${letter.id}"`,
             ...(username === ''
               ? {}
               : {
@@ -139,6 +141,7 @@ const sends: Readonly<Record<ChannelAddress['kind'], Send>> = {
     try {
       const sent = transport.sendMail({
         ...{ from: channel.from, to: [...channel.to] },
+        messageId: `<${letter.id}@gatehouse>`,
         subject: `[gatehouse] ${letter.title}`,
         text: letter.text,
         attachments: [

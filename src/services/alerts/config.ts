@@ -1,7 +1,8 @@
 /** What is watched for, whom to tell, and how it stands. */
 import type { ChannelAddress } from '../../os/ports-alerts.ts';
 
-export type Severity = 'Info' | 'Warning' | 'Critical';
+export const SEVERITIES = ['Info', 'Warning', 'Critical'] as const;
+export type Severity = (typeof SEVERITIES)[number];
 
 /**
  * Target: one of the monitor answers no more; TargetLossy: or answers in part. Link: an interface that
@@ -9,7 +10,15 @@ export type Severity = 'Info' | 'Warning' | 'Critical';
  * seen before; AddressConflict: an address is in the wrong hands, which are told once and are nothing
  * that could end.
  */
-export type Watch = 'Target' | 'TargetLossy' | 'Link' | 'Lease' | 'NewDevice' | 'AddressConflict';
+export const WATCHES = [
+  'Target',
+  'TargetLossy',
+  'Link',
+  'Lease',
+  'NewDevice',
+  'AddressConflict',
+] as const;
+export type Watch = (typeof WATCHES)[number];
 
 export interface RuleConfig {
   /** `Device.X_GATEHOUSE_Alerts.Rule.3`. */
@@ -62,11 +71,15 @@ export interface Evidence {
   readonly capture: string;
 }
 
+/** `flapping`: it comes and goes, and is not told again until it is `steady`. */
+export const KINDS = ['raised', 'cleared', 'flapping', 'steady', 'event', 'test'] as const;
+
 export interface Notice {
+  /** No other has it, of this box or another: whoever is told twice knows it by this. */
+  readonly id: string;
   /** Counts up from the daemon's start. */
   readonly number: number;
-  /** `flapping`: it comes and goes, and is not told again until it is `steady`. */
-  readonly kind: 'raised' | 'cleared' | 'flapping' | 'steady' | 'event' | 'test';
+  readonly kind: (typeof KINDS)[number];
   readonly severity: Severity;
   readonly watch: Watch | 'Test';
   readonly subject: string;

@@ -33,5 +33,5 @@ export function letterOf(notice: Notice): Letter {
     lines.push('', `The seconds before it are kept as ${line(evidence.capture)}.`);
   }
   const json = { ...rest, title, at: iso(atMs), since: iso(sinceMs), evidence };
-  return { title, text: `${lines.join('\n')}\n`, json: JSON.stringify(json) };
+  return { id: notice.id, title, text: `${lines.join('\n')}\n`, json: JSON.stringify(json) };
 }

@@ -1,10 +1,14 @@
-/** What is to be told on one channel: in order, one at a time, tried again for a day, bounded. */
+/**
+ * What is to be told on one channel: in order, one at a time, tried again for a day, bounded. What waits lies on the
+ * shelf until it is taken or given up, so that the next daemon goes on with it.
+ */
 import { type Backoff, backoff, delayMs, failed, healthy } from '../../base/backoff.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Messenger } from '../../os/ports-alerts.ts';
 import type { ChannelConfig, ChannelObserved, Notice } from './config.ts';
 import { letterOf } from './letter.ts';
+import type { Shelf } from './shelf.ts';
 
 export const MAX_QUEUED = 100;
 const FIRST_RETRY_MS = 5_000;
@@ -16,18 +20,25 @@ export interface OutboxDeps {
   readonly messenger: Messenger;
   readonly clock: Clock;
   readonly log: Log;
+  readonly shelf: Shelf;
   changed(): void;
 }
 
-interface Waiting {
-  readonly notice: Notice;
+interface Queued {
+  /** On the shelf. */
+  readonly key: string;
+  notice: Notice;
+  /** What happened is still being looked into. */
+  unfinished: boolean;
+  /** Unix time, ms, and monotonic. */
+  readonly putMs: number;
   readonly untilMs: number;
 }
 
 export class Outbox implements Disposable {
   readonly #deps: OutboxDeps;
   #config: ChannelConfig;
-  #queue: Waiting[] = [];
+  #queue: Queued[] = [];
   #sending: AbortController | undefined;
   #retry: Timer | undefined;
   #backoff: Backoff = backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
@@ -40,6 +51,8 @@ export class Outbox implements Disposable {
   constructor(config: ChannelConfig, deps: OutboxDeps) {
     this.#config = config;
     this.#deps = deps;
+    this.#restore();
+    this.#next();
   }
 
   get config(): ChannelConfig {
@@ -63,15 +76,30 @@ export class Outbox implements Disposable {
     this.#next();
   }
 
-  put(notice: Notice): void {
+  /** `unfinished`: it is sent when it was `found` what happened. */
+  put(notice: Notice, unfinished: boolean): void {
+    const { shelf, clock } = this.#deps;
     if (this.#queue.length === MAX_QUEUED) {
       // The first may be on its way.
-      this.#queue.splice(this.#sending === undefined ? 0 : 1, 1);
+      const gone = this.#queue.splice(this.#sending === undefined ? 0 : 1, 1);
+      for (const { key } of gone) shelf.remove(key);
       this.#dropped += 1;
     }
-    this.#queue.push({ notice, untilMs: this.#deps.clock.monoMs() + KEEP_MS });
+    const putMs = clock.wallMs();
+    const key = shelf.add(this.#config.id, { notice, putMs });
+    this.#queue.push({ key, notice, unfinished, putMs, untilMs: clock.monoMs() + KEEP_MS });
     this.#next();
     this.#deps.changed();
+  }
+
+  /** What was put unfinished is known whole now. */
+  found(notice: Notice): void {
+    const queued = this.#queue.find((one) => one.notice.id === notice.id);
+    if (queued === undefined) return;
+    queued.notice = notice;
+    queued.unfinished = false;
+    this.#deps.shelf.replace(queued.key, { notice, putMs: queued.putMs });
+    this.#next();
   }
 
   [Symbol.dispose](): void {
@@ -80,14 +108,32 @@ export class Outbox implements Disposable {
     this.#sending?.abort();
   }
 
+  /** What an earlier daemon left. */
+  #restore(): void {
+    const { clock, shelf } = this.#deps;
+    const left = shelf.of(this.#config.id);
+    for (const [i, [key, { notice, putMs }]] of left.entries()) {
+      // The wall clock may have been set back meanwhile.
+      const waitedMs = Math.max(0, clock.wallMs() - putMs);
+      const untilMs = clock.monoMs() + KEEP_MS - waitedMs;
+      if (i >= left.length - MAX_QUEUED && waitedMs < KEEP_MS) {
+        this.#queue.push({ key, notice, unfinished: false, putMs, untilMs });
+        continue;
+      }
+      shelf.remove(key);
+      if (waitedMs < KEEP_MS) this.#dropped += 1;
+      else this.#failed += 1;
+    }
+  }
+
   #next(): void {
     const [first] = this.#queue;
     if (first === undefined || this.#sending !== undefined || this.#retry !== undefined) return;
-    void this.#send(first);
+    if (!first.unfinished) void this.#send(first);
   }
 
-  async #send(waiting: Waiting): Promise<void> {
-    const { messenger, clock, log } = this.#deps;
+  async #send(waiting: Queued): Promise<void> {
+    const { messenger, clock, log, shelf } = this.#deps;
     const sending = new AbortController();
     this.#sending = sending;
     const limit = clock.after(TIMEOUT_MS, () => sending.abort());
@@ -114,6 +160,7 @@ export class Outbox implements Disposable {
       }
       this.#failed += 1;
     }
+    shelf.remove(waiting.key);
     this.#queue = this.#queue.filter((one) => one !== waiting);
     this.#next();
     this.#deps.changed();

@@ -2,6 +2,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import { err, ok, type Result } from '../../base/result.ts';
+import type { Store } from '../../os/ports.ts';
 import type { Messenger } from '../../os/ports-alerts.ts';
 import { Alert } from './alert.ts';
 import type {
@@ -15,6 +16,7 @@ import type {
 } from './config.ts';
 import { letterOf, titleOf } from './letter.ts';
 import { Outbox } from './outbox.ts';
+import { Shelf } from './shelf.ts';
 
 /** Things that are watched at once. */
 export const MAX_ALERTS = 4096;
@@ -28,6 +30,9 @@ export interface AlertsDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly messenger: Messenger;
+  readonly store: Store;
+  /** What no other call gives, on any box. */
+  newId(): string;
   /** What can be found out of a failure now. */
   evidence(signal: Signal, aborted: AbortSignal): Promise<Evidence>;
   /** Everybody on the box hears of it, at once. */
@@ -39,12 +44,13 @@ const WEIGHTS: Readonly<Record<Severity, number>> = { Info: 0, Warning: 1, Criti
 
 const OFF: AlertsConfig = { enable: false, rules: [], channels: [] };
 
-export class AlertsService implements Disposable {
+export class AlertsService implements AsyncDisposable {
   readonly #deps: AlertsDeps;
   readonly #alerts = new Map<string, Alert>();
   readonly #outboxes = new Map<string, Outbox>();
   readonly #history: Notice[] = [];
   readonly #finding = new Set<AbortController>();
+  readonly #shelf: Shelf;
   #config = OFF;
   #signals: readonly Signal[] = [];
   #number = 0;
@@ -55,6 +61,7 @@ export class AlertsService implements Disposable {
 
   constructor(deps: AlertsDeps) {
     this.#deps = deps;
+    this.#shelf = new Shelf(deps);
   }
 
   /** The newest last. */
@@ -85,6 +92,7 @@ export class AlertsService implements Disposable {
       outbox[Symbol.dispose]();
       this.#outboxes.delete(id);
     }
+    this.#shelf.keep(new Set(channels.keys()));
     for (const channel of channels.values()) {
       const known = this.#outboxes.get(channel.id);
       if (known === undefined) this.#outboxes.set(channel.id, this.#outbox(channel));
@@ -129,23 +137,27 @@ export class AlertsService implements Disposable {
     if (channel === undefined) return err('the channel is off, or alerts are');
     const nowMs = this.#deps.clock.wallMs();
     const notice: Notice = {
-      ...{ number: ++this.#number, kind: 'test', severity: 'Info', watch: 'Test' },
-      ...{ subject: '', name: '', reason: '', atMs: nowMs, sinceMs: nowMs },
+      ...{ id: this.#deps.newId(), number: ++this.#number, kind: 'test', severity: 'Info' },
+      ...{ watch: 'Test', subject: '', name: '', reason: '', atMs: nowMs, sinceMs: nowMs },
     };
     const sent = await this.#deps.messenger.send(channel, letterOf(notice), signal);
     return sent.ok ? ok(undefined) : err(sent.error.message);
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     for (const finding of this.#finding) finding.abort();
     for (const one of [...this.#alerts.values(), ...this.#outboxes.values()]) {
       one[Symbol.dispose]();
     }
+    await this.#shelf[Symbol.asyncDispose]();
   }
 
   #outbox(channel: AlertsConfig['channels'][number]): Outbox {
-    return new Outbox(channel, { ...this.#deps, changed: () => this.#changed() });
+    return new Outbox(channel, {
+      ...{ ...this.#deps, shelf: this.#shelf },
+      changed: () => this.#changed(),
+    });
   }
 
   #alertOf(key: string, rule: RuleConfig, signal: Signal): Alert | undefined {
@@ -196,7 +208,7 @@ export class AlertsService implements Disposable {
   #notice(kind: Notice['kind'], severity: Severity, signal: Signal, sinceMs: number): Notice {
     const { watch, subject, name, reason } = signal;
     return {
-      ...{ number: ++this.#number, kind, severity, watch, subject, name },
+      ...{ id: this.#deps.newId(), number: ++this.#number, kind, severity, watch, subject, name },
       ...{ reason: kind === 'cleared' ? '' : reason, atMs: this.#deps.clock.wallMs(), sinceMs },
     };
   }
@@ -208,26 +220,32 @@ export class AlertsService implements Disposable {
     if (notice.kind === 'raised') log.warn(line, titleOf(notice));
     else log.info(line, titleOf(notice));
     announce(notice);
-    if (found === undefined || this.#finding.size >= MAX_EVIDENCE) this.#post(notice);
-    else void this.#withEvidence(notice, found);
-  }
-
-  async #withEvidence(notice: Notice, signal: Signal): Promise<void> {
-    const finding = new AbortController();
-    this.#finding.add(finding);
-    const limit = this.#deps.clock.after(EVIDENCE_MS, () => finding.abort());
-    const evidence = await this.#deps.evidence(signal, finding.signal);
-    limit.cancel();
-    this.#finding.delete(finding);
-    if (!this.#closed) this.#post({ ...notice, evidence });
-  }
-
-  #post(notice: Notice): void {
+    const unfinished = found !== undefined && this.#finding.size < MAX_EVIDENCE;
     this.#history.push(notice);
     if (this.#history.length > MAX_HISTORY) this.#history.shift();
     for (const outbox of this.#outboxes.values()) {
-      if (WEIGHTS[notice.severity] >= WEIGHTS[outbox.config.least]) outbox.put(notice);
+      if (WEIGHTS[notice.severity] >= WEIGHTS[outbox.config.least]) outbox.put(notice, unfinished);
     }
+    if (unfinished) void this.#look(notice, found);
+  }
+
+  async #look(notice: Notice, signal: Signal): Promise<void> {
+    const finding = new AbortController();
+    this.#finding.add(finding);
+    const limit = this.#deps.clock.after(EVIDENCE_MS, () => finding.abort());
+    const whole = await this.#deps.evidence(signal, finding.signal).then(
+      (evidence): Notice => ({ ...notice, evidence }),
+      (thrown: unknown) => {
+        this.#deps.log.error({ err: thrown }, 'what happened could not be looked into');
+        return notice;
+      },
+    );
+    limit.cancel();
+    this.#finding.delete(finding);
+    if (this.#closed) return;
+    const place = this.#history.indexOf(notice);
+    if (place >= 0) this.#history[place] = whole;
+    for (const outbox of this.#outboxes.values()) outbox.found(whole);
   }
 }
 

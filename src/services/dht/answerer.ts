@@ -23,6 +23,8 @@ import type { Tokens } from './tokens.ts';
 const AMPLIFICATION = 3;
 /** Stays below what any path takes (RFC 8200 §5: 1,280 with headers). */
 const MAX_ANSWER_BYTES = 1_200;
+/** Both filters of a scrape (BEP 33), with their keys. */
+const FILTER_BYTES = 2 * (256 + 4 + 6);
 const MAX_VALUES = 50;
 const PEER_BYTES = { 4: 8, 6: 21 } as const;
 /** Verifying is dear: signatures a second, in all. */
@@ -56,7 +58,7 @@ export class Answerer {
   /** The datagram to send back for a query of `size` bytes; undefined where even the least would be too long. */
   answer(message: Query, from: IpPort, size: number, nowMs: number): Uint8Array | undefined {
     const limit = this.limit(from.address, size);
-    const said = this.#say(message.query, from, nowMs);
+    const said = this.#say(message.query, from, limit, nowMs);
     if ('code' in said) return this.error(message.transaction, said.code, said.message, limit);
     return this.#fit(message, from, said.response, limit);
   }
@@ -82,7 +84,7 @@ export class Answerer {
       : Math.min(MAX_ANSWER_BYTES, AMPLIFICATION * size);
   }
 
-  #say(query: KrpcQuery, from: IpPort, nowMs: number): Said {
+  #say(query: KrpcQuery, from: IpPort, limit: number, nowMs: number): Said {
     const { peers, items, tokens } = this.#deps;
     switch (query.method) {
       case 'ping':
@@ -92,7 +94,8 @@ export class Answerer {
       case 'get_peers': {
         const { infoHash, noSeed, scrape } = query;
         const family = familyOf(from);
-        const filters = scrape ? peers.scrape(infoHash, nowMs) : undefined;
+        // Dear to make, and left out first: not made for whoever cannot be given them.
+        const filters = scrape && limit > FILTER_BYTES ? peers.scrape(infoHash, nowMs) : undefined;
         return {
           response: {
             ...this.#nodes(infoHash, query.want, from),

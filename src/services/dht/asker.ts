@@ -14,6 +14,8 @@ import { RoundTrip, type RoundTripLimits } from './round-trip.ts';
 const MAX_PENDING = 1_024;
 const MAX_QUEUED = 512;
 const QUEUE_MS = 20;
+/** A query that found no room for so long is given up: who asked it has long gone on, or waits for nothing. */
+const QUEUED_MOST_MS = 5_000;
 const TRANSACTION_BYTES = 4;
 /** After so long another is asked, too. */
 const SLOW: RoundTripLimits = { firstMs: 500, leastMs: 20, mostMs: 1000 };
@@ -49,6 +51,7 @@ interface Pending {
 }
 
 interface Queued {
+  readonly untilMs: number;
   readonly to: IpPort;
   readonly query: KrpcQuery;
   readonly outcome: Outcome;
@@ -100,7 +103,8 @@ export class Asker {
       outcome.lost('unsent');
       return;
     }
-    this.#queue.push({ to, query, outcome });
+    const untilMs = this.#deps.clock.monoMs() + QUEUED_MOST_MS;
+    this.#queue.push({ untilMs, to, query, outcome });
     this.#timer ??= this.#deps.clock.after(QUEUE_MS, () => this.#drain());
   }
 
@@ -144,11 +148,19 @@ export class Asker {
 
   #drain(): void {
     this.#timer = undefined;
+    const nowMs = this.#deps.clock.monoMs();
     for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
+      if (nowMs >= first.untilMs) {
+        this.#queue.shift();
+        this.counters.refused++;
+        first.outcome.lost('unsent');
+        continue;
+      }
       if (!this.#trySend(first.to, first.query, first.outcome)) break;
       this.#queue.shift();
     }
-    if (this.#queue.length > 0) this.#timer = this.#deps.clock.after(QUEUE_MS, () => this.#drain());
+    if (this.#queue.length > 0)
+      this.#timer ??= this.#deps.clock.after(QUEUE_MS, () => this.#drain());
   }
 
   /** False while the budget or the table of transactions has no room. */

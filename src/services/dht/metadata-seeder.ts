@@ -94,6 +94,8 @@ export class MetadataSeeder implements AsyncDisposable {
   readonly #held = new Map<string, Held>();
   readonly #servers: TcpServer[] = [];
   readonly #leechers = new Set<Leecher>();
+  /** Who can be given something, in turn: whoever was given a piece is the last. */
+  readonly #waiting = new Set<Leecher>();
   #timer: Timer | undefined;
   #accepted = 0;
   #refused = 0;
@@ -164,8 +166,11 @@ export class MetadataSeeder implements AsyncDisposable {
       data: (chunk) => {
         if (leecher.stream.push(chunk) !== undefined) this.#drop(leecher);
       },
-      drained: () => this.#serve(leecher),
-      closed: () => void this.#leechers.delete(leecher),
+      drained: () => {
+        if (leecher.pending.length > 0) this.#waiting.add(leecher);
+        this.#serve();
+      },
+      closed: () => this.#forget(leecher),
     };
   }
 
@@ -215,27 +220,32 @@ export class MetadataSeeder implements AsyncDisposable {
       return leecher.connection.write(told) || this.#drop(leecher);
     }
     pending.push(piece);
-    this.#serve(leecher);
+    this.#waiting.add(leecher);
+    this.#serve();
     return true;
   }
 
-  /** Sends what is asked for, as far as the rate and its queue allow; the rest waits for the next sweep. */
-  #serve(leecher: Leecher): void {
-    const { held, utMetadata, pending, connection } = leecher;
-    if (held === undefined || utMetadata === undefined) return;
-    for (let piece = pending[0]; piece !== undefined; piece = pending[0]) {
+  /** A piece for each in turn, as far as the rate allows; the rest waits for the next sweep. */
+  #serve(): void {
+    for (const leecher of this.#waiting) {
+      const { held, utMetadata, pending, connection } = leecher;
+      const [piece] = pending;
+      // Whose queue is full is heard of when it has drained.
+      const able = connection.queuedBytes <= QUEUE_BYTES / 2;
+      if (!able || held === undefined || utMetadata === undefined || piece === undefined) {
+        this.#waiting.delete(leecher);
+        continue;
+      }
       const start = piece * METADATA_PIECE_BYTES;
       const data = held.infoBytes.subarray(start, start + METADATA_PIECE_BYTES);
-      const totalBytes = held.infoBytes.length;
-      if (connection.queuedBytes > QUEUE_BYTES / 2) return;
       if (!this.#bucket.take(data.length, this.#nowMs())) return;
-      if (
-        !connection.write(
-          encodeMetadataMessage(utMetadata, { type: 'data', piece, totalBytes, data }),
-        )
-      )
-        return;
+      this.#waiting.delete(leecher);
+      const totalBytes = held.infoBytes.length;
+      const message = { type: 'data', piece, totalBytes, data } as const;
+      if (!connection.write(encodeMetadataMessage(utMetadata, message))) continue;
       pending.shift();
+      // A set goes on with what is added to it meanwhile.
+      if (pending.length > 0) this.#waiting.add(leecher);
       // Who is served is not idle.
       leecher.dueMs = this.#nowMs() + IDLE_MS;
       this.#pieces += 1;
@@ -249,8 +259,13 @@ export class MetadataSeeder implements AsyncDisposable {
     return false;
   }
 
-  #close(leecher: Leecher): void {
+  #forget(leecher: Leecher): void {
     this.#leechers.delete(leecher);
+    this.#waiting.delete(leecher);
+  }
+
+  #close(leecher: Leecher): void {
+    this.#forget(leecher);
     leecher.connection.close();
   }
 
@@ -265,8 +280,9 @@ export class MetadataSeeder implements AsyncDisposable {
       const nowMs = this.#nowMs();
       for (const leecher of [...this.#leechers]) {
         if (nowMs >= leecher.dueMs) this.#drop(leecher);
-        else if (leecher.pending.length > 0) this.#serve(leecher);
+        else if (leecher.pending.length > 0) this.#waiting.add(leecher);
       }
+      this.#serve();
       this.#arm();
     });
   }

@@ -11,10 +11,27 @@ import type { Family } from './config.ts';
 import { ID_BYTES } from './distance.ts';
 import { type DhtItem, itemHolds, itemTarget, mutableTarget, signedBytes } from './item-store.ts';
 import type { DhtCrypto, DhtNode } from './node.ts';
-import { type Found, type FoundNode, namedNodes } from './searcher.ts';
+import { type Found, type FoundNode, namedNodes, type SearchStep } from './searcher.ts';
 
 const MAX_PEERS = 1_000;
 const ITEM_LIMITS = { maxBytes: 1_000, maxDepth: 32, maxTokens: 600 };
+
+/** Of one operation, over both families. */
+export interface Step {
+  readonly asked: number;
+  readonly answered: number;
+  /** Bits that the closest node shares with what is looked for; undefined before one answered. */
+  readonly sharedBits: number | undefined;
+  /** Peers found so far. */
+  readonly peers: number;
+}
+
+/** How whoever began an operation stays in touch with it. */
+export interface Watch {
+  readonly progress?: ((step: Step) => void) | undefined;
+  /** Ends it with what was found; nobody is told or given anything any more. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 export interface PeersFound {
   readonly peers: readonly IpPort[];
@@ -50,18 +67,13 @@ export class DhtOperations {
     this.#nowMs = nowMs;
   }
 
-  findNode(target: Uint8Array, signal?: AbortSignal): Promise<readonly Found[]> {
-    return this.#everywhere(target, (want) => ({ method: 'find_node', target, want }), { signal });
+  findNode(target: Uint8Array, watch: Watch = {}): Promise<readonly Found[]> {
+    return this.#everywhere(target, (want) => ({ method: 'find_node', target, want }), watch);
   }
 
-  /** `found` hears of each peer once, as soon as it is named. */
   async getPeers(
     infoHash: Uint8Array,
-    options: {
-      readonly found?: (peer: IpPort) => void;
-      readonly scrape?: boolean;
-      readonly signal?: AbortSignal | undefined;
-    } = {},
+    options: Watch & { readonly scrape?: boolean } = {},
   ): Promise<PeersFound> {
     const peers = new Map<string, IpPort>();
     let filters: { readonly seeds: Uint8Array; readonly peers: Uint8Array } | undefined;
@@ -71,7 +83,6 @@ export class DhtOperations {
       const key = formatIpPort(peer);
       if (peers.has(key)) return;
       peers.set(key, peer);
-      options.found?.(peer);
     };
     // What others announced to us counts as well.
     for (const family of [4, 6] as const)
@@ -88,7 +99,7 @@ export class DhtOperations {
       joinBloom(filters.seeds, bloomSeeds);
       joinBloom(filters.peers, bloomPeers);
     };
-    const searches = await this.#everywhere(infoHash, query, { heard, signal: options.signal });
+    const searches = await this.#everywhere(infoHash, query, options, heard, () => peers.size);
     return {
       ...{ peers: [...peers.values()], searches },
       seeds: filters && Math.round(bloomCount(filters.seeds)),
@@ -101,40 +112,46 @@ export class DhtOperations {
     infoHash: Uint8Array,
     port: number | undefined,
     seed: boolean,
-    found?: (peer: IpPort) => void,
+    watch: Watch = {},
   ): Promise<PeersFound & Stored> {
-    const result = await this.getPeers(infoHash, found === undefined ? {} : { found });
-    const told = await this.#tell(result.searches, (token) => ({
+    const result = await this.getPeers(infoHash, watch);
+    const told = await this.#tell(result.searches, watch, (token) => ({
       ...{ method: 'announce_peer', infoHash, token, port, seed },
     }));
     return { ...result, target: infoHash, ...told };
   }
 
-  getImmutable(target: Uint8Array, signal?: AbortSignal): Promise<DhtItem | undefined> {
-    return this.#get(target, undefined, signal);
+  getImmutable(target: Uint8Array, watch: Watch = {}): Promise<DhtItem | undefined> {
+    return this.#get(target, undefined, watch);
   }
 
   /** The newest that is signed rightly. */
   getMutable(
     key: Uint8Array,
     salt: Uint8Array | undefined,
-    signal?: AbortSignal,
+    watch: Watch = {},
   ): Promise<DhtItem | undefined> {
-    return this.#get(mutableTarget(key, salt, this.#crypto.sha1), salt, signal);
+    return this.#get(mutableTarget(key, salt, this.#crypto.sha1), salt, watch);
   }
 
-  /** Of an item that is whole already: one of our own, or one to be put again. */
-  async put(item: DhtItem, cas?: number | bigint): Promise<Result<Stored, string>> {
+  /**
+   * Of an item that is whole already: one of our own, or one to be put again. With `cas` only where
+   * the one with that number is (BEP 44).
+   */
+  async put(
+    item: DhtItem,
+    { cas, ...watch }: Watch & { readonly cas?: number | bigint | undefined } = {},
+  ): Promise<Result<Stored, string>> {
     if (encodeBencode(item.value).length > ITEM_LIMITS.maxBytes)
       return err(`an item has at most ${ITEM_LIMITS.maxBytes} bytes`);
     const target = itemTarget(item, this.#crypto.sha1);
     const searches = await this.#everywhere(
       target,
       (want) => ({ method: 'get', target, want, seq: undefined }),
-      {},
+      watch,
     );
     const { value, signed } = item;
-    const told = await this.#tell(searches, (token) => ({
+    const told = await this.#tell(searches, watch, (token) => ({
       ...{ method: 'put', token, value },
       signed: signed && { ...signed, cas },
     }));
@@ -183,7 +200,7 @@ export class DhtOperations {
   async #get(
     target: Uint8Array,
     salt: Uint8Array | undefined,
-    signal: AbortSignal | undefined,
+    watch: Watch,
   ): Promise<DhtItem | undefined> {
     let best = this.#node.items.get(target, this.#nowMs());
     const refused = new Set<string>();
@@ -205,29 +222,31 @@ export class DhtOperations {
       }
       best = copied(item);
     };
-    await this.#everywhere(target, (want) => ({ method: 'get', target, want, seq: undefined }), {
-      heard,
-      signal,
+    const query = (want: readonly Want[]): KrpcQuery => ({
+      ...{ method: 'get', target, want, seq: undefined },
     });
+    await this.#everywhere(target, query, watch, heard);
     return best;
   }
 
   #everywhere(
     target: Uint8Array,
     query: (want: readonly Want[]) => KrpcQuery,
-    {
-      heard,
-      signal,
-    }: {
-      readonly heard?: (response: KrpcResponse) => void;
-      readonly signal?: AbortSignal | undefined;
-    },
+    { progress, signal }: Watch,
+    heard: (response: KrpcResponse) => void = () => {},
+    peers: () => number = () => 0,
   ): Promise<readonly Found[]> {
+    const steps = new Map<Family, SearchStep>();
+    const stepped = (family: Family, step: SearchStep): void => {
+      steps.set(family, step);
+      progress?.({ ...joined([...steps.values()]), peers: peers() });
+    };
     return Promise.all(
       Object.values(this.#node.tables).map(({ family }) =>
         this.#node.searcher.search({
           ...{ family, target, query, signal },
-          ...(heard === undefined ? {} : { heard: (answer) => heard(answer.response) }),
+          heard: (answer) => heard(answer.response),
+          progress: progress && ((step) => stepped(family, step)),
         }),
       ),
     );
@@ -235,11 +254,22 @@ export class DhtOperations {
 
   async #tell(
     searches: readonly Found[],
+    { signal }: Watch,
     query: (token: Uint8Array) => KrpcQuery,
   ): Promise<Omit<Stored, 'target'>> {
+    if (signal?.aborted === true) return { stored: 0, refusals: [] };
     const nodes: readonly FoundNode[] = searches.flatMap(({ closest }) => closest);
     return this.#node.searcher.tell(nodes, query);
   }
+}
+
+function joined(steps: readonly SearchStep[]): SearchStep {
+  const bits = steps.flatMap((step) => step.sharedBits ?? []);
+  return {
+    asked: steps.reduce((sum, { asked }) => sum + asked, 0),
+    answered: steps.reduce((sum, { answered }) => sum + answered, 0),
+    sharedBits: bits.length === 0 ? undefined : Math.max(...bits),
+  };
 }
 
 function copied({ value, signed }: DhtItem): DhtItem {

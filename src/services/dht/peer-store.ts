@@ -10,8 +10,16 @@ const MAX_SWARMS = 2_000;
 const MAX_PEERS = 20_000;
 const MAX_PEERS_OF_SWARM = 500;
 const MAX_SAMPLES = 20;
+/** Filters of a scrape are made for whoever asks first, and are the same for everybody for so long. */
+const SCRAPED_MS = 60_000;
+const MAX_SCRAPED = 256;
 /** BEP 51: as long as the same samples are given. */
 const SAMPLE_INTERVAL_SEC = 600;
+
+export interface Filters {
+  readonly seeds: Uint8Array;
+  readonly peers: Uint8Array;
+}
 
 interface Announced {
   readonly untilMs: number;
@@ -24,6 +32,8 @@ export class PeerStore {
   /** By infohash, and in it by compact endpoint, both in hex; the one announced last is the last. */
   readonly #swarms = new Map<string, Map<string, Announced>>();
   #peers = 0;
+  /** By infohash, the one made last being the last. */
+  readonly #scraped = new Map<string, { readonly madeMs: number; readonly filters: Filters }>();
   #samples: Uint8Array = new Uint8Array(0);
   #sampledMs = Number.NEGATIVE_INFINITY;
 
@@ -77,19 +87,19 @@ export class PeerStore {
     );
   }
 
-  /** Undefined for a swarm of which nothing is known. */
-  scrape(
-    infoHash: Uint8Array,
-    nowMs: number,
-  ): { readonly seeds: Uint8Array; readonly peers: Uint8Array } | undefined {
+  /** Undefined for a swarm of which nothing is known; up to a minute old. */
+  scrape(infoHash: Uint8Array, nowMs: number): Filters | undefined {
     const swarm = this.#living(infoHash, nowMs);
     if (swarm === undefined) return undefined;
-    const [seeds, peers] = [new Bloom(this.#sha1), new Bloom(this.#sha1)];
-    for (const [key, { seed }] of swarm) {
-      const endpoint = readEndpoint(bytesOf(key));
-      if (endpoint !== undefined) (seed ? seeds : peers).add(endpoint.address);
-    }
-    return { seeds: seeds.bytes, peers: peers.bytes };
+    const hash = toHex(infoHash);
+    const before = this.#scraped.get(hash);
+    if (before !== undefined && nowMs - before.madeMs < SCRAPED_MS) return before.filters;
+    const filters = this.#filtersOf(swarm);
+    this.#scraped.delete(hash);
+    this.#scraped.set(hash, { madeMs: nowMs, filters });
+    const [oldest] = this.#scraped.keys();
+    if (this.#scraped.size > MAX_SCRAPED && oldest !== undefined) this.#scraped.delete(oldest);
+    return filters;
   }
 
   /** The same for everybody until the interval is over. */
@@ -112,6 +122,19 @@ export class PeerStore {
   /** Forgets what is over: called now and then, so that memory is given back without questions. */
   tidy(nowMs: number): void {
     for (const hash of [...this.#swarms.keys()]) this.#living(bytesOf(hash), nowMs);
+    for (const [hash, { madeMs }] of this.#scraped) {
+      if (nowMs - madeMs < SCRAPED_MS) break;
+      this.#scraped.delete(hash);
+    }
+  }
+
+  #filtersOf(swarm: ReadonlyMap<string, Announced>): Filters {
+    const [seeds, peers] = [new Bloom(this.#sha1), new Bloom(this.#sha1)];
+    for (const [key, { seed }] of swarm) {
+      const endpoint = readEndpoint(bytesOf(key));
+      if (endpoint !== undefined) (seed ? seeds : peers).add(endpoint.address);
+    }
+    return { seeds: seeds.bytes, peers: peers.bytes };
   }
 
   #living(infoHash: Uint8Array, nowMs: number): Map<string, Announced> | undefined {

@@ -7,7 +7,7 @@ import type { KrpcQuery, KrpcResponse, Want } from '../../wire/krpc.ts';
 import type { AddressPolicy } from './address-policy.ts';
 import type { Answer, Asker } from './asker.ts';
 import type { Family } from './config.ts';
-import { ID_BYTES, K, sameBytes } from './distance.ts';
+import { ID_BYTES, K, sameBytes, sharedBits } from './distance.ts';
 import { type Candidate, Lookup } from './lookup.ts';
 import type { NodeTable } from './node-table.ts';
 
@@ -28,12 +28,21 @@ export interface Found {
   readonly answered: number;
 }
 
+export interface SearchStep {
+  readonly asked: number;
+  readonly answered: number;
+  /** Bits at the beginning that the closest who answered shares with the target; undefined before one did. */
+  readonly sharedBits: number | undefined;
+}
+
 export interface Search {
   readonly family: Family;
   readonly target: Uint8Array;
   readonly query: (want: readonly Want[]) => KrpcQuery;
   /** Each answer as it comes: views, to be copied. */
   readonly heard?: (answer: Answer) => void;
+  /** How far it is, whenever that changed. */
+  readonly progress?: ((step: SearchStep) => void) | undefined;
   /** Asked at once, where not the usual. */
   readonly alpha?: number;
   readonly signal?: AbortSignal | undefined;
@@ -96,6 +105,7 @@ export class Searcher {
           if (candidate === undefined) break;
           asker.ask(candidate.endpoint, query, outcomeOf(candidate));
         }
+        if (!over) search.progress?.(stepOf(lookup));
         if (!over && lookup.done) finish();
       };
       const outcomeOf = (candidate: Candidate) => ({
@@ -170,6 +180,11 @@ export class Searcher {
       ({ id, endpoint }) => this.#deps.policy.allows(endpoint) && !this.#isOwn(id, family),
     );
   }
+}
+
+function stepOf(lookup: Lookup): SearchStep {
+  const [first] = lookup.closest(1);
+  return { ...lookup.progress, sharedBits: first && sharedBits(lookup.target, first.id) };
 }
 
 /** Compact nodes (BEP 5, BEP 32); ids are views. */

@@ -16,11 +16,15 @@ export function renderTable(config: FirewallConfig): string {
   return `table inet ${TABLE} {}
 delete table inet ${TABLE}
 table inet ${TABLE} {
-${set('wan', config.wan)}${set('lan', config.lan)}${set('hidden', config.masquerade)}
+${set('wan', config.wan)}${set('lan', config.lan)}${set('hidden', config.masquerade)}${config.openings.map(limit).join('')}
+  chain early {
+    type filter hook prerouting priority raw; policy accept;
+${config.openings.map(excess('wan')).join('')}  }
+
   chain input {
     type filter hook input priority filter; policy drop;
     iifname "lo" accept
-    ${established}
+${config.openings.map(excess('lan')).join('')}    ${established}
     iifname @lan accept
     iifname @wan udp sport 67 udp dport 68 accept
     iifname @wan ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
@@ -28,7 +32,7 @@ ${set('wan', config.wan)}${set('lan', config.lan)}${set('hidden', config.masquer
     iifname @wan ip6 saddr fe80::/10 icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } accept
     iifname @wan icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
     iifname @wan icmpv6 type echo-request limit rate 20/second accept
-${openings(config)}    counter
+${config.openings.map(opening).join('')}    counter
   }
 
   chain forward {
@@ -86,14 +90,31 @@ ${chains.join('')}}
 `;
 }
 
-/** What comes in excess is dropped before connection tracking remembers it. */
-const openings = (config: FirewallConfig): string =>
-  config.openings
-    .map(
-      ({ port, perSec }) =>
-        `    iifname @wan udp dport ${port & 0xffff} limit rate ${perSec >>> 0}/second burst ${perSec >>> 0} packets accept\n`,
-    )
-    .join('');
+type Opening = FirewallConfig['openings'][number];
+
+const portOf = ({ port }: Opening): number => port & 0xffff;
+
+/** One for whoever sends to the port, from the WAN or from the LAN. */
+const limit = (opening: Opening): string => {
+  const perSec = opening.perSec >>> 0;
+  return `  limit over${portOf(opening)} {
+    rate over ${perSec}/second burst ${perSec} packets
+  }
+`;
+};
+
+/**
+ * What comes in excess is dropped before it costs anything: from the WAN before connection tracking
+ * sees it, whether or not it belongs to something that was answered. A flow of the LAN that is
+ * masqueraded behind the same port suffers with it while there is a flood, and only then. What the
+ * LAN sends to such ports elsewhere is not counted: that limit stands where it has reached the box.
+ */
+const excess =
+  (zone: 'wan' | 'lan') =>
+  (opening: Opening): string =>
+    `    iifname @${zone} udp dport ${portOf(opening)} limit name "over${portOf(opening)}" drop\n`;
+
+const opening = (one: Opening): string => `    iifname @wan udp dport ${portOf(one)} accept\n`;
 
 function set(name: string, ifNames: readonly string[]): string {
   const names = [...new Set(ifNames)].filter(isIfName);

@@ -152,7 +152,10 @@ export const alerts: ObjectGroup = {
           about: 'Retrying: it was not taken; it is tried for a day.',
         },
         Reason: REASON,
-        Queued: { type: 'unsignedInt', about: 'Alerts that wait, 100 at most.' },
+        Queued: {
+          type: 'unsignedInt',
+          about: 'Alerts that wait, 100 at most; they outlive a restart.',
+        },
         Delivered: count('Alerts that were taken.'),
         Failed: count('Alerts that were refused for good, or not taken within a day.'),
         Dropped: count('Alerts that made room for newer ones.'),

@@ -17,6 +17,7 @@ import { hosts } from './hosts.ts';
 import { ip } from './ip.ts';
 import { ipDiagnostics } from './ip-diagnostics.ts';
 import { ip6 } from './ip6.ts';
+import { loadTest } from './load-test.ts';
 import { map } from './map.ts';
 import { metrics } from './metrics.ts';
 import { monitor } from './monitor.ts';
@@ -50,6 +51,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   routerAdvertisement,
   hosts,
   monitor,
+  loadTest,
   alerts,
   capture,
   time(),

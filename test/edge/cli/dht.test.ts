@@ -4,12 +4,13 @@ import { toHex } from '#src/base/bytes.ts';
 import { SystemError } from '#src/base/errors.ts';
 import { formatIpPort, type IpPort } from '#src/base/ip-port.ts';
 import { err, ok } from '#src/base/result.ts';
+import type { JsonObject } from '#src/edge/cli/bus.ts';
 import { peerTools } from '#src/main/peer-tools.ts';
 import { digests } from '#src/os/linux/digests.ts';
 import { loadNative } from '#src/os/linux/native.ts';
 import { encodeBencode } from '#src/wire/bencode-writer.ts';
 import { MemoryLog } from '../../lib/log.ts';
-import { cli, FakeBus } from './fake.ts';
+import { Captured, cli, FakeBus } from './fake.ts';
 
 const torrent = (name: string): Uint8Array =>
   encodeBencode({
@@ -62,6 +63,103 @@ t.test('none at all', async (t) => {
   t.equal((await cli(['dht', 'metadata'], undefined)).code, 2);
 });
 
+interface Job {
+  readonly name: unknown;
+  stopped: boolean;
+}
+
+/** Gives everything else its turn. */
+const breath = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A daemon whose searches go on until they are stopped; `looked` is called at each look at one. */
+function daemon(looked: () => void) {
+  const jobs: (Job & { end(): void })[] = [];
+  const done = (data: JsonObject) => ({ status: 'success', message: null, data });
+  const bus = new FakeBus({
+    'gatehouse call': ({ command, args }) => {
+      const name = (args as JsonObject)['job'];
+      const job = jobs.find((one) => one.name === name);
+      if (command === 'progress') {
+        looked();
+        return done({ asked: 12, answered: 7, sharedBits: 9, peers: 1 });
+      }
+      if (command === 'stop') {
+        job?.end();
+        return done({});
+      }
+      return new Promise((resolve) => {
+        const made = {
+          ...{ name, stopped: false },
+          end: () => {
+            made.stopped = true;
+            resolve(done({ ...FOUND }));
+          },
+        };
+        jobs.push(made);
+      });
+    },
+  });
+  return { bus, jobs };
+}
+
+const CLEAR = '\r\u001b[K';
+const NODE = { id: 'ab'.repeat(20), node: '198.51.100.7:6881' };
+const FOUND: JsonObject = {
+  ...{ count: 1, peers: ['198.51.100.7:7000'], asked: 12, answered: 7, seeds: null },
+  searches: [{ family: 4, asked: 12, answered: 7, nodes: [NODE] }],
+  ...{ stored: 0, target: 'ab'.repeat(20), text: 'a value', key: null, seq: null },
+};
+
+t.test('how far a search is, and what it has found at Ctrl-C', async (t) => {
+  const hash = 'cd'.repeat(20);
+  for (const [args, found] of [
+    [['find', hash], /198\.51\.100\.7:6881/],
+    [['peers', hash], /198\.51\.100\.7:7000/],
+    [['announce', hash], /0 nodes keep it/],
+    [['item', 'get', hash], /a value/],
+    [['item', 'put', 'a value', '--cas', '3'], /ababab/],
+  ] as const) {
+    const ending = new AbortController();
+    let looks = 0;
+    const { bus, jobs } = daemon(() => {
+      if (++looks === 3) ending.abort();
+    });
+    const stderr = new Captured(true);
+    const { signal } = ending;
+    const ran = await cli(['dht', ...args], bus, { signal, stderr, pause: breath });
+    t.match(ran.out, found, args.join(' '));
+    const line = '12 nodes asked, 7 answered, the closest shares 9 bits, 1 peers';
+    t.ok(stderr.text.startsWith(`${CLEAR}${line}${CLEAR}stopped; this is what was found\n`));
+    t.equal(jobs.length, 1);
+    const quiet = daemon(() => quiet.jobs[0]?.end());
+    const json = await cli(['dht', ...args, '--json'], quiet.bus, { pause: breath });
+    t.equal(json.err, '', 'nothing but data with --json');
+    t.match(JSON.parse(json.out), FOUND);
+  }
+  const refused = await cli(['dht', 'item', 'put', 'x', '--cas', 'x'], daemon(() => {}).bus);
+  t.equal(refused.code, 2);
+});
+
+t.test('the crawler is followed until Ctrl-C', async (t) => {
+  const ending = new AbortController();
+  let looks = 0;
+  const bus = new FakeBus({
+    'gatehouse call': ({ args }) => {
+      if (++looks === 3) ending.abort();
+      const infoHashes = (args as JsonObject)['most'] === 1 ? [] : [{ infoHash: 'ef', seenMs: 0 }];
+      const data = { hashes: looks, nodesAsked: 5, nodesKnown: 9, running: true, infoHashes };
+      return { status: 'success', message: null, data };
+    },
+  });
+  const stderr = new Captured(true);
+  const { signal } = ending;
+  const ran = await cli(['dht', 'crawl', '--follow'], bus, { signal, stderr });
+  t.equal(ran.code, 0);
+  const first = '1 infohashes of 5 nodes, 9 known; it goes on';
+  t.ok(stderr.text.startsWith(`${CLEAR}${first}${CLEAR}2 infohashes`));
+  t.match(ran.out, /ef/);
+});
+
 t.test('by infohash, from peers that are named and those of the DHT', async (t) => {
   const info = encodeBencode({
     ...{ length: 5, name: '../evil.iso', 'piece length': 16_384, pieces: new Uint8Array(20) },
@@ -81,7 +179,8 @@ t.test('by infohash, from peers that are named and those of the DHT', async (t) 
   let asked = 0;
   const bus = new FakeBus({
     'gatehouse call': (args) => {
-      t.same(args, { service: 'dht', command: 'peers', args: { infohash: hash } });
+      if (args['command'] !== 'peers') return { status: 'error', message: 'no job', data: null };
+      t.match(args, { service: 'dht', args: { infohash: hash, job: /./ } });
       asked += 1;
       // Nobody at first: it is asked again.
       const found = asked === 1 ? [] : [where, 'nonsense', '224.0.0.1:1'];
@@ -120,6 +219,17 @@ t.test('by infohash, from peers that are named and those of the DHT', async (t) 
     'gatehouse call': () => ({ status: 'error', message: 'the DHT node is off', data: null }),
   });
   t.match((await cli(['dht', 'metadata', hash], off, { peers })).err, /the DHT node is off/);
+  // A search that would never end ends with the fetch, and with Ctrl-C.
+  const named = ['dht', 'metadata', hash, '--private', '--json', '--peer', where];
+  const searching = daemon(() => undefined);
+  t.equal((await cli(named, searching.bus, { peers, pause: breath })).code, 0);
+  t.ok(searching.jobs.every(({ stopped }) => stopped));
+  const ctrlC = new AbortController();
+  const without = daemon(() => ctrlC.abort());
+  const { signal } = ctrlC;
+  const ended = await cli(['dht', 'metadata', hash], without.bus, { peers, signal, pause: breath });
+  t.equal(ended.code, 1);
+  t.ok(without.jobs[0]?.stopped);
 
   for (const wrong of [
     ['dht', 'metadata'],

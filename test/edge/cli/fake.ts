@@ -11,7 +11,8 @@ import type { Bus, BusError, JsonObject } from '../../../src/edge/cli/bus.ts';
 import type { CliEnvironment, Output } from '../../../src/edge/cli/environment.ts';
 import { runCli } from '../../../src/edge/cli/program.ts';
 
-type Handler = (args: JsonObject) => JsonObject | BusError;
+type Handled = JsonObject | BusError;
+type Handler = (args: JsonObject) => Handled | Promise<Handled>;
 
 export interface Call {
   readonly object: string;
@@ -40,7 +41,7 @@ export class FakeBus implements Bus {
 
   async call(object: string, method: string, args: JsonObject): ReturnType<Bus['call']> {
     this.calls.push({ object, method, args });
-    const answer = this.#handlers[`${object} ${method}`]?.(args);
+    const answer = await this.#handlers[`${object} ${method}`]?.(args);
     if (answer === undefined) return failed({ message: `no ${object} ${method}`, status: 3 });
     return isError(answer) ? failed(answer) : ok(answer);
   }
@@ -63,7 +64,7 @@ export class FakeBus implements Bus {
   }
 }
 
-const isError = (answer: JsonObject | BusError): answer is BusError =>
+const isError = (answer: Handled): answer is BusError =>
   'message' in answer && 'status' in answer && typeof answer.status !== 'string';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

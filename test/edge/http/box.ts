@@ -101,6 +101,7 @@ export async function box(
   },
   metrics: Metrics = { token: undefined, text: async () => '' },
   monitor: Pick<CommandService, 'commands'> = { commands: {} },
+  loadTest: Pick<CommandService, 'commands'> = { commands: {} },
 ): Promise<Box> {
   const folder = mkdtempSync(join(tmpdir(), 'gh-http-'));
   const house = await router(new FakeClock({ wallMs: Date.now() }));
@@ -147,6 +148,7 @@ export async function box(
       dns,
       captures,
       monitor,
+      loadTest,
       metrics,
       model,
       configuration,

@@ -18,6 +18,7 @@ import { until } from '../../lib/until.ts';
 const MOSQUITTO = '/usr/sbin/mosquitto';
 const AIOSMTPD = '/usr/lib/python3/dist-packages/aiosmtpd';
 const LETTER: Letter = {
+  id: '0b2d9c1e-0000-4000-8000-00000000abcd',
   title: 'Warning: gw: Down',
   text: 'It is down.\n',
   json: '{"kind":"raised"}',
@@ -81,7 +82,10 @@ runAlone(t, 'alerts to real servers', import.meta.url, () => {
     });
     t.match(asked[0]?.request, {
       ...{ method: 'POST', url: '/hook?a=b' },
-      headers: { 'content-type': 'application/json', authorization: 'Basic dTpw' },
+      headers: {
+        ...{ 'content-type': 'application/json', authorization: 'Basic dTpw' },
+        'idempotency-key': `"${LETTER.id}"`,
+      },
     });
     t.equal(asked[0]?.body, LETTER.json);
     const unknown = await send({ url });
@@ -171,6 +175,7 @@ runAlone(t, 'alerts to real servers', import.meta.url, () => {
     const letter = await until('the letter came', () => lines[1]);
     t.match(letter, { from: 'box@example.test', to: ['owner@example.test'], tls: true });
     t.match(letter['text'], /^Subject: \[gatehouse\] Warning: gw: Down\r?$/m);
+    t.match(letter['text'], new RegExp(`^Message-ID: <${LETTER.id}@gatehouse>\\r?$`, 'm'));
     t.match(letter['text'], /It is down\./);
     t.match(await send({ ...login, password: 'x' }), { ok: false, error: { forGood: false } });
     t.match(await send({ ...login, authority: '' }), { error: { message: /self.signed/ } });

@@ -82,3 +82,32 @@ t.test('a port that is taken is refused by name', async (t) => {
   t.equal(second.ok ? '' : second.error.code, 'EADDRINUSE');
   await socket[Symbol.asyncDispose]();
 });
+
+t.test('a socket that always has more keeps nothing else of the loop waiting', async (t) => {
+  await using reactor = new Reactor(loadNative(), { leads: true });
+  let heard = 0;
+  let over = false;
+  const opened = new LinuxUdpSockets(reactor).open(
+    { ...at('127.0.0.1:1'), port: 0 },
+    {
+      datagram: (bytes, { address }) => {
+        heard++;
+        if (!over) socket.send(bytes, { address, port: socket.port });
+      },
+    },
+  );
+  if (!opened.ok) throw opened.error;
+  const socket = opened.value;
+  await new Promise<void>((resolve) => {
+    setImmediate(() => {
+      socket.send(Buffer.from('on'), at(`127.0.0.1:${socket.port}`));
+      setTimeout(() => setImmediate(resolve), 1);
+    });
+  });
+  const first = heard;
+  await new Promise((resolve) => setImmediate(resolve));
+  over = true;
+  t.ok(first > 0, `${first} datagrams`);
+  t.ok(heard - first < 100, `${heard - first} datagrams before the next turn of the loop`);
+  await socket[Symbol.asyncDispose]();
+});

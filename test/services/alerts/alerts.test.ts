@@ -24,6 +24,7 @@ import { MAX_QUEUED } from '../../../src/services/alerts/outbox.ts';
 import { AlertsService, MAX_ALERTS, MAX_HISTORY } from '../../../src/services/alerts/service.ts';
 import { FakeClock } from '../../lib/clock.ts';
 import { MemoryLog } from '../../lib/log.ts';
+import { MemoryStore } from '../../state/memory-store.ts';
 
 const RULE: RuleConfig = {
   ...{ id: 'gateway', watch: 'Target', subject: 'gw', severity: 'Critical' },
@@ -39,34 +40,41 @@ const target = (name: string, bad: boolean): Signal => ({
   host: '192.0.2.1',
 });
 
-class House implements Disposable {
-  readonly clock = new FakeClock();
+class House implements AsyncDisposable {
+  readonly clock: FakeClock;
+  readonly store: MemoryStore;
   readonly told: string[] = [];
   readonly letters: Letter[] = [];
   readonly looked: Signal[] = [];
   reports = 0;
+  ids = 0;
   answer: () => Promise<Result<void, NotTaken>> = async () => ok(undefined);
   evidence: (aborted: AbortSignal) => Promise<Evidence> = async () => ({ trace: [], capture: '' });
-  readonly service = new AlertsService({
-    clock: this.clock,
-    log: new MemoryLog(),
-    messenger: {
-      send: async (_channel, letter) => {
-        this.letters.push(letter);
-        return this.answer();
-      },
-    },
-    evidence: (signal, aborted) => {
-      this.looked.push(signal);
-      return this.evidence(aborted);
-    },
-    announce: ({ kind, name }: Notice) => void this.told.push(`${kind} ${name}`),
-    report: () => {
-      this.reports += 1;
-    },
-  });
+  readonly service: AlertsService;
 
-  constructor(config: Partial<AlertsConfig>) {
+  constructor(config: Partial<AlertsConfig>, clock = new FakeClock(), store = new MemoryStore()) {
+    this.clock = clock;
+    this.store = store;
+    this.service = new AlertsService({
+      clock: this.clock,
+      log: new MemoryLog(),
+      store: this.store,
+      newId: () => `id ${++this.ids}`,
+      messenger: {
+        send: async (_channel, letter) => {
+          this.letters.push(letter);
+          return this.answer();
+        },
+      },
+      evidence: (signal, aborted) => {
+        this.looked.push(signal);
+        return this.evidence(aborted);
+      },
+      announce: ({ kind, name }: Notice) => void this.told.push(`${kind} ${name}`),
+      report: () => {
+        this.reports += 1;
+      },
+    });
     this.service.apply({ enable: true, rules: [RULE], channels: [], ...config });
   }
 
@@ -83,8 +91,8 @@ class House implements Disposable {
     return this.told.splice(0);
   }
 
-  [Symbol.dispose](): void {
-    this.service[Symbol.dispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.service[Symbol.asyncDispose]();
   }
 }
 
@@ -106,7 +114,7 @@ t.test('every cell of the table', async (t) => {
 });
 
 t.test('bad for long enough is told once, and good for long enough', async (t) => {
-  using house = new House({});
+  await using house = new House({});
   house.look(target('gw', true));
   t.match(house.observed.alerts, [{ state: 'pending', name: 'gw', silenced: false }]);
   house.clock.advance(29_999);
@@ -128,7 +136,7 @@ t.test('bad for long enough is told once, and good for long enough', async (t) =
 });
 
 t.test('a short trouble is none', async (t) => {
-  using house = new House({});
+  await using house = new House({});
   for (let i = 0; i < 20; i++) {
     house.look(target('gw', true));
     house.clock.advance(29_000);
@@ -140,7 +148,7 @@ t.test('a short trouble is none', async (t) => {
 
 t.test('what lies behind is silent, and told when it is bad by itself', async (t) => {
   const server: RuleConfig = { ...RULE, id: 'server', subject: 'srv', behind: 'gateway' };
-  using house = new House({ rules: [server, RULE] });
+  await using house = new House({ rules: [server, RULE] });
   house.look(target('srv', true), target('gw', true));
   house.clock.advance(30_000);
   t.same(house.news, ['raised gw']);
@@ -157,7 +165,7 @@ t.test('what lies behind is silent, and told when it is bad by itself', async (t
 
 t.test('what lies behind and comes back with it is never told', async (t) => {
   const server: RuleConfig = { ...RULE, id: 'server', subject: 'srv', behind: 'gateway' };
-  using house = new House({ rules: [server, RULE] });
+  await using house = new House({ rules: [server, RULE] });
   house.look(target('srv', true), target('gw', true));
   house.clock.advance(600_000);
   house.look(target('srv', false), target('gw', false));
@@ -166,7 +174,7 @@ t.test('what lies behind and comes back with it is never told', async (t) => {
 });
 
 t.test('what comes and goes is told no more until it stays', async (t) => {
-  using house = new House({ rules: [{ ...RULE, raiseAfterMs: 0, clearAfterMs: 0 }] });
+  await using house = new House({ rules: [{ ...RULE, raiseAfterMs: 0, clearAfterMs: 0 }] });
   for (let i = 0; i < 10; i++) {
     house.look(target('gw', true));
     house.clock.advance(10_000);
@@ -201,7 +209,7 @@ t.test('a link is told when it was used, and what happens is told once', async (
     { ...RULE, id: 'links', watch: 'Link', subject: '' },
     { ...RULE, id: 'new', watch: 'NewDevice', subject: '', severity: 'Info' },
   ];
-  using house = new House({ rules });
+  await using house = new House({ rules });
   house.look(link(true));
   house.clock.advance(600_000);
   t.same(house.news, []);
@@ -217,7 +225,7 @@ t.test('a link is told when it was used, and what happens is told once', async (
 
 t.test('a channel: what was found out goes with it, and it is tried again', async (t) => {
   const found = Promise.withResolvers<Evidence>();
-  using house = new House({
+  await using house = new House({
     rules: [{ ...RULE, raiseAfterMs: 0, evidence: true }],
     channels: [CHANNEL, { ...CHANNEL, id: 'none' }],
   });
@@ -240,7 +248,7 @@ t.test('a channel: what was found out goes with it, and it is tried again', asyn
 });
 
 t.test('a channel that is away: bounded, a day long', async (t) => {
-  using house = new House({
+  await using house = new House({
     rules: [{ ...RULE, watch: 'NewDevice', subject: '' }],
     channels: [CHANNEL],
   });
@@ -263,7 +271,7 @@ t.test('a channel that is away: bounded, a day long', async (t) => {
 });
 
 t.test('only what is bad enough goes to a channel', async (t) => {
-  using house = new House({
+  await using house = new House({
     rules: [{ ...RULE, watch: 'NewDevice', subject: '', severity: 'Info' }],
     channels: [{ ...CHANNEL, least: 'Warning' }],
   });
@@ -276,7 +284,7 @@ t.test('only what is bad enough goes to a channel', async (t) => {
 });
 
 t.test('bounds: things that are watched, and notices that are kept', async (t) => {
-  using house = new House({ rules: [{ ...RULE, subject: '' }] });
+  await using house = new House({ rules: [{ ...RULE, subject: '' }] });
   house.look(...Array.from({ length: MAX_ALERTS + 5 }, (_, n) => target(`t${n}`, true)));
   t.equal(house.observed.refused, 5);
   await settled();
@@ -296,13 +304,13 @@ t.test('nothing goes on when it is over, or off', async (t) => {
   });
   house.service.apply({ enable: true, rules: [RULE], channels: [CHANNEL] });
   t.equal(house.clock.pending, 1, 'what is still bad is pending again');
-  house[Symbol.dispose]();
+  await house[Symbol.asyncDispose]();
   t.equal(house.clock.pending, 0);
 });
 
 t.test('a letter is one line of title, whatever a name holds', async (t) => {
   const letter = letterOf({
-    ...{ number: 1, kind: 'raised', severity: 'Warning', watch: 'Target', subject: 's' },
+    ...{ id: 'i', number: 1, kind: 'raised', severity: 'Warning', watch: 'Target', subject: 's' },
     ...{ name: 'a\r\nBcc: b@c\u0000\u202e', reason: 'x\n.\n', atMs: 0, sinceMs: 0 },
   });
   t.equal(letter.title, 'Warning: a Bcc: b@c: x .');

@@ -119,7 +119,7 @@ t.test('items put and got across a swarm, and a forged newer one is not believed
   t.ok((await swarm.clock.until(a.dht.put(first), 20_000)).ok);
   t.equal((await swarm.clock.until(b.dht.getMutable(key, bytes('s')), 20_000))?.signed?.seq, 1);
   const second = b.dht.sign(seed, bytes('s'), bytes('two'), 2);
-  await swarm.clock.until(b.dht.put(second, 1), 20_000);
+  await swarm.clock.until(b.dht.put(second, { cas: 1 }), 20_000);
   t.equal((await swarm.clock.until(a.dht.getMutable(key, bytes('s')), 20_000))?.signed?.seq, 2);
   const stale = await swarm.clock.until(b.dht.put(first), 20_000);
   t.ok(stale.ok && stale.value.stored === 0 && stale.value.refusals[0]?.startsWith('302'));

@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { Step } from '#src/services/dht/operations.ts';
 import { crypto, type Member, Swarm } from '../../lib/swarm.ts';
 
 /** Small enough for every run; a thousand were tried the same way. */
@@ -50,10 +51,10 @@ t.test(
       if (asker.dead || !kept) continue;
       const start = swarm.clock.monoMs();
       let first: number | undefined;
-      const found = (): void => {
-        first ??= swarm.clock.monoMs() - start;
+      const progress = ({ peers }: Step): void => {
+        if (peers > 0) first ??= swarm.clock.monoMs() - start;
       };
-      await swarm.clock.until(asker.dht.getPeers(hash, { found }), 20_000);
+      await swarm.clock.until(asker.dht.getPeers(hash, { progress }), 20_000);
       firstMs.push(first ?? Infinity);
     }
     firstMs.sort((a, b) => a - b);
@@ -100,4 +101,43 @@ t.test('IPv6 is learnt from IPv4 (BEP 32)', async (t) => {
   late.node.start(known === undefined ? [] : [known]);
   await swarm.clock.advance(60_000);
   t.ok((late.node.tables[6]?.size ?? 0) > 3, 'though only an IPv4 address was known');
+});
+
+t.test('a look-up tells how far it is, and ends with what it has when it is told to', async (t) => {
+  const swarm = new Swarm({ seed: 5, rttMs: 50 });
+  t.teardown(() => swarm.close());
+  for (let i = 0; i < 60; i++) swarm.add();
+  await swarm.start();
+  await swarm.clock.advance(20_000);
+  const target = crypto.sha1(Buffer.from('somewhere'));
+  const asker = member(swarm, 1);
+  const steps: Step[] = [];
+  const whole = await swarm.clock.until(
+    asker.dht.findNode(target, { progress: (step) => steps.push(step) }),
+    20_000,
+  );
+  const last = steps.at(-1);
+  t.match(last, { asked: whole[0]?.asked, peers: 0 });
+  t.ok((last?.answered ?? 0) >= 8);
+  const bits = steps.map(({ sharedBits }) => sharedBits ?? -1);
+  t.same(
+    bits,
+    bits.toSorted((a, b) => a - b),
+    'it comes ever closer',
+  );
+  t.ok((last?.sharedBits ?? 0) >= 3, `${last?.sharedBits} bits of it`);
+
+  const stop = new AbortController();
+  const { signal } = stop;
+  const early = asker.dht.announce(target, 7000, false, {
+    signal,
+    progress: ({ answered }) => {
+      if (answered === 2) stop.abort();
+    },
+  });
+  const { stored, searches } = await swarm.clock.until(early, 20_000);
+  t.equal(stored, 0, 'nobody is told any more');
+  t.equal(searches[0]?.answered, 2);
+  t.equal(searches[0]?.closest.length, 2, 'what was found till then');
+  t.equal(asker.node.searcher.running, 0);
 });

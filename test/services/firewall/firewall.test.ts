@@ -46,7 +46,13 @@ t.test('the kernel takes both tables, twice', { skip: noNamespaces() ?? false },
   t.equal(listed.match(/policy drop/g)?.length, 2);
   t.match(listed, /oifname @hidden .*masquerade/);
   t.match(listed, /ip dscp set cs6/);
-  t.match(listed, /iifname @wan udp dport 6889 limit rate 500\/second burst 500 packets accept/);
+  t.match(listed, /limit over6889 {\s+rate over 500\/second burst 500 packets/);
+  t.match(
+    listed,
+    /hook prerouting priority raw;[^}]*@wan udp dport 6889 limit name "over6889" drop/,
+  );
+  t.match(listed, /@lan udp dport 6889 limit name "over6889" drop\s+ct state/);
+  t.match(listed, /iifname @wan udp dport 6889 accept/);
 });
 
 /** nft as far as the service can tell: takes text, lists what it took. */

@@ -1,0 +1,237 @@
+/**
+ * One test: the line is asked while it is idle, then while it is loaded in one direction and the other. Each
+ * is over after its time, or as soon as no more bytes are allowed.
+ */
+import type { Clock, Timer } from '../../../base/clock.ts';
+import { escapeControls } from '../../../base/text.ts';
+import type { LoadTransfers } from '../../../os/ports-load.ts';
+import type { HostNames, PathSockets } from '../../../os/ports-path.ts';
+import { PathProber, pause } from '../path.ts';
+import { gradeOf } from './grade.ts';
+import { Latency } from './latency.ts';
+import { Meter, rampMs } from './meter.ts';
+import type {
+  DirectionResult,
+  LatencyFigures,
+  LoadEnd,
+  LoadOrder,
+  LoadPhase,
+  LoadProgress,
+  LoadResult,
+} from './types.ts';
+
+export interface RunDeps {
+  readonly clock: Clock;
+  readonly sockets: PathSockets;
+  readonly names: Pick<HostNames, 'resolve'>;
+  readonly transfers: LoadTransfers;
+}
+
+/** The idle line is looked at for as long as each direction, but no longer. */
+const IDLE_MS = 4000;
+/** Connections and the first byte may take so long. */
+const BEGIN_MS = 10_000;
+/** Queues empty themselves between two phases. */
+const SETTLE_MS = 1000;
+const LOOK_MS = 100;
+const MOST_LOOKS = 600;
+const MAX_WORDS = 256;
+/** The worst first. */
+const ENDS: readonly LoadEnd[] = ['Failed', 'Cap', 'Duration'];
+
+type Tell = (progress: LoadProgress) => void;
+
+/** Never rejects for what the network does. */
+export async function runLoadTest(
+  deps: RunDeps,
+  order: LoadOrder,
+  signal: AbortSignal,
+  tell: Tell,
+): Promise<LoadResult> {
+  const nothing = { ...{ download: undefined, upload: undefined, grade: undefined }, bytes: 0 };
+  const failed = (reason: string, idle?: LatencyFigures): LoadResult => ({
+    ...{ ...nothing, idle, reason: signal.aborted ? '' : reason },
+    ended: signal.aborted ? 'Aborted' : 'Failed',
+  });
+  const found = await deps.names.resolve(order.host, undefined);
+  if (!found.ok) return failed(found.error.message);
+  const options = { protocol: 'icmp', ifName: '', dscp: 0, fragment: true } as const;
+  const opened = PathProber.open(deps, { ...options, ...found.value });
+  if (!opened.ok) return failed(opened.error.message);
+  using prober = opened.value;
+  const run = new Run(deps, prober, order, signal, tell);
+  const idle = await run.idle();
+  if (signal.aborted) return failed('', idle);
+  if (idle.received === 0) {
+    return failed(`${order.host} answers no echo request: choose a target that does`, idle);
+  }
+  const both = order.downloadUrl !== '' && order.uploadUrl !== '';
+  // A fast download must not take what the upload needs.
+  const half = order.capBytes / (both ? 2 : 1);
+  const download = await run.load('download', order.downloadUrl, half, idle);
+  const upload = await run.load('upload', order.uploadUrl, order.capBytes - run.bytes, idle);
+  const phases = [download, upload].filter((phase) => phase !== undefined);
+  // It may have been called off between two phases.
+  const worst = signal.aborted
+    ? 'Aborted'
+    : (ENDS.find((end) => phases.some(({ ended }) => ended === end)) ?? 'Duration');
+  const reason = phases.find(({ ended }) => ended === 'Failed')?.reason ?? '';
+  const grade = gradeOf(download?.increaseUs, upload?.increaseUs);
+  return { idle, download, upload, grade, bytes: run.bytes, ended: worst, reason };
+}
+
+class Run {
+  readonly #deps: RunDeps;
+  readonly #prober: PathProber;
+  readonly #order: LoadOrder;
+  readonly #signal: AbortSignal;
+  readonly #tell: Tell;
+  bytes = 0;
+
+  constructor(
+    deps: RunDeps,
+    prober: PathProber,
+    order: LoadOrder,
+    signal: AbortSignal,
+    tell: Tell,
+  ) {
+    this.#deps = deps;
+    this.#prober = prober;
+    this.#order = order;
+    this.#signal = signal;
+    this.#tell = tell;
+  }
+
+  async idle(): Promise<LatencyFigures> {
+    const { clock } = this.#deps;
+    const [latency, ending] = [new Latency(), new Ending(clock, this.#signal)];
+    const timer = clock.after(Math.min(IDLE_MS, this.#order.durationMs), () =>
+      ending.stop('Duration'),
+    );
+    const looking = this.#looking('idle', latency, () => 0);
+    await latency.probe(this.#prober, clock, ending.signal, this.#signal);
+    looking.cancel();
+    timer.cancel();
+    ending[Symbol.dispose]();
+    return latency.figures(0);
+  }
+
+  /** Undefined where there is no URL, or the run was called off. */
+  async load(
+    direction: 'download' | 'upload',
+    url: string,
+    mostBytes: number,
+    idle: LatencyFigures,
+  ): Promise<DirectionResult | undefined> {
+    if (url === '') return undefined;
+    const { clock, transfers } = this.#deps;
+    if (this.bytes > 0) await pause({ clock }, SETTLE_MS, this.#signal);
+    if (this.#signal.aborted) return undefined;
+    const [latency, ending] = [new Latency(), new Ending(clock, this.#signal)];
+    const meter = new Meter(MOST_LOOKS);
+    let bytes = 0;
+    let beganMs: number | undefined;
+    let timer = clock.after(BEGIN_MS, () =>
+      ending.stop('Failed', `${url}: no byte within ${BEGIN_MS / 1000} s`),
+    );
+    const count = (more: number): void => {
+      if (beganMs === undefined) {
+        beganMs = clock.monoMs();
+        meter.look(beganMs, 0);
+        timer.cancel();
+        timer = clock.after(this.#order.durationMs, () => ending.stop('Duration'));
+      }
+      bytes += more;
+      this.bytes += more;
+    };
+    const came = (more: number): void => {
+      count(more);
+      // The next piece could be too much.
+      if (mostBytes - bytes < transfers.pieceBytes) ending.stop('Cap');
+    };
+    const grant = (most: number): number => {
+      const granted = ending.signal.aborted ? 0 : Math.min(most, Math.floor(mostBytes - bytes));
+      if (granted > 0) count(granted);
+      else ending.stop('Cap');
+      return granted;
+    };
+    const looking = this.#looking(direction, latency, () => {
+      if (beganMs !== undefined && !ending.signal.aborted) meter.look(clock.monoMs(), bytes);
+      return meter.recent;
+    });
+    if (mostBytes < transfers.pieceBytes) ending.stop('Cap');
+    const probing = latency.probe(this.#prober, clock, ending.signal, this.#signal);
+    const wanted = { url, streams: this.#order.streams };
+    const moved =
+      direction === 'download'
+        ? await transfers.download(wanted, came, ending.signal)
+        : await transfers.upload(wanted, grant, ending.signal);
+    // The other side's words are anybody's, and as long as it likes.
+    if (!moved.ok) ending.stop('Failed', escapeControls(moved.error.message).slice(0, MAX_WORDS));
+    timer.cancel();
+    looking.cancel();
+    if (beganMs !== undefined) meter.look(ending.atMs, bytes);
+    await probing;
+    ending[Symbol.dispose]();
+    const tookMs = meter.tookMs;
+    const ramp = rampMs(tookMs);
+    // What left before the queue was full tells of another line.
+    const loaded = latency.figures((beganMs ?? Number.POSITIVE_INFINITY) + ramp);
+    const { medianUs } = loaded;
+    return {
+      ...{ bitsPerSec: Math.round(meter.rate(ramp)), bytes, tookMs: Math.round(tookMs) },
+      latency: loaded,
+      increaseUs: medianUs && idle.medianUs && Math.max(0, medianUs - idle.medianUs),
+      ...{ ended: ending.why, reason: ending.reason },
+    };
+  }
+
+  /** Tells how it goes until it is cancelled; `rate` is asked each time. */
+  #looking(phase: LoadPhase, latency: Latency, rate: () => number): Timer {
+    const { clock } = this.#deps;
+    const startMs = clock.monoMs();
+    const look = (): void => {
+      this.#tell({
+        ...{ phase, elapsedMs: Math.round(clock.monoMs() - startMs), bytes: this.bytes },
+        ...{ bitsPerSec: Math.round(rate()), rttUs: latency.lastUs },
+      });
+      timer = clock.after(LOOK_MS, look);
+    };
+    let timer = clock.after(LOOK_MS, look);
+    return { cancel: () => timer.cancel() };
+  }
+}
+
+/** The end of a phase: the first reason counts. */
+class Ending implements Disposable {
+  readonly #clock: Clock;
+  readonly #off: AbortSignal;
+  readonly #controller = new AbortController();
+  readonly #calledOff = (): void => this.stop('Aborted');
+  why: LoadEnd = 'Duration';
+  reason = '';
+  atMs = 0;
+
+  constructor(clock: Clock, off: AbortSignal) {
+    this.#clock = clock;
+    this.#off = off;
+    off.addEventListener('abort', this.#calledOff);
+    if (off.aborted) this.stop('Aborted');
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  stop(why: LoadEnd, reason = ''): void {
+    if (this.signal.aborted) return;
+    this.why = why;
+    this.reason = reason;
+    this.atMs = this.#clock.monoMs();
+    this.#controller.abort();
+  }
+
+  [Symbol.dispose](): void {
+    this.#off.removeEventListener('abort', this.#calledOff);
+  }
+}
