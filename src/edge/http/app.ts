@@ -1,6 +1,7 @@
 /** All routes, and what holds for each. */
 import { Hono } from 'hono';
 import type { HttpHandler } from '../../os/ports.ts';
+import { alertRoutes } from './api-alerts.ts';
 import { captureRoutes } from './api-captures.ts';
 import { deviceRoutes } from './api-devices.ts';
 import { dnsRoutes } from './api-dns.ts';
@@ -47,6 +48,7 @@ export function createApp(parts: Parts, ubusSessions: UbusSessions): HttpHandler
   app.route('/api', dnsRoutes(parts));
   app.route('/api', captureRoutes(parts));
   app.route('/api', monitorRoutes(parts));
+  app.route('/api', alertRoutes(parts));
   app.route('/api', systemRoutes(parts));
   app.route('/api', updateRoutes(parts));
   app.all('/api/*', (c) => refuse(c, 404, 'there is no such thing'));
