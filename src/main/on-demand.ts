@@ -89,8 +89,9 @@ export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts)
       const loadTest = loadTestCommands(loadTests, (what, origin) =>
         done(`load-test ${what}`, origin),
       );
-      const all: readonly CommandService[] = [watched, loadTest, capture, alertCommands(alerts)];
-      return { all, capture, monitor: watched, loadTest };
+      const told = alertCommands(alerts);
+      const all: readonly CommandService[] = [watched, loadTest, capture, told];
+      return { all, capture, monitor: watched, loadTest, alerts: told };
     },
   };
 }

@@ -1,6 +1,7 @@
 /** All routes, and what holds for each. */
 import { Hono } from 'hono';
 import type { HttpHandler } from '../../os/ports.ts';
+import { alertRoutes } from './api-alerts.ts';
 import { captureRoutes } from './api-captures.ts';
 import { deviceRoutes } from './api-devices.ts';
 import { dnsRoutes } from './api-dns.ts';
@@ -48,6 +49,7 @@ export function routesOf(parts: Parts, ubusSessions: UbusSessions): Hono<Env> {
   app.route('/api', dnsRoutes(parts));
   app.route('/api', captureRoutes(parts));
   app.route('/api', monitorRoutes(parts));
+  app.route('/api', alertRoutes(parts));
   app.route('/api', systemRoutes(parts));
   app.route('/api', updateRoutes(parts));
   app.all('/api/*', (c) => refuse(c, 404, 'there is no such thing'));
