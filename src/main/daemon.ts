@@ -260,7 +260,7 @@ async function build(
   );
   const dht = new LazyDht(stack, { reactor, net, clock, store, observed, log });
   const onDemand = buildOnDemand(stack, {
-    ...{ native, reactor, processes, net, store, clock, log, observed, stateDir },
+    ...{ native, reactor, processes, net, store, clock, log, observed, stateDir, dht },
     model: () => model,
   });
   let answering = false;
@@ -272,7 +272,8 @@ async function build(
     },
     ...{ mapUsage: (id) => map.usage(id), readText: (path) => textOf(path) },
     ...{ dns: () => dns.service?.observed, dnsLogged: () => dns.face?.log.lastId ?? 0 },
-    ...{ monitor: onDemand.lookup, dht: () => dht.observed, syslog: () => telemetry.syslog },
+    ...onDemand.lookups,
+    ...{ dht: () => dht.observed, syslog: () => telemetry.syslog },
     ...{ monoMs: () => clock.monoMs(), boottimeMs: () => clock.boottimeMs() },
     wallMs: () => clock.wallMs(),
   };
@@ -395,7 +396,6 @@ async function build(
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors, model),
     mapCommands(map),
-    dht.commands(),
     wifi.commands(model),
     ...demanded.all,
     named,

@@ -159,7 +159,7 @@ t.test(
       await router.waitFor(`${CLIENT}Status`, 'Disabled');
       await router.until('the address is gone', () => !addresses().includes(address));
       t.equal(await router.value(`${CLIENT}Stats.Release`), '1');
-      await router.until('its client has ended', () => router.processes('udhcpc').length === 0);
+      await router.until('the client is gone', () => router.processes('udhcpc').length === 0);
       t.same(await router.set({ [`${CLIENT}Enable`]: 'true' }), []);
       await router.waitFor(`${CLIENT}DHCPStatus`, 'Bound');
       t.match(addresses(), address, 'the same address, since it was asked for');
