@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "args.h"
+#include "dht/binding.h"
 #include "dns/binding.h"
 
 namespace gatehouse {
@@ -115,6 +116,8 @@ void Reactor::drop(Entry* e) {
   size_t slot = static_cast<size_t>(e->id) & (kSlots - 1);
   ::close(e->fd);  // no descriptor is shared, so this takes it out of the epoll set too
   e->queue.clear();
+  dht::freeAnswering(env, e->dht);
+  e->dht = nullptr;
   if (!e->silent) keepAlive(-1);
   e->kind = Kind::kFree;
   e->fd = -1;
@@ -295,6 +298,7 @@ bool build(Reactor* r, napi_value target, napi_value callback, bool leads) {
          defineTcp(r->env, target, r) &&
          defineNetlink(r->env, target, r) && definePacket(r->env, target, r) &&
          defineFrames(r->env, target, r) && defineUdp(r->env, target, r) &&
+         defineDht(r->env, target, r) &&
          defineProcess(r->env, target, r) &&
          definePath(r->env, target, r) && defineDatagram(r->env, target, r);
 }

@@ -9,7 +9,13 @@
 #include <sys/uio.h>
 #include <uv.h>
 
+struct sockaddr_storage;
+
 namespace gatehouse {
+
+namespace dht {
+struct Answering;
+}
 
 enum class Kind : uint8_t {
   kFree,
@@ -39,6 +45,7 @@ enum class What : int32_t {
   kFrames = 11,  // of a frame port: offset of the batch and frames in it
   kDatagrams = 12,  // of a UDP socket: likewise
   kConnected = 13,
+  kAsked = 14,  // of a UDP socket of a DHT node: somebody was answered whom JavaScript may want to know
 };
 
 // The control buffer, in 32-bit words; src/os/linux/native.ts has the same numbers.
@@ -91,6 +98,7 @@ struct Entry {
   uint32_t dropped = 0;  // frames or datagrams lost in the kernel
   uint32_t unsent = 0;   // of a frame port or UDP socket: what the kernel did not take
   uint32_t broken = 0;   // likewise: what was cut or whose checksum is wrong
+  dht::Answering* dht = nullptr;  // of a UDP socket whose queries are answered here
   Queue queue;
 };
 
@@ -192,6 +200,9 @@ constexpr int kVectors = 64;
 void sendFrames(Entry* e, iovec* vectors, int count);
 // The same for datagrams, each behind its head.
 void sendDatagrams(Entry* e, iovec* vectors, int count);
+// Where such a head leads: port and address. The length of what is written.
+constexpr size_t kSentHeadBytes = 20;
+uint32_t endpointOf(const uint8_t* head, bool v6, sockaddr_storage* out);
 void flush(Reactor* r);
 
 bool defineUnix(napi_env env, napi_value target, Reactor* r);
@@ -200,6 +211,7 @@ bool defineNetlink(napi_env env, napi_value target, Reactor* r);
 bool definePacket(napi_env env, napi_value target, Reactor* r);
 bool defineFrames(napi_env env, napi_value target, Reactor* r);
 bool defineUdp(napi_env env, napi_value target, Reactor* r);
+bool defineDht(napi_env env, napi_value target, Reactor* r);
 bool defineProcess(napi_env env, napi_value target, Reactor* r);
 bool defineDatagram(napi_env env, napi_value target, Reactor* r);
 bool definePath(napi_env env, napi_value target, Reactor* r);

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 
 #include <arpa/inet.h>
 #include <linux/sock_diag.h>
@@ -12,6 +13,8 @@
 #include <unistd.h>
 
 #include "args.h"
+#include "dht/answerer.h"
+#include "dht/binding.h"
 #include "reactor.h"
 
 namespace gatehouse {
@@ -26,7 +29,7 @@ constexpr size_t kSlotBytes = 2048;
 constexpr size_t kHeadBytes = 24;
 constexpr size_t kPortAt = 4;
 constexpr size_t kAddressAt = 8;
-constexpr size_t kSentHeadBytes = kHeadBytes - kPortAt;
+static_assert(kSentHeadBytes == kHeadBytes - kPortAt);
 static_assert(kDatagrams * kSlotBytes <= kReadBytes);
 
 void putEndpoint(uint8_t* port, uint8_t* address, const sockaddr_storage& from) {
@@ -39,22 +42,6 @@ void putEndpoint(uint8_t* port, uint8_t* address, const sockaddr_storage& from) 
   }
   uint32_t v4 = ntohl(reinterpret_cast<const sockaddr_in&>(from).sin_addr.s_addr);
   memcpy(address, &v4, sizeof v4);
-}
-
-socklen_t endpointOf(const uint8_t* port, const uint8_t* address, bool v6, sockaddr_storage* out) {
-  memset(out, 0, sizeof *out);
-  uint32_t number;
-  memcpy(&number, port, sizeof number);
-  out->ss_family = v6 ? AF_INET6 : AF_INET;
-  reinterpret_cast<sockaddr_in*>(out)->sin_port = htons(static_cast<uint16_t>(number));
-  if (v6) {
-    memcpy(&reinterpret_cast<sockaddr_in6*>(out)->sin6_addr, address, 16);
-    return sizeof(sockaddr_in6);
-  }
-  uint32_t v4;
-  memcpy(&v4, address, sizeof v4);
-  reinterpret_cast<sockaddr_in*>(out)->sin_addr.s_addr = htonl(v4);
-  return sizeof(sockaddr_in);
 }
 
 void buffer(int fd, int forced, int plain, int32_t bytes) {
@@ -79,7 +66,7 @@ napi_value openUdp(napi_env env, napi_callback_info info) {
   buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, bufferBytes);
   buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, bufferBytes);
   sockaddr_storage at;
-  socklen_t size = endpointOf(head, head + kAddressAt - kPortAt, v6 != 0, &at);
+  socklen_t size = endpointOf(head, v6 != 0, &at);
   int on = 1;
   if ((v6 != 0 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0) ||
       bind(fd, reinterpret_cast<sockaddr*>(&at), size) != 0) {
@@ -117,7 +104,84 @@ napi_value udpFacts(napi_env env, napi_callback_info info) {
   return number(env, 0);
 }
 
+void sendAll(Entry* e, mmsghdr* messages, int count) {
+  for (int sent = 0; sent < count;) {
+    int n = sendmmsg(e->fd, messages + sent, static_cast<unsigned>(count - sent), MSG_DONTWAIT);
+    if (n > 0) {
+      sent += n;
+    } else if (errno == EAGAIN || errno == ENOBUFS) {
+      e->unsent += static_cast<uint32_t>(count - sent);
+      return;
+    } else if (errno != EINTR) {
+      e->unsent++;  // this one alone: no way there, or the firewall forbids it
+      sent++;
+    }
+  }
+}
+
+double monotonicMs() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
+}
+
+// Answers what it can of a DHT node's datagrams and makes each that JavaScript need not see one of no length.
+// How many are left.
+int answerDatagrams(Entry* e, mmsghdr* messages, const sockaddr_storage* from, int count) {
+  uint8_t answers[kDatagrams][dht::kMaxAnswerBytes];
+  mmsghdr out[kDatagrams];
+  iovec vectors[kDatagrams];
+  const double nowMs = e->dht->nowMs = monotonicMs();
+  int answered = 0;
+  int left = 0;
+  for (int i = 0; i < count; i++) {
+    msghdr& head = messages[i].msg_hdr;
+    if ((head.msg_flags & MSG_TRUNC) != 0 || messages[i].msg_len == 0) continue;
+    size_t length = 0;
+    const dht::Fate fate =
+        dht::take(e->dht->board, static_cast<const uint8_t*>(head.msg_iov->iov_base),
+                  messages[i].msg_len, dht::endpoint(from[i]), nowMs, answers[answered], &length);
+    if (fate == dht::Fate::kHandOver) {
+      left++;
+      continue;
+    }
+    messages[i].msg_len = 0;
+    if (fate != dht::Fate::kAnswered) continue;
+    vectors[answered] = iovec{answers[answered], length};
+    out[answered].msg_hdr = msghdr{head.msg_name, head.msg_namelen, &vectors[answered], 1, nullptr, 0, 0};
+    answered++;
+  }
+  sendAll(e, out, answered);
+  return left;
+}
+
+// JavaScript is told of those who asked a hundred times a second at most; its own clock brings it the rest.
+// It sees the datagrams of the same batch before: who answered us is known then.
+void tellOfAskers(Reactor* r, Entry* e) {
+  constexpr double kTellMs = 10;
+  if (e->dht->board.askers->count == 0 || e->dht->nowMs - e->dht->toldMs < kTellMs) return;
+  e->dht->toldMs = e->dht->nowMs;
+  r->push(What::kAsked, e->id);
+}
+
 }  // namespace
+
+uint32_t endpointOf(const uint8_t* head, bool v6, sockaddr_storage* out) {
+  memset(out, 0, sizeof *out);
+  const uint8_t* address = head + kAddressAt - kPortAt;
+  uint32_t number;
+  memcpy(&number, head, sizeof number);
+  out->ss_family = v6 ? AF_INET6 : AF_INET;
+  reinterpret_cast<sockaddr_in*>(out)->sin_port = htons(static_cast<uint16_t>(number));
+  if (v6) {
+    memcpy(&reinterpret_cast<sockaddr_in6*>(out)->sin6_addr, address, 16);
+    return sizeof(sockaddr_in6);
+  }
+  uint32_t v4;
+  memcpy(&v4, address, sizeof v4);
+  reinterpret_cast<sockaddr_in*>(out)->sin_addr.s_addr = htonl(v4);
+  return sizeof(sockaddr_in);
+}
 
 void udpReady(Reactor* r, Entry* e) {
   mmsghdr messages[kDatagrams];
@@ -133,6 +197,8 @@ void udpReady(Reactor* r, Entry* e) {
   }
   int count = recvmmsg(e->fd, messages, kDatagrams, MSG_DONTWAIT, nullptr);
   if (count <= 0) return;
+  int left = count;
+  if (e->dht != nullptr) left = answerDatagrams(e, messages, from, count);
   for (int i = 0; i < count; i++) {
     uint8_t* slot = r->input + base + static_cast<size_t>(i) * kSlotBytes;
     auto length = static_cast<uint32_t>(messages[i].msg_len);
@@ -143,8 +209,11 @@ void udpReady(Reactor* r, Entry* e) {
     memcpy(slot, &length, sizeof length);
     putEndpoint(slot + kPortAt, slot + kAddressAt, from[i]);
   }
-  r->push(What::kDatagrams, e->id, static_cast<int32_t>(base), count);
-  r->inputUsed = base + static_cast<size_t>(count) * kSlotBytes;
+  if (left > 0) {
+    r->push(What::kDatagrams, e->id, static_cast<int32_t>(base), count);
+    r->inputUsed = base + static_cast<size_t>(count) * kSlotBytes;
+  }
+  if (e->dht != nullptr) tellOfAskers(r, e);
 }
 
 void sendDatagrams(Entry* e, iovec* vectors, int count) {
@@ -154,24 +223,13 @@ void sendDatagrams(Entry* e, iovec* vectors, int count) {
   for (int i = 0; i < count; i++) {
     auto* at = static_cast<uint8_t*>(vectors[i].iov_base);
     if (vectors[i].iov_len < kSentHeadBytes) continue;  // only a corrupt list gets here
-    socklen_t size = endpointOf(at, at + kAddressAt - kPortAt, e->v6, &to[used]);
+    socklen_t size = endpointOf(at, e->v6, &to[used]);
     vectors[i].iov_base = at + kSentHeadBytes;
     vectors[i].iov_len -= kSentHeadBytes;
     messages[used].msg_hdr = msghdr{&to[used], size, &vectors[i], 1, nullptr, 0, 0};
     used++;
   }
-  for (int sent = 0; sent < used;) {
-    int n = sendmmsg(e->fd, messages + sent, static_cast<unsigned>(used - sent), MSG_DONTWAIT);
-    if (n > 0) {
-      sent += n;
-    } else if (errno == EAGAIN || errno == ENOBUFS) {
-      e->unsent += static_cast<uint32_t>(used - sent);
-      return;
-    } else if (errno != EINTR) {
-      e->unsent++;  // this one alone: no way there, or the firewall forbids it
-      sent++;
-    }
-  }
+  sendAll(e, messages, used);
 }
 
 bool defineUdp(napi_env env, napi_value target, Reactor* r) {

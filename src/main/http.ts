@@ -47,6 +47,7 @@ export interface HttpSurroundings {
   readonly dns: CommandService;
   readonly captures: CaptureParts;
   readonly monitor: CommandService;
+  readonly alerts: CommandService;
   readonly loadTest: CommandService;
   readonly metrics: Metrics;
   readonly updates: UpdateService;

@@ -6,6 +6,7 @@ const SEED = 1;
 
 for (const target of await targets())
   t.test(target.name, async (t) => {
+    t.teardown(() => target.close?.());
     const finding = fuzz(target, RUNS, SEED);
     t.equal(finding === undefined ? '' : describe(target, SEED, finding), '');
   });

@@ -15,6 +15,8 @@ export interface FuzzTarget {
   run(bytes: Uint8Array): void;
   /** Valid inputs to start mutating from. */
   seeds?(): Uint8Array[];
+  /** Gives back what it holds; called when it is done with. */
+  close?(): Promise<void>;
 }
 
 export interface Finding {
@@ -181,5 +183,6 @@ if (import.meta.main) {
       process.stdout.write(`${describe(target, seed, finding)}\n`);
       process.exitCode = 1;
     }
+    await target.close?.();
   }
 }

@@ -92,7 +92,7 @@ runAlone(t, 'other programs', import.meta.url, () => {
     t.ok((await operations.announce(infoHash, 7004, false)).stored >= 1, 'and it keeps ours');
   });
 
-  // It announces its own torrents only after more than a minute; that it is no longer waited for.
+  // What it announces itself, `dht-transmission.test.ts` waits for.
   t.test('Transmission', { skip: !existsSync('/usr/bin/transmission-daemon') }, async (t) => {
     using net = new DhtNet();
     const dir = t.testdir({

@@ -20,6 +20,7 @@ const TESTS = [
   'native/capture',
   'native/dns',
   'os/linux/dns-engine',
+  'services/dht/fast-path',
   'services/dns/fast-path',
   'os/linux/capture-convert',
   'os/linux/capture-live',

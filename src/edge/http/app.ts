@@ -1,6 +1,7 @@
 /** All routes, and what holds for each. */
 import { Hono } from 'hono';
 import type { HttpHandler } from '../../os/ports.ts';
+import { alertRoutes } from './api-alerts.ts';
 import { captureRoutes } from './api-captures.ts';
 import { deviceRoutes } from './api-devices.ts';
 import { dnsRoutes } from './api-dns.ts';
@@ -19,7 +20,8 @@ import type { UbusSessions } from './ubus-sessions.ts';
 
 const MAX_TARGET = 4096;
 
-export function createApp(parts: Parts, ubusSessions: UbusSessions): HttpHandler {
+/** README.md lists them; a test compares. */
+export function routesOf(parts: Parts, ubusSessions: UbusSessions): Hono<Env> {
   const app = new Hono<Env>({ strict: false });
   app.use(securityHeaders());
   app.use(knownHost(parts));
@@ -47,6 +49,7 @@ export function createApp(parts: Parts, ubusSessions: UbusSessions): HttpHandler
   app.route('/api', dnsRoutes(parts));
   app.route('/api', captureRoutes(parts));
   app.route('/api', monitorRoutes(parts));
+  app.route('/api', alertRoutes(parts));
   app.route('/api', systemRoutes(parts));
   app.route('/api', updateRoutes(parts));
   app.all('/api/*', (c) => refuse(c, 404, 'there is no such thing'));
@@ -59,7 +62,11 @@ export function createApp(parts: Parts, ubusSessions: UbusSessions): HttpHandler
     parts.log.error({ err: cause, path: c.req.path }, 'a request could not be answered');
     return c.json({ error: 'internal' }, 500);
   });
+  return app;
+}
 
+export function createApp(parts: Parts, ubusSessions: UbusSessions): HttpHandler {
+  const app = routesOf(parts, ubusSessions);
   return (request, exchange) =>
     exchange.peer.secure ? app.fetch(request, exchange) : toHttps(request, parts);
 }

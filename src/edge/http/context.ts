@@ -45,6 +45,7 @@ export interface Parts {
   readonly dns: Pick<CommandService, 'commands'>;
   readonly captures: CaptureParts;
   readonly monitor: Pick<CommandService, 'commands'>;
+  readonly alerts: Pick<CommandService, 'commands'>;
   readonly loadTest: Pick<CommandService, 'commands'>;
   readonly updates: Pick<
     UpdateService,

@@ -22,6 +22,7 @@ export const What = {
   frames: 11,
   datagrams: 12,
   connected: 13,
+  asked: 14,
 } as const;
 
 const IN_BATCH = 0;
@@ -78,6 +79,24 @@ export interface RawReactor {
   openUdp(head: Uint8Array, v6: 0 | 1, bufferBytes: number): number;
   /** Fills datagrams dropped by the kernel, not sent, cut, and the socket's own port. */
   udpFacts(id: number, out: Uint32Array): number;
+  /** The parts of a `DhtBoard` in their order (native/dht/binding.cc). */
+  dhtAttach(
+    id: number,
+    rules: Uint32Array,
+    budget: Float64Array,
+    perAddress: Uint8Array,
+    perNetwork: Uint8Array,
+    verified: Uint8Array,
+    counts: Float64Array,
+    askers: Uint8Array,
+  ): number;
+  dhtTable(id: number, family: number, head: Uint8Array, rows: Uint8Array): number;
+  dhtPolicy(id: number, rows: Uint32Array): number;
+  /**
+   * What is done with a datagram that came at this time from where `head` says, as of a socket: the length of
+   * the answer in `out`, 0 for nothing, 1 for what is to be handed over.
+   */
+  dhtTake(id: number, bytes: Uint8Array, head: Uint8Array, nowMs: number, out: Uint8Array): number;
   /** Probes of a path (native/path/socket.cc): `protocol` 0 ICMP, 1 UDP, 2 TCP; `address` 4 bytes, or 16 and the scope. */
   pathOpen(
     protocol: number,

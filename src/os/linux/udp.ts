@@ -1,10 +1,10 @@
 /** UDP sockets on the reactor: one recvmmsg and one sendmmsg for up to 64 datagrams (native/udp.cc). */
-import type { SystemError } from '../../base/errors.ts';
+import { BugError, type SystemError } from '../../base/errors.ts';
 import { ipv4 } from '../../base/ip.ts';
 import { formatIpPort, type IpPort } from '../../base/ip-port.ts';
 import { getIpv6, putIpv6 } from '../../base/ip6.ts';
 import { err, ok, type Result } from '../../base/result.ts';
-import type { UdpHandlers, UdpSocket, UdpSockets } from '../ports-udp.ts';
+import type { DhtAnswering, DhtBoard, UdpHandlers, UdpSocket, UdpSockets } from '../ports-udp.ts';
 import { systemError } from './errno.ts';
 import { type Reactor, type Sink, What } from './native.ts';
 
@@ -63,7 +63,22 @@ class Socket implements UdpSocket, Sink {
     return true;
   }
 
+  answerDht(board: DhtBoard): DhtAnswering {
+    const { raw } = this.#reactor;
+    const must = (code: number): void => {
+      if (code < 0 && !this.#closed) throw new BugError(`native code does not answer: ${code}`);
+    };
+    const { rules, budget, perAddress, perNetwork, verified, counts, askers } = board;
+    const shared = [rules, budget, perAddress, perNetwork, verified, counts, askers] as const;
+    must(raw.dhtAttach(this.#id, ...shared));
+    return {
+      table: (family, { head, rows }) => must(raw.dhtTable(this.#id, family, head, rows)),
+      policy: (rows) => must(raw.dhtPolicy(this.#id, rows)),
+    };
+  }
+
   event(what: number, offset: number, count: number): void {
+    if (what === What.asked) this.#handlers.asked?.();
     if (what !== What.datagrams) return;
     const { input, inputWords } = this.#reactor;
     for (let i = 0; i < count && !this.#closed; i++) {

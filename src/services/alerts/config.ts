@@ -124,4 +124,6 @@ export interface AlertsObserved {
   readonly raised: number;
   /** Things that found no room to be watched. */
   readonly refused: number;
+  /** Counts up with each change of the history. */
+  readonly historyChanges: number;
 }

@@ -56,6 +56,7 @@ export class AlertsService implements AsyncDisposable {
   #number = 0;
   #raised = 0;
   #refused = 0;
+  #historyChanges = 0;
   #telling = false;
   #closed = false;
 
@@ -73,7 +74,7 @@ export class AlertsService implements AsyncDisposable {
     return {
       alerts: [...this.#alerts.values()].flatMap(({ observed }) => observed ?? []),
       channels: [...this.#outboxes.values()].map(({ observed }) => observed),
-      ...{ raised: this.#raised, refused: this.#refused },
+      ...{ raised: this.#raised, refused: this.#refused, historyChanges: this.#historyChanges },
     };
   }
 
@@ -222,11 +223,13 @@ export class AlertsService implements AsyncDisposable {
     announce(notice);
     const unfinished = found !== undefined && this.#finding.size < MAX_EVIDENCE;
     this.#history.push(notice);
+    this.#historyChanges += 1;
     if (this.#history.length > MAX_HISTORY) this.#history.shift();
     for (const outbox of this.#outboxes.values()) {
       if (WEIGHTS[notice.severity] >= WEIGHTS[outbox.config.least]) outbox.put(notice, unfinished);
     }
     if (unfinished) void this.#look(notice, found);
+    this.#changed();
   }
 
   async #look(notice: Notice, signal: Signal): Promise<void> {
@@ -245,7 +248,9 @@ export class AlertsService implements AsyncDisposable {
     if (this.#closed) return;
     const place = this.#history.indexOf(notice);
     if (place >= 0) this.#history[place] = whole;
+    this.#historyChanges += 1;
     for (const outbox of this.#outboxes.values()) outbox.found(whole);
+    this.#changed();
   }
 }
 

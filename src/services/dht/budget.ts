@@ -1,7 +1,8 @@
 /** What the node may take and send: total, by source, and of other endpoints at a time. */
 import type { IpPort } from '../../base/ip-port.ts';
 import type { IpAddress } from '../../base/ip6.ts';
-import { AnswerCounts } from '../../base/limits.ts';
+import { AnswerCounts, BUCKET_NUMBERS, TokenBucket } from '../../base/limits.ts';
+import { hashesOf } from './address-hash.ts';
 import type { DhtBudget } from './config.ts';
 
 /** Windows of `AnswerCounts`, in seconds. */
@@ -11,46 +12,20 @@ const KEPT = 0.25;
 /** As long as the kernel's connection tracking remembers UDP both ways, and some more. */
 const FLOW_MS = 180_000;
 
-/** Fills at a rate; holds what it gains in a second. */
-class Bucket {
-  readonly #perSec: number;
-  #level: number;
-  #atMs = Number.NEGATIVE_INFINITY;
-
-  constructor(perSec: number) {
-    this.#perSec = perSec;
-    this.#level = perSec;
-  }
-
-  /** Whether `amount` is there and leaves `kept` of a whole bucket. */
-  has(amount: number, kept: number, nowMs: number): boolean {
-    if (nowMs > this.#atMs) {
-      const gained = ((nowMs - this.#atMs) * this.#perSec) / 1000;
-      this.#level = Math.min(this.#perSec, this.#level + gained);
-      this.#atMs = nowMs;
-    }
-    return this.#level - amount >= kept * this.#perSec;
-  }
-
-  take(amount: number): void {
-    this.#level -= amount;
-  }
-}
-
 /** Packets and bytes of one direction. */
 class Way {
-  readonly #packets: Bucket;
-  readonly #bytes: Bucket;
+  readonly #packets: TokenBucket;
+  readonly #bytes: TokenBucket;
 
-  constructor(packetsPerSec: number, bytesPerSec: number) {
-    this.#packets = new Bucket(packetsPerSec);
-    this.#bytes = new Bucket(bytesPerSec);
+  constructor(packetsPerSec: number, bytesPerSec: number, memory: Float64Array) {
+    this.#packets = new TokenBucket(packetsPerSec, memory.subarray(0, BUCKET_NUMBERS));
+    this.#bytes = new TokenBucket(bytesPerSec, memory.subarray(BUCKET_NUMBERS));
   }
 
   take(bytes: number, kept: number, nowMs: number): boolean {
     if (!this.#packets.has(1, kept, nowMs) || !this.#bytes.has(bytes, kept, nowMs)) return false;
-    this.#packets.take(1);
-    this.#bytes.take(bytes);
+    this.#packets.spend(1);
+    this.#bytes.spend(bytes);
     return true;
   }
 }
@@ -60,10 +35,13 @@ const HEADERS4 = 28;
 const HEADERS6 = 48;
 
 export class Budget {
+  /** Of the way in and the way out: packets, then bytes. */
+  readonly memory = new Float64Array(4 * BUCKET_NUMBERS);
+  /** Queries by address, and by network. */
+  readonly address: AnswerCounts;
+  readonly network: AnswerCounts;
   readonly #in: Way;
   readonly #out: Way;
-  readonly #address: AnswerCounts;
-  readonly #network: AnswerCounts;
   readonly #flowLimit: number;
   /** When each was talked to last, in order. */
   readonly #flows = new Map<string, number>();
@@ -71,10 +49,12 @@ export class Budget {
   readonly #salt: number;
 
   constructor(budget: DhtBudget, salt: number) {
-    this.#in = new Way(budget.packetsInPerSec, budget.bytesInPerSec);
-    this.#out = new Way(budget.packetsOutPerSec, budget.bytesOutPerSec);
-    this.#address = new AnswerCounts(budget.perSourcePerSec * WINDOW_SEC);
-    this.#network = new AnswerCounts(budget.perSourcePerSec * WINDOW_SEC * 4);
+    const half = 2 * BUCKET_NUMBERS;
+    const [into, out] = [this.memory.subarray(0, half), this.memory.subarray(half)];
+    this.#in = new Way(budget.packetsInPerSec, budget.bytesInPerSec, into);
+    this.#out = new Way(budget.packetsOutPerSec, budget.bytesOutPerSec, out);
+    this.address = new AnswerCounts(budget.perSourcePerSec * WINDOW_SEC);
+    this.network = new AnswerCounts(budget.perSourcePerSec * WINDOW_SEC * 4);
     this.#flowLimit = budget.flows;
     this.#salt = salt;
   }
@@ -91,7 +71,7 @@ export class Budget {
   /** One more query of this address, and of its neighbours. */
   mayAnswer(address: IpAddress, nowMs: number): boolean {
     const [one, many] = hashesOf(address, this.#salt);
-    return this.#address.take(one, nowMs) && this.#network.take(many, nowMs);
+    return this.address.take(one, nowMs) && this.network.take(many, nowMs);
   }
 
   /** Endpoints talked to within three minutes. */
@@ -118,17 +98,3 @@ export class Budget {
 
 const sizeOf = ({ address }: IpPort, bytes: number): number =>
   bytes + (typeof address === 'number' ? HEADERS4 : HEADERS6);
-
-/** Of the address, and of its /24 or /64. */
-function hashesOf(address: IpAddress, salt: number): readonly [number, number] {
-  if (typeof address === 'number') return [mix(address, salt), mix(address >>> 8, ~salt)];
-  const low = Number(address & 0xffffffffn) ^ Number((address >> 32n) & 0xffffffffn);
-  const high = Number((address >> 64n) & 0xffffffffn) ^ Math.imul(Number(address >> 96n), 31);
-  return [mix(low ^ Math.imul(high, 17), salt), mix(high, ~salt)];
-}
-
-function mix(value: number, salt: number): number {
-  let hash = Math.imul(value ^ salt, 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
-}

@@ -71,6 +71,8 @@ export interface DhtCounters {
   readonly unsent: number;
   readonly malformed: number;
   readonly queriesAnswered: number;
+  /** Who asked while the queue of those to be looked at for a table was full. */
+  readonly missedAskers: number;
   readonly queriesSent: number;
   readonly answers: number;
   readonly timeouts: number;

@@ -17,6 +17,8 @@ const BUCKETS = ID_BYTES * 8;
 const FAILS_WITH_SPARE = 2;
 const FAILS_ALONE = 5;
 const MAX_RTT_MS = 65_535;
+/** Of a row but for an IPv6 address: id, head, key, port, time, round trip, bucket, state. */
+const FIXED_ROW_BYTES = ID_BYTES + 3 * 4 + 2 * 2 + 2;
 const NONE = -1;
 
 export interface TableNode {
@@ -34,9 +36,14 @@ export interface TableRules {
 export class NodeTable {
   readonly family: Family;
   readonly #rules: TableRules;
-  #own: Uint8Array;
+  /** What native code reads besides the rows (native/dht/board.h): how many, our id, nodes and spares of each bucket. */
+  readonly #head = new Uint8Array(4 + ID_BYTES + 2 * BUCKETS);
+  readonly #counted = new Uint32Array(this.#head.buffer, 0, 1);
+  readonly #own = this.#head.subarray(4, 4 + ID_BYTES);
+  /** All columns, one behind the other, widest first. */
+  #rows = new Uint8Array(0);
+  #moved: (() => void) | undefined;
   #capacity = 0;
-  #count = 0;
   #ids = new Uint8Array(0);
   /** First four bytes of each id again: most comparisons end there. */
   #heads = new Uint32Array(0);
@@ -49,8 +56,8 @@ export class NodeTable {
   #bucket = new Uint8Array(0);
   /** Queries in a row without an answer; bit 7: a spare. */
   #state = new Uint8Array(0);
-  readonly #inBucket = new Uint8Array(BUCKETS);
-  readonly #sparesIn = new Uint8Array(BUCKETS);
+  readonly #inBucket = this.#head.subarray(4 + ID_BYTES, 4 + ID_BYTES + BUCKETS);
+  readonly #sparesIn = this.#head.subarray(4 + ID_BYTES + BUCKETS);
   /** Of each bucket: when something in it last answered. */
   readonly #changedSec = new Uint32Array(BUCKETS);
   readonly #best = new Int32Array(K * 4);
@@ -58,13 +65,31 @@ export class NodeTable {
 
   constructor(family: Family, own: Uint8Array, rules: TableRules) {
     this.family = family;
-    this.#own = own;
+    this.#own.set(own);
     this.#rules = rules;
     this.#grow();
   }
 
+  /** A view that is changed by `rename`. */
   get own(): Uint8Array {
     return this.#own;
+  }
+
+  /** What it consists of; `moved` is called when the rows are elsewhere. */
+  share(moved: () => void): void {
+    this.#moved = moved;
+  }
+
+  get memory(): { readonly head: Uint8Array; readonly rows: Uint8Array } {
+    return { head: this.#head, rows: this.#rows };
+  }
+
+  get #count(): number {
+    return this.#counted[0] ?? 0;
+  }
+
+  set #count(count: number) {
+    this.#counted[0] = count;
   }
 
   get size(): number {
@@ -79,12 +104,9 @@ export class NodeTable {
     return this.#inBucket.reduce((sum, count) => sum + (count > 0 ? 1 : 0), 0);
   }
 
-  /** Bytes of the arrays that grow with the nodes. */
+  /** Bytes that grow with the nodes. */
   get bytes(): number {
-    return [
-      ...[this.#ids, this.#heads, this.#keys, this.#wide, this.#ports],
-      ...[this.#seenSec, this.#rttMs, this.#bucket, this.#state],
-    ].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    return this.#rows.byteLength;
   }
 
   /** Deepest bucket that holds a node, 0 when none does. */
@@ -218,7 +240,7 @@ export class NodeTable {
   /** Another id of our own: every node goes to the bucket that it now belongs to, as far as there is room. */
   rename(own: Uint8Array): void {
     const all = [...this.nodes()];
-    this.#own = own;
+    this.#own.set(own);
     this.#count = 0;
     this.#inBucket.fill(0);
     this.#sparesIn.fill(0);
@@ -409,30 +431,42 @@ export class NodeTable {
   }
 
   #grow(): void {
-    this.#capacity += STEP;
-    const words = (old: Uint32Array) => larger(old, new Uint32Array(this.#capacity));
-    this.#ids = larger(this.#ids, new Uint8Array(this.#capacity * ID_BYTES));
+    const before = this.#capacity;
+    const capacity = before + STEP;
+    const wide = this.family === 6 ? 16 : 0;
+    const rows = new Uint8Array(capacity * (wide + FIXED_ROW_BYTES));
+    let end = 0;
+    /** The next column, with what stood in it. */
+    const next = <T extends Uint8Array | Uint16Array | Uint32Array | BigUint64Array>(
+      old: T,
+      bytes: number,
+      view: (at: number, count: number) => T,
+    ): T => {
+      const made = view(end, (capacity * bytes) / old.BYTES_PER_ELEMENT);
+      made.set(old as never);
+      end += capacity * bytes;
+      return made;
+    };
+    const { buffer } = rows;
+    const words = (old: Uint32Array<ArrayBuffer>) =>
+      next(old, 4, (at, count) => new Uint32Array(buffer, at, count));
+    const shorts = (old: Uint16Array<ArrayBuffer>) =>
+      next(old, 2, (at, count) => new Uint16Array(buffer, at, count));
+    const bytes = (old: Uint8Array<ArrayBuffer>, each: number) =>
+      next(old, each, (at, count) => new Uint8Array(buffer, at, count));
+    this.#wide = next(this.#wide, wide, (at, count) => new BigUint64Array(buffer, at, count));
     this.#heads = words(this.#heads);
     this.#keys = words(this.#keys);
-    if (this.family === 6) {
-      const wide = new BigUint64Array(this.#capacity * 2);
-      wide.set(this.#wide);
-      this.#wide = wide;
-    }
-    this.#ports = larger(this.#ports, new Uint16Array(this.#capacity));
     this.#seenSec = words(this.#seenSec);
-    this.#rttMs = larger(this.#rttMs, new Uint16Array(this.#capacity));
-    this.#bucket = larger(this.#bucket, new Uint8Array(this.#capacity));
-    this.#state = larger(this.#state, new Uint8Array(this.#capacity));
+    this.#ids = bytes(this.#ids, ID_BYTES);
+    this.#ports = shorts(this.#ports);
+    this.#rttMs = shorts(this.#rttMs);
+    this.#bucket = bytes(this.#bucket, 1);
+    this.#state = bytes(this.#state, 1);
+    this.#capacity = capacity;
+    this.#rows = rows;
+    this.#moved?.();
   }
-}
-
-function larger<T extends Uint8Array | Uint16Array | Uint32Array>(
-  old: ArrayLike<number>,
-  made: T,
-): T {
-  made.set(old);
-  return made;
 }
 
 const keyOf = (address: IpAddress): number =>

@@ -6,13 +6,15 @@ import { toHex } from '../../base/bytes.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { IpPort } from '../../base/ip-port.ts';
 import { formatIp, type IpAddress } from '../../base/ip6.ts';
+import type { UdpSocket } from '../../os/ports-udp.ts';
 import { isSecureId, readEndpoint, secureId } from '../../wire/dht-id.ts';
 import { KrpcReader } from '../../wire/krpc.ts';
 import type { AddressPolicy } from './address-policy.ts';
 import { Answerer } from './answerer.ts';
 import { type Answer, Asker, familyOf, type Outcome } from './asker.ts';
+import { Board } from './board.ts';
 import { Budget } from './budget.ts';
-import type { DhtBudget, Family, TableObserved } from './config.ts';
+import type { DhtBudget, DhtCounters, Family, TableObserved } from './config.ts';
 import { ID_BYTES, idInBucket } from './distance.ts';
 import { ExternalAddress } from './external-address.ts';
 import { type ItemCrypto, ItemStore } from './item-store.ts';
@@ -21,6 +23,7 @@ import { PeerStore } from './peer-store.ts';
 import { readTables, saveTables } from './saved-table.ts';
 import { Searcher } from './searcher.ts';
 import { Tokens } from './tokens.ts';
+import { Verified } from './verified.ts';
 
 export interface DhtCrypto extends ItemCrypto {
   /** Ed25519 (RFC 8032) with a 32-byte seed: public key and 64-byte signature. */
@@ -47,14 +50,18 @@ const VERSION = Uint8Array.of(0x47, 0x48, 0, 1);
 const TICK_MS = 10_000;
 /** BEP 5: a node not heard of, or a bucket without change for so long, is asked. */
 const STALE_SEC = 15 * 60;
-const VERIFIED_MS = 10 * 60_000;
-const MAX_VERIFIED = 2_048;
 /** Nodes being asked whether they are there. */
 const MAX_CHECKS = 16;
 /** Asked at once where nobody waits for the outcome. */
 const CALM_ALPHA = 4;
 const FIRST_RETRY_TICKS = 1;
 const MAX_RETRY_TICKS = 30;
+
+type NodeCounters = Pick<
+  DhtCounters,
+  | ('packetsIn' | 'packetsOut' | 'bytesIn' | 'bytesOut' | 'queriesAnswered' | 'missedAskers')
+  | ('droppedBudget' | 'droppedAddress' | 'droppedSource' | 'malformed' | 'unsent')
+>;
 
 interface Join {
   /** When it begins; undefined: it need not. */
@@ -80,14 +87,15 @@ export class DhtNode {
   readonly #budget: Budget;
   readonly #answerer: Answerer;
   readonly #external: Readonly<Record<Family, ExternalAddress>>;
-  readonly #verified = new Map<IpAddress, number>();
+  readonly #verified: Verified;
+  readonly #board: Board;
   readonly #checking = new Set<string>();
   #bootstrap: readonly IpPort[] = [];
   #tick: Timer | undefined;
   #ticks = 0;
   /** Each family for itself: one that nobody answers must not keep the other one searching. */
   readonly #joins: Readonly<Record<Family, Join>> = { 4: newJoin(), 6: newJoin() };
-  readonly counters = {
+  readonly #counts = {
     ...{ packetsIn: 0, packetsOut: 0, bytesIn: 0, bytesOut: 0, queriesAnswered: 0 },
     ...{ droppedBudget: 0, droppedAddress: 0, droppedSource: 0, malformed: 0, unsent: 0 },
   };
@@ -104,6 +112,11 @@ export class DhtNode {
         new NodeTable(family, random(ID_BYTES), { spread: !policy.isPrivate }),
       ]),
     );
+    this.#verified = new Verified(salt);
+    this.#board = new Board({
+      ...{ budget: this.#budget, salt, verified: this.#verified, version: VERSION },
+      ...{ tables: this.tables, policy },
+    });
     this.peers = new PeerStore(sha1, random);
     this.items = new ItemStore(crypto);
     this.#external = { 4: new ExternalAddress(), 6: new ExternalAddress() };
@@ -126,6 +139,24 @@ export class DhtNode {
         for (const { id, endpoint } of nodes) this.#check(id, endpoint);
       },
     });
+  }
+
+  /** Of JavaScript and of native code together. */
+  get counters(): NodeCounters {
+    const ours = this.#counts;
+    const native = this.#board.counts;
+    return {
+      packetsIn: ours.packetsIn + native.packetsIn,
+      packetsOut: ours.packetsOut + native.packetsOut,
+      bytesIn: ours.bytesIn + native.bytesIn,
+      bytesOut: ours.bytesOut + native.bytesOut,
+      queriesAnswered: ours.queriesAnswered + native.queriesAnswered,
+      droppedBudget: ours.droppedBudget + native.droppedBudget,
+      droppedAddress: ours.droppedAddress + native.droppedAddress,
+      droppedSource: ours.droppedSource + native.droppedSource,
+      missedAskers: native.missedAskers,
+      ...{ malformed: ours.malformed, unsent: ours.unsent },
+    };
   }
 
   get flows(): number {
@@ -170,21 +201,27 @@ export class DhtNode {
     this.asker.close();
   }
 
+  /**
+   * Lets native code answer what it can of these sockets, all that the node has; `receive` gets the rest.
+   * Who only asks answers nothing, so it has nothing to give away.
+   */
+  attach(sockets: readonly UdpSocket[]): void {
+    if (!this.#deps.readOnly) this.#board.attach(sockets);
+  }
+
+  /** Somebody asked and was answered without us. */
+  asked(): void {
+    this.#board.refresh();
+    this.#board.takeAskers((id, from) => this.#check(id, from));
+  }
+
   /** One datagram; `bytes` are valid during the call. */
   receive(bytes: Uint8Array, from: IpPort): void {
-    const { clock, policy, readOnly } = this.#deps;
+    const { clock, readOnly } = this.#deps;
     const nowMs = clock.monoMs();
-    const { counters } = this;
-    counters.packetsIn++;
-    counters.bytesIn += bytes.length;
-    if (!this.#budget.mayReceive(from, bytes.length, nowMs)) {
-      counters.droppedBudget++;
-      return;
-    }
-    if (!policy.allows(from)) {
-      counters.droppedAddress++;
-      return;
-    }
+    const counters = this.#counts;
+    if (this.#board.attached) this.#board.refresh();
+    else if (!this.#mayTake(bytes, from, nowMs)) return;
     const message = this.#reader.read(bytes);
     if (!message.ok) {
       counters.malformed++;
@@ -232,43 +269,50 @@ export class DhtNode {
     });
   }
 
+  #mayTake(bytes: Uint8Array, from: IpPort, nowMs: number): boolean {
+    const counters = this.#counts;
+    counters.packetsIn++;
+    counters.bytesIn += bytes.length;
+    if (!this.#budget.mayReceive(from, bytes.length, nowMs)) {
+      counters.droppedBudget++;
+      return false;
+    }
+    const allowed = this.#deps.policy.allows(from);
+    if (!allowed) counters.droppedAddress++;
+    return allowed;
+  }
+
   #mayAnswer(from: IpPort, nowMs: number): boolean {
     const may = this.#budget.mayAnswer(from.address, nowMs);
-    if (!may) this.counters.droppedSource++;
+    if (!may) this.#counts.droppedSource++;
     return may;
   }
 
   #answer(bytes: Uint8Array | undefined, to: IpPort, nowMs: number): void {
     if (bytes === undefined) return;
     if (this.#budget.maySend(to, bytes.length, false, nowMs)) this.#send(bytes, to);
-    else this.counters.droppedBudget++;
+    else this.#counts.droppedBudget++;
   }
 
   #send(bytes: Uint8Array, to: IpPort): boolean {
     const sent = this.#deps.send(bytes, to);
     if (!sent) {
-      this.counters.unsent++;
+      this.#counts.unsent++;
       return false;
     }
-    this.counters.packetsOut++;
-    this.counters.bytesOut += bytes.length;
+    this.#counts.packetsOut++;
+    this.#counts.bytesOut += bytes.length;
     return true;
   }
 
   #isVerified(address: IpAddress): boolean {
-    const untilMs = this.#verified.get(address);
-    return untilMs !== undefined && untilMs > this.#deps.clock.monoMs();
+    return this.#verified.has(address, this.#deps.clock.monoMs());
   }
 
   /** An answer with our transaction from the address that we asked: it is there. */
   #heard({ id, from, rttMs, ip }: Answer): void {
     const nowMs = this.#deps.clock.monoMs();
-    this.#verified.delete(from.address);
-    this.#verified.set(from.address, nowMs + VERIFIED_MS);
-    if (this.#verified.size > MAX_VERIFIED) {
-      const [oldest] = this.#verified.keys();
-      if (oldest !== undefined) this.#verified.delete(oldest);
-    }
+    this.#verified.add(from.address, nowMs);
     const family = familyOf(from);
     const table = this.tables[family];
     if (table === undefined) return;
@@ -308,6 +352,7 @@ export class DhtNode {
   /** One questionable node and one stale bucket a tick and family; joining again while a table is empty. */
   #maintain(): void {
     this.#ticks++;
+    this.asked();
     const nowMs = this.#deps.clock.monoMs();
     const nowSec = Math.floor(nowMs / 1000);
     this.peers.tidy(nowMs);
@@ -337,7 +382,7 @@ export class DhtNode {
     join.dueTick = undefined;
     if (join.going) return;
     join.going = true;
-    void this.#find(table.family, table.own).then(async () => {
+    void this.#find(table.family, table.own.slice()).then(async () => {
       const nowSec = Math.floor(this.#deps.clock.monoMs() / 1000);
       for (let bucket = 0; bucket < table.depth; bucket++) {
         table.touch(bucket, nowSec);

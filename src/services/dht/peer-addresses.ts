@@ -1,23 +1,17 @@
 /** Which peers may be connected to: what strangers tell of addresses is not to be believed. */
-import { ipv4, type PrefixLen } from '../../base/ip.ts';
 import type { IpPort } from '../../base/ip-port.ts';
 import { ipv6, type PrefixLen6, UNIQUE_LOCAL } from '../../base/ip6.ts';
-import { AddressPolicy } from './address-policy.ts';
+import { AddressPolicy, prefix4 } from './address-policy.ts';
 import type { IpPrefix } from './config.ts';
-
-const v4 = (address: number, length: number): IpPrefix => ({
-  address: ipv4(address),
-  prefixLen: length as PrefixLen,
-});
 
 /** Private (RFC 1918), shared (RFC 6598), loopback, link-local and unique local. */
 const INSIDE: readonly IpPrefix[] = [
-  v4(0x0a000000, 8),
-  v4(0x64400000, 10),
-  v4(0x7f000000, 8),
-  v4(0xa9fe0000, 16),
-  v4(0xac100000, 12),
-  v4(0xc0a80000, 16),
+  prefix4(0x0a000000, 8),
+  prefix4(0x64400000, 10),
+  prefix4(0x7f000000, 8),
+  prefix4(0xa9fe0000, 16),
+  prefix4(0xac100000, 12),
+  prefix4(0xc0a80000, 16),
   UNIQUE_LOCAL,
   { address: ipv6(1n), prefixLen: 128 as PrefixLen6 },
 ];

@@ -111,7 +111,7 @@ export class DhtService implements AsyncDisposable {
     ] as const) {
       const opened = this.#deps.sockets.open(
         { address, port: config.port },
-        { datagram: (bytes, from) => node?.receive(bytes, from) },
+        { datagram: (bytes, from) => node?.receive(bytes, from), asked: () => node?.asked() },
       );
       if (opened.ok) sockets[family] = opened.value;
       else faults.push(opened.error.message);
@@ -128,6 +128,7 @@ export class DhtService implements AsyncDisposable {
       send: (bytes, to) =>
         sockets[typeof to.address === 'number' ? 4 : 6]?.send(bytes, to) ?? false,
     });
+    node.attach(Object.values(sockets));
     const operations = new DhtOperations(node, crypto, () => clock.monoMs());
     const parts = { node, operations, clock, log, random };
     const crawler = new Crawler({ ...parts, config: config.crawler });
@@ -205,6 +206,7 @@ export class DhtService implements AsyncDisposable {
     const zero = {
       ...{ packetsIn: 0, packetsOut: 0, bytesIn: 0, bytesOut: 0, queriesAnswered: 0 },
       ...{ droppedBudget: 0, droppedAddress: 0, droppedSource: 0, malformed: 0, unsent: 0 },
+      missedAskers: 0,
     };
     const counts = node?.counters ?? zero;
     return {

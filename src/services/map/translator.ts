@@ -4,6 +4,7 @@ import { SystemError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { Directories, Files, Link, Processes, ProcessIdentity } from '../../os/ports.ts';
+import { EarlierProcesses } from '../client-programs/earlier.ts';
 import { Runner } from '../client-programs/runner.ts';
 import type { MapEndpoint } from './plan.ts';
 import { nat46Commands, nat46Removal, renderTayga } from './render.ts';
@@ -51,6 +52,7 @@ export class TaygaTranslator implements Translator {
   readonly #link: string;
   readonly #configPath: string;
   readonly #args: readonly string[];
+  readonly #earlier: EarlierProcesses;
   readonly #runner: Runner;
   #written: string | undefined;
   /** What the process that runs was started with. */
@@ -64,6 +66,9 @@ export class TaygaTranslator implements Translator {
     this.#link = link;
     this.#configPath = `${deps.folder}/${link}.conf`;
     this.#args = ['--nodetach', '-c', this.#configPath, '-p', `${deps.folder}/${link}.pid`];
+    this.#earlier = new EarlierProcesses(deps, {
+      ...{ file: deps.tayga, args: this.#args, configPath: this.#configPath, end: 'SIGKILL' },
+    });
     this.#runner = new Runner({
       ...{ clock: deps.clock, log: deps.log, processes: deps.processes, file: deps.tayga },
       program: { renew: 'restart', release: 'SIGTERM', releaseMs: 0, end: 'SIGTERM' },
@@ -94,7 +99,7 @@ export class TaygaTranslator implements Translator {
     const text = renderTayga(endpoint);
     if (this.#written !== text) {
       // Before the file is another: what runs by the old one is taken over only if it is the same.
-      if (this.#written === undefined) this.#adopt(text);
+      if (this.#written === undefined) await this.#adopt(text);
       const written = this.#deps.files.writeAtomic(this.#configPath, text, 0o600);
       if (!written.ok) return written;
       this.#written = text;
@@ -135,29 +140,22 @@ export class TaygaTranslator implements Translator {
   }
 
   close(): void {
+    this.#earlier.close();
     this.#well?.cancel();
     this.#runner.close();
   }
 
-  #adopt(text: string): void {
-    const { processes, files, tayga, argumentsOf, log } = this.#deps;
-    const before = files.readText(this.#configPath);
-    const found = processes.findByArguments([this.#configPath]).get(this.#configPath) ?? [];
-    for (const identity of found) {
-      const args = argumentsOf(identity);
-      const child = processes.adopt(identity, tayga);
-      if (child === undefined) continue;
-      const same = before.ok && before.value === text && args.slice(1).join() === this.#args.join();
-      const link = this.#deps.linkOf(this.#link);
-      if (same && link !== undefined && this.#running === undefined) {
-        log.info({ pid: identity.pid, link: this.#link }, 'translator taken over');
-        this.#running = { text, mtu: link.mtu, ifIndex: link.ifIndex };
-        this.#runner.adopt(child, args);
-      } else {
-        child.signal('SIGKILL');
-        child.release();
-      }
+  async #adopt(text: string): Promise<void> {
+    const link = this.#deps.linkOf(this.#link);
+    const earlier = this.#earlier.take(link === undefined ? undefined : text);
+    if (earlier !== undefined && link !== undefined) {
+      const { child, args } = earlier;
+      this.#deps.log.info({ pid: child.identity.pid, link: this.#link }, 'translator taken over');
+      this.#running = { text, mtu: link.mtu, ifIndex: link.ifIndex };
+      this.#runner.adopt(child, args);
     }
+    // A link has one of them at a time.
+    await this.#earlier.gone();
   }
 
   #started(): void {

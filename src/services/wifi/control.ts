@@ -31,8 +31,6 @@ export class WpaControl {
   #socket: DatagramSocket | undefined;
   #asked: Question | undefined;
   #late: Timer | undefined;
-  /** Datagrams that are none of wpa_supplicant's, or answers that nobody waits for. */
-  strays = 0;
 
   constructor(deps: WpaControlDeps) {
     this.#deps = deps;
@@ -92,19 +90,19 @@ export class WpaControl {
   }
 
   #answer(answer: Result<string, SystemError>): void {
-    this.#late?.cancel();
     const question = this.#asked;
+    if (question === undefined) return;
+    this.#late?.cancel();
     this.#asked = undefined;
-    question?.answered(answer);
+    question.answered(answer);
     this.#next();
   }
 
   #heard(datagram: Uint8Array): void {
     const message = decodeWpaMessage(datagram);
     if (message?.type === 'event') this.#deps.event(message.name, message.rest);
-    else if (message !== undefined && this.#asked !== undefined) {
-      this.#answer(ok(message.text.replace(/\n$/, '')));
-    } else this.strays += 1;
+    // What is nothing of its own, or an answer that nobody waits for, is passed over.
+    else if (message !== undefined) this.#answer(ok(message.text.replace(/\n$/, '')));
   }
 }
 

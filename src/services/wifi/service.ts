@@ -180,7 +180,7 @@ export class WifiService implements AsyncDisposable {
         supplicant.absent();
         continue;
       }
-      const run = supplicant.run(wanted);
+      const run = await supplicant.run(wanted);
       if (!run.ok) faults.set(ifName, run.error.message);
     }
     this.#faults = faults;

@@ -12,6 +12,7 @@ import {
   type WpaNetwork,
   wpaSsidText,
 } from '../../wire/wpa-control.ts';
+import { EarlierProcesses } from '../client-programs/earlier.ts';
 import { Runner } from '../client-programs/runner.ts';
 import type { WifiLinkObserved } from './config.ts';
 import { WpaControl } from './control.ts';
@@ -67,6 +68,7 @@ export class Supplicant {
   readonly #ifName: string;
   readonly #configPath: string;
   readonly #args: readonly string[];
+  readonly #earlier: EarlierProcesses;
   readonly #runner: Runner;
   #control: WpaControl | undefined;
   #station: Station = OFF;
@@ -84,6 +86,9 @@ export class Supplicant {
   #again: Timer | undefined;
   #well: Timer | undefined;
   #poll: Timer | undefined;
+  /** It is being asked how it stands; `stale`: and must be asked once more. */
+  #refreshing = false;
+  #stale = false;
   #scanning: ((done: Result<void, SystemError>) => void)[] = [];
   #idle: (() => void) | undefined;
 
@@ -93,6 +98,9 @@ export class Supplicant {
     this.#ifName = ifName;
     this.#configPath = `${folder}/${ifName}.conf`;
     this.#args = ['-i', ifName, '-D', driver, '-c', this.#configPath];
+    this.#earlier = new EarlierProcesses(deps, {
+      ...{ file: program, args: this.#args, configPath: this.#configPath, end: 'SIGTERM' },
+    });
     this.#runner = new Runner({
       ...{ clock, log, processes, file: program },
       program: { renew: 'restart', release: 'SIGTERM', releaseMs: 0, end: 'SIGTERM' },
@@ -131,7 +139,7 @@ export class Supplicant {
   }
 
   /** Makes it run with these networks; without any it can search. */
-  run(wanted: WifiWanted): Result<void, SystemError> {
+  async run(wanted: WifiWanted): Promise<Result<void, SystemError>> {
     const { files, folder, keyOf } = this.#deps;
     this.#wanted = wanted;
     // A key is 4,096 rounds of PBKDF2 on the thread that serves everybody.
@@ -140,7 +148,7 @@ export class Supplicant {
     const text = known ?? renderSupplicant(wanted, folder, keyOf);
     if (this.#written !== text) {
       // Before the file is another: what runs by the old one is taken over only if it is the same.
-      if (this.#written === undefined) this.#adopt(text);
+      if (this.#written === undefined) await this.#adopt(text);
       const written = files.writeAtomic(this.#configPath, text, 0o600);
       if (!written.ok) return written;
       this.#written = text;
@@ -159,7 +167,7 @@ export class Supplicant {
   /** Ends it; the configuration, which holds the key, goes. */
   async stop(): Promise<void> {
     const { clock, directories } = this.#deps;
-    if (this.#written === undefined) this.#adopt(undefined);
+    if (this.#written === undefined) await this.#adopt(undefined);
     if (this.#runner.state !== 'Off') {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#idle = resolve;
@@ -175,6 +183,7 @@ export class Supplicant {
 
   /** Lets go; it runs on for the next daemon. */
   close(): void {
+    this.#earlier.close();
     this.#forget();
     this.#runner.close();
   }
@@ -209,25 +218,18 @@ export class Supplicant {
   }
 
   /** With `text` undefined nothing of it may run. */
-  #adopt(text: string | undefined): void {
-    const { processes, files, program, argumentsOf, log } = this.#deps;
-    const before = files.readText(this.#configPath);
-    const found = processes.findByArguments([this.#configPath]).get(this.#configPath) ?? [];
-    for (const identity of found) {
-      const args = argumentsOf(identity);
-      const child = processes.adopt(identity, program);
-      if (child === undefined) continue;
-      const same = before.ok && before.value === text && args.slice(1).join() === this.#args.join();
-      if (same && this.#running === undefined) {
-        log.info({ pid: identity.pid, interface: this.#ifName }, 'Wi-Fi station taken over');
-        this.#running = text;
-        this.#runner.adopt(child, args);
-        this.#attachSoon();
-      } else {
-        child.signal('SIGTERM');
-        child.release();
-      }
+  async #adopt(text: string | undefined): Promise<void> {
+    const earlier = this.#earlier.take(text);
+    if (earlier !== undefined) {
+      const { child, args } = earlier;
+      const { pid } = child.identity;
+      this.#deps.log.info({ pid, interface: this.#ifName }, 'Wi-Fi station taken over');
+      this.#running = text;
+      this.#runner.adopt(child, args);
+      this.#attachSoon();
     }
+    // Two on one radio take it from one another.
+    await this.#earlier.gone();
   }
 
   #started(): void {
@@ -345,30 +347,40 @@ export class Supplicant {
     for (const done of this.#scanning.splice(0)) done(how);
   }
 
-  /** Asks how it stands: after events, and from time to time for the signal. */
+  /** Asks how it stands: after events, and from time to time for the signal. Once more after all that come meanwhile. */
   #refresh(): void {
-    const { clock, changed } = this.#deps;
     this.#poll?.cancel();
-    this.#poll = clock.after(SIGNAL_MS, () => this.#refresh());
+    this.#poll = this.#deps.clock.after(SIGNAL_MS, () => this.#refresh());
+    this.#stale = true;
+    if (this.#refreshing) return;
+    this.#refreshing = true;
+    void (async () => {
+      while (this.#stale) {
+        this.#stale = false;
+        await this.#look();
+      }
+      this.#refreshing = false;
+    })();
+  }
+
+  async #look(): Promise<void> {
     const control = this.#control;
     if (control === undefined) return;
-    void (async () => {
-      const status = await control.ask('STATUS');
-      if (!status.ok || this.#control !== control) return;
-      const fields = decodeWpaFields(status.value);
-      const event = STATES[fields.get('wpa_state') ?? ''];
-      const joined = event?.type === 'joined';
-      const signal = joined ? await control.ask('SIGNAL_POLL') : status;
-      // Events of the country come before anybody listens.
-      const driver = await control.ask('STATUS-DRIVER');
-      if (this.#control !== control) return;
-      this.#link = joined
-        ? this.#linkOf(fields, signal.ok ? decodeWpaFields(signal.value) : new Map())
-        : undefined;
-      if (driver.ok) this.#keepsTo(decodeWpaFields(driver.value).get('country'));
-      if (event !== undefined) this.#tell(event);
-      changed();
-    })();
+    const status = await control.ask('STATUS');
+    if (!status.ok || this.#control !== control) return;
+    const fields = decodeWpaFields(status.value);
+    const event = STATES[fields.get('wpa_state') ?? ''];
+    const joined = event?.type === 'joined';
+    const signal = joined ? await control.ask('SIGNAL_POLL') : status;
+    // Events of the country come before anybody listens.
+    const driver = await control.ask('STATUS-DRIVER');
+    if (this.#control !== control) return;
+    this.#link = joined
+      ? this.#linkOf(fields, signal.ok ? decodeWpaFields(signal.value) : new Map())
+      : undefined;
+    if (driver.ok) this.#keepsTo(decodeWpaFields(driver.value).get('country'));
+    if (event !== undefined) this.#tell(event);
+    this.#deps.changed();
   }
 
   /** The world (00) and other names that are no country's say nothing. */

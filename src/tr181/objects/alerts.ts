@@ -62,6 +62,7 @@ export const alerts: ObjectGroup = {
         Enable: { ...ENABLE, default: 'true', about: 'Whether rules are looked at.' },
         Raised: count('Alerts raised so far.'),
         Refused: count('Things that found no room to be watched.'),
+        HistoryChanges: count('Counts up with each change of what `gatehouse alerts history` has.'),
       }),
       events: {
         Alert: {
@@ -204,7 +205,10 @@ const ALERT_STATES = { pending: 'Pending', raised: 'Raised', clearing: 'Clearing
 
 function report({ observed, rows }: ReportContext, out: ReportSink): void {
   const seen = observed.alerts;
-  out.put(ALERTS, { Raised: String(seen?.raised ?? 0), Refused: String(seen?.refused ?? 0) });
+  out.put(ALERTS, {
+    ...{ Raised: String(seen?.raised ?? 0), Refused: String(seen?.refused ?? 0) },
+    HistoryChanges: String(seen?.historyChanges ?? 0),
+  });
   const channels = new Map(seen?.channels.map((channel) => [channel.id, channel]));
   for (const row of rows.rows(CHANNELS)) {
     const channel = channels.get(row.id);

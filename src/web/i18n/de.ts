@@ -405,6 +405,7 @@ export const de: Readonly<Record<Key, string>> = {
     'Was der Router von sich sagt, und wie gut die Wege sind, die er für Sie beobachtet.',
   'monitor.logs': 'Protokoll',
   'monitor.paths': 'Wege',
+  'monitor.alerts': 'Meldungen',
   'monitor.audit': 'Änderungsnachweis',
   'logs.level': 'Mindeststufe',
   'logs.follow': 'Mitlaufen',

@@ -401,6 +401,7 @@ export const en = {
     'What the router says of itself, and how well the paths work that you have it watch.',
   'monitor.logs': 'Log',
   'monitor.paths': 'Paths',
+  'monitor.alerts': 'Alerts',
   'monitor.audit': 'Audit trail',
   'logs.level': 'Least level',
   'logs.follow': 'Follow',

@@ -24,6 +24,7 @@ import { Empty, PageHead, Scroll, Skeleton, Tabs } from '../ui/parts.tsx';
 import { Table } from '../ui/table.tsx';
 
 const paths = () => import('../parts/paths/index.tsx');
+const alerts = () => import('../parts/alerts/index.tsx');
 
 export function Monitor() {
   const app = useApp();
@@ -38,10 +39,19 @@ export function Monitor() {
         tabs={[
           { id: 'logs', title: t('monitor.logs'), href: href('monitor', ['logs']) },
           { id: 'paths', title: t('monitor.paths'), href: href('monitor', ['paths']) },
+          { id: 'alerts', title: t('monitor.alerts'), href: href('monitor', ['alerts']) },
           { id: 'audit', title: t('monitor.audit'), href: href('monitor', ['audit']) },
         ]}
       />
-      {tab === 'paths' ? <Part load={paths} /> : tab === 'audit' ? <Audit /> : <Logs />}
+      {tab === 'paths' ? (
+        <Part key="paths" load={paths} />
+      ) : tab === 'alerts' ? (
+        <Part key="alerts" load={alerts} />
+      ) : tab === 'audit' ? (
+        <Audit />
+      ) : (
+        <Logs />
+      )}
     </>
   );
 }

@@ -35,10 +35,11 @@ function ours(): number {
   });
   const opened = new LinuxUdpSockets(new Reactor(native, { leads: true })).open(
     { address: LOOPBACK, port: 0 },
-    { datagram: (bytes, from) => node.receive(bytes, from) },
+    { datagram: (bytes, from) => node.receive(bytes, from), asked: () => node.asked() },
   );
   if (!opened.ok) throw opened.error;
   socket = opened.value;
+  node.attach([socket]);
   for (let i = 0; (node.tables[4]?.size ?? 0) < NODES && i < 100_000; i++) {
     const id = new Uint8Array(randomBytes(20));
     // As many nodes as there are, so many buckets would be full.

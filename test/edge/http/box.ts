@@ -102,6 +102,7 @@ export async function box(
   metrics: Metrics = { token: undefined, text: async () => '' },
   monitor: Pick<CommandService, 'commands'> = { commands: {} },
   loadTest: Pick<CommandService, 'commands'> = { commands: {} },
+  alerts: Pick<CommandService, 'commands'> = { commands: {} },
 ): Promise<Box> {
   const folder = mkdtempSync(join(tmpdir(), 'gh-http-'));
   const house = await router(new FakeClock({ wallMs: Date.now() }));
@@ -149,6 +150,7 @@ export async function box(
       captures,
       monitor,
       loadTest,
+      alerts,
       metrics,
       model,
       configuration,

@@ -24,8 +24,10 @@ class Child implements ChildProcess {
       this.end = resolve;
     });
   }
+  /** It takes its time. */
+  lingers = false;
   signal(): boolean {
-    this.end();
+    if (!this.lingers) this.end();
     return true;
   }
   release(): void {
@@ -219,6 +221,19 @@ t.test('a socket that comes late, and one that does not answer', async (t) => {
   t.ok(house.files.has(CONF));
 });
 
+t.test('a burst of events is one question, and one more', async (t) => {
+  const house = new House();
+  await house.service.apply(joins(PROFILE));
+  await house.settle();
+  house.asked.length = 0;
+  house.answers['STATUS'] = COMPLETED;
+  for (let i = 0; i < 40; i++) house.say('<3>CTRL-EVENT-CONNECTED');
+  await house.settle();
+  t.equal(house.asked.filter((command) => command === 'STATUS').length, 2);
+  t.equal(house.station?.state, 'joined', 'the last state always arrives');
+  await house.service[Symbol.asyncDispose]();
+});
+
 t.test('what an earlier daemon left', async (t) => {
   const before = new House();
   await before.service.apply(joins(PROFILE));
@@ -237,6 +252,18 @@ t.test('what an earlier daemon left', async (t) => {
   await changed.service.apply(joins({ ...PROFILE, ssid: 'other' }));
   t.equal(other.released && changed.children.length, 1, 'ended, for another is wanted');
   await changed.service[Symbol.asyncDispose]();
+
+  const slow = new Child(10);
+  slow.lingers = true;
+  const patient = new House({ [CONF]: text }, slow);
+  const applied = patient.service.apply(joins({ ...PROFILE, ssid: 'other' }));
+  await patient.settle();
+  t.equal(patient.children.length, 0, 'two on one radio take it from one another');
+  slow.end();
+  await applied;
+  t.equal(patient.children.length, 1);
+  await patient.service[Symbol.asyncDispose]();
+  t.equal(patient.clock.pending, 0);
 
   const unwanted = new Child(9);
   const none = new House({ [CONF]: text }, unwanted);

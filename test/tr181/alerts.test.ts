@@ -1,0 +1,54 @@
+import t from 'tap';
+import type { AlertsObserved } from '../../src/services/alerts/config.ts';
+import { bench, ORIGIN, settled } from './fixture.ts';
+
+const ALERTS = 'Device.X_GATEHOUSE_Alerts.';
+const CHANNEL = `${ALERTS}Channel.1.`;
+
+t.test('channels: what is set, and what is told of them', async (t) => {
+  const b = bench();
+  const url = { URL: 'https://example.test/x' };
+  for (const [values, at] of [
+    [{}, 'URL'],
+    [{ URL: 'ftp://example.test' }, 'URL'],
+    [{ URL: 'https://u:p@example.test' }, 'URL'],
+    [{ Type: 'Email', URL: 'smtp://example.test' }, 'To'],
+    [{ Type: 'MQTT', URL: 'mqtt://example.test', Topic: 'a/#' }, 'Topic'],
+    [{ ...url, Authority: 'no certificate' }, 'Authority'],
+  ] as const) {
+    const added = await b.model.add(`${ALERTS}Channel.`, values, ORIGIN);
+    t.match(added, { ok: false, error: [{ path: `${CHANNEL}${at}` }] }, JSON.stringify(values));
+  }
+  const Authority = '-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n';
+  t.ok((await b.model.add(`${ALERTS}Channel.`, { ...url, Authority }, ORIGIN)).ok);
+  const [channel] = b.model.compileAll().alerts.channels;
+  t.match(channel, { kind: 'Webhook', url: url.URL, authority: Authority, least: 'Info' });
+  t.equal(b.get(`${CHANNEL}Status`), 'Disabled');
+  const seen: AlertsObserved = {
+    alerts: [
+      {
+        ...{ key: 'k', rule: `${ALERTS}Rule.1`, watch: 'Target', name: 'tv', state: 'clearing' },
+        ...{ severity: 'Critical', reason: 'Down', sinceMs: 60_000, silenced: true },
+        flapping: false,
+      },
+    ],
+    channels: [
+      {
+        ...{ id: channel?.id ?? '', state: 'retrying', reason: 'HTTP 503', queued: 4 },
+        ...{ delivered: 3, failed: 2, dropped: 1 },
+      },
+    ],
+    ...{ raised: 9, refused: 8, historyChanges: 7 },
+  };
+  b.observed.publish('alerts', seen);
+  await settled();
+  const at = (path: string, ...names: readonly string[]) =>
+    names.map((name) => b.get(`${path}${name}`));
+  t.same(at(CHANNEL, 'Status', 'Reason', 'Queued', 'Delivered', 'Failed', 'Dropped'), [
+    ...['Retrying', 'HTTP 503', '4', '3', '2', '1'],
+  ]);
+  t.same(at(ALERTS, 'Raised', 'Refused', 'HistoryChanges'), ['9', '8', '7']);
+  t.same(at(`${ALERTS}Alert.1.`, 'Status', 'Name', 'Silenced', 'Flapping', 'Since'), [
+    ...['Clearing', 'tv', 'true', 'false', '1970-01-01T00:01:00Z'],
+  ]);
+});
