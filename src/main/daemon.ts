@@ -67,7 +67,7 @@ import { buildOnDemand } from './on-demand.ts';
 import { Records } from './records.ts';
 import { buildTelemetry } from './telemetry.ts';
 import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
-import { buildWifi, wifiCommands } from './wifi.ts';
+import { LazyWifi } from './wifi-lazy.ts';
 
 export interface Surroundings {
   readonly program: Program;
@@ -191,7 +191,7 @@ async function build(
     ...{ reactor, processes, clock, files, directories, net, network, observed, runDir },
     ...{ log: log.child({ service: 'map' }), nft: NFT },
   });
-  const wifi = buildWifi(stack, {
+  const wifi = await LazyWifi.build(stack, {
     ...{ reactor, processes, clock, files, directories, net, observed, runDir },
     log: log.child({ service: 'wifi' }),
   });
@@ -260,7 +260,7 @@ async function build(
   );
   const dht = new LazyDht(stack, { reactor, net, clock, store, observed, log });
   const onDemand = buildOnDemand(stack, {
-    ...{ native, reactor, processes, net, store, clock, log, observed, stateDir },
+    ...{ native, reactor, processes, net, store, clock, log, observed, stateDir, dht },
     model: () => model,
   });
   let answering = false;
@@ -272,7 +272,8 @@ async function build(
     },
     ...{ mapUsage: (id) => map.usage(id), readText: (path) => textOf(path) },
     ...{ dns: () => dns.service?.observed, dnsLogged: () => dns.face?.log.lastId ?? 0 },
-    ...{ monitor: onDemand.lookup, dht: () => dht.observed, syslog: () => telemetry.syslog },
+    ...onDemand.lookups,
+    ...{ dht: () => dht.observed, syslog: () => telemetry.syslog },
     ...{ monoMs: () => clock.monoMs(), boottimeMs: () => clock.boottimeMs() },
     wallMs: () => clock.wallMs(),
   };
@@ -395,8 +396,7 @@ async function build(
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors, model),
     mapCommands(map),
-    dht.commands(),
-    wifiCommands(wifi, model),
+    wifi.commands(model),
     ...demanded.all,
     named,
     configCommands(configuration, model),

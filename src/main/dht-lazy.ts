@@ -27,6 +27,16 @@ export class LazyDht {
     return this.#observed();
   }
 
+  /** Undefined while it is off. */
+  get running(): DhtService['running'] {
+    return this.#service?.running;
+  }
+
+  /** Its network is one of the owner's, and not the internet's. */
+  get isPrivate(): boolean {
+    return (this.#service?.config?.privateNetworks.length ?? 0) > 0;
+  }
+
   async apply(wanted: CompiledConfig['dht']): Promise<readonly string[]> {
     if (this.#service === undefined) {
       if (!wanted.enable) return [];
@@ -36,7 +46,8 @@ export class LazyDht {
     return this.#service.apply(wanted);
   }
 
-  commands(): CommandService {
+  /** `more`: commands of what stands beside the node. */
+  commands(more: CommandService['commands']): CommandService {
     const run =
       (name: DhtCommand): Command['run'] =>
       async (args, { signal }) => {
@@ -106,6 +117,7 @@ export class LazyDht {
           args: { most: 'int32' },
           run: run('crawl'),
         },
+        ...more,
       },
     };
   }

@@ -46,6 +46,7 @@ export function offlineModel(
       syslog: () => [],
       monitor: () => undefined,
       dht: () => undefined,
+      lanTorrents: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,
       wallMs: () => 0,

@@ -1,4 +1,4 @@
-/** Services that are loaded when they are wanted first, so that they cost the start nothing: monitor, load tests, captures, alerts. */
+/** Services that are loaded when they are wanted first, so that they cost the start nothing: monitor, load tests, captures, alerts, torrents of the LAN. */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { CommandService } from '../edge/ubus/gatehouse.ts';
@@ -10,6 +10,8 @@ import type { CompiledConfig, Model, Origin } from '../tr181/model.ts';
 import type { Observations } from '../tr181/table.ts';
 import { alertCommands, LazyAlerts } from './alerts.ts';
 import { captureCalls, captureCommands, LazyCaptures } from './captures.ts';
+import type { LazyDht } from './dht-lazy.ts';
+import { LazyLanTorrents, lanTorrentsCommands } from './lan-torrents.ts';
 import { LazyLoadTests, loadTestCommands } from './load-test-commands.ts';
 import { monitorCommands } from './monitor-commands.ts';
 import { LazyMonitor } from './monitor-lazy.ts';
@@ -24,6 +26,7 @@ export interface OnDemandParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly observed: Observed<Observations>;
+  readonly dht: LazyDht;
   model(): Model;
 }
 
@@ -64,16 +67,21 @@ export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts)
         ),
     }),
   );
+  const lanTorrents = stack.use(
+    new LazyLanTorrents({ ...parts, log: log.child({ service: 'lan-torrents' }) }),
+  );
   return {
-    lookup: () => monitor.service,
+    lookups: { monitor: () => monitor.service, lanTorrents: () => lanTorrents.look(1000) },
     calls: {
       ...captureCalls(captures),
       monitorTest: monitor.test.bind(monitor),
       loadTest: loadTests.test.bind(loadTests),
       alertsTest: alerts.test.bind(alerts),
+      lanTorrentsClear: () => lanTorrents.clear(),
     },
     steps: {
       monitor: (wanted: CompiledConfig['monitor']) => monitor.apply(wanted),
+      lanTorrents: (wanted: CompiledConfig['lanTorrents']) => lanTorrents.apply(wanted),
       loadTest: (wanted: CompiledConfig['loadTest']) => loadTests.apply(wanted),
       captures: (wanted: CompiledConfig['captures']) => captures.apply(wanted),
       alerts: (wanted: CompiledConfig['alerts']) => alerts.apply(wanted),
@@ -86,11 +94,14 @@ export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts)
         () => parts.model().compileAll().monitor,
         parts.clock,
       );
+      const dht = parts.dht.commands(
+        lanTorrentsCommands(lanTorrents, observed, (what, origin) => done(`dht ${what}`, origin)),
+      );
       const loadTest = loadTestCommands(loadTests, (what, origin) =>
         done(`load-test ${what}`, origin),
       );
       const told = alertCommands(alerts);
-      const all: readonly CommandService[] = [watched, loadTest, capture, told];
+      const all: readonly CommandService[] = [dht, watched, loadTest, capture, told];
       return { all, capture, monitor: watched, loadTest, alerts: told };
     },
   };

@@ -14,6 +14,7 @@ import { compileDnsPolicy } from './objects/dns-policy-config.ts';
 import { compilePorts } from './objects/ethernet.ts';
 import { compileNeighbors } from './objects/hosts.ts';
 import { compileInterfaces } from './objects/ip.ts';
+import { compileLanView } from './objects/lan-view.ts';
 import { compileLoadTest } from './objects/load-test.ts';
 import { compileMap } from './objects/map.ts';
 import { compileMetrics } from './objects/metrics.ts';
@@ -46,6 +47,7 @@ export const compileAll = (rows: RowReader): Omit<CompiledConfig, 'revision'> =>
   firewall: compileFirewall(rows),
   map: compileMap(rows),
   dht: compileDht(rows),
+  lanTorrents: compileLanView(rows),
   captures: compileCaptures(rows),
   alerts: compileAlerts(rows),
   metrics: compileMetrics(rows),

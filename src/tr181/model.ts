@@ -18,6 +18,7 @@ import type { DnsConfig } from '../services/dns/config.ts';
 import type { QueryLogConfig } from '../services/dns/log-config.ts';
 import type { PolicyConfig } from '../services/dns/policy-config.ts';
 import type { FirewallConfig } from '../services/firewall/config.ts';
+import type { LanTorrentsConfig } from '../services/lan-torrents/config.ts';
 import type { MapConfig } from '../services/map/config.ts';
 import type { MonitorConfig } from '../services/monitor/config.ts';
 import type { LoadTestConfig } from '../services/monitor/load-test/types.ts';
@@ -278,6 +279,7 @@ export interface CompiledConfig {
   readonly neighbors: NeighborsConfig;
   readonly firewall: FirewallConfig;
   readonly map: MapConfig;
+  readonly lanTorrents: LanTorrentsConfig;
   readonly captures: CapturesConfig;
   readonly alerts: AlertsConfig;
   readonly metrics: MetricsConfig;

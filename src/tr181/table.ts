@@ -17,6 +17,7 @@ import type { DnsObserved } from '../services/dns/config.ts';
 import type { LookupDone, LookupWanted } from '../services/dns/lookup.ts';
 import type { OverrideWanted, PolicyObserved } from '../services/dns/policy-config.ts';
 import type { FirewallObserved } from '../services/firewall/config.ts';
+import type { LanTorrentsObserved } from '../services/lan-torrents/config.ts';
 import type { MapObserved, MapUsage } from '../services/map/config.ts';
 import type {
   MonitorFigures,
@@ -62,6 +63,8 @@ export interface Observations {
   /** Absent before the first test, while there is no schedule. */
   readonly loadTest: LoadObserved;
   readonly captures: CapturesObserved;
+  /** Absent while it was never on. */
+  readonly lanTorrents: LanTorrentsObserved;
   readonly syslog: SyslogObserved;
   /** Absent while nobody is told. */
   readonly otlp: OtlpObserved | undefined;
@@ -104,6 +107,8 @@ export interface ServiceCalls {
   /** Begins a capture anew, or ends it; `id` as in `SessionObserved`; why not, for people. */
   captureStart(id: string): Promise<Result<void, string>>;
   captureStop(id: string): Promise<Result<void, string>>;
+  /** Forgets all that was heard of torrents in the LAN. */
+  lanTorrentsClear(): Promise<void>;
   /** `Device.IP.Diagnostics.`; what went wrong is in the status. */
   ipPing(wanted: IpPingWanted, signal: AbortSignal): Promise<IpPingDone>;
   traceRoute(wanted: TraceRouteWanted, signal: AbortSignal): Promise<TraceRouteDone>;
@@ -146,6 +151,8 @@ export interface Lookups {
   syslog(): readonly CollectorFigures[];
   /** Of the DHT node, with fresh counters; undefined where it never ran. */
   dht(): DhtObserved | undefined;
+  /** Of torrents in the LAN, with fresh figures; undefined where it was never on. */
+  lanTorrents(): LanTorrentsObserved | undefined;
   /** Queries that its log took down so far. */
   dnsLogged(): number;
   monoMs(): number;

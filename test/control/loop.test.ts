@@ -27,6 +27,7 @@ function house(apply: (name: string, value: unknown) => Promise<readonly string[
       wifi: (value) => apply('wifi', value),
       map: (value) => apply('map', value),
       dht: (value) => apply('dht', value),
+      lanTorrents: (value) => apply('lanTorrents', value),
       captures: (value) => apply('captures', value),
       loadTest: (value) => apply('loadTest', value),
       alerts: (value) => apply('alerts', value),

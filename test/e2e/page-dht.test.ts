@@ -1,7 +1,8 @@
-/** The node of the DHT as the owner sees it: switched on, in every look, and an update that another box announced. */
+/** The node of the DHT as the owner sees it: switched on, in every look, an update that another box announced, and who in the LAN speaks BitTorrent. */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { getPeers } from '../lib/torrent-packets.ts';
 import { badText, dress, LOOKS, sticksOut, violations } from './page-axe.ts';
 import { complaints, HOME, house, noBrowser, setUp } from './page-house.ts';
 
@@ -35,6 +36,17 @@ t.test('the DHT on the page', { skip: noBrowser() }, async (t) => {
     'a key is set',
   );
   await main.getByText('Nothing was announced yet.').waitFor();
+  const view = main.getByRole('region', { name: 'BitTorrent in the LAN' });
+  await view.getByText('Off: nothing is heard.').waitFor();
+  await view.getByRole('checkbox').first().check();
+  await view.getByRole('button', { name: 'Save' }).click();
+  await view.getByText('Nothing of BitTorrent was heard yet.').waitFor();
+  const query = getPeers(Buffer.from('abcdefghij0123456789')).toString();
+  const send = 'printf %s "$1" >/dev/udp/192.168.1.1/6881';
+  there.spaces.exec('lan', 'bash', '-c', send, 'send', query);
+  const torrent = view.getByText('616263646566…');
+  await torrent.waitFor();
+  await view.getByText('dht-get').waitFor();
   for (const look of LOOKS) {
     await dress(page, look);
     t.same(await violations(page, look.contrast), [], look.name);
@@ -42,5 +54,8 @@ t.test('the DHT on the page', { skip: noBrowser() }, async (t) => {
     t.same(await badText(page), [], `${look.name}: text`);
     await page.screenshot({ path: `${PICTURES}dht-${look.name}.png`, fullPage: true });
   }
+  await view.getByRole('button', { name: 'Forget all of it' }).click();
+  await torrent.waitFor({ state: 'detached' });
+  await view.getByText('Nothing of BitTorrent was heard yet.').waitFor();
   t.same(heard, []);
 });

@@ -54,6 +54,7 @@ function model(): Model {
       syslog: () => [],
       monitor: () => undefined,
       dht: () => undefined,
+      lanTorrents: () => undefined,
       monoMs: () => 0,
       boottimeMs: () => 0,
       wallMs: () => 0,

@@ -101,19 +101,22 @@ t.test(
     });
 
     await t.test('what someone else removes is put back', async (t) => {
-      const back = (what: string, check: () => boolean) => router.until(what, check, 3000);
       spaces.exec('r', 'ip', 'address', 'flush', 'dev', 'wan0');
-      await back('the address is back', () => addresses().includes(address));
-      await back('the default route is back', () => routes().includes('default via 198.51.100.1'));
+      await router.until('the address is back', () => addresses().includes(address));
+      await router.until('the default route is back', () =>
+        routes().includes('default via 198.51.100.1'),
+      );
       spaces.exec('r', 'ip', 'route', 'del', 'default');
-      await back('the default route is back', () => routes().includes('default via 198.51.100.1'));
+      await router.until('the default route is back', () =>
+        routes().includes('default via 198.51.100.1'),
+      );
       spaces.exec('r', 'ip', 'link', 'set', 'wan0', 'down');
-      await back('the link is up again', () =>
+      await router.until('the link is up again', () =>
         sh('ip', '-n', spaces.make('r'), 'link', 'show', 'wan0').includes('UP'),
       );
-      await back('with its route', () => routes().includes('default via 198.51.100.1'));
+      await router.until('with its route', () => routes().includes('default via 198.51.100.1'));
       spaces.exec('r', 'nft', 'flush', 'ruleset');
-      await back('the firewall is back', () =>
+      await router.until('the firewall is back', () =>
         spaces.exec('r', 'nft', 'list', 'ruleset').includes('policy drop'),
       );
       spaces.exec('lan', 'ping', '-c', '1', '-W', '2', '203.0.113.10');
@@ -156,7 +159,7 @@ t.test(
       await router.waitFor(`${CLIENT}Status`, 'Disabled');
       await router.until('the address is gone', () => !addresses().includes(address));
       t.equal(await router.value(`${CLIENT}Stats.Release`), '1');
-      t.equal(router.processes('udhcpc').length, 0);
+      await router.until('the client is gone', () => router.processes('udhcpc').length === 0);
       t.same(await router.set({ [`${CLIENT}Enable`]: 'true' }), []);
       await router.waitFor(`${CLIENT}DHCPStatus`, 'Bound');
       t.match(addresses(), address, 'the same address, since it was asked for');

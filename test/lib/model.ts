@@ -6,6 +6,7 @@ import type { Lookups, ServiceCalls } from '../../src/tr181/table.ts';
 /** Every command of a service succeeds and does nothing. */
 export const willingCalls: ServiceCalls = {
   dhcpRenew: async () => ok(undefined),
+  lanTorrentsClear: async () => {},
   captureStart: async () => ok(undefined),
   captureStop: async () => ok(undefined),
   dhcp6Renew: async () => ok(undefined),
@@ -38,6 +39,7 @@ export const lookupsAt = (clock: Clock): Lookups => ({
   dnsLogged: () => 0,
   monitor: () => undefined,
   dht: () => undefined,
+  lanTorrents: () => undefined,
   monoMs: () => clock.monoMs(),
   boottimeMs: () => clock.boottimeMs(),
   wallMs: () => clock.wallMs(),

@@ -94,6 +94,7 @@ export function bench(
     dnsLogged: () => 0,
     monitor: () => undefined,
     dht: () => undefined,
+    lanTorrents: () => observed.get('lanTorrents'),
     monoMs: () => clock.monoMs(),
     boottimeMs: () => clock.boottimeMs(),
     wallMs: () => clock.wallMs(),

@@ -634,6 +634,7 @@ t.test('exactly what is volatile is computed when it is read', async (t) => {
       dns: () => undefined,
       monitor: () => undefined,
       dht: () => undefined,
+      lanTorrents: () => undefined,
       dnsLogged: () => 0,
       syslog: () => [],
       readText: () => undefined,

@@ -1,6 +1,7 @@
 /** dht metadata, dht seed: what a torrent holds, from its file or from its peers; and giving that to others. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { type IpPort, parseIpPort } from '../../base/ip-port.ts';
+import { defineDhtLan } from './dht-lan.ts';
 import { defineDhtNode } from './dht-node-commands.ts';
 import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
@@ -53,6 +54,7 @@ export function defineDht(dht: Command, session: Session): void {
       await seed(session, file, options);
     });
   defineDhtNode(dht, session);
+  defineDhtLan(dht, session);
 }
 
 async function metadata(

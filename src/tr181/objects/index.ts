@@ -17,6 +17,7 @@ import { hosts } from './hosts.ts';
 import { ip } from './ip.ts';
 import { ipDiagnostics } from './ip-diagnostics.ts';
 import { ip6 } from './ip6.ts';
+import { lanView } from './lan-view.ts';
 import { loadTest } from './load-test.ts';
 import { map } from './map.ts';
 import { metrics } from './metrics.ts';
@@ -43,6 +44,7 @@ export const objectGroups = (): readonly ObjectGroup[] => [
   nat,
   map,
   dht,
+  lanView,
   dhcpv4Client,
   dhcpv4Server,
   dhcpv4ServerClients(),

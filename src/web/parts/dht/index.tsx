@@ -8,6 +8,7 @@ import { useLive, useModel } from '../../ui/hooks.ts';
 import { ObjectForm } from '../../ui/object-form.tsx';
 import { Card, Copy, Fact, Facts, Note, Skeleton, StateWord } from '../../ui/parts.tsx';
 import { type Column, Table } from '../../ui/table.tsx';
+import { LanTorrents } from './lan.tsx';
 import { texts } from './texts.ts';
 
 const DHT = 'Device.X_GATEHOUSE_DHT.';
@@ -54,6 +55,7 @@ export default function DhtPage() {
       <Announced values={values} />
       <Traffic values={values} />
       <Tables values={values} rows={tables} />
+      <LanTorrents />
       <Card title={t('dht.settings')}>
         <ObjectForm values={values} paths={SETTINGS.map((name) => `${DHT}${name}`)} />
       </Card>

@@ -1,0 +1,246 @@
+/** Hears the links of the LAN for BitTorrent, keeps what was heard, and names the torrents where that is wanted. */
+import type { Clock, Timer } from '../../base/clock.ts';
+import { errorMessage, SystemError } from '../../base/errors.ts';
+import { formatIp } from '../../base/ip6.ts';
+import type { Log } from '../../base/log.ts';
+import { err } from '../../base/result.ts';
+import type { CaptureEngine, CapturePrefix, LiveCapture } from '../../os/ports-capture.ts';
+import type { LanTorrentsConfig, LanTorrentsObserved } from './config.ts';
+import { Ledger } from './ledger.ts';
+import { TorrentNames } from './names.ts';
+
+/** Each has a thread, a ring and tables of its own. */
+const MAX_LINKS = 4;
+const RING_BYTES = 4 << 20;
+/** Headers and what is said first; a request to a tracker is the longest of it. */
+const SNAP_BYTES = 640;
+const NO_ROWS = { endpoints: 0, conversations: 0, flows: 0, names: 0 };
+/** Between two looks at what the engine knows. */
+export const LOOK_SEC = 10;
+const RETRY_MS = 30_000;
+const MAX_PREFIXES = 64;
+
+export interface LanTorrentsDeps {
+  readonly engine: Pick<CaptureEngine, 'listen'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The link is there and up. */
+  isUp(ifName: string): boolean;
+  /** The networks that the box has an address in there: whose hosts are counted. */
+  networks(ifName: string): readonly CapturePrefix[];
+  /** See `NamesDeps`. */
+  resolve(infoHash: string, signal: AbortSignal): Promise<string | undefined>;
+  /** Why no names can be asked for now, for people; empty when they can. */
+  whyNoNames(): string;
+  /** Devices, torrents, names or how it goes are others; figures alone are not told. */
+  report(value: LanTorrentsObserved): void;
+}
+
+interface Hearing {
+  readonly ifName: string;
+  /** Of its networks, as text. */
+  readonly networks: string;
+  readonly end: AbortController;
+  live: LiveCapture | undefined;
+  over: Promise<void>;
+  looks: number;
+  droppedPackets: number;
+}
+
+const OFF: LanTorrentsConfig = { enable: false, resolveNames: false, keepSec: 0, links: [] };
+
+export class LanTorrentsService implements AsyncDisposable {
+  readonly #deps: LanTorrentsDeps;
+  readonly #ledger = new Ledger();
+  readonly #names: TorrentNames;
+  readonly #hearings = new Map<string, Hearing>();
+  #config = OFF;
+  #fault = '';
+  #retry: Timer | undefined;
+  #droppedBefore = 0;
+  #changes: Promise<unknown> = Promise.resolve();
+  #looked: { readonly atMs: number; readonly observed: LanTorrentsObserved } | undefined;
+  /** Something new was taken, and not yet told. */
+  #news = false;
+
+  constructor(deps: LanTorrentsDeps) {
+    this.#deps = deps;
+    this.#names = new TorrentNames({
+      clock: deps.clock,
+      resolve: (infoHash, signal) => deps.resolve(infoHash, signal),
+      changed: () => this.#tell(),
+    });
+  }
+
+  /** As it is now. */
+  get observed(): LanTorrentsObserved {
+    const { enable, resolveNames } = this.#config;
+    const listening = this.#hearings.size > 0;
+    const whyNoNames = enable && resolveNames ? this.#deps.whyNoNames() : '';
+    const waits = enable && !listening ? 'no link of the LAN is there and up' : '';
+    const going = listening ? 'listening' : this.#fault === '' ? 'waiting' : 'failed';
+    return {
+      status: enable ? going : 'off',
+      reason: [this.#fault || waits, whyNoNames].filter((text) => text !== '').join('; '),
+      devices: this.#ledger.devices(),
+      torrents: this.#ledger.torrents((infoHash) => this.#names.of(infoHash)),
+      forgotten: this.#ledger.forgotten,
+      droppedPackets: [...this.#hearings.values()].reduce(
+        (sum, { droppedPackets }) => sum + droppedPackets,
+        this.#droppedBefore,
+      ),
+      names: this.#names.counts,
+    };
+  }
+
+  /** With the figures of this moment, or of one that is no longer past than that. */
+  look(maxAgeMs = 0): LanTorrentsObserved {
+    const nowMs = this.#deps.clock.monoMs();
+    if (this.#looked === undefined || nowMs - this.#looked.atMs >= maxAgeMs) {
+      for (const hearing of this.#hearings.values()) this.#take(hearing);
+      this.#looked = { atMs: nowMs, observed: this.observed };
+    }
+    return this.#looked.observed;
+  }
+
+  async apply(config: LanTorrentsConfig): Promise<readonly string[]> {
+    return this.#inTurn(async () => {
+      this.#config = config;
+      await this.#follow();
+      if (!config.enable) await this.#forgetAll();
+      else if (!config.resolveNames) await this.#names.stop();
+      this.#tell();
+      return [];
+    });
+  }
+
+  /** Links or addresses are others now. */
+  surroundingsChanged(): void {
+    if (this.#config.enable) void this.#inTurn(() => this.#follow());
+  }
+
+  /** Forgets all that was heard. */
+  async clear(): Promise<void> {
+    await this.#inTurn(async () => {
+      // The engines forget only with their captures.
+      for (const hearing of [...this.#hearings.values()]) await this.#end(hearing);
+      await this.#forgetAll();
+      await this.#follow();
+      this.#tell();
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#inTurn(async () => {
+      this.#config = OFF;
+      await this.#follow();
+      await this.#names[Symbol.asyncDispose]();
+    });
+  }
+
+  async #forgetAll(): Promise<void> {
+    await this.#names.stop();
+    this.#names.keep(new Set());
+    this.#ledger.clear(this.#deps.clock.wallMs());
+    this.#droppedBefore = 0;
+  }
+
+  /** One change after the other. */
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const done = this.#changes.then(run);
+    this.#changes = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Hears what is to be heard, and no other link. */
+  async #follow(): Promise<void> {
+    const { enable, links } = this.#config;
+    this.#retry?.cancel();
+    const before = [...this.#hearings.keys()].join();
+    const wanted = enable ? links.slice(0, MAX_LINKS).filter((name) => this.#deps.isUp(name)) : [];
+    for (const hearing of [...this.#hearings.values()]) {
+      const { ifName, networks } = hearing;
+      if (!wanted.includes(ifName) || networks !== this.#networksOf(ifName))
+        await this.#end(hearing);
+    }
+    for (const ifName of wanted)
+      if (!this.#hearings.has(ifName) && this.#networksOf(ifName) !== '') this.#begin(ifName);
+    if ([...this.#hearings.keys()].join() !== before) this.#tell();
+  }
+
+  #networksOf(ifName: string): string {
+    const all = this.#deps.networks(ifName);
+    return all.map(({ address, prefixLen }) => `${formatIp(address)}/${prefixLen}`).join(' ');
+  }
+
+  #begin(ifName: string): void {
+    const end = new AbortController();
+    const hearing: Hearing = {
+      ...{ ifName, networks: this.#networksOf(ifName), end, live: undefined },
+      ...{ over: Promise.resolve(), looks: 0, droppedPackets: 0 },
+    };
+    this.#hearings.set(ifName, hearing);
+    this.#ledger.begin(ifName);
+    this.#fault = '';
+    hearing.over = this.#deps.engine
+      .listen(ifName, {
+        ...{ rows: NO_ROWS, signal: end.signal, promiscuous: false, ringBytes: RING_BYTES },
+        ...{ snapBytes: SNAP_BYTES, local: this.#deps.networks(ifName).slice(0, MAX_PREFIXES) },
+        onStart: (live) => {
+          hearing.live = live;
+        },
+        onProgress: ({ droppedPackets }) => {
+          hearing.droppedPackets = droppedPackets;
+          hearing.looks += 1;
+          if (hearing.looks % LOOK_SEC === 0) this.#turn(hearing);
+          else if (this.#news) this.#tell();
+        },
+      })
+      .catch((thrown: unknown) => err(new SystemError(errorMessage(thrown), 'EINVAL')))
+      .then((heard) => {
+        hearing.live = undefined;
+        this.#droppedBefore += hearing.droppedPackets;
+        if (this.#hearings.get(ifName) !== hearing) return;
+        // By itself: the link went away, or it could not be heard at all.
+        this.#hearings.delete(ifName);
+        this.#fault = heard.ok ? '' : heard.error.message;
+        this.#deps.log.warn({ ifName, reason: this.#fault }, 'the LAN is not heard');
+        this.#retry?.cancel();
+        this.#retry = this.#deps.clock.after(RETRY_MS, () => this.surroundingsChanged());
+        this.#tell();
+      });
+  }
+
+  async #end(hearing: Hearing): Promise<void> {
+    this.#take(hearing);
+    this.#hearings.delete(hearing.ifName);
+    hearing.end.abort();
+    await hearing.over;
+  }
+
+  /** What came since the last look. */
+  #take({ ifName, live }: Hearing): void {
+    if (live === undefined) return;
+    try {
+      this.#news = this.#ledger.take(ifName, live.torrents()) || this.#news;
+    } catch (thrown) {
+      this.#deps.log.warn({ ifName, reason: errorMessage(thrown) }, 'the engine told nothing');
+    }
+  }
+
+  #turn(hearing: Hearing): void {
+    this.#take(hearing);
+    const { keepSec, resolveNames } = this.#config;
+    const aged = this.#ledger.forget(this.#deps.clock.wallMs() - keepSec * 1000);
+    const torrents = this.#ledger.torrents(() => undefined).map(({ infoHash }) => infoHash);
+    if (aged) this.#names.keep(new Set(torrents));
+    if (resolveNames && this.#deps.whyNoNames() === '') this.#names.want(torrents);
+    if (this.#news || aged) this.#tell();
+  }
+
+  #tell(): void {
+    this.#news = false;
+    this.#looked = undefined;
+    this.#deps.report(this.observed);
+  }
+}
