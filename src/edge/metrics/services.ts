@@ -2,7 +2,11 @@
 
 import type { DhtObserved } from '../../services/dht/config.ts';
 import type { DnsObserved } from '../../services/dns/config.ts';
-import type { MonitorFigures, TargetStatistics } from '../../services/monitor/config.ts';
+import type {
+  MonitorFigures,
+  SeriesFigures,
+  TargetStatistics,
+} from '../../services/monitor/config.ts';
 import type { Observations } from '../../tr181/table.ts';
 import type { Family } from '../../wire/openmetrics.ts';
 import { counter, counters, fields, gauge, gauges } from './make.ts';
@@ -16,6 +20,7 @@ export interface ServiceFigures {
   /** The same of the DHT node. */
   readonly dht: DhtObserved | undefined;
   readonly probes: MonitorFigures | undefined;
+  readonly series: SeriesFigures | undefined;
   statistics(target: string): TargetStatistics | undefined;
 }
 
@@ -247,6 +252,15 @@ function monitorFamilies({ monitor }: Observed, figures: ServiceFigures): readon
     ),
     gauge('probes_under_way', 'Probes that wait for an answer.', probes?.probes.underWay),
     counter('checks_refused', 'Checks that found too many others.', probes?.checksRefused),
+    gauge('samples_waiting', 'Bursts that wait to be stored.', figures.series?.waiting),
+    counters(
+      'samples',
+      'Bursts by what became of them.',
+      figures.series === undefined
+        ? []
+        : fields({ stored: figures.series.stored, dropped: figures.series.dropped }, 'outcome'),
+    ),
+    counter('sample_writes_failed', 'Writes that are tried again.', figures.series?.failedWrites),
     gauge('monitor_slowdown', 'Intervals are so many times as long.', monitor?.slowdown),
     counters(
       'target_probes',
