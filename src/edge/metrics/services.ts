@@ -32,6 +32,7 @@ export const serviceFamilies = (observed: Observed, figures: ServiceFigures): re
   ...dnsFamilies(figures.dns, observed),
   ...otherFamilies(observed),
   ...monitorFamilies(observed, figures),
+  ...loadFamilies(observed),
   ...dhtFamilies(figures.dht),
   ...alertFamilies(observed),
 ];
@@ -202,6 +203,29 @@ function otherFamilies({ neighbors, firewall, map, captures }: Observed): readon
       'Bytes of whole frames of a capture.',
       sessions.map(({ id, bytes }) => [{ capture: id }, bytes]),
     ),
+  ];
+}
+
+/** Of the last test; counters of bytes would begin anew each day. */
+function loadFamilies({ loadTest }: Observed): readonly Family[] {
+  const last = loadTest?.runs.at(-1);
+  const directions = Object.entries({ download: last?.download, upload: last?.upload }).flatMap(
+    ([direction, result]) => (result === undefined ? [] : [[{ direction }, result] as const]),
+  );
+  const seconds = (us: number | undefined): number | undefined => us && us / 1e6;
+  return [
+    gauge('load_test_timestamp_seconds', 'When the last load test began, Unix time.', last?.atSec),
+    gauge('load_test_bytes', 'What the last load test took.', last?.bytes),
+    gauge('load_test_today_bytes', 'What load tests took today.', loadTest?.dayBytes),
+    gauges(
+      'load_test_bits_per_second',
+      'Throughput in the last load test.',
+      directions.map(([label, { bitsPerSec }]) => [label, bitsPerSec]),
+    ),
+    gauges('load_test_rtt_median_seconds', 'Round trips in the last load test, by direction.', [
+      [{ direction: 'idle' }, seconds(last?.idle?.medianUs)],
+      ...directions.map(([label, { latency }]) => [label, seconds(latency.medianUs)] as const),
+    ]),
   ];
 }
 
