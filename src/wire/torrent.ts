@@ -96,12 +96,12 @@ export function readTorrent(bytes: Uint8Array, digests: Digests): TorrentReading
   return { torrent, faults: all };
 }
 
-/** What a peer gave: an info dictionary alone. */
+/** What a peer gave: an info dictionary alone. `document` is used for the reading, where one is at hand. */
 export function readInfoBytes(
   bytes: Uint8Array,
   digests: Digests,
+  document = new BencodeDocument(TORRENT_LIMITS),
 ): { readonly info: TorrentInfo | undefined; readonly faults: readonly TorrentFault[] } {
-  const document = new BencodeDocument(TORRENT_LIMITS);
   const error = document.load(bytes);
   if (error !== undefined)
     return {

@@ -39,6 +39,10 @@ export interface FetchDeps {
   nowMs(): number;
 }
 
+/** IPv4 is what nearly all are. */
+const keyOf = (at: IpPort): number | string =>
+  typeof at.address === 'number' ? at.address * 65_536 + at.port : formatIpPort(at);
+
 export class MetadataFetch {
   readonly options: FetchOptions;
   readonly startedMs: number;
@@ -46,7 +50,7 @@ export class MetadataFetch {
   readonly result: Promise<Result<Fetched, FetchFailure>>;
   readonly #deps: FetchDeps;
   readonly #resolve: (result: Result<Fetched, FetchFailure>) => void;
-  readonly #seen = new Set<string>();
+  readonly #seen = new Set<number | string>();
   readonly #candidates: Candidate[] = [];
   readonly #ends: Partial<Record<EndReason, number>> = {};
   readonly #convicted: IpPort[] = [];
@@ -85,7 +89,7 @@ export class MetadataFetch {
         this.#unfit += 1;
         continue;
       }
-      const key = formatIpPort(endpoint);
+      const key = keyOf(endpoint);
       if (this.#seen.has(key)) continue;
       if (this.#seen.size >= MAX_KNOWN) {
         this.#dropped += 1;

@@ -10,14 +10,19 @@ import { formatIpPort, type IpPort } from '../../base/ip-port.ts';
 import type { Log } from '../../base/log.ts';
 import { err, ok } from '../../base/result.ts';
 import type { TcpSockets } from '../../os/ports-tcp.ts';
-import { BencodeDocument } from '../../wire/bencode.ts';
+import { BencodeDocument, TORRENT_LIMITS } from '../../wire/bencode.ts';
 import { shortHash } from '../../wire/magnet.ts';
 import { OUR_UT_METADATA } from '../../wire/peer-stream.ts';
-import { encodeExtendedHandshake, encodeHandshake, PEER_LIMITS } from '../../wire/peer-wire.ts';
+import {
+  encodeExtendedHandshake,
+  encodeHandshake,
+  PEER_LIMITS,
+  renameHandshake,
+} from '../../wire/peer-wire.ts';
 import { type Digests, isNamedBy, readInfoBytes } from '../../wire/torrent.ts';
 import type { FetchFailure, MetadataCounters, MetadataLimits } from './metadata-config.ts';
 import { type FetchOptions, MetadataFetch } from './metadata-fetch.ts';
-import { type Hello, Peer, type PeerOwner } from './metadata-peer.ts';
+import { Peer, type PeerOwner } from './metadata-peer.ts';
 import type { EndReason } from './peer-machine.ts';
 import { ConnectThrottle } from './peer-throttle.ts';
 import { RoundTrip, type RoundTripLimits } from './round-trip.ts';
@@ -27,6 +32,7 @@ const SWEEP_MS = 200;
 /** Until the first came, long enough for one SYN sent again (after a second) on a slow line. */
 const CONNECTING: RoundTripLimits = { firstMs: 3500, leastMs: 1000, mostMs: 8000 };
 const LARGE_BYTES = 1 << 20;
+const COMMON_BYTES = 1 << 16;
 
 export interface MetadataDeps {
   readonly tcp: TcpSockets;
@@ -45,15 +51,17 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
   readonly #deps: MetadataDeps;
   readonly #throttle: ConnectThrottle;
   readonly #roundTrip = new RoundTrip(CONNECTING);
-  readonly #introduction = encodeExtendedHandshake({
+  readonly introduction = encodeExtendedHandshake({
     ...{ utMetadata: OUR_UT_METADATA, metadataSizeBytes: undefined, client: undefined },
   });
+  readonly #handshake: Uint8Array;
+  /** For copies of the common sizes: its memory stays as large as the largest made it. */
+  readonly #copies = new BencodeDocument(TORRENT_LIMITS);
   /** By infohash. */
   readonly #fetches = new Map<string, MetadataFetch>();
-  readonly #hellos = new Map<MetadataFetch, { readonly key: string; readonly hello: Hello }>();
+  readonly #begun = new Map<MetadataFetch, { readonly key: string; readonly hash: Uint8Array }>();
   /** Those that have somebody to ask, in the order in which they take turns. */
   readonly #ready = new Set<MetadataFetch>();
-  readonly #granted = new Map<Peer, number>();
   readonly #waiting = new Map<Peer, number>();
   readonly #ends: Partial<Record<EndReason, number>> = {};
   #timer: Timer | undefined;
@@ -71,6 +79,8 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
     this.#deps = deps;
     this.tcp = deps.tcp;
     this.#throttle = new ConnectThrottle(deps.limits);
+    const { peerId } = deps;
+    this.#handshake = encodeHandshake({ infoHash: new Uint8Array(20), peerId, extended: true });
   }
 
   get counters(): MetadataCounters {
@@ -97,7 +107,7 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
       fetch.end(err({ reason: 'full', message: 'too many torrents are being fetched' }));
     else {
       this.#fetches.set(key, fetch);
-      this.#hellos.set(fetch, { key, hello: this.#hello(shortHash(id)) });
+      this.#begun.set(fetch, { key, hash: shortHash(id) });
     }
     this.#arm();
     return fetch;
@@ -136,12 +146,17 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
     this.#grant();
   }
 
+  handshake(hash: Uint8Array): Uint8Array {
+    renameHandshake(this.#handshake, hash);
+    return this.#handshake;
+  }
+
   ended(peer: Peer, reason: EndReason): void {
     const nowMs = this.nowMs();
     this.#throttle.ended(peer.stood);
     this.#waiting.delete(peer);
-    this.#usedBytes -= this.#granted.get(peer) ?? 0;
-    this.#granted.delete(peer);
+    this.#usedBytes -= peer.grantedBytes;
+    peer.grantedBytes = 0;
     this.#ends[reason] = (this.#ends[reason] ?? 0) + 1;
     const { fetch } = peer;
     fetch.peers.delete(peer);
@@ -154,15 +169,6 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
 
   // ---- its own ---------------------------------------------------------------------------------
 
-  #hello(hash: Uint8Array): Hello {
-    const { peerId } = this.#deps;
-    return {
-      hash,
-      handshake: encodeHandshake({ infoHash: hash, peerId, extended: true }),
-      extended: this.#introduction,
-    };
-  }
-
   /** The copy is right and the fetch at its end, or it is wrong and the peer convicted. */
   #judge(fetch: MetadataFetch, { endpoint }: Peer, copy: Uint8Array, nowMs: number): void {
     const { log } = this.#deps;
@@ -173,7 +179,8 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
       log.info({ peer: formatIpPort(endpoint) }, 'a peer gave metadata of another hash');
       return;
     }
-    const { info, faults } = readInfoBytes(copy, digests);
+    const document = copy.length <= COMMON_BYTES ? this.#copies : undefined;
+    const { info, faults } = readInfoBytes(copy, digests, document);
     const tookMs = nowMs - fetch.startedMs;
     this.#fetched += 1;
     fetch.end(ok({ infoBytes: copy, info, faults, from: endpoint, tookMs }));
@@ -190,8 +197,8 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
   #forget(fetch: MetadataFetch): void {
     this.#dropped += fetch.dropped;
     this.#ready.delete(fetch);
-    this.#fetches.delete(this.#hellos.get(fetch)?.key ?? '');
-    this.#hellos.delete(fetch);
+    this.#fetches.delete(this.#begun.get(fetch)?.key ?? '');
+    this.#begun.delete(fetch);
     for (const peer of [...fetch.peers]) peer.tell({ type: 'stop' });
     this.#arm();
   }
@@ -226,10 +233,10 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
 
   #start(fetch: MetadataFetch, nowMs: number): boolean {
     const candidate = fetch.take(nowMs);
-    const hello = this.#hellos.get(fetch)?.hello;
-    if (candidate === undefined || hello === undefined) return false;
+    const hash = this.#begun.get(fetch)?.hash;
+    if (candidate === undefined || hash === undefined) return false;
     this.#connections += 1;
-    const peer = new Peer(fetch, candidate, this, hello);
+    const peer = new Peer(fetch, candidate, this, hash);
     fetch.peers.add(peer);
     peer.connect();
     return true;
@@ -237,13 +244,14 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
 
   /** Memory for whoever claims the least, as far as there is some: a large claim costs its maker time alone. */
   #grant(): void {
+    if (this.#waiting.size === 0) return;
     const { memoryBytes } = this.#deps.limits;
     for (const [peer, sizeBytes] of [...this.#waiting].sort(([, a], [, b]) => a - b)) {
       const most = sizeBytes > LARGE_BYTES ? memoryBytes / 2 : memoryBytes;
       // A copy alone is always possible: the cap of one is far below the whole.
       if (this.#usedBytes + sizeBytes > Math.max(most, sizeBytes)) continue;
       this.#waiting.delete(peer);
-      this.#granted.set(peer, sizeBytes);
+      peer.grantedBytes = sizeBytes;
       this.#usedBytes += sizeBytes;
       this.#mostBytes = Math.max(this.#mostBytes, this.#usedBytes);
       peer.tell({ type: 'granted' });
@@ -281,7 +289,7 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
 
   #holdsUp(peer: Peer, nowMs: number): boolean {
     return (
-      this.#granted.has(peer) &&
+      peer.grantedBytes > 0 &&
       nowMs - peer.beganMs > LAG_MS &&
       peer.lags(nowMs, peer.fetch.deadlineMs)
     );
