@@ -160,12 +160,16 @@ export function decodeMetadataMessage(
 
 /**
  * Where the dictionary at the head ends, by brackets and lengths alone; what is in it is checked
- * afterwards. Undefined when it does not end within `bytes` or `MAX_HEAD_BYTES`, or is none.
+ * afterwards: its length. Undefined when it does not end before `stop` or within `MAX_HEAD_BYTES`, or is none.
  */
-export function metadataHeadBytes(bytes: Uint8Array): number | undefined {
-  const most = Math.min(bytes.length, MAX_HEAD_BYTES);
+export function metadataHeadBytes(
+  bytes: Uint8Array,
+  start = 0,
+  stop = bytes.length,
+): number | undefined {
+  const most = Math.min(stop, start + MAX_HEAD_BYTES);
   let depth = 0;
-  let at = 0;
+  let at = start;
   while (at < most) {
     const byte = bytes[at] ?? 0;
     if (byte === 100 || byte === 108) {
@@ -188,7 +192,7 @@ export function metadataHeadBytes(bytes: Uint8Array): number | undefined {
       }
       at += 1 + length;
     }
-    if (depth <= 0) return depth === 0 && at <= most ? at : undefined;
+    if (depth <= 0) return depth === 0 && at <= most ? at - start : undefined;
   }
   return undefined;
 }

@@ -181,5 +181,8 @@ function textOf(document: BencodeDocument, node: BencodeNode): string | undefine
     : decodeUtf8(bytes, 0, bytes.length).toWellFormed();
 }
 
-const same = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, i) => byte === b[i]);
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

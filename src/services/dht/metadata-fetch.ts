@@ -1,7 +1,7 @@
 /** One torrent whose metadata is wanted: who may be asked for it, who was, and what came of it. */
 import { formatIpPort, type IpPort } from '../../base/ip-port.ts';
 import type { Result } from '../../base/result.ts';
-import type { TorrentId } from '../../wire/magnet.ts';
+import { shortHash, type TorrentId } from '../../wire/magnet.ts';
 import type { Fetched, FetchFailure, FetchProgress } from './metadata-config.ts';
 import type { Peer } from './metadata-peer.ts';
 import type { EndReason } from './peer-machine.ts';
@@ -32,7 +32,7 @@ export interface FetchOptions {
   readonly private: boolean;
 }
 
-export interface FetchDeps {
+export interface FetchOwner {
   mayReach(endpoint: IpPort, isPrivate: boolean): boolean;
   /** A peer came, or none is to come: see what can be done. */
   changed(fetch: MetadataFetch): void;
@@ -45,10 +45,14 @@ const keyOf = (at: IpPort): number | string =>
 
 export class MetadataFetch {
   readonly options: FetchOptions;
+  /** Of its owner. */
+  readonly key: string;
+  /** What peers call it. */
+  readonly hash: Uint8Array;
   readonly startedMs: number;
   readonly peers = new Set<Peer>();
   readonly result: Promise<Result<Fetched, FetchFailure>>;
-  readonly #deps: FetchDeps;
+  readonly #owner: FetchOwner;
   readonly #resolve: (result: Result<Fetched, FetchFailure>) => void;
   readonly #seen = new Set<number | string>();
   readonly #candidates: Candidate[] = [];
@@ -60,10 +64,12 @@ export class MetadataFetch {
   #tried = 0;
   #over = false;
 
-  constructor(options: FetchOptions, deps: FetchDeps) {
+  constructor(options: FetchOptions, key: string, owner: FetchOwner) {
     this.options = options;
-    this.#deps = deps;
-    this.startedMs = deps.nowMs();
+    this.key = key;
+    this.hash = shortHash(options.id);
+    this.#owner = owner;
+    this.startedMs = owner.nowMs();
     const { promise, resolve } = Promise.withResolvers<Result<Fetched, FetchFailure>>();
     this.result = promise;
     this.#resolve = resolve;
@@ -85,7 +91,7 @@ export class MetadataFetch {
   /** Peers to be asked, as they become known. */
   add(endpoints: Iterable<IpPort>): void {
     for (const endpoint of endpoints) {
-      if (!this.#deps.mayReach(endpoint, this.options.private)) {
+      if (!this.#owner.mayReach(endpoint, this.options.private)) {
         this.#unfit += 1;
         continue;
       }
@@ -98,13 +104,13 @@ export class MetadataFetch {
       this.#seen.add(key);
       this.#candidates.push({ endpoint, attempts: 0, fromMs: 0 });
     }
-    this.#deps.changed(this);
+    this.#owner.changed(this);
   }
 
   /** No further peers will be told: with the last of them it ends. */
   noMorePeers(): void {
     this.#waiting = 'noMore';
-    this.#deps.changed(this);
+    this.#owner.changed(this);
   }
 
   /** Nobody is left, and nobody is to come. */

@@ -33,7 +33,7 @@ export interface PeerOwner {
   /** How long a connection may take to come about. */
   readonly connectMs: number;
   /** It stands, after so long. */
-  stands(rttMs: number): void;
+  stands(rttMs: number, nowMs: number): void;
   /** There shall be room for its copy: `grant` follows, now or later. */
   reserve(peer: Peer, sizeBytes: number): void;
   /** What every peer of a torrent is told first, and what it is told of us; valid until the next. */
@@ -47,7 +47,6 @@ export class Peer implements TcpHandlers {
   readonly attempts: number;
   readonly fetch: MetadataFetch;
   readonly #owner: PeerOwner;
-  readonly #hash: Uint8Array;
   /** Of the memory for copies: what is kept for this one. */
   grantedBytes = 0;
   #state: PeerState = CONNECTING;
@@ -62,13 +61,11 @@ export class Peer implements TcpHandlers {
     fetch: MetadataFetch,
     { endpoint, attempts }: { readonly endpoint: IpPort; readonly attempts: number },
     owner: PeerOwner,
-    hash: Uint8Array,
   ) {
     this.endpoint = endpoint;
     this.attempts = attempts;
     this.fetch = fetch;
     this.#owner = owner;
-    this.#hash = hash;
     this.#beganMs = owner.nowMs();
     this.#dueMs = this.#beganMs + owner.connectMs;
   }
@@ -126,7 +123,7 @@ export class Peer implements TcpHandlers {
     const nowMs = this.#owner.nowMs();
     this.#rttMs = nowMs - this.#beganMs;
     this.#stream = new PeerStream((message) => this.#told(message), this.#owner.document);
-    this.#owner.stands(this.#rttMs);
+    this.#owner.stands(this.#rttMs, nowMs);
     this.tell({ type: 'opened' });
   }
 
@@ -160,7 +157,7 @@ export class Peer implements TcpHandlers {
     switch (message.type) {
       case 'handshake': {
         const { infoHash, extended } = message.handshake;
-        const sameTorrent = sameBytes(infoHash, this.#hash);
+        const sameTorrent = sameBytes(infoHash, this.fetch.hash);
         return { type: 'handshake', sameTorrent, extended };
       }
       case 'extended': {
@@ -182,7 +179,7 @@ export class Peer implements TcpHandlers {
   #run(effect: PeerEffect): void {
     switch (effect.type) {
       case 'greet':
-        this.#send(this.#owner.handshake(this.#hash));
+        this.#send(this.#owner.handshake(this.fetch.hash));
         break;
       case 'introduce':
         this.#send(this.#owner.introduction);
