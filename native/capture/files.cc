@@ -16,6 +16,7 @@ namespace {
 // Kept free in a file with a limit, for the statistics that end it.
 constexpr size_t kEndBytes = 128;
 constexpr int kPatienceMs = 100;
+constexpr uint32_t kMostTries = 1000;
 
 // PATH with number and time before its ending: lan-00002-20260102T030405Z.pcapng.
 std::string numbered(const std::string& path, uint32_t number, int64_t ns) {
@@ -52,8 +53,13 @@ Files::~Files() {
 int Files::open(int64_t ns) { return next(ns) ? 0 : -counts_.error; }
 
 bool Files::next(int64_t ns) {
-  const std::string name = limits_.any() ? numbered(path_, ++number_, ns) : path_;
-  fd_ = openNew(name.c_str(), &pipe_);
+  std::string name;
+  // A capture that began in the same second may have the same name.
+  for (uint32_t tries = 0; tries < kMostTries; tries++) {
+    name = limits_.any() ? numbered(path_, ++number_, ns) : path_;
+    fd_ = openNew(name.c_str(), &pipe_);
+    if (fd_ >= 0 || errno != EEXIST || !limits_.any()) break;
+  }
   if (fd_ < 0) {
     counts_.error = errno;
     return false;
@@ -72,6 +78,7 @@ bool Files::next(int64_t ns) {
     unlink(names_.front().c_str());
     names_.pop_front();
   }
+  if (limits_.files == 0 && names_.size() > kMostNames) names_.pop_front();
   return true;
 }
 

@@ -53,7 +53,8 @@ class Files {
   void abandon() { abandoned_.store(true, std::memory_order_relaxed); }
 
   const Counts& counts() const { return counts_; }
-  // Those that were not removed, the oldest first.
+  // The newest that were not removed, the oldest of them first: of files without a bound not more than so many.
+  static constexpr size_t kMostNames = 256;
   const std::deque<std::string>& names() const { return names_; }
 
  private:

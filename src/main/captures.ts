@@ -4,6 +4,7 @@ import type { Log } from '../base/log.ts';
 import { err, type Result } from '../base/result.ts';
 import type { CaptureParts } from '../edge/http/context.ts';
 import { type CommandAnswer, type CommandService, done, failed } from '../edge/ubus/gatehouse.ts';
+import type { LinuxCaptureEngine } from '../os/linux/capture-engine.ts';
 import type { LinuxCaptureStore } from '../os/linux/capture-store.ts';
 import type { loadNative } from '../os/linux/native.ts';
 import type { Link, Net } from '../os/ports.ts';
@@ -73,6 +74,12 @@ export class LazyCaptures implements AsyncDisposable {
     return this.#built;
   }
 
+  /** The text of a filter; or all that is wrong. Nothing else is loaded for it. */
+  async check(spec: SessionSpec): Promise<Result<string, string>> {
+    const { checkCapture } = await import('../services/capture/check.ts');
+    return checkCapture(spec, await this.#engine());
+  }
+
   /** Clients on a link that have no lease. */
   #leaseless(ifName: string): readonly string[] {
     const { observed } = this.#parts;
@@ -104,12 +111,14 @@ export class LazyCaptures implements AsyncDisposable {
     await (await this.#built)?.[Symbol.asyncDispose]();
   }
 
+  async #engine(): Promise<LinuxCaptureEngine> {
+    const { LinuxCaptureEngine } = await import('../os/linux/capture-engine.ts');
+    return new LinuxCaptureEngine(this.#parts.native, LIMITS);
+  }
+
   async #build(): Promise<CapturesService> {
-    const [{ CapturesService }, { LinuxCaptureEngine }] = await Promise.all([
-      import('../services/capture/captures.ts'),
-      import('../os/linux/capture-engine.ts'),
-    ]);
-    const { native, net, observed } = this.#parts;
+    const { CapturesService } = await import('../services/capture/captures.ts');
+    const { net, observed } = this.#parts;
     const isLink = (ifName: string, isSo: (link: Link) => boolean): boolean =>
       net.links().some((link) => link.name === ifName && isSo(link));
     const ills: Record<ConfiguredTrigger['event'], (ifName: string) => readonly string[]> = {
@@ -127,7 +136,7 @@ export class LazyCaptures implements AsyncDisposable {
     };
     const service = new CapturesService({
       ...this.#parts,
-      engine: new LinuxCaptureEngine(native, LIMITS),
+      engine: await this.#engine(),
       store: await this.store(),
       isUp: (ifName) => isLink(ifName, ({ adminUp }) => adminUp),
       ills: (event, ifName) => new Set(ills[event](ifName)),
@@ -201,7 +210,7 @@ export function captureCommands(
         run: async (args) => {
           const spec = specOf(args);
           if ('status' in spec) return spec;
-          const checked = (await captures.wanted()).check(spec);
+          const checked = await captures.check(spec);
           return checked.ok ? done({ filter: checked.value }) : failed(checked.error);
         },
       },

@@ -67,7 +67,7 @@ import { buildOnDemand } from './on-demand.ts';
 import { Records } from './records.ts';
 import { buildTelemetry } from './telemetry.ts';
 import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
-import { buildWifi, wifiCommands } from './wifi.ts';
+import { LazyWifi } from './wifi-lazy.ts';
 
 export interface Surroundings {
   readonly program: Program;
@@ -191,7 +191,7 @@ async function build(
     ...{ reactor, processes, clock, files, directories, net, network, observed, runDir },
     ...{ log: log.child({ service: 'map' }), nft: NFT },
   });
-  const wifi = buildWifi(stack, {
+  const wifi = await LazyWifi.build(stack, {
     ...{ reactor, processes, clock, files, directories, net, observed, runDir },
     log: log.child({ service: 'wifi' }),
   });
@@ -396,7 +396,7 @@ async function build(
     dhcpServerCommands(dhcpServer.service, dhcpServer.devices, () => clock.boottimeMs()),
     neighborsCommands(neighbors, model),
     mapCommands(map),
-    wifiCommands(wifi, model),
+    wifi.commands(model),
     ...demanded.all,
     named,
     configCommands(configuration, model),

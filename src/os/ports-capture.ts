@@ -225,7 +225,7 @@ export interface CaptureLosses {
 }
 
 export interface CaptureWritten {
-  /** Those that are there, the oldest first. */
+  /** Those that are there, the oldest first; where their count has no bound the newest 256. */
   readonly files: readonly string[];
   readonly packets: number;
   readonly bytes: number;

@@ -1,6 +1,7 @@
 /** `gatehouse.wifi` on the product's own model: what join and leave make of the rows. */
 import t from 'tap';
-import { wifiCommands } from '../../src/main/wifi.ts';
+import { wifiCommand } from '../../src/main/wifi-commands.ts';
+import type { WifiCommand } from '../../src/main/wifi-lazy.ts';
 import type { WifiObserved } from '../../src/services/wifi/config.ts';
 import type { WifiService } from '../../src/services/wifi/service.ts';
 import { layDownInitial } from '../../src/tr181/initial.ts';
@@ -15,7 +16,6 @@ const SEEN: WifiObserved = {
   ],
   profileFaults: new Map(),
 };
-const CONTEXT = { origin: ORIGIN, peer: undefined, signal: new AbortController().signal };
 
 async function box(radio: boolean) {
   const b = bench();
@@ -25,12 +25,8 @@ async function box(radio: boolean) {
   const service = {
     observed: radio ? SEEN : { ...SEEN, interfaces: [] },
   } as unknown as WifiService;
-  const { commands } = wifiCommands(service, b.model);
-  const run = async (name: string, args: Record<string, unknown> = {}) => {
-    const command = commands[name];
-    if (command === undefined) throw new TypeError(name);
-    return await command.run(args, CONTEXT);
-  };
+  const run = (name: WifiCommand, args: Record<string, unknown> = {}) =>
+    wifiCommand(name, { service, model: b.model, origin: ORIGIN }, args);
   const profiles = () =>
     b.model
       .compileAll()

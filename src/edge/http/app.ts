@@ -20,7 +20,8 @@ import type { UbusSessions } from './ubus-sessions.ts';
 
 const MAX_TARGET = 4096;
 
-export function createApp(parts: Parts, ubusSessions: UbusSessions): HttpHandler {
+/** README.md lists them; a test compares. */
+export function routesOf(parts: Parts, ubusSessions: UbusSessions): Hono<Env> {
   const app = new Hono<Env>({ strict: false });
   app.use(securityHeaders());
   app.use(knownHost(parts));
@@ -61,7 +62,11 @@ export function createApp(parts: Parts, ubusSessions: UbusSessions): HttpHandler
     parts.log.error({ err: cause, path: c.req.path }, 'a request could not be answered');
     return c.json({ error: 'internal' }, 500);
   });
+  return app;
+}
 
+export function createApp(parts: Parts, ubusSessions: UbusSessions): HttpHandler {
+  const app = routesOf(parts, ubusSessions);
   return (request, exchange) =>
     exchange.peer.secure ? app.fetch(request, exchange) : toHttps(request, parts);
 }

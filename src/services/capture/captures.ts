@@ -1,12 +1,11 @@
 /** The captures of the daemon: those of the configuration, and those that somebody started by a command. */
-import { isIfName } from '../../base/if-name.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { CaptureFile, CaptureReport } from '../../os/ports-capture.ts';
+import { checkCapture } from './check.ts';
 import type { CapturesConfig, CapturesObserved, SessionObserved, SessionSpec } from './config.ts';
-import { mostBytesOfFile, tooMany } from './files.ts';
-import { filterText } from './filter.ts';
+import { mostBytesOfFile, nextId, tooMany } from './files.ts';
 import { isGoing } from './machine.ts';
-import { reasonOf, Session, type SessionDeps } from './session.ts';
+import { Session, type SessionDeps } from './session.ts';
 import { Trigger, type TriggerDeps } from './trigger.ts';
 
 /** Each has a thread, a ring and tables of its own. */
@@ -33,8 +32,11 @@ export class CapturesService implements AsyncDisposable {
   readonly #sessions = new Map<string, Session>();
   readonly #triggers = new Map<string, Trigger>();
   #config = OFF;
-  #next = 1;
+  /** Of captures that commands begin; 0 before the first. */
+  #next = 0;
   #looking = false;
+  /** What was reported last: who looks at everything shall not for nothing. */
+  #told = '';
   #closed = false;
 
   constructor(deps: CapturesDeps) {
@@ -78,7 +80,7 @@ export class CapturesService implements AsyncDisposable {
   /** Its id; or what is wrong. */
   start(spec: SessionSpec): Result<string, string> {
     if (!this.#config.enable) return err('captures are off (X_GATEHOUSE_Capture.Enable)');
-    const checked = this.check(spec);
+    const checked = checkCapture(spec, this.#deps.engine);
     if (!checked.ok) return checked;
     const own = [...this.#sessions.values()].filter(({ configured }) => !configured);
     if (own.length >= MAX_OWN) {
@@ -86,19 +88,11 @@ export class CapturesService implements AsyncDisposable {
       if (over === undefined) return err(`there are ${MAX_OWN} captures already: stop one`);
       this.#sessions.delete(over.id);
     }
+    // What an earlier daemon has written keeps its number to itself.
+    if (this.#next === 0) this.#next = nextId(this.#deps.store.list());
     const session = this.#make(String(this.#next++), false, spec);
     session.start(this.#config.maxSec);
     return ok(session.id);
-  }
-
-  /** The text of its filter, which libpcap takes; or all that is wrong. */
-  check({ ifName, filter: asked }: Pick<SessionSpec, 'ifName' | 'filter'>): Result<string, string> {
-    const faults = isIfName(ifName) ? [] : [`${JSON.stringify(ifName)} is no name of an interface`];
-    const filter = filterText(asked);
-    if (!filter.ok) return err([...faults, ...filter.error].join('\n'));
-    const compiled = filter.value === '' ? ok([]) : this.#deps.engine.compileFilter(filter.value);
-    if (!compiled.ok) faults.push(reasonOf(compiled.error));
-    return faults.length > 0 ? err(faults.join('\n')) : filter;
   }
 
   /** One of the configuration, or one that is over, begins anew. */
@@ -240,7 +234,11 @@ export class CapturesService implements AsyncDisposable {
       else trigger.open(ifName);
     }
     this.#looking = false;
-    this.#deps.report(this.observed);
+    const { observed } = this;
+    const told = JSON.stringify(observed);
+    if (told === this.#told) return;
+    this.#told = told;
+    this.#deps.report(observed);
   }
 
   #ifNameOf(asked: string): string | undefined {

@@ -1,4 +1,5 @@
 /** Files of captures: how they are called, and which of them go when there are too many. Pure. */
+import type { Result } from '../../base/result.ts';
 import type { CaptureFile } from '../../os/ports-capture.ts';
 
 /** Files of one capture follow each other; so many stay. */
@@ -22,6 +23,16 @@ export const triggerName = (event: string, id: string, wallMs: number): string =
     .replace(/[-:]/g, '');
   return `${event}-${numberOf(id)}-${time}.pcapng`;
 };
+
+/** The first number of a capture of a command that no file has; 1 where the files cannot be told. */
+export const nextId = (files: Result<readonly CaptureFile[], unknown>): number =>
+  1 +
+  Math.max(
+    0,
+    ...(files.ok ? files.value : []).map(({ name }) =>
+      Number(/^capture-(\d{1,9})-/.exec(name)?.[1] ?? 0),
+    ),
+  );
 
 const numberOf = (id: string): string => /\d+$/.exec(id)?.[0] ?? '0';
 

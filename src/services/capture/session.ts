@@ -1,10 +1,8 @@
 /** One capture of the daemon: its state, its figures over all stretches, and who waits to see it. */
 import type { Clock, Timer } from '../../base/clock.ts';
-import { errorMessage, SystemError } from '../../base/errors.ts';
-import type { Log } from '../../base/log.ts';
-import { err, type Result } from '../../base/result.ts';
+import type { SystemError } from '../../base/errors.ts';
+import type { Result } from '../../base/result.ts';
 import type {
-  CaptureEngine,
   CaptureReport,
   CaptureRows,
   CaptureStore,
@@ -14,7 +12,7 @@ import type {
 } from '../../os/ports-capture.ts';
 import type { SessionObserved, SessionSpec } from './config.ts';
 import { captureName, FILES_OF_ONE } from './files.ts';
-import { filterText } from './filter.ts';
+import { isGone, Listener, type ListenerDeps, reasonOf } from './listener.ts';
 import { isGoing, type SessionEvent, type SessionState, step } from './machine.ts';
 
 /** Half a second and more of a gigabit, while nobody looks. */
@@ -23,37 +21,22 @@ const RING_BYTES = 8 << 20;
 const MAX_LOOKERS = 16;
 /** Rows of the lists of a report: an answer on the bus has a limit. */
 const ROWS: CaptureRows = { endpoints: 50, conversations: 50, flows: 50, names: 50 };
-/** How the engine says that a link is not there, or not up. */
-export const GONE: ReadonlySet<string> = new Set(['ENETDOWN', 'ENODEV', 'ENXIO']);
 
-export interface SessionDeps {
-  readonly engine: CaptureEngine;
+export interface SessionDeps extends ListenerDeps {
   readonly store: CaptureStore;
   readonly clock: Clock;
-  readonly log: Log;
   /** Of one file, of those that follow each other. */
   fileBytes(): number;
-  /** Something of it changed; a turn may have become free. */
-  changed(): void;
 }
 
 type Figures = Pick<ListenProgress, 'packets' | 'bytes' | 'droppedPackets'>;
 const NOTHING: Figures = { packets: 0, bytes: 0, droppedPackets: 0 };
 
-/** For people. */
-export const reasonOf = ({ message, remedy }: SystemError): string =>
-  remedy === undefined ? message : `${message}; ${remedy}`;
-
-export class Session implements AsyncDisposable {
+export class Session extends Listener<SessionState, SessionEvent> implements AsyncDisposable {
   readonly id: string;
   readonly configured: boolean;
   readonly spec: SessionSpec;
   readonly #deps: SessionDeps;
-  readonly #filter: string;
-  readonly #faults: readonly string[];
-  #state: SessionState = 'off';
-  #reason = '';
-  #ifName: string | undefined;
   #startedMs: number | undefined;
   #endAtMs = 0;
   /** Of the stretches before this one. */
@@ -66,27 +49,23 @@ export class Session implements AsyncDisposable {
   #files: readonly string[] = [];
   #unwrittenBefore = 0;
   #unwritten = 0;
-  #end = new AbortController();
   /** How often it began: an engine that still ends has no say in what came after it. */
   #run = 0;
   #limit: Timer | undefined;
-  #running: Promise<void> | undefined;
   #lookers: ((report: CaptureReport | undefined) => void)[] = [];
 
   constructor(id: string, configured: boolean, spec: SessionSpec, deps: SessionDeps) {
+    super(deps, { about: { capture: id }, filter: spec.filter, first: 'off', step });
     this.id = id;
     this.configured = configured;
     this.spec = spec;
     this.#deps = deps;
-    const text = filterText(spec.filter);
-    this.#filter = text.ok ? text.value : '';
-    this.#faults = text.ok ? [] : text.error;
   }
 
   get observed(): SessionObserved {
     return {
-      ...{ id: this.id, configured: this.configured, spec: this.spec, ifName: this.#ifName },
-      ...{ state: this.#state, reason: this.#reason, filter: this.#filter },
+      ...{ id: this.id, configured: this.configured, spec: this.spec, ifName: this.ifName },
+      ...{ state: this.state, reason: this.reason, filter: this.filter },
       startedMs: this.#startedMs,
       packets: this.#before.packets + this.#now.packets,
       bytes: this.#before.bytes + this.#now.bytes,
@@ -97,19 +76,10 @@ export class Session implements AsyncDisposable {
     };
   }
 
-  get state(): SessionState {
-    return this.#state;
-  }
-
-  /** Its engine works, or has not yet let go. */
-  get busy(): boolean {
-    return this.#running !== undefined;
-  }
-
   /** Begins anew; ends by itself after `maxSec` at the latest. False when it goes already. */
   start(maxSec: number): boolean {
-    if (isGoing(this.#state)) return false;
-    if (this.#faults.length > 0) return this.#to('fail', `Filter: ${this.#faults.join('; ')}`);
+    if (isGoing(this.state)) return false;
+    if (this.wrongFilter !== '') return this.to('fail', this.wrongFilter);
     // All of it before the state changes: its link may be there, and then it runs at once.
     const { clock } = this.#deps;
     const { forSec } = this.spec;
@@ -122,35 +92,30 @@ export class Session implements AsyncDisposable {
     [this.#before, this.#now, this.#interruptions] = [NOTHING, NOTHING, 0];
     [this.#report, this.#filesBefore, this.#files] = [undefined, [], []];
     [this.#unwrittenBefore, this.#unwritten] = [0, 0];
-    return this.#to('start');
+    return this.to('start');
   }
 
   stop(): boolean {
     return this.#finish('stop');
   }
 
-  /** Why it waits. */
-  wait(reason: string): void {
-    if (this.#state !== 'waiting' || this.#reason === reason) return;
-    this.#reason = reason;
-    this.#deps.changed();
-  }
-
   /** Its link is there, and it is its turn. */
   open(ifName: string): void {
-    if (this.busy || !this.#to('open')) return;
-    this.#ifName = ifName;
-    this.#end = new AbortController();
+    if (this.busy || !this.to('open')) return;
     const run = this.#run;
-    this.#running = this.#listen(ifName, this.#end.signal, run)
-      .catch((thrown: unknown) => err(new SystemError(errorMessage(thrown), 'EINVAL')))
-      .then((heard) => {
-        if (run === this.#run) this.#ended(heard);
-        // Those who look at a run that is over get what there is.
-        this.#show();
-        this.#running = undefined;
-        this.#deps.changed();
-      });
+    const options = {
+      ...{ rows: ROWS, promiscuous: this.spec.promiscuous, ringBytes: RING_BYTES },
+      forMs: Math.max(1, this.#endAtMs - this.#deps.clock.monoMs()),
+      ...(this.spec.write ? { write: this.#write() } : {}),
+      onProgress: (now: ListenProgress, report: (rows: CaptureRows) => CaptureReport): void => {
+        if (run === this.#run) this.#progress(now, report);
+      },
+    };
+    this.hear(ifName, options, (heard) => {
+      if (run === this.#run) this.#ended(heard);
+      // Those who look at a run that is over get what there is.
+      this.#show();
+    });
   }
 
   /**
@@ -158,7 +123,7 @@ export class Session implements AsyncDisposable {
    * are they made. Undefined before there are any, and when too many look.
    */
   look(): Promise<CaptureReport | undefined> {
-    if (this.#state !== 'running') return Promise.resolve(this.#report);
+    if (this.state !== 'running') return Promise.resolve(this.#report);
     if (this.#lookers.length >= MAX_LOOKERS) return Promise.resolve(undefined);
     return new Promise((resolve) => this.#lookers.push(resolve));
   }
@@ -166,23 +131,7 @@ export class Session implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#finish('stop');
     this.#limit?.cancel();
-    await this.#running;
-  }
-
-  async #listen(
-    ifName: string,
-    signal: AbortSignal,
-    run: number,
-  ): Promise<Result<CaptureReport, SystemError>> {
-    return await this.#deps.engine.listen(ifName, {
-      ...{ rows: ROWS, signal, promiscuous: this.spec.promiscuous, ringBytes: RING_BYTES },
-      forMs: Math.max(1, this.#endAtMs - this.#deps.clock.monoMs()),
-      ...(this.#filter === '' ? {} : { filter: this.#filter }),
-      ...(this.spec.write ? { write: this.#write() } : {}),
-      onProgress: (now, report) => {
-        if (run === this.#run) this.#progress(now, report);
-      },
-    });
+    await this.running;
   }
 
   #write(): WriteOptions {
@@ -195,7 +144,7 @@ export class Session implements AsyncDisposable {
     if (written === undefined) return;
     this.#files = written.files.map((path) => path.slice(path.lastIndexOf('/') + 1));
     this.#unwritten = written.queueDroppedPackets + written.failedPackets;
-    if (written.error !== undefined) this.#reason = written.error;
+    if (written.error !== undefined) this.reason = written.error;
   }
 
   #progress(now: ListenProgress, report: (rows: CaptureRows) => CaptureReport): void {
@@ -221,39 +170,29 @@ export class Session implements AsyncDisposable {
       this.#wrote(written);
       this.#now = { packets, bytes, droppedPackets: live?.droppedPackets ?? 0 };
       this.#finish('limit', written?.error);
-    } else if (GONE.has(heard.error.code)) {
+    } else if (isGone(heard.error)) {
       const { packets, bytes, droppedPackets, files, unwrittenPackets } = this.observed;
       this.#before = { packets, bytes, droppedPackets };
       this.#now = NOTHING;
       [this.#filesBefore, this.#files] = [files, []];
       [this.#unwrittenBefore, this.#unwritten] = [unwrittenPackets, 0];
       this.#interruptions += 1;
-      this.#to('lost', `${this.#ifName} went away`);
+      this.to('lost', `${this.ifName} went away`);
     } else {
       this.#finish('fail', reasonOf(heard.error));
     }
   }
 
   #finish(event: 'limit' | 'stop' | 'fail', reason = ''): boolean {
-    if (!isGoing(this.#state)) return false;
+    if (!isGoing(this.state)) return false;
     this.#limit?.cancel();
-    this.#end.abort();
-    return this.#to(event, reason);
+    this.ending.abort();
+    return this.to(event, reason);
   }
 
   #show(): void {
     const lookers = this.#lookers;
     this.#lookers = [];
     for (const show of lookers) show(this.#report);
-  }
-
-  #to(event: SessionEvent, reason = ''): boolean {
-    const next = step(this.#state, event);
-    if (next === undefined) return false;
-    this.#deps.log.info({ capture: this.id, reason }, `${this.#state} → ${next}`);
-    this.#state = next;
-    this.#reason = reason;
-    this.#deps.changed();
-    return true;
   }
 }

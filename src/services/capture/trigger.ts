@@ -3,14 +3,11 @@
  * link or a lease is lost, a probe fails or an alert is raised.
  */
 import type { Clock, Timer } from '../../base/clock.ts';
-import { errorMessage, SystemError } from '../../base/errors.ts';
-import type { Log } from '../../base/log.ts';
 import { err } from '../../base/result.ts';
-import type { CaptureEngine, CaptureStore, LiveCapture } from '../../os/ports-capture.ts';
+import type { CaptureStore, LiveCapture } from '../../os/ports-capture.ts';
 import type { ConfiguredTrigger, TriggerObserved } from './config.ts';
 import { tooMany, triggerName } from './files.ts';
-import { filterText } from './filter.ts';
-import { GONE, reasonOf } from './session.ts';
+import { isGone, Listener, type ListenerDeps, reasonOf, thrownError } from './listener.ts';
 import { stepTrigger, type TriggerEvent, type TriggerState } from './trigger-machine.ts';
 
 const RING_BYTES = 4 << 20;
@@ -18,26 +15,18 @@ const NO_ROWS = { endpoints: 0, conversations: 0, flows: 0, names: 0 };
 /** What flaps must not wear out the disk. */
 const PAUSE_MS = 30_000;
 
-export interface TriggerDeps {
-  readonly engine: CaptureEngine;
+export interface TriggerDeps extends ListenerDeps {
   readonly store: CaptureStore;
   readonly clock: Clock;
-  readonly log: Log;
   /** What is wrong now of all that the event is about, each by a key that stays the same. */
   ills(event: ConfiguredTrigger['event'], ifName: string): ReadonlySet<string>;
-  changed(): void;
   /** A file came: there may be too many. */
   wrote(): void;
 }
 
-export class Trigger implements AsyncDisposable {
+export class Trigger extends Listener<TriggerState, TriggerEvent> implements AsyncDisposable {
   readonly config: ConfiguredTrigger;
   readonly #deps: TriggerDeps;
-  readonly #filter: string;
-  readonly #faults: readonly string[];
-  #state: TriggerState = 'off';
-  #reason = '';
-  #ifName: string | undefined;
   #live: LiveCapture | undefined;
   #ills: ReadonlySet<string> = new Set();
   #fired = 0;
@@ -46,102 +35,73 @@ export class Trigger implements AsyncDisposable {
   #notBeforeMs = 0;
   #file = '';
   #after: Timer | undefined;
-  #end = new AbortController();
-  #running: Promise<void> | undefined;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(config: ConfiguredTrigger, deps: TriggerDeps) {
+    const { id, filter } = config;
+    super(deps, { about: { trigger: id }, filter, first: 'off', step: stepTrigger });
     this.config = config;
     this.#deps = deps;
-    const text = filterText(config.filter);
-    this.#filter = text.ok ? text.value : '';
-    this.#faults = text.ok ? [] : text.error;
   }
 
   get observed(): TriggerObserved {
     return {
-      ...{ id: this.config.id, state: this.#state, reason: this.#reason, ifName: this.#ifName },
+      ...{ id: this.config.id, state: this.state, reason: this.reason, ifName: this.ifName },
       ...{ fired: this.#fired, skipped: this.#skipped, firedMs: this.#firedMs, file: this.#file },
     };
   }
 
-  get state(): TriggerState {
-    return this.#state;
-  }
-
-  get busy(): boolean {
-    return this.#running !== undefined;
-  }
-
   arm(): void {
-    if (this.#faults.length > 0) this.#to('fail', `Filter: ${this.#faults.join('; ')}`);
-    else this.#to('arm');
-  }
-
-  wait(reason: string): void {
-    if (this.#state !== 'waiting' || this.#reason === reason) return;
-    this.#reason = reason;
-    this.#deps.changed();
+    if (this.wrongFilter !== '') this.to('fail', this.wrongFilter);
+    else this.to('arm');
   }
 
   /** Its link is there. */
   open(ifName: string): void {
-    if (this.busy || !this.#to('open')) return;
-    this.#ifName = ifName;
-    this.#end = new AbortController();
+    if (this.busy || !this.to('open')) return;
     this.#ills = this.#deps.ills(this.config.event, ifName);
-    this.#running = this.#listen(ifName).then((error) => {
-      this.#running = undefined;
+    const { secondsBefore, secondsAfter, keptBytes } = this.config;
+    const options = {
+      ...{ rows: NO_ROWS, promiscuous: false, ringBytes: RING_BYTES },
+      keep: { seconds: secondsBefore + secondsAfter, bytes: keptBytes },
+      onStart: (live: LiveCapture): void => {
+        this.#live = live;
+      },
+    };
+    this.hear(ifName, options, (heard) => {
       this.#live = undefined;
       this.#after?.cancel();
-      if (error === undefined || GONE.has(error.code)) this.#to('lost', `${ifName} went away`);
-      else this.#to('fail', reasonOf(error));
-      this.#deps.changed();
+      if (heard.ok || isGone(heard.error)) this.to('lost', `${ifName} went away`);
+      else this.to('fail', reasonOf(heard.error));
     });
   }
 
   /** Something changed of what triggers are about. */
   look(): void {
-    if (this.#ifName === undefined || (this.#state !== 'armed' && this.#state !== 'recording'))
-      return;
+    if (this.ifName === undefined || (this.state !== 'armed' && this.state !== 'recording')) return;
     const before = this.#ills;
-    this.#ills = this.#deps.ills(this.config.event, this.#ifName);
+    this.#ills = this.#deps.ills(this.config.event, this.ifName);
     // One that goes on does not hide the next one.
     if (!this.#ills.isSubsetOf(before)) this.#fire();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#to('stop');
+    this.to('stop');
     this.#after?.cancel();
-    this.#end.abort();
-    await this.#running;
+    this.ending.abort();
+    await this.running;
     await this.#writing;
-  }
-
-  async #listen(ifName: string): Promise<SystemError | undefined> {
-    const { secondsBefore, secondsAfter, keptBytes } = this.config;
-    const heard = await this.#deps.engine
-      .listen(ifName, {
-        ...{ rows: NO_ROWS, signal: this.#end.signal, promiscuous: false, ringBytes: RING_BYTES },
-        ...(this.#filter === '' ? {} : { filter: this.#filter }),
-        keep: { seconds: secondsBefore + secondsAfter, bytes: keptBytes },
-        onStart: (live) => {
-          this.#live = live;
-        },
-      })
-      .catch((thrown: unknown) => err(new SystemError(errorMessage(thrown), 'EINVAL')));
-    return heard.ok ? undefined : heard.error;
   }
 
   #fire(): void {
     const { clock } = this.#deps;
-    if (this.#state === 'recording' || clock.monoMs() < this.#notBeforeMs) {
+    if (this.state === 'recording' || clock.monoMs() < this.#notBeforeMs) {
       this.#skipped += 1;
       this.#deps.changed();
       return;
     }
     const live = this.#live;
-    if (live === undefined || !this.#to('fire')) return;
+    if (live === undefined || !this.to('fire')) return;
     this.#fired += 1;
     this.#firedMs = clock.wallMs();
     this.#notBeforeMs = clock.monoMs() + PAUSE_MS;
@@ -159,7 +119,7 @@ export class Trigger implements AsyncDisposable {
     this.#writing = this.#writing.then(async () => {
       const written = await live
         .dump(this.#deps.store.path(name))
-        .catch((thrown: unknown) => err(new SystemError(errorMessage(thrown), 'EINVAL')));
+        .catch((thrown: unknown) => err(thrownError(thrown)));
       const { log } = this.#deps;
       if (written.ok) {
         log.info({ trigger: this.config.id, file: name, packets: written.value }, 'written');
@@ -171,7 +131,7 @@ export class Trigger implements AsyncDisposable {
         log.error({ trigger: this.config.id, code: written.error.code }, written.error.message);
       }
       const last = instead !== undefined || this.config.secondsAfter === 0;
-      if (last) this.#to('written', written.ok ? '' : reasonOf(written.error));
+      if (last) this.to('written', written.ok ? '' : reasonOf(written.error));
       this.#deps.changed();
     });
   }
@@ -184,15 +144,5 @@ export class Trigger implements AsyncDisposable {
     const own = files.value.filter(({ name }) => name.startsWith(start));
     const limits = { files: this.config.maxFiles, bytes: this.config.maxBytes };
     for (const name of tooMany(own, limits)) this.#deps.store.remove(name);
-  }
-
-  #to(event: TriggerEvent, reason = ''): boolean {
-    const next = stepTrigger(this.#state, event);
-    if (next === undefined) return false;
-    this.#deps.log.info({ trigger: this.config.id, reason }, `${this.#state} → ${next}`);
-    this.#state = next;
-    this.#reason = reason;
-    this.#deps.changed();
-    return true;
   }
 }

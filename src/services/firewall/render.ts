@@ -17,11 +17,7 @@ export function renderTable(config: FirewallConfig): string {
 delete table inet ${TABLE}
 table inet ${TABLE} {
 ${set('wan', config.wan)}${set('lan', config.lan)}${set('hidden', config.masquerade)}${config.openings.map(limit).join('')}
-  chain early {
-    type filter hook prerouting priority raw; policy accept;
-${config.openings.map(excess('wan')).join('')}  }
-
-  chain input {
+${early(config)}  chain input {
     type filter hook input priority filter; policy drop;
     iifname "lo" accept
 ${config.openings.map(excess('lan')).join('')}    ${established}
@@ -113,6 +109,16 @@ const excess =
   (zone: 'wan' | 'lan') =>
   (opening: Opening): string =>
     `    iifname @${zone} udp dport ${portOf(opening)} limit name "over${portOf(opening)}" drop\n`;
+
+/** Packets pass it for nothing where there is nothing to limit. */
+const early = ({ openings }: FirewallConfig): string =>
+  openings.length === 0
+    ? ''
+    : `  chain early {
+    type filter hook prerouting priority raw; policy accept;
+${openings.map(excess('wan')).join('')}  }
+
+`;
 
 const opening = (one: Opening): string => `    iifname @wan udp dport ${portOf(one)} accept\n`;
 

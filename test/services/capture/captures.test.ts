@@ -8,7 +8,12 @@ import type {
   ListenOptions,
 } from '../../../src/os/ports-capture.ts';
 import { CapturesService, MAX_OWN, MAX_RUNNING } from '../../../src/services/capture/captures.ts';
-import type { CapturesConfig, SessionSpec } from '../../../src/services/capture/config.ts';
+import { checkCapture } from '../../../src/services/capture/check.ts';
+import type {
+  CapturesConfig,
+  CapturesObserved,
+  SessionSpec,
+} from '../../../src/services/capture/config.ts';
 import { type SessionEvent, step, TABLE } from '../../../src/services/capture/machine.ts';
 import { FakeClock } from '../../lib/clock.ts';
 import { MemoryLog } from '../../lib/log.ts';
@@ -91,8 +96,9 @@ function bench() {
   };
   const files: CaptureFile[] = [];
   const lost = new Set<string>();
+  const reports: CapturesObserved[] = [];
   const service = new CapturesService({
-    ...{ engine, clock, log: new MemoryLog(), report: () => {} },
+    ...{ engine, clock, log: new MemoryLog(), report: (value) => void reports.push(value) },
     store: {
       path: (name) => `/captures/${name}`,
       list: () => ok([...files]),
@@ -107,7 +113,7 @@ function bench() {
     ills: (event, ifName) =>
       new Set([...lost].filter((one) => one.startsWith(`${event} ${ifName}`))),
   });
-  return { service, heard, up, clock, files, lost };
+  return { service, engine, reports, heard, up, clock, files, lost };
 }
 
 t.test('a capture of the configuration runs to its end, and again', async (t) => {
@@ -208,7 +214,7 @@ t.test('limits: of packets, of those that run, of those that are kept', async (t
 });
 
 t.test('what is wrong is said before anybody listens', async (t) => {
-  const { service, heard } = bench();
+  const { engine, service, heard } = bench();
   await service.apply({
     ...CONFIG,
     wan: undefined,
@@ -226,14 +232,49 @@ t.test('what is wrong is said before anybody listens', async (t) => {
     error: 'arp has no ports',
   });
   t.match(service.start({ ...SPEC, filter: { raw: 'nonsense' } }), { error: /is no filter/ });
-  t.match(service.check({ ifName: 'a b', filter: { raw: 'nonsense' } }), {
+  t.match(checkCapture({ ifName: 'a b', filter: { raw: 'nonsense' } }, engine), {
     error: '"a b" is no name of an interface\n"(nonsense)" is no filter',
   });
-  t.match(service.check({ ifName: 'wan', filter: { vlan: '7', from: ['192.0.2.0/24'] } }), {
+  const tagged = { ifName: 'wan', filter: { vlan: '7', from: ['192.0.2.0/24'] } };
+  t.match(checkCapture(tagged, engine), {
     value: 'vlan 7 and src net 192.0.2.0/24',
   });
   t.equal(heard.length, 0);
   t.match(await service.remove('a'), { ok: false, error: /delete its row/ });
   t.equal(await service.look('c'), undefined);
+  await service[Symbol.asyncDispose]();
+});
+
+t.test('who looks is told of what changed, and of nothing else', async (t) => {
+  const { service, reports, up } = bench();
+  await service.apply(CONFIG);
+  t.ok(service.start(SPEC).ok);
+  const count = reports.length;
+  service.surroundingsChanged();
+  service.surroundingsChanged();
+  t.equal(reports.length, count);
+  up.delete('eth2');
+  t.ok(service.start({ ...SPEC, ifName: 'eth2' }).ok);
+  t.match(reports.at(-1)?.sessions[1], { state: 'waiting', reason: /eth2 is not there/ });
+  const waiting = reports.length;
+  service.surroundingsChanged();
+  t.equal(reports.length, waiting);
+  up.add('eth2');
+  service.surroundingsChanged();
+  t.match(reports.at(-1)?.sessions[1], { state: 'running' });
+  await service[Symbol.asyncDispose]();
+});
+
+t.test('numbers of captures go on where files of an earlier daemon have them', async (t) => {
+  const { service, files } = bench();
+  const file = (name: string): CaptureFile => ({ name, bytes: 1, changedMs: 0 });
+  files.push(
+    file('capture-7-00001-20260102T030405Z.pcapng'),
+    file('configured-90-00001-20260102T030405Z.pcapng'),
+    file('LinkLost-99-20260102T030405Z.pcapng'),
+  );
+  await service.apply(CONFIG);
+  t.same(service.start(SPEC), { ok: true, value: '8' });
+  t.same(service.start(SPEC), { ok: true, value: '9' });
   await service[Symbol.asyncDispose]();
 });

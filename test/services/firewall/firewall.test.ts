@@ -55,6 +55,20 @@ t.test('the kernel takes both tables, twice', { skip: noNamespaces() ?? false },
   t.match(listed, /iifname @wan udp dport 6889 accept/);
 });
 
+t.test('what exceeds a rate reaches nobody, whoever sends it', async (t) => {
+  const lines = renderTable(CONFIG)
+    .split('\n')
+    .map((line) => line.trim());
+  const at = (line: string): number => lines.indexOf(line);
+  const excess = 'udp dport 6889 limit name "over6889" drop';
+  t.ok(at(`iifname @wan ${excess}`) > at('chain early {'));
+  t.ok(at(`iifname @wan ${excess}`) < at('chain input {'));
+  const established = lines.findIndex((line) => line.startsWith('ct state vmap'));
+  t.ok(at(`iifname @lan ${excess}`) < established, 'also of a flow that was answered once');
+  t.ok(at(`iifname @lan ${excess}`) < at('iifname @lan accept'));
+  t.notMatch(renderTable({ ...CONFIG, openings: [] }), /early|limit over/);
+});
+
 /** nft as far as the service can tell: takes text, lists what it took. */
 class Nft implements Pick<Processes, 'run'> {
   readonly inputs: string[] = [];
