@@ -5,7 +5,7 @@ import type { LoadObserved } from '#src/services/monitor/load-test/types.ts';
 
 const FIGURES: ServiceFigures = {
   ...{ monoMs: () => 0, boottimeMs: () => 0, statistics: () => undefined },
-  ...{ dns: undefined, dht: undefined, probes: undefined },
+  ...{ dns: undefined, dht: undefined, probes: undefined, series: undefined },
 };
 
 function told(loadTest: LoadObserved | undefined): readonly string[] {
