@@ -175,7 +175,7 @@ constexpr int32_t kEventsPerTurn = 16;
 void listenerReady(Reactor* r, Entry* e);
 void connectionReady(Reactor* r, Entry* e, uint32_t ready);
 // Of tcp.cc: a connection that was under way stands now, or has failed and is gone.
-void connectionMade(Reactor* r, Entry* e);
+void connectionMade(Reactor* r, Entry* e, uint32_t ready);
 // Small messages leave at once.
 void undelayed(int fd);
 // Of loop.cc: how a reactor joins and leaves Node's loop, and how long that would wait.

@@ -155,11 +155,14 @@ void undelayed(int fd) {
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-void connectionMade(Reactor* r, Entry* e) {
+void connectionMade(Reactor* r, Entry* e, uint32_t ready) {
   // A write that failed has taken the socket's error already.
   int error = e->failed;
   socklen_t size = sizeof error;
-  if (error == 0 && getsockopt(e->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  if (error == 0 && (ready & (EPOLLERR | EPOLLHUP)) != 0 &&
+      getsockopt(e->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
+    error = errno;
+  }
   if (error == 0 && !r->want(e, EPOLLIN | (e->queue.size > 0 ? EPOLLOUT : 0u))) error = errno;
   int32_t id = e->id;
   if (error != 0) {

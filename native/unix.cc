@@ -281,7 +281,7 @@ void listenerReady(Reactor* r, Entry* e) {
 void connectionReady(Reactor* r, Entry* e, uint32_t ready) {
   if (e->connecting) {
     // What came with it is reported by the next round: the set is level-triggered.
-    return connectionMade(r, e);
+    return connectionMade(r, e, ready);
   }
   if ((ready & EPOLLOUT) != 0 && !drain(r, e)) return;
   if (e->finishing) {

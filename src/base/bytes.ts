@@ -68,7 +68,7 @@ const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'
 /** Lower-case hex without separators. */
 export function toHex(bytes: Uint8Array): string {
   let text = '';
-  for (const b of bytes) text += HEX[b];
+  for (let i = 0; i < bytes.length; i++) text += HEX[bytes[i] ?? 0];
   return text;
 }
 

@@ -1,6 +1,5 @@
 /** The real adapters of the command line, apart from the streams. */
 import { text } from 'node:stream/consumers';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '../base/log.ts';
 import { ok } from '../base/result.ts';
 import type { Bus } from '../edge/cli/bus.ts';
@@ -68,7 +67,7 @@ export function commandLine({
     readPiece,
     writeFile: writePrivate,
     wallMs: () => Date.now(),
-    pause: (ms) => pause(ms),
+    pause,
     connect: async (path) => {
       const native = loadNative(nativePath);
       const reactor = new Reactor(native);
@@ -149,3 +148,16 @@ export function commandLine({
     },
   };
 }
+
+/** Of a signal that ended it nothing stays: neither a timer, for which the process would wait, nor a listener. */
+export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const over = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', over);
+      resolve();
+    };
+    const timer = setTimeout(over, ms);
+    if (signal?.aborted === true) over();
+    else signal?.addEventListener('abort', over);
+  });

@@ -134,7 +134,7 @@ function wishOf(args: Args): Result<LoadWish, string> {
   for (const [name, field, factor, least, most] of [
     ['seconds', 'durationMs', 1000, 1, 30],
     ['streams', 'streams', 1, 1, 16],
-    ['cap', 'capBytes', 1, 1_000_000, 1e15],
+    ['cap', 'capBytes', 1, 1_000_000, 1e12],
   ] as const) {
     if (args[name] === undefined) continue;
     const value = Number(args[name]);

@@ -38,8 +38,11 @@ export async function buildMonitor(
   const opened = await store.open();
   if (!opened.ok) log.error({ code: opened.error.code }, opened.error.message);
   const checks = buildChecks(clock);
+  let unstored: string | undefined;
+  const tell = (seen: MonitorObserved): void =>
+    report(unstored === undefined ? seen : { ...seen, unstored });
   const engine = new MonitorEngine({
-    ...{ clock, log, report },
+    ...{ clock, log, report: tell },
     names: hostNames(clock),
     openProber: (result) => {
       const own = LinuxProber.open({ native, reactor, clock, result });
@@ -57,5 +60,12 @@ export async function buildMonitor(
       return { cpuMs: (user + system) / 1000, residentBytes: process.memoryUsage.rss() };
     },
   });
-  return stack.use(new MonitorService(engine, new Series({ store, clock, log })));
+  const series = new Series({
+    ...{ store, clock, log },
+    troubled: (reason) => {
+      unstored = reason;
+      tell(engine.observed);
+    },
+  });
+  return stack.use(new MonitorService(engine, series));
 }

@@ -98,6 +98,7 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
       monoMs: () => lookups.monoMs(),
       boottimeMs: () => lookups.boottimeMs(),
       probes: monitor?.figures,
+      series: monitor?.stored,
       statistics: (id) => monitor?.statistics(id),
     });
   };

@@ -22,10 +22,14 @@ export interface LoadTransfers {
     came: (bytes: number) => void,
     signal: AbortSignal,
   ): Promise<Result<void, SystemError>>;
-  /** POST of bytes without a meaning; `grant` says how many of `most` may be sent now, 0 for none any more. */
+  /**
+   * POST of bytes without a meaning; `grant` says how many of `most` may be sent now, 0 for none any more.
+   * `begun` is handed what tells how many of those that were granted wait in this box, or for an acknowledgement.
+   */
   upload(
     wanted: LoadWanted,
     grant: (most: number) => number,
     signal: AbortSignal,
+    begun: (waiting: () => Promise<number>) => void,
   ): Promise<Result<void, SystemError>>;
 }

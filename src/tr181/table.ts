@@ -22,6 +22,7 @@ import type { MapObserved, MapUsage } from '../services/map/config.ts';
 import type {
   MonitorFigures,
   MonitorObserved,
+  SeriesFigures,
   TargetStatistics,
 } from '../services/monitor/config.ts';
 import type {
@@ -142,6 +143,7 @@ export interface Lookups {
   monitor():
     | {
         readonly figures: MonitorFigures | undefined;
+        readonly stored: SeriesFigures;
         statistics(id: string): TargetStatistics | undefined;
       }
     | undefined;

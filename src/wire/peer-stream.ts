@@ -174,7 +174,7 @@ export class PeerStream {
 
   #head(bytes: Uint8Array, at: number, here: number): number | DecodeError {
     const known = Math.min(here, this.#left);
-    const length = metadataHeadBytes(bytes.subarray(at, at + known));
+    const length = metadataHeadBytes(bytes, at, at + known);
     if (length === undefined) {
       return known === this.#left || known >= MAX_HEAD_BYTES
         ? fault('no dictionary at its head', 'ut_metadata', at)

@@ -36,6 +36,11 @@ export interface Handshake {
   readonly extended: boolean;
 }
 
+/** The same handshake for another torrent. */
+export function renameHandshake(handshake: Uint8Array, infoHash: Uint8Array): void {
+  handshake.set(infoHash.subarray(0, 20), HASH_AT);
+}
+
 export function encodeHandshake({ infoHash, peerId, extended }: Handshake): Uint8Array {
   const bytes = new Uint8Array(HANDSHAKE_BYTES);
   bytes.set(PROTOCOL);
@@ -49,8 +54,8 @@ export function encodeHandshake({ infoHash, peerId, extended }: Handshake): Uint
 export function decodeHandshake(bytes: Uint8Array): Result<Handshake> {
   if (bytes.length !== HANDSHAKE_BYTES)
     return decodeError('not 68 bytes', 'handshake', Math.min(bytes.length, HANDSHAKE_BYTES));
-  const wrong = PROTOCOL.findIndex((byte, i) => bytes[i] !== byte);
-  if (wrong >= 0) return decodeError('another protocol', 'pstr', wrong);
+  for (let i = 0; i < PROTOCOL.length; i++)
+    if (bytes[i] !== PROTOCOL[i]) return decodeError('another protocol', 'pstr', i);
   return ok({
     infoHash: bytes.subarray(HASH_AT, PEER_AT),
     peerId: bytes.subarray(PEER_AT),
@@ -125,10 +130,9 @@ export function encodeMetadataMessage(
 ): Uint8Array {
   const { type, piece } = message;
   if (type !== 'data')
-    return extended(id, ascii(`d8:msg_typei${type === 'request' ? 0 : 2}e5:piecei${piece}ee`));
+    return extended(id, `d8:msg_typei${type === 'request' ? 0 : 2}e5:piecei${piece}ee`);
   const { totalBytes, data } = message;
-  const head = `d8:msg_typei1e5:piecei${piece}e10:total_sizei${totalBytes}ee`;
-  return extended(id, ascii(head), data);
+  return extended(id, `d8:msg_typei1e5:piecei${piece}e10:total_sizei${totalBytes}ee`, data);
 }
 
 /** Of the payload behind the extended id; of a piece the head alone will do. */
@@ -156,12 +160,16 @@ export function decodeMetadataMessage(
 
 /**
  * Where the dictionary at the head ends, by brackets and lengths alone; what is in it is checked
- * afterwards. Undefined when it does not end within `bytes` or `MAX_HEAD_BYTES`, or is none.
+ * afterwards: its length. Undefined when it does not end before `stop` or within `MAX_HEAD_BYTES`, or is none.
  */
-export function metadataHeadBytes(bytes: Uint8Array): number | undefined {
-  const most = Math.min(bytes.length, MAX_HEAD_BYTES);
+export function metadataHeadBytes(
+  bytes: Uint8Array,
+  start = 0,
+  stop = bytes.length,
+): number | undefined {
+  const most = Math.min(stop, start + MAX_HEAD_BYTES);
   let depth = 0;
-  let at = 0;
+  let at = start;
   while (at < most) {
     const byte = bytes[at] ?? 0;
     if (byte === 100 || byte === 108) {
@@ -184,18 +192,19 @@ export function metadataHeadBytes(bytes: Uint8Array): number | undefined {
       }
       at += 1 + length;
     }
-    if (depth <= 0) return depth === 0 && at <= most ? at : undefined;
+    if (depth <= 0) return depth === 0 && at <= most ? at - start : undefined;
   }
   return undefined;
 }
 
-function extended(id: number, head: Uint8Array, data?: Uint8Array): Uint8Array {
+function extended(id: number, head: string | Uint8Array, data?: Uint8Array): Uint8Array {
   const length = 2 + head.length + (data?.length ?? 0);
   const bytes = new Uint8Array(4 + length);
-  new DataView(bytes.buffer).setUint32(0, length);
+  for (let i = 0; i < 4; i++) bytes[i] = length >>> (24 - 8 * i);
   bytes[4] = EXTENDED;
   bytes[5] = id;
-  bytes.set(head, 6);
+  if (typeof head !== 'string') bytes.set(head, 6);
+  else for (let i = 0; i < head.length; i++) bytes[6 + i] = head.charCodeAt(i);
   if (data !== undefined) bytes.set(data, 6 + head.length);
   return bytes;
 }

@@ -135,10 +135,11 @@ class InfoReader {
   }
 
   paths(files: readonly TorrentFile[]): void {
-    const paths = new PathSet();
+    // One alone has nobody to stand beside.
+    const paths = files.length > 1 ? new PathSet() : undefined;
     for (const [i, { path, padding }] of files.entries()) {
       if (padding) continue;
-      const fault = paths.add(path);
+      const fault = paths?.add(path);
       if (fault !== undefined) this.fault(`files.${i}.path`, `${path.join('/')}: ${fault}`);
       if (path.reduce((sum, part) => sum + part.length + 1, 0) > MAX_PATH_CHARACTERS)
         this.fault(`files.${i}.path`, 'too long');

@@ -96,12 +96,12 @@ export function readTorrent(bytes: Uint8Array, digests: Digests): TorrentReading
   return { torrent, faults: all };
 }
 
-/** What a peer gave: an info dictionary alone. */
+/** What a peer gave: an info dictionary alone. `document` is used for the reading, where one is at hand. */
 export function readInfoBytes(
   bytes: Uint8Array,
   digests: Digests,
+  document = new BencodeDocument(TORRENT_LIMITS),
 ): { readonly info: TorrentInfo | undefined; readonly faults: readonly TorrentFault[] } {
-  const document = new BencodeDocument(TORRENT_LIMITS);
   const error = document.load(bytes);
   if (error !== undefined)
     return {
@@ -181,5 +181,8 @@ function textOf(document: BencodeDocument, node: BencodeNode): string | undefine
     : decodeUtf8(bytes, 0, bytes.length).toWellFormed();
 }
 
-const same = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, i) => byte === b[i]);
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

@@ -30,7 +30,7 @@ async function run(): Promise<Comparison[]> {
     await using store = opened.value;
     const startMs = Date.UTC(2025, 0, 1);
     const clock = new FakeClock({ wallMs: startMs });
-    const series = new Series({ store, clock, log: new MemoryLog() });
+    const series = new Series({ store, clock, log: new MemoryLog(), troubled: () => {} });
     const ids = Array.from({ length: TARGETS }, (_, i) => `x.${i + 1}`);
     await series.keep(ids);
     const cpu = process.cpuUsage();

@@ -9,8 +9,9 @@ import { loadNative, Reactor } from '../../src/os/linux/native.ts';
 import { LinuxProber } from '../../src/os/linux/probe.ts';
 import { hostNames } from '../../src/os/linux/resolve.ts';
 import { openStore } from '../../src/os/linux/store.ts';
+import type { SeriesFigures } from '../../src/services/monitor/config.ts';
 import { MonitorEngine } from '../../src/services/monitor/engine.ts';
-import { Series, type SeriesFigures } from '../../src/services/monitor/series/series.ts';
+import { Series } from '../../src/services/monitor/series/series.ts';
 import type { Burst, TargetConfig } from '../../src/services/monitor/types.ts';
 import { MemoryLog } from '../lib/log.ts';
 
@@ -18,6 +19,8 @@ export interface Line {
   /** `target atSec rttUs` of those that are on disk now and were not before. */
   readonly acknowledged: readonly string[];
   readonly figures: SeriesFigures;
+  /** Why what comes cannot be stored; empty when it can. */
+  readonly reason: string;
   /** Of all targets that are watched. */
   readonly bursts: number;
   readonly up: number;
@@ -35,7 +38,13 @@ async function run(folder: string): Promise<void> {
   const log = new MemoryLog();
   const store = new LateStore(() => openStore(folder));
   await store.open();
-  const series = new Series({ store, clock, log });
+  let reason = '';
+  const series = new Series({
+    ...{ store, clock, log },
+    troubled: (why) => {
+      reason = why ?? '';
+    },
+  });
   const engine = new MonitorEngine({
     ...{ clock, log, names: hostNames(clock) },
     openProber: (result) => LinuxProber.open({ native, reactor, clock, result }),
@@ -99,7 +108,7 @@ async function run(folder: string): Promise<void> {
     const up = engine.observed.targets.filter(({ status }) => status === 'Up').length;
     const line: Line = {
       acknowledged: acknowledged.map(({ sample }) => sample),
-      ...{ figures, bursts, up },
+      ...{ figures, bursts, up, reason },
     };
     process.stdout.write(`${JSON.stringify(line)}\n`);
   }

@@ -165,6 +165,7 @@ runAlone(
           (line) => line.bursts >= full.bursts + 5 * TARGETS,
         );
         t.equal(later.up, TARGETS);
+        t.match(later.reason, /no space left on the disk/);
         t.equal(later.figures.stored, full.figures.stored, 'nothing is stored');
         t.ok(later.figures.waiting >= full.figures.waiting + 4 * TARGETS, 'what comes waits');
         await monitor.kill();
@@ -191,6 +192,7 @@ runAlone(
           ({ figures }) => figures.waiting < TARGETS * 5 && figures.stored >= MOST_WAITING,
         );
         await monitor.line('and what comes', ({ figures }) => figures.stored > all.figures.stored);
+        t.equal(all.reason, '', 'and nobody is told any more that it is not');
         t.equal(all.up, TARGETS);
         await monitor.kill();
         found = await stored(folder);

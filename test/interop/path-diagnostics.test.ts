@@ -154,6 +154,10 @@ t.test('the daemon measures paths', { skip: noNamespaces() ?? false }, async (t)
   t.ok(before && later && before.at < later.at && before.start === later.start);
   t.match(points(one, 'firewall_up'), { kind: 'gauge', points: [{ value: 1 }] });
   t.match(points(one, 'metrics_left_out'), { points: [{ value: 0 }] });
+  // Nothing is watched, only tested.
+  t.match(points(one, 'samples_waiting'), { points: [{ value: 0 }] });
+  t.match(points(one, 'sample_writes_failed'), { kind: 'sum', points: [{ value: 0 }] });
+  t.equal(points(one, 'samples').points.length, 2);
   await router.waitFor(`${METRICS}OTLPStatus`, 'Up');
   t.ok(Number(await router.value(`${METRICS}OTLPSent`)) >= 2);
   t.equal(await router.value(`${METRICS}OTLPFailed`), '0');

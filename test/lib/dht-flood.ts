@@ -30,7 +30,7 @@ const REST_MS = 25;
 const CLIENTS = 50;
 
 /** The defaults of the model. */
-export const BUDGET = { packetsOutPerSec: 250, bytesOutPerSec: 60_000 };
+export const BUDGET = { packetsInPerSec: 500, packetsOutPerSec: 250, bytesOutPerSec: 60_000 };
 
 const ROWS = {
   [`${WAN}Enable`]: 'true',
@@ -163,6 +163,14 @@ export class FloodedHome implements AsyncDisposable {
       await pause(REST_MS);
     } while (performance.now() < end);
     return { acked: took.length, silent, p50ms: median(took), p99ms: quantile(took, 0.99) };
+  }
+
+  /** Datagrams that came to the node's sockets, whether or not there was room for them. */
+  async arrived(): Promise<number> {
+    const stats = await this.router.get(`${DHT}Stats.`);
+    return (
+      Number(stats[`${DHT}Stats.PacketsReceived`]) + Number(stats[`${DHT}Stats.DroppedKernel`])
+    );
   }
 
   /** Entries of connection tracking. */

@@ -78,6 +78,10 @@ t.test('what it sees is in the model', async (t) => {
   })) {
     t.equal(b.get(`${TARGETS}1.${name}`), value, name);
   }
+  b.observed.publish('monitor', seen({ unstored: 'no space left', slowdownReason: 'x' }));
+  await Promise.resolve();
+  t.equal(b.get(`${ROOT}Reason`), 'what is measured waits in memory: no space left');
+  t.equal(b.get(`${ROOT}Status`), 'Enabled', 'it goes on');
   b.observed.publish('monitor', seen({ reason: 'no ICMP sockets' }));
   await Promise.resolve();
   t.equal(b.get(`${ROOT}Status`), 'Error');

@@ -117,7 +117,7 @@ async function askDht(
       });
       running.add(found);
       if (found.length > 0) return `the DHT knows ${found.length}`;
-      await Promise.race([running.result, session.environment.pause(AGAIN_MS)]);
+      await session.environment.pause(AGAIN_MS, signal);
       if (running.isOver) return 'the DHT knows none';
     }
   });
@@ -136,10 +136,12 @@ async function watch(
     return;
   }
   const tell = tellerOf(session);
+  const ended = new AbortController();
+  void running.result.then(() => ended.abort());
   while (!running.isOver) {
     const found = search();
     tell(`${lineOf(running.progress())}${found === '' ? '' : `; DHT: ${found}`}`);
-    await Promise.race([running.result, environment.pause(PROGRESS_MS)]);
+    await environment.pause(PROGRESS_MS, ended.signal);
   }
   tell('');
 }

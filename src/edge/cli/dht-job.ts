@@ -54,18 +54,16 @@ export async function runInJob(
   { command, args, signal, told }: Job,
 ): Promise<Awaited<ReturnType<Router['command']>>> {
   const job = `${command} ${environment.wallMs()}`;
-  let over = false;
-  const answer = router.command('dht', command, { ...args, job }).finally(() => {
-    over = true;
-  });
+  const over = new AbortController();
+  const answer = router.command('dht', command, { ...args, job }).finally(() => over.abort());
   const stop = (): void => void router.command('dht', 'stop', { job });
   if (signal.aborted) stop();
   signal.addEventListener('abort', stop);
-  while (!over) {
-    await Promise.race([answer, environment.pause(LOOK_MS)]);
-    if (over) break;
+  for (;;) {
+    await environment.pause(LOOK_MS, over.signal);
+    if (over.signal.aborted) break;
     const step = await router.command('dht', 'progress', { job });
-    if (step.ok && !over) told(lineOf(step.value));
+    if (step.ok && !over.signal.aborted) told(lineOf(step.value));
   }
   signal.removeEventListener('abort', stop);
   return answer;

@@ -246,7 +246,7 @@ async function followCrawler(session: Session): Promise<boolean> {
     const data = await session.ask('dht', 'crawl', { most: 1 });
     if (data === undefined) return false;
     tell(crawledLine(data));
-    await environment.pause(FOLLOW_MS);
+    await environment.pause(FOLLOW_MS, environment.signal);
   }
   tell('');
   return true;

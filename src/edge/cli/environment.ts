@@ -43,7 +43,8 @@ export interface CliEnvironment {
   writeFile(path: string, bytes: Uint8Array, replace: boolean): Result<void, SystemError>;
   /** Unix time in ms. */
   wallMs(): number;
-  pause(ms: number): Promise<void>;
+  /** Over at the signal, too, where there is one. */
+  pause(ms: number, signal?: AbortSignal): Promise<void>;
   /** Fires on Ctrl-C and SIGTERM: `watch` ends in order. */
   readonly signal: AbortSignal;
   connect(socketPath: string): Promise<Result<Bus, BusError>>;

@@ -36,7 +36,7 @@ export function defineLoadTest(program: Command, session: Session): void {
     .option('--target <host>', 'whom echo requests go to; else the server of the URL')
     .option('--seconds <n>', 'of each direction', within(1, 30))
     .option('--streams <n>', 'connections at once', within(1, 16))
-    .option('--cap <bytes>', 'it may take no more', within(1_000_000, 1e15))
+    .option('--cap <bytes>', 'it may take no more', within(1_000_000, 1e12))
     .option('--history', 'what earlier tests came to, and nothing else')
     .action((options: Options) => (options.history ? history(session) : run(session, options)));
 }
@@ -126,7 +126,8 @@ function progressText(data: JsonObject): string {
   ].join('  ');
 }
 
-const rateText = (bitsPerSec: number): string => `${(bitsPerSec / 1e6).toFixed(1)} Mbit/s`;
+const rateText = (bitsPerSec: number | undefined): string =>
+  bitsPerSec === undefined ? '' : `${(bitsPerSec / 1e6).toFixed(1)} Mbit/s`;
 
 const bytesText = (bytes: Json | undefined): string => {
   const mega = Number(bytes ?? 0) / 1e6;
@@ -141,7 +142,7 @@ interface Phase {
 
 const PHASES: readonly Column<Phase>[] = [
   { title: 'LINE', cell: ({ name }) => name },
-  { title: 'RATE', cell: ({ direction }) => (direction ? rateText(direction.bitsPerSec) : '') },
+  { title: 'RATE', cell: ({ direction }) => rateText(direction?.bitsPerSec) },
   { title: 'MEDIAN', cell: ({ latency }) => time(latency.medianUs) },
   { title: 'P95', cell: ({ latency }) => time(latency.p95Us) },
   { title: 'JITTER', cell: ({ latency }) => time(latency.jitterUs) },
@@ -169,8 +170,8 @@ function show(session: Session, { idle, download, upload, grade, bytes }: LoadRu
 const RUNS: readonly Column<LoadRun>[] = [
   { title: 'TIME', cell: ({ atSec }) => new Date(1000 * atSec).toISOString().slice(0, 16) },
   { title: 'ASKED BY', cell: ({ cause }) => cause },
-  { title: 'DOWN', cell: ({ download }) => (download ? rateText(download.bitsPerSec) : '') },
-  { title: 'UP', cell: ({ upload }) => (upload ? rateText(upload.bitsPerSec) : '') },
+  { title: 'DOWN', cell: ({ download }) => rateText(download?.bitsPerSec) },
+  { title: 'UP', cell: ({ upload }) => rateText(upload?.bitsPerSec) },
   { title: 'IDLE', cell: ({ idle }) => time(idle?.medianUs) },
   { title: 'GROWS DOWN', cell: ({ download }) => time(download?.increaseUs) },
   { title: 'GROWS UP', cell: ({ upload }) => time(upload?.increaseUs) },

@@ -2,7 +2,11 @@
 
 import type { DhtObserved } from '../../services/dht/config.ts';
 import type { DnsObserved } from '../../services/dns/config.ts';
-import type { MonitorFigures, TargetStatistics } from '../../services/monitor/config.ts';
+import type {
+  MonitorFigures,
+  SeriesFigures,
+  TargetStatistics,
+} from '../../services/monitor/config.ts';
 import type { Observations } from '../../tr181/table.ts';
 import type { Family } from '../../wire/openmetrics.ts';
 import { counter, counters, fields, gauge, gauges } from './make.ts';
@@ -16,6 +20,7 @@ export interface ServiceFigures {
   /** The same of the DHT node. */
   readonly dht: DhtObserved | undefined;
   readonly probes: MonitorFigures | undefined;
+  readonly series: SeriesFigures | undefined;
   statistics(target: string): TargetStatistics | undefined;
 }
 
@@ -27,6 +32,7 @@ export const serviceFamilies = (observed: Observed, figures: ServiceFigures): re
   ...dnsFamilies(figures.dns, observed),
   ...otherFamilies(observed),
   ...monitorFamilies(observed, figures),
+  ...loadFamilies(observed),
   ...dhtFamilies(figures.dht),
   ...alertFamilies(observed),
 ];
@@ -200,6 +206,29 @@ function otherFamilies({ neighbors, firewall, map, captures }: Observed): readon
   ];
 }
 
+/** Of the last test; counters of bytes would begin anew each day. */
+function loadFamilies({ loadTest }: Observed): readonly Family[] {
+  const last = loadTest?.runs.at(-1);
+  const directions = Object.entries({ download: last?.download, upload: last?.upload }).flatMap(
+    ([direction, result]) => (result === undefined ? [] : [[{ direction }, result] as const]),
+  );
+  const seconds = (us: number | undefined): number | undefined => us && us / 1e6;
+  return [
+    gauge('load_test_timestamp_seconds', 'When the last load test began, Unix time.', last?.atSec),
+    gauge('load_test_bytes', 'What the last load test took.', last?.bytes),
+    gauge('load_test_today_bytes', 'What load tests took today.', loadTest?.dayBytes),
+    gauges(
+      'load_test_bits_per_second',
+      'Throughput in the last load test.',
+      directions.map(([label, { bitsPerSec }]) => [label, bitsPerSec]),
+    ),
+    gauges('load_test_rtt_median_seconds', 'Round trips in the last load test, by direction.', [
+      [{ direction: 'idle' }, seconds(last?.idle?.medianUs)],
+      ...directions.map(([label, { latency }]) => [label, seconds(latency.medianUs)] as const),
+    ]),
+  ];
+}
+
 function monitorFamilies({ monitor }: Observed, figures: ServiceFigures): readonly Family[] {
   const targets = (monitor?.targets ?? []).map((target) => ({
     ...{ label: { target: target.id }, status: target.status },
@@ -223,6 +252,15 @@ function monitorFamilies({ monitor }: Observed, figures: ServiceFigures): readon
     ),
     gauge('probes_under_way', 'Probes that wait for an answer.', probes?.probes.underWay),
     counter('checks_refused', 'Checks that found too many others.', probes?.checksRefused),
+    gauge('samples_waiting', 'Bursts that wait to be stored.', figures.series?.waiting),
+    counters(
+      'samples',
+      'Bursts by what became of them.',
+      figures.series === undefined
+        ? []
+        : fields({ stored: figures.series.stored, dropped: figures.series.dropped }, 'outcome'),
+    ),
+    counter('sample_writes_failed', 'Writes that are tried again.', figures.series?.failedWrites),
     gauge('monitor_slowdown', 'Intervals are so many times as long.', monitor?.slowdown),
     counters(
       'target_probes',

@@ -1,5 +1,6 @@
 /** Loading a line on Node's HTTP client: pieces are counted as they come, and let go. */
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { type Socket, connect as tcpConnect } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -16,6 +17,10 @@ const LEAST_BODY_BYTES = 256 * 1024;
 const POST_BYTES = 32 << 20;
 /** What a server answers to a POST. */
 const MAX_ANSWER_BYTES = 64 * 1024;
+
+const SOCKET_TABLES = ['/proc/self/net/tcp', '/proc/self/net/tcp6'];
+/** Local port and tx_queue of a line (proc_net_tcp.txt of the kernel). */
+const SOCKET = /^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} [0-9A-F]{2} ([0-9A-F]{8}):/gm;
 
 const unusable = (what: string): SystemError => new SystemError(what, 'EPROTO');
 
@@ -42,10 +47,12 @@ export class LinuxLoadTransfers implements LoadTransfers {
     wanted: LoadWanted,
     grant: (most: number) => number,
     signal: AbortSignal,
+    begun: (waiting: () => Promise<number>) => void,
   ): Promise<Result<void, SystemError>> {
     // Bytes that nobody on the way can make smaller.
     const piece = randomBytes(PIECE_BYTES);
     return transfer(wanted, signal, async (connections, url) => {
+      begun(() => connections.waiting());
       while (!signal.aborted) await post(connections, url, piece, grant);
     });
   }
@@ -104,6 +111,20 @@ class Connections {
       agent: this.#agents[url.protocol],
       headers: { host: url.host, 'user-agent': 'gatehouse', ...headers },
     });
+  }
+
+  /** Bytes that the kernel has, and nobody has acknowledged; 0 where it does not tell. */
+  async waiting(): Promise<number> {
+    const ports = new Set([...this.#sockets].map(({ localPort }) => localPort));
+    let bytes = 0;
+    for (const table of SOCKET_TABLES) {
+      // The kernel walks through all its sockets: not on the thread of everybody else.
+      const text = await readFile(table, 'latin1').catch(() => '');
+      for (const [, port = '', queued = ''] of text.matchAll(SOCKET)) {
+        if (ports.has(Number.parseInt(port, 16))) bytes += Number.parseInt(queued, 16);
+      }
+    }
+    return bytes;
   }
 
   /** What waits in the kernel to be sent goes, too. */

@@ -19,9 +19,21 @@ const MOST_BACKLOG = 4096;
 const NAME_WORDS = 6;
 const EADDRNOTAVAIL = 99;
 
-function wordsOf(address: IpAddress): Uint32Array {
-  if (typeof address === 'number') return Uint32Array.of(address);
-  return Uint32Array.from([96n, 64n, 32n, 0n], (shift) => Number((address >> shift) & 0xffffffffn));
+/** Addresses as native code takes them, in memory that is used again: an array that it has seen once costs it dearly. */
+class Words {
+  readonly #of4 = new Uint32Array(1);
+  readonly #of6 = new Uint32Array(4);
+
+  /** Valid until the next. */
+  of(address: IpAddress): Uint32Array {
+    if (typeof address === 'number') {
+      this.#of4[0] = address;
+      return this.#of4;
+    }
+    for (let i = 0; i < 4; i++)
+      this.#of6[i] = Number((address >> BigInt(96 - 32 * i)) & 0xffffffffn);
+    return this.#of6;
+  }
 }
 
 /** The end of a socket as the kernel names it; undefined once the connection is gone. */
@@ -158,6 +170,7 @@ class Server implements TcpServer, Sink {
 
 export class LinuxTcpSockets implements TcpSockets {
   readonly #reactor: Reactor;
+  readonly #words = new Words();
 
   constructor(reactor: Reactor) {
     this.#reactor = reactor;
@@ -168,7 +181,7 @@ export class LinuxTcpSockets implements TcpSockets {
     maxQueuedBytes: number,
     handlers: TcpHandlers,
   ): Result<TcpConnection, SystemError> {
-    const id = this.#reactor.raw.connectTcp(wordsOf(to.address), to.port);
+    const id = this.#reactor.raw.connectTcp(this.#words.of(to.address), to.port);
     if (id < 0) return err(systemError(formatIpPort(to), id));
     const connection = new Connection(this.#reactor, id, to, maxQueuedBytes, undefined);
     connection.start(handlers);
@@ -178,7 +191,7 @@ export class LinuxTcpSockets implements TcpSockets {
   listen(options: TcpListenOptions): Result<TcpServer, SystemError> {
     const { address, port } = options.local;
     const id = this.#reactor.raw.listenTcp(
-      wordsOf(address),
+      this.#words.of(address),
       port,
       Math.min(options.maxConnections, MOST_BACKLOG),
     );

@@ -16,6 +16,8 @@ export interface AlertDeps {
   /** What the rule lies behind is in trouble. */
   behindTrouble(rule: RuleConfig): boolean;
   tell(kind: Notice['kind'], alert: Alert): void;
+  /** Somebody was told that it is bad, or that it is not any more. */
+  told(alert: Alert, bad: boolean): void;
   changed(): void;
 }
 
@@ -34,12 +36,21 @@ export class Alert implements Disposable {
   #silenced = false;
   #wasGood = false;
 
-  constructor(key: string, rule: RuleConfig, signal: Signal, deps: AlertDeps) {
+  /** `toldMs`: since when (Unix ms) it is bad, where an earlier daemon has told that. */
+  constructor(
+    [key, rule]: readonly [key: string, rule: RuleConfig],
+    signal: Signal,
+    deps: AlertDeps,
+    toldMs: number | undefined,
+  ) {
     this.key = key;
     this.rule = rule;
     this.#signal = signal;
     this.#deps = deps;
-    this.#sinceMs = deps.clock.wallMs();
+    this.#sinceMs = toldMs ?? deps.clock.wallMs();
+    if (toldMs === undefined) return;
+    this.#state = 'raised';
+    this.#told = true;
   }
 
   get signal(): Signal {
@@ -114,20 +125,26 @@ export class Alert implements Disposable {
     const before = this.#damping.suppressed;
     this.#damping = raisedAgain(this.#damping, clock.monoMs());
     if (!this.#damping.suppressed) {
-      this.#told = true;
+      this.#toldBad(true);
       tell('raised', this);
     } else if (!before) {
-      this.#told = true;
+      this.#toldBad(true);
       tell('flapping', this);
     }
     if (this.#damping.suppressed) this.#watchDamping();
+  }
+
+  #toldBad(bad: boolean): void {
+    if (this.#told === bad) return;
+    this.#told = bad;
+    this.#deps.told(this, bad);
   }
 
   #clear(): void {
     this.#silenced = false;
     // Of one that comes and goes it is told when it stays.
     if (!this.#told || this.#damping.suppressed) return;
-    this.#told = false;
+    this.#toldBad(false);
     this.#deps.tell('cleared', this);
   }
 
@@ -139,7 +156,7 @@ export class Alert implements Disposable {
       this.#damping = UNDAMPED;
       const bad = this.#state === 'raised' || this.#state === 'clearing';
       if (this.#told) this.#deps.tell(bad ? 'steady' : 'cleared', this);
-      this.#told = bad;
+      this.#toldBad(bad);
       this.#deps.changed();
     });
   }

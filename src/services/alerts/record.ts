@@ -1,6 +1,7 @@
-/** A notice that waits, as the store has it: JSON. Pure. */
+/** What outlives the daemon, as the store has it: JSON. Pure. */
 import { decodeError, ok, type Result } from '../../base/result.ts';
 import { type Evidence, KINDS, type Notice, SEVERITIES, WATCHES } from './config.ts';
+import type { Codec } from './kept.ts';
 
 export interface Waiting {
   readonly notice: Notice;
@@ -11,10 +12,30 @@ export interface Waiting {
 const MAX_TEXT = 1024;
 const MAX_LINES = 64;
 
-export const encodeWaiting = (waiting: Waiting): Uint8Array =>
-  new TextEncoder().encode(JSON.stringify(waiting));
+/** Something bad that somebody was told of. */
+export interface ToldRecord {
+  /** Its rule as JSON. */
+  readonly rule: string;
+  /** Unix time, ms. */
+  readonly sinceMs: number;
+}
 
-export function decodeWaiting(key: string, bytes: Uint8Array): Result<Waiting> {
+const encode = (value: object): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+
+export const waitingCodec: Codec<Waiting> = { encode, decode: decodeWaiting };
+
+export const toldCodec: Codec<ToldRecord> = {
+  encode,
+  decode: (key, bytes) => {
+    const { rule, sinceMs } = objectIn(parse(bytes));
+    if (typeof rule !== 'string' || !isCount(sinceMs)) {
+      return decodeError('no rule, or no time', key, 0);
+    }
+    return ok({ rule, sinceMs });
+  },
+};
+
+function decodeWaiting(key: string, bytes: Uint8Array): Result<Waiting> {
   const value = objectIn(parse(bytes));
   const said = objectIn(value['notice']);
   const kind = KINDS.find((one) => one === said['kind']);

@@ -4,7 +4,7 @@ import type { Log } from '../../base/log.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { Store } from '../../os/ports.ts';
 import type { Messenger } from '../../os/ports-alerts.ts';
-import { Alert } from './alert.ts';
+import { Alert, type AlertDeps } from './alert.ts';
 import type {
   AlertsConfig,
   AlertsObserved,
@@ -17,6 +17,7 @@ import type {
 import { letterOf, titleOf } from './letter.ts';
 import { Outbox } from './outbox.ts';
 import { Shelf } from './shelf.ts';
+import { ToldAlerts } from './told.ts';
 
 /** Things that are watched at once. */
 export const MAX_ALERTS = 4096;
@@ -51,6 +52,7 @@ export class AlertsService implements AsyncDisposable {
   readonly #history: Notice[] = [];
   readonly #finding = new Set<AbortController>();
   readonly #shelf: Shelf;
+  readonly #told: ToldAlerts;
   #config = OFF;
   #signals: readonly Signal[] = [];
   #number = 0;
@@ -63,6 +65,7 @@ export class AlertsService implements AsyncDisposable {
   constructor(deps: AlertsDeps) {
     this.#deps = deps;
     this.#shelf = new Shelf(deps);
+    this.#told = new ToldAlerts(deps);
   }
 
   /** The newest last. */
@@ -87,6 +90,7 @@ export class AlertsService implements AsyncDisposable {
       alert[Symbol.dispose]();
       this.#alerts.delete(key);
     }
+    this.#told.keep(this.#config.rules);
     const channels = new Map(this.#config.channels.map((channel) => [channel.id, channel]));
     for (const [id, outbox] of this.#outboxes) {
       if (channels.has(id)) continue;
@@ -119,7 +123,9 @@ export class AlertsService implements AsyncDisposable {
       if (seen.has(key)) continue;
       alert[Symbol.dispose]();
       this.#alerts.delete(key);
+      this.#told.delete(key);
     }
+    this.#told.age((key) => this.#alerts.has(key));
     this.#changed();
   }
 
@@ -151,7 +157,7 @@ export class AlertsService implements AsyncDisposable {
     for (const one of [...this.#alerts.values(), ...this.#outboxes.values()]) {
       one[Symbol.dispose]();
     }
-    await this.#shelf[Symbol.asyncDispose]();
+    await Promise.all([this.#shelf[Symbol.asyncDispose](), this.#told[Symbol.asyncDispose]()]);
   }
 
   #outbox(channel: AlertsConfig['channels'][number]): Outbox {
@@ -168,12 +174,17 @@ export class AlertsService implements AsyncDisposable {
       this.#refused += 1;
       return undefined;
     }
-    const made = new Alert(key, rule, signal, {
+    const deps: AlertDeps = {
       clock: this.#deps.clock,
       behindTrouble: ({ behind }) => this.#troubled(behind),
       tell: (kind, alert) => this.#raisedOrCleared(kind, alert),
+      told: (alert, bad) => {
+        if (bad) this.#told.put(alert.key, alert.rule, alert.sinceMs);
+        else this.#told.delete(alert.key);
+      },
       changed: () => this.#changed(),
-    });
+    };
+    const made = new Alert([key, rule], signal, deps, this.#told.sinceMs(key));
     this.#alerts.set(key, made);
     return made;
   }

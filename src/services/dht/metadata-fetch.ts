@@ -1,7 +1,7 @@
 /** One torrent whose metadata is wanted: who may be asked for it, who was, and what came of it. */
 import { formatIpPort, type IpPort } from '../../base/ip-port.ts';
 import type { Result } from '../../base/result.ts';
-import type { TorrentId } from '../../wire/magnet.ts';
+import { shortHash, type TorrentId } from '../../wire/magnet.ts';
 import type { Fetched, FetchFailure, FetchProgress } from './metadata-config.ts';
 import type { Peer } from './metadata-peer.ts';
 import type { EndReason } from './peer-machine.ts';
@@ -32,21 +32,29 @@ export interface FetchOptions {
   readonly private: boolean;
 }
 
-export interface FetchDeps {
+export interface FetchOwner {
   mayReach(endpoint: IpPort, isPrivate: boolean): boolean;
   /** A peer came, or none is to come: see what can be done. */
   changed(fetch: MetadataFetch): void;
   nowMs(): number;
 }
 
+/** IPv4 is what nearly all are. */
+const keyOf = (at: IpPort): number | string =>
+  typeof at.address === 'number' ? at.address * 65_536 + at.port : formatIpPort(at);
+
 export class MetadataFetch {
   readonly options: FetchOptions;
+  /** Of its owner. */
+  readonly key: string;
+  /** What peers call it. */
+  readonly hash: Uint8Array;
   readonly startedMs: number;
   readonly peers = new Set<Peer>();
   readonly result: Promise<Result<Fetched, FetchFailure>>;
-  readonly #deps: FetchDeps;
+  readonly #owner: FetchOwner;
   readonly #resolve: (result: Result<Fetched, FetchFailure>) => void;
-  readonly #seen = new Set<string>();
+  readonly #seen = new Set<number | string>();
   readonly #candidates: Candidate[] = [];
   readonly #ends: Partial<Record<EndReason, number>> = {};
   readonly #convicted: IpPort[] = [];
@@ -56,10 +64,12 @@ export class MetadataFetch {
   #tried = 0;
   #over = false;
 
-  constructor(options: FetchOptions, deps: FetchDeps) {
+  constructor(options: FetchOptions, key: string, owner: FetchOwner) {
     this.options = options;
-    this.#deps = deps;
-    this.startedMs = deps.nowMs();
+    this.key = key;
+    this.hash = shortHash(options.id);
+    this.#owner = owner;
+    this.startedMs = owner.nowMs();
     const { promise, resolve } = Promise.withResolvers<Result<Fetched, FetchFailure>>();
     this.result = promise;
     this.#resolve = resolve;
@@ -81,11 +91,11 @@ export class MetadataFetch {
   /** Peers to be asked, as they become known. */
   add(endpoints: Iterable<IpPort>): void {
     for (const endpoint of endpoints) {
-      if (!this.#deps.mayReach(endpoint, this.options.private)) {
+      if (!this.#owner.mayReach(endpoint, this.options.private)) {
         this.#unfit += 1;
         continue;
       }
-      const key = formatIpPort(endpoint);
+      const key = keyOf(endpoint);
       if (this.#seen.has(key)) continue;
       if (this.#seen.size >= MAX_KNOWN) {
         this.#dropped += 1;
@@ -94,13 +104,13 @@ export class MetadataFetch {
       this.#seen.add(key);
       this.#candidates.push({ endpoint, attempts: 0, fromMs: 0 });
     }
-    this.#deps.changed(this);
+    this.#owner.changed(this);
   }
 
   /** No further peers will be told: with the last of them it ends. */
   noMorePeers(): void {
     this.#waiting = 'noMore';
-    this.#deps.changed(this);
+    this.#owner.changed(this);
   }
 
   /** Nobody is left, and nobody is to come. */

@@ -1,9 +1,10 @@
 /** One connection to one peer: bytes into the machine's events, and its effects into bytes. */
 import type { IpPort } from '../../base/ip-port.ts';
-import type { TcpConnection, TcpSockets } from '../../os/ports-tcp.ts';
+import type { TcpConnection, TcpHandlers, TcpSockets } from '../../os/ports-tcp.ts';
 import type { BencodeDocument } from '../../wire/bencode.ts';
 import { type PeerMessage, PeerStream } from '../../wire/peer-stream.ts';
 import { encodeMetadataMessage } from '../../wire/peer-wire.ts';
+import { sameBytes } from './distance.ts';
 import type { MetadataFetch } from './metadata-fetch.ts';
 import { Assembly } from './peer-assembly.ts';
 import {
@@ -24,13 +25,6 @@ const MOST_ROUND_TRIPS = 8;
 /** How long memory is waited for. */
 const QUEUE_MS = 15_000;
 
-/** What every peer of a torrent is told first. */
-export interface Hello {
-  readonly hash: Uint8Array;
-  readonly handshake: Uint8Array;
-  readonly extended: Uint8Array;
-}
-
 export interface PeerOwner {
   readonly tcp: TcpSockets;
   /** For what peers say, one at a time. */
@@ -39,18 +33,22 @@ export interface PeerOwner {
   /** How long a connection may take to come about. */
   readonly connectMs: number;
   /** It stands, after so long. */
-  stands(rttMs: number): void;
+  stands(rttMs: number, nowMs: number): void;
   /** There shall be room for its copy: `grant` follows, now or later. */
   reserve(peer: Peer, sizeBytes: number): void;
+  /** What every peer of a torrent is told first, and what it is told of us; valid until the next. */
+  handshake(hash: Uint8Array): Uint8Array;
+  readonly introduction: Uint8Array;
   ended(peer: Peer, reason: EndReason): void;
 }
 
-export class Peer {
+export class Peer implements TcpHandlers {
   readonly endpoint: IpPort;
   readonly attempts: number;
   readonly fetch: MetadataFetch;
   readonly #owner: PeerOwner;
-  readonly #hello: Hello;
+  /** Of the memory for copies: what is kept for this one. */
+  grantedBytes = 0;
   #state: PeerState = CONNECTING;
   #connection: TcpConnection | undefined;
   #stream: PeerStream | undefined;
@@ -63,13 +61,11 @@ export class Peer {
     fetch: MetadataFetch,
     { endpoint, attempts }: { readonly endpoint: IpPort; readonly attempts: number },
     owner: PeerOwner,
-    hello: Hello,
   ) {
     this.endpoint = endpoint;
     this.attempts = attempts;
     this.fetch = fetch;
     this.#owner = owner;
-    this.#hello = hello;
     this.#beganMs = owner.nowMs();
     this.#dueMs = this.#beganMs + owner.connectMs;
   }
@@ -105,11 +101,7 @@ export class Peer {
   }
 
   connect(): void {
-    const made = this.#owner.tcp.connect(this.endpoint, QUEUE_BYTES, {
-      opened: () => this.#opened(),
-      data: (chunk) => this.#read(chunk),
-      closed: () => this.tell({ type: 'closed' }),
-    });
+    const made = this.#owner.tcp.connect(this.endpoint, QUEUE_BYTES, this);
     if (made.ok) this.#connection = made.value;
     else this.tell({ type: 'closed' });
   }
@@ -127,11 +119,11 @@ export class Peer {
     return this.#assembly?.isWhole === true ? this.#assembly.join() : undefined;
   }
 
-  #opened(): void {
+  opened(): void {
     const nowMs = this.#owner.nowMs();
     this.#rttMs = nowMs - this.#beganMs;
     this.#stream = new PeerStream((message) => this.#told(message), this.#owner.document);
-    this.#owner.stands(this.#rttMs);
+    this.#owner.stands(this.#rttMs, nowMs);
     this.tell({ type: 'opened' });
   }
 
@@ -141,8 +133,12 @@ export class Peer {
     this.#dueMs = this.#owner.nowMs() + (this.#state.name === 'waiting' ? QUEUE_MS : answerMs);
   }
 
-  #read(chunk: Uint8Array): void {
+  data(chunk: Uint8Array): void {
     if (this.#stream?.push(chunk) !== undefined) this.tell({ type: 'broken' });
+  }
+
+  closed(): void {
+    this.tell({ type: 'closed' });
   }
 
   #told(message: PeerMessage): boolean {
@@ -161,7 +157,7 @@ export class Peer {
     switch (message.type) {
       case 'handshake': {
         const { infoHash, extended } = message.handshake;
-        const sameTorrent = infoHash.every((byte, i) => byte === this.#hello.hash[i]);
+        const sameTorrent = sameBytes(infoHash, this.fetch.hash);
         return { type: 'handshake', sameTorrent, extended };
       }
       case 'extended': {
@@ -183,10 +179,10 @@ export class Peer {
   #run(effect: PeerEffect): void {
     switch (effect.type) {
       case 'greet':
-        this.#send(this.#hello.handshake);
+        this.#send(this.#owner.handshake(this.fetch.hash));
         break;
       case 'introduce':
-        this.#send(this.#hello.extended);
+        this.#send(this.#owner.introduction);
         break;
       case 'reserve':
         this.#owner.reserve(this, effect.sizeBytes);

@@ -10,14 +10,18 @@ import { formatIpPort, type IpPort } from '../../base/ip-port.ts';
 import type { Log } from '../../base/log.ts';
 import { err, ok } from '../../base/result.ts';
 import type { TcpSockets } from '../../os/ports-tcp.ts';
-import { BencodeDocument } from '../../wire/bencode.ts';
-import { shortHash } from '../../wire/magnet.ts';
+import { BencodeDocument, TORRENT_LIMITS } from '../../wire/bencode.ts';
 import { OUR_UT_METADATA } from '../../wire/peer-stream.ts';
-import { encodeExtendedHandshake, encodeHandshake, PEER_LIMITS } from '../../wire/peer-wire.ts';
+import {
+  encodeExtendedHandshake,
+  encodeHandshake,
+  PEER_LIMITS,
+  renameHandshake,
+} from '../../wire/peer-wire.ts';
 import { type Digests, isNamedBy, readInfoBytes } from '../../wire/torrent.ts';
 import type { FetchFailure, MetadataCounters, MetadataLimits } from './metadata-config.ts';
-import { type FetchOptions, MetadataFetch } from './metadata-fetch.ts';
-import { type Hello, Peer, type PeerOwner } from './metadata-peer.ts';
+import { type FetchOptions, type FetchOwner, MetadataFetch } from './metadata-fetch.ts';
+import { Peer, type PeerOwner } from './metadata-peer.ts';
 import type { EndReason } from './peer-machine.ts';
 import { ConnectThrottle } from './peer-throttle.ts';
 import { RoundTrip, type RoundTripLimits } from './round-trip.ts';
@@ -27,6 +31,7 @@ const SWEEP_MS = 200;
 /** Until the first came, long enough for one SYN sent again (after a second) on a slow line. */
 const CONNECTING: RoundTripLimits = { firstMs: 3500, leastMs: 1000, mostMs: 8000 };
 const LARGE_BYTES = 1 << 20;
+const COMMON_BYTES = 1 << 16;
 
 export interface MetadataDeps {
   readonly tcp: TcpSockets;
@@ -39,21 +44,22 @@ export interface MetadataDeps {
   mayReach(endpoint: IpPort, isPrivate: boolean): boolean;
 }
 
-export class MetadataFetcher implements AsyncDisposable, PeerOwner {
+export class MetadataFetcher implements AsyncDisposable, FetchOwner, PeerOwner {
   readonly tcp: TcpSockets;
   readonly document = new BencodeDocument(PEER_LIMITS);
   readonly #deps: MetadataDeps;
   readonly #throttle: ConnectThrottle;
   readonly #roundTrip = new RoundTrip(CONNECTING);
-  readonly #introduction = encodeExtendedHandshake({
+  readonly introduction = encodeExtendedHandshake({
     ...{ utMetadata: OUR_UT_METADATA, metadataSizeBytes: undefined, client: undefined },
   });
+  readonly #handshake: Uint8Array;
+  /** For copies of the common sizes: its memory stays as large as the largest made it. */
+  readonly #copies = new BencodeDocument(TORRENT_LIMITS);
   /** By infohash. */
   readonly #fetches = new Map<string, MetadataFetch>();
-  readonly #hellos = new Map<MetadataFetch, { readonly key: string; readonly hello: Hello }>();
   /** Those that have somebody to ask, in the order in which they take turns. */
   readonly #ready = new Set<MetadataFetch>();
-  readonly #granted = new Map<Peer, number>();
   readonly #waiting = new Map<Peer, number>();
   readonly #ends: Partial<Record<EndReason, number>> = {};
   #timer: Timer | undefined;
@@ -71,6 +77,8 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
     this.#deps = deps;
     this.tcp = deps.tcp;
     this.#throttle = new ConnectThrottle(deps.limits);
+    const { peerId } = deps;
+    this.#handshake = encodeHandshake({ infoHash: new Uint8Array(20), peerId, extended: true });
   }
 
   get counters(): MetadataCounters {
@@ -88,17 +96,10 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
     const key = [id.v1, id.v2].map((hash) => (hash === undefined ? '' : toHex(hash))).join();
     const running = this.#fetches.get(key);
     if (running?.options.private === options.private) return running;
-    const fetch = new MetadataFetch(options, {
-      mayReach: this.#deps.mayReach,
-      changed: (changed) => this.#changed(changed),
-      nowMs: () => this.nowMs(),
-    });
+    const fetch = new MetadataFetch(options, key, this);
     if (this.#closed || running !== undefined || this.#fetches.size >= this.#deps.limits.maxFetches)
       fetch.end(err({ reason: 'full', message: 'too many torrents are being fetched' }));
-    else {
-      this.#fetches.set(key, fetch);
-      this.#hellos.set(fetch, { key, hello: this.#hello(shortHash(id)) });
-    }
+    else this.#fetches.set(key, fetch);
     this.#arm();
     return fetch;
   }
@@ -115,7 +116,17 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
     this.#timer = undefined;
   }
 
-  // ---- what a peer asks of its owner ---------------------------------------------------------
+  // ---- what a fetch and a peer ask of their owner ----------------------------------------------
+
+  mayReach(endpoint: IpPort, isPrivate: boolean): boolean {
+    return this.#deps.mayReach(endpoint, isPrivate);
+  }
+
+  changed(fetch: MetadataFetch): void {
+    const nowMs = this.nowMs();
+    this.#settle(fetch, nowMs);
+    this.#pump(nowMs);
+  }
 
   nowMs(): number {
     return this.#deps.clock.monoMs();
@@ -125,10 +136,10 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
     return this.#roundTrip.timeoutMs;
   }
 
-  stands(rttMs: number): void {
+  stands(rttMs: number, nowMs: number): void {
     this.#roundTrip.measured(rttMs);
     this.#throttle.opened();
-    this.#pump();
+    this.#pump(nowMs);
   }
 
   reserve(peer: Peer, sizeBytes: number): void {
@@ -136,12 +147,17 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
     this.#grant();
   }
 
+  handshake(hash: Uint8Array): Uint8Array {
+    renameHandshake(this.#handshake, hash);
+    return this.#handshake;
+  }
+
   ended(peer: Peer, reason: EndReason): void {
     const nowMs = this.nowMs();
     this.#throttle.ended(peer.stood);
     this.#waiting.delete(peer);
-    this.#usedBytes -= this.#granted.get(peer) ?? 0;
-    this.#granted.delete(peer);
+    this.#usedBytes -= peer.grantedBytes;
+    peer.grantedBytes = 0;
     this.#ends[reason] = (this.#ends[reason] ?? 0) + 1;
     const { fetch } = peer;
     fetch.peers.delete(peer);
@@ -149,31 +165,24 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
     const copy = reason === 'delivered' ? peer.copy() : undefined;
     if (copy !== undefined && !fetch.isOver) this.#judge(fetch, peer, copy, nowMs);
     this.#grant();
-    this.#changed(fetch);
+    this.#settle(fetch, nowMs);
+    this.#pump(nowMs);
   }
 
   // ---- its own ---------------------------------------------------------------------------------
 
-  #hello(hash: Uint8Array): Hello {
-    const { peerId } = this.#deps;
-    return {
-      hash,
-      handshake: encodeHandshake({ infoHash: hash, peerId, extended: true }),
-      extended: this.#introduction,
-    };
-  }
-
   /** The copy is right and the fetch at its end, or it is wrong and the peer convicted. */
   #judge(fetch: MetadataFetch, { endpoint }: Peer, copy: Uint8Array, nowMs: number): void {
     const { log } = this.#deps;
-    const digests = onceEach(this.#deps.digests);
+    const digests = new OnceEach(this.#deps.digests);
     if (!isNamedBy(copy, fetch.options.id, digests)) {
       this.#poisoned += 1;
       fetch.convict(endpoint);
       log.info({ peer: formatIpPort(endpoint) }, 'a peer gave metadata of another hash');
       return;
     }
-    const { info, faults } = readInfoBytes(copy, digests);
+    const document = copy.length <= COMMON_BYTES ? this.#copies : undefined;
+    const { info, faults } = readInfoBytes(copy, digests, document);
     const tookMs = nowMs - fetch.startedMs;
     this.#fetched += 1;
     fetch.end(ok({ infoBytes: copy, info, faults, from: endpoint, tookMs }));
@@ -190,17 +199,17 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
   #forget(fetch: MetadataFetch): void {
     this.#dropped += fetch.dropped;
     this.#ready.delete(fetch);
-    this.#fetches.delete(this.#hellos.get(fetch)?.key ?? '');
-    this.#hellos.delete(fetch);
+    this.#fetches.delete(fetch.key);
     for (const peer of [...fetch.peers]) peer.tell({ type: 'stop' });
     this.#arm();
   }
 
-  #changed(fetch: MetadataFetch): void {
-    if (!fetch.isOver && fetch.isExhausted)
+  /** It ends where nobody is left, or takes its turn. */
+  #settle(fetch: MetadataFetch, nowMs: number): void {
+    if (fetch.isOver) return;
+    if (fetch.isExhausted)
       this.#fail(fetch, { reason: 'nobody', message: 'no peer that is left has its metadata' });
-    else if (!fetch.isOver) this.#enlist(fetch, this.nowMs());
-    this.#pump();
+    else this.#enlist(fetch, nowMs);
   }
 
   #enlist(fetch: MetadataFetch, nowMs: number): void {
@@ -209,11 +218,10 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
   }
 
   /** Starts as many connections as may be, the fetches taking turns. */
-  #pump(): void {
+  #pump(nowMs: number): void {
     // A connection may fail before it began, and lead here again.
     if (this.#pumping) return;
     this.#pumping = true;
-    const nowMs = this.nowMs();
     for (const fetch of this.#ready) {
       if (!this.#throttle.begin(nowMs)) break;
       this.#ready.delete(fetch);
@@ -226,10 +234,9 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
 
   #start(fetch: MetadataFetch, nowMs: number): boolean {
     const candidate = fetch.take(nowMs);
-    const hello = this.#hellos.get(fetch)?.hello;
-    if (candidate === undefined || hello === undefined) return false;
+    if (candidate === undefined) return false;
     this.#connections += 1;
-    const peer = new Peer(fetch, candidate, this, hello);
+    const peer = new Peer(fetch, candidate, this);
     fetch.peers.add(peer);
     peer.connect();
     return true;
@@ -237,13 +244,16 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
 
   /** Memory for whoever claims the least, as far as there is some: a large claim costs its maker time alone. */
   #grant(): void {
+    if (this.#waiting.size === 0) return;
     const { memoryBytes } = this.#deps.limits;
-    for (const [peer, sizeBytes] of [...this.#waiting].sort(([, a], [, b]) => a - b)) {
+    const waiting =
+      this.#waiting.size === 1 ? this.#waiting : [...this.#waiting].sort(([, a], [, b]) => a - b);
+    for (const [peer, sizeBytes] of waiting) {
       const most = sizeBytes > LARGE_BYTES ? memoryBytes / 2 : memoryBytes;
       // A copy alone is always possible: the cap of one is far below the whole.
       if (this.#usedBytes + sizeBytes > Math.max(most, sizeBytes)) continue;
       this.#waiting.delete(peer);
-      this.#granted.set(peer, sizeBytes);
+      peer.grantedBytes = sizeBytes;
       this.#usedBytes += sizeBytes;
       this.#mostBytes = Math.max(this.#mostBytes, this.#usedBytes);
       peer.tell({ type: 'granted' });
@@ -275,13 +285,14 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
         else if (this.#waiting.size > 0 && this.#holdsUp(peer, nowMs))
           peer.tell({ type: 'lagging' });
       }
-      this.#changed(fetch);
+      this.#settle(fetch, nowMs);
     }
+    this.#pump(nowMs);
   }
 
   #holdsUp(peer: Peer, nowMs: number): boolean {
     return (
-      this.#granted.has(peer) &&
+      peer.grantedBytes > 0 &&
       nowMs - peer.beganMs > LAG_MS &&
       peer.lags(nowMs, peer.fetch.deadlineMs)
     );
@@ -289,12 +300,24 @@ export class MetadataFetcher implements AsyncDisposable, PeerOwner {
 }
 
 /** Of one copy that is looked at twice: is it the one, and what is in it. */
-function onceEach({ sha1, sha256 }: Digests): Digests {
-  let [one, two]: [Uint8Array | undefined, Uint8Array | undefined] = [undefined, undefined];
-  return {
-    sha1: (bytes) => (one ??= sha1(bytes)),
-    sha256: (bytes) => (two ??= sha256(bytes)),
-  };
+class OnceEach implements Digests {
+  readonly #digests: Digests;
+  #one: Uint8Array | undefined;
+  #two: Uint8Array | undefined;
+
+  constructor(digests: Digests) {
+    this.#digests = digests;
+  }
+
+  sha1(bytes: Uint8Array): Uint8Array {
+    this.#one ??= this.#digests.sha1(bytes);
+    return this.#one;
+  }
+
+  sha256(bytes: Uint8Array): Uint8Array {
+    this.#two ??= this.#digests.sha256(bytes);
+    return this.#two;
+  }
 }
 
 /** As long a peer may show what it can before it has to make room. */

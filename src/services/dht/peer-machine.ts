@@ -96,14 +96,15 @@ const end =
   () =>
     over(reason);
 
-const greet: Cell = () => ({ state: { name: 'greeting' }, effects: [{ type: 'greet' }] });
+const GREETING: PeerStep = { state: { name: 'greeting' }, effects: [{ type: 'greet' }] };
+const EXTENDING: PeerStep = { state: { name: 'extending' }, effects: [{ type: 'introduce' }] };
+
+const greet: Cell = () => GREETING;
 
 const recognise: Cell = (state, event) => {
   if (event.type !== 'handshake') return stay(state, event);
   if (!event.sameTorrent) return over('otherTorrent');
-  return event.extended
-    ? { state: { name: 'extending' }, effects: [{ type: 'introduce' }] }
-    : over('noMetadata');
+  return event.extended ? EXTENDING : over('noMetadata');
 };
 
 const offer: Cell = (state, event) => {

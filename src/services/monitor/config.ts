@@ -40,6 +40,8 @@ export interface MonitorObserved {
   readonly slowdown: number;
   /** Why, for people; undefined while it is 1. */
   readonly slowdownReason: string | undefined;
+  /** Why what is measured waits in memory, for people; absent while it can be stored. */
+  readonly unstored?: string;
   readonly targets: readonly TargetObserved[];
 }
 
@@ -48,6 +50,17 @@ export interface MonitorFigures {
   readonly probes: ProbeFigures;
   /** Checks that found too many others running. */
   readonly checksRefused: number;
+}
+
+export interface SeriesFigures {
+  /** Bursts that wait to be written. */
+  readonly waiting: number;
+  /** Bursts on disk. */
+  readonly stored: number;
+  /** Bursts that were let go since too many waited. */
+  readonly dropped: number;
+  /** Writes that failed; what they held was kept for the next. */
+  readonly failedWrites: number;
 }
 
 export type { TargetStatistics };

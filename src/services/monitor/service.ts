@@ -1,9 +1,9 @@
 /** The monitor as a whole: the engine, and the series that its bursts are kept in. */
 import type { Result } from '../../base/result.ts';
-import type { MonitorConfig, MonitorFigures, TargetStatistics } from './config.ts';
+import type { MonitorConfig, MonitorFigures, SeriesFigures, TargetStatistics } from './config.ts';
 import type { MonitorEngine } from './engine.ts';
 import type { SeriesRow } from './series/rows.ts';
-import type { Series, SeriesFigures } from './series/series.ts';
+import type { Series } from './series/series.ts';
 import type { Burst, TargetConfig } from './types.ts';
 
 export class MonitorService implements AsyncDisposable {

@@ -42,7 +42,7 @@ const count = (
 });
 const cap = (about: string, fallback: number): ParamDef => ({
   ...{ type: 'unsignedLong', access: 'readWrite', default: String(fallback) },
-  ...{ range: [[1_000_000, 1e15]], units: 'bytes', about },
+  ...{ range: [[1_000_000, 1e12]], units: 'bytes', about },
 });
 
 interface Figure {
@@ -85,7 +85,7 @@ const direction = (
   [`${name}Rate`]: {
     def: {
       ...{ type: 'unsignedInt', units: 'kilobits per second' },
-      about: `Throughput ${when}, without the ramp-up; 0: it was not loaded.`,
+      about: `Throughput ${when}, without the ramp-up; 0: it was not loaded, or for too short a time.`,
     },
     read: (run) => (of(run)?.bitsPerSec ?? 0) / 1000,
   },

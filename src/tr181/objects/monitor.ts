@@ -1,6 +1,6 @@
 /** `Device.X_GATEHOUSE_Monitor.`: paths that are watched, and how they are. */
 import { err, ok } from '../../base/result.ts';
-import type { MonitorConfig } from '../../services/monitor/config.ts';
+import type { MonitorConfig, MonitorObserved } from '../../services/monitor/config.ts';
 import type { CheckConfig, TargetConfig } from '../../services/monitor/types.ts';
 import type { Row, RowReader } from '../reader.ts';
 import {
@@ -89,6 +89,16 @@ export const monitor: ObjectGroup = {
           type: 'StatsCounter64',
           volatile: true,
           about: 'Probes and checks that found too many others waiting.',
+        },
+        SamplesWaiting: {
+          type: 'unsignedInt',
+          volatile: true,
+          about: 'Bursts that wait to be stored: of a minute, and more while the disk is full.',
+        },
+        SamplesDropped: {
+          type: 'StatsCounter64',
+          volatile: true,
+          about: 'Bursts that were let go since too many waited.',
         },
       }),
     },
@@ -194,6 +204,9 @@ export const monitor: ObjectGroup = {
   check,
 };
 
+const unstored = (seen: MonitorObserved | undefined): string | undefined =>
+  seen?.unstored && `what is measured waits in memory: ${seen.unstored}`;
+
 function report({ observed, rows, lookups }: ReportContext, out: ReportSink): void {
   const seen = observed.monitor;
   const enabled = rows.at(MONITOR)?.bool('Enable') === true;
@@ -201,13 +214,15 @@ function report({ observed, rows, lookups }: ReportContext, out: ReportSink): vo
   const figures = () => lookups.monitor()?.figures;
   out.put(MONITOR, {
     Status: !enabled ? 'Disabled' : seen?.reason === undefined ? working : 'Error',
-    Reason: seen?.reason ?? seen?.slowdownReason ?? '',
+    Reason: seen?.reason ?? unstored(seen) ?? seen?.slowdownReason ?? '',
     ...{ IPv4Method: seen?.ipv4 ?? 'none', IPv6Method: seen?.ipv6 ?? 'none' },
     Slowdown: String(seen?.slowdown ?? 1),
     ProbesSent: () => String(figures()?.probes.sent ?? 0),
     ProbesLate: () => String(figures()?.probes.late ?? 0),
     ProbesUnstamped: () => String(figures()?.probes.unstamped ?? 0),
     ProbesRefused: () => String((figures()?.probes.refused ?? 0) + (figures()?.checksRefused ?? 0)),
+    SamplesWaiting: () => String(lookups.monitor()?.stored.waiting ?? 0),
+    SamplesDropped: () => String(lookups.monitor()?.stored.dropped ?? 0),
   });
   const targets = new Map(seen?.targets.map((target) => [target.id, target]));
   for (const row of rows.rows(TARGETS)) {

@@ -105,17 +105,26 @@ t.test('an upload sends what is granted, to the byte', async (t) => {
   const controller = new AbortController();
   const cap = 40_000_001;
   let left = cap;
+  let waiting = async (): Promise<number> => -1;
+  const waited: Promise<number>[] = [];
   const done = await transfers.upload(
     { url, streams: 2 },
-    (most) => {
-      const granted = Math.min(left, most);
+    (wanted) => {
+      const granted = Math.min(left, wanted);
+      if (left < cap / 2 && waited.length === 0) waited.push(waiting());
       left -= granted;
       if (granted === 0) controller.abort();
       return granted;
     },
     controller.signal,
+    (tells) => {
+      waiting = tells;
+    },
   );
   t.equal(done.ok, true);
+  const [most = -1] = await Promise.all(waited);
+  t.ok(most >= 0 && most < cap, `${most} bytes waited in the kernel`);
+  t.equal(await waiting(), 0, 'all connections are gone');
   t.equal(left, 0);
   t.equal(head, String(32 << 20));
   t.ok(received > 0 && received <= cap, `${received} of ${cap}`);
@@ -172,6 +181,7 @@ t.test('an answer that loads nothing is told', async (t) => {
       { url: `${url}${path}`, streams: 2 },
       (most) => most,
       never,
+      () => {},
     );
     return done.ok ? '' : `${done.error.code} ${done.error.message}`;
   };
@@ -201,7 +211,17 @@ t.test('what was called off before it began opens nothing', async (t) => {
   });
   const over = AbortSignal.abort();
   t.equal((await transfers.download({ url, streams: 2 }, () => {}, over)).ok, true);
-  t.equal((await transfers.upload({ url, streams: 2 }, (most) => most, over)).ok, true);
+  t.equal(
+    (
+      await transfers.upload(
+        { url, streams: 2 },
+        (most) => most,
+        over,
+        () => {},
+      )
+    ).ok,
+    true,
+  );
   t.equal(asked, 0);
 });
 
@@ -255,7 +275,7 @@ t.test('by HTTPS only from whom it is that proves it', async (t) => {
       if (bytes >= 5_000_000) controller.abort();
       return more;
     };
-    t.same(await transfers[way]({ url, streams: 2 }, count, controller.signal), {
+    t.same(await transfers[way]({ url, streams: 2 }, count, controller.signal, () => {}), {
       ...{ ok: true, value: undefined },
     });
     t.ok(bytes >= 5_000_000);

@@ -13,7 +13,7 @@ import {
   WATCHES,
 } from '../../../src/services/alerts/config.ts';
 import { MAX_QUEUED } from '../../../src/services/alerts/outbox.ts';
-import { decodeWaiting, encodeWaiting } from '../../../src/services/alerts/record.ts';
+import { waitingCodec } from '../../../src/services/alerts/record.ts';
 import { AlertsService } from '../../../src/services/alerts/service.ts';
 import { FakeClock } from '../../lib/clock.ts';
 import { MemoryLog } from '../../lib/log.ts';
@@ -73,6 +73,11 @@ class Life {
 
   fail(): void {
     this.service.look([{ watch: 'Target', subject: 'gw', name: 'gw', bad: true, reason: 'Down' }]);
+    this.clock.advance(0);
+  }
+
+  recover(): void {
+    this.service.look([{ watch: 'Target', subject: 'gw', name: 'gw', bad: false, reason: 'Up' }]);
     this.clock.advance(0);
   }
 
@@ -225,7 +230,7 @@ t.test('what is still looked into when the daemon ends is told without', async (
   first.come('a');
   await settled();
   t.same(first.told, [], 'what comes after it waits, so that the order is kept');
-  t.equal(store.data.size, 2);
+  t.same([...store.data.keys()].filter((key) => key.startsWith('alerts/waiting/')).length, 2);
   const next = new Life(store, AWAY, after(first, 1));
   await settled();
   t.match(next.told, ['Info: gw: Down']);
@@ -252,16 +257,81 @@ t.test('what cannot be looked into is told', async (t) => {
   t.match(life.log.lines.at(-1), { level: 'error' });
 });
 
+t.test(
+  'what was told as bad is not told again by the next daemon, but that it is over',
+  async (t) => {
+    const store = new MemoryStore();
+    const first = new Life(store, ok(undefined));
+    first.fail();
+    await settled();
+    const sinceMs = first.service.observed.alerts[0]?.sinceMs;
+    const next = new Life(store, ok(undefined), after(first, 600_000));
+    await settled();
+    t.same(next.service.observed.alerts, [], 'nothing is known of it yet');
+    next.fail();
+    await settled();
+    t.same(next.told, []);
+    t.match(next.service.observed.alerts, [{ state: 'raised', name: 'gw', sinceMs }]);
+    await next.service[Symbol.asyncDispose]();
+
+    const third = new Life(store, ok(undefined), after(next, 1));
+    third.recover();
+    await settled();
+    t.same(third.told, ['Info: over: gw']);
+    t.match(JSON.parse(third.letters[0]?.json ?? ''), {
+      since: new Date(sinceMs ?? 0).toISOString(),
+    });
+    t.equal(store.data.size, 0);
+    third.fail();
+    await settled();
+    t.same(third.told.slice(1), ['Info: gw: Down'], 'then it is as ever');
+  },
+);
+
+t.test(
+  'what was told by a rule that is another now, or of what is gone, is forgotten',
+  async (t) => {
+    const store = new MemoryStore();
+    const first = new Life(store, ok(undefined));
+    first.fail();
+    await settled();
+    t.equal(store.data.size, 1);
+    const rules = [{ ...TARGET, severity: 'Critical' as const }];
+    const next = new Life(store, ok(undefined), { ...after(first, 1), rules });
+    await settled();
+    t.equal(store.data.size, 0);
+    next.fail();
+    await settled();
+    t.same(next.told, ['Critical: gw: Down']);
+    const third = new Life(store, ok(undefined), { ...after(next, 1), rules });
+    third.service.look([]);
+    await settled();
+    t.equal(store.data.size, 1, 'it may be heard of yet');
+    third.clock.advance(DAY_MS);
+    third.service.look([]);
+    await settled();
+    t.equal(store.data.size, 0, 'but not after a day');
+    third.fail();
+    await settled();
+    third.service.look([]);
+    await settled();
+    t.equal(store.data.size, 0, 'nor what was here and is gone');
+  },
+);
+
 t.test('what is no alert is left out, and goes', async (t) => {
   const store = new MemoryStore();
   const texts = ['', 'null', '[]', '{"notice":{}}', '{"putMs":1,"notice":{"kind":"raised"}}'];
   for (const [i, text] of texts.entries()) {
     store.data.set(`alerts/waiting/${HOOK.id}/00000000000${i}`, new TextEncoder().encode(text));
   }
+  for (const [i, text] of texts.entries()) {
+    store.data.set(`alerts/told/${TARGET.id} ${i}`, new TextEncoder().encode(text));
+  }
   const life = new Life(store, ok(undefined));
   await settled();
   t.same(life.told, []);
-  t.equal(life.log.lines.filter(({ level }) => level === 'warn').length, texts.length);
+  t.equal(life.log.lines.filter(({ level }) => level === 'warn').length, 2 * texts.length);
   t.equal(store.data.size, 0);
 });
 
@@ -286,11 +356,11 @@ t.test('a record comes back as it was, and cut ones are refused', async (t) => {
   );
   fc.assert(
     fc.property(notice, count, (one, putMs) => {
-      const bytes = encodeWaiting({ notice: one, putMs });
-      const back = decodeWaiting('k', bytes);
+      const bytes = waitingCodec.encode({ notice: one, putMs });
+      const back = waitingCodec.decode('k', bytes);
       t.same(back, { ok: true, value: { notice: one, putMs } });
       for (let length = 0; length < bytes.length; length += 7) {
-        if (decodeWaiting('k', bytes.subarray(0, length)).ok)
+        if (waitingCodec.decode('k', bytes.subarray(0, length)).ok)
           t.fail(`${length} of ${bytes.length}`);
       }
     }),

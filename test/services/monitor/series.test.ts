@@ -27,9 +27,10 @@ const burst = (atSec: number, rttsUs: readonly (number | undefined)[], target = 
 function opened(store = new MemoryStore(), wallMs = START) {
   const clock = new FakeClock({ wallMs });
   const log = new MemoryLog();
-  const series = new Series({ store, clock, log });
+  const reasons: (string | undefined)[] = [];
+  const series = new Series({ store, clock, log, troubled: (why) => void reasons.push(why) });
   const nowSec = () => Math.floor(clock.wallMs() / 1000);
-  return { store, clock, log, series, nowSec };
+  return { store, clock, log, series, nowSec, reasons };
 }
 
 t.test('rows and samples come back as they went in', async (t) => {
@@ -164,7 +165,7 @@ t.test('a full disk: everything waits, bounded, and is written when there is roo
 });
 
 t.test('what could not be written is tried again by itself, less and less often', async (t) => {
-  const { series, clock, nowSec, store } = opened();
+  const { series, clock, nowSec, store, reasons } = opened();
   const tick = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
   store.failing = 'ENOSPC';
   series.add(burst(nowSec(), [1]));
@@ -183,6 +184,11 @@ t.test('what could not be written is tried again by itself, less and less often'
   clock.advance(20_000);
   await tick();
   t.match(series.figures, { waiting: 0, stored: 1, failedWrites: 3 });
+  t.match(
+    reasons,
+    [/No space left/, undefined],
+    'that it fails, and that it is over, is told once',
+  );
 });
 
 t.test('a clock that jumps loses nothing', async (t) => {

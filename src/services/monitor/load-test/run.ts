@@ -32,8 +32,12 @@ const IDLE_MS = 4000;
 /** Connections and the first byte may take so long. */
 const BEGIN_MS = 10_000;
 /** Queues empty themselves between two phases. */
+/** What is over sooner tells of buffers, not of the line. */
+const LEAST_MS = 500;
 const SETTLE_MS = 1000;
 const LOOK_MS = 100;
+/** What waits to be acknowledged is asked for so often. */
+const WAITING_MS = 500;
 const MOST_LOOKS = 600;
 const MAX_WORDS = 256;
 /** The worst first. */
@@ -155,8 +159,18 @@ class Run {
       else ending.stop('Cap');
       return granted;
     };
+    // What a socket takes is not what the line carries, as long as its buffer grows.
+    let waiting = async (): Promise<number> => 0;
+    let askedMs = Number.NEGATIVE_INFINITY;
+    const look = async (): Promise<void> => {
+      const [nowMs, counted] = [clock.monoMs(), bytes];
+      if (direction === 'upload' && nowMs - askedMs < WAITING_MS) return;
+      askedMs = nowMs;
+      const left = await waiting();
+      if (!ending.signal.aborted) meter.look(nowMs, Math.max(0, counted - left));
+    };
     const looking = this.#looking(direction, latency, () => {
-      if (beganMs !== undefined && !ending.signal.aborted) meter.look(clock.monoMs(), bytes);
+      if (beganMs !== undefined) void look();
       return meter.recent;
     });
     if (mostBytes < transfers.pieceBytes) ending.stop('Cap');
@@ -165,21 +179,23 @@ class Run {
     const moved =
       direction === 'download'
         ? await transfers.download(wanted, came, ending.signal)
-        : await transfers.upload(wanted, grant, ending.signal);
+        : await transfers.upload(wanted, grant, ending.signal, (tells) => {
+            waiting = tells;
+          });
     // The other side's words are anybody's, and as long as it likes.
     if (!moved.ok) ending.stop('Failed', escapeControls(moved.error.message).slice(0, MAX_WORDS));
     timer.cancel();
     looking.cancel();
-    if (beganMs !== undefined) meter.look(ending.atMs, bytes);
     await probing;
     ending[Symbol.dispose]();
-    const tookMs = meter.tookMs;
+    const tookMs = beganMs === undefined ? 0 : ending.atMs - beganMs;
     const ramp = rampMs(tookMs);
     // What left before the queue was full tells of another line.
     const loaded = latency.figures((beganMs ?? Number.POSITIVE_INFINITY) + ramp);
     const { medianUs } = loaded;
     return {
-      ...{ bitsPerSec: Math.round(meter.rate(ramp)), bytes, tookMs: Math.round(tookMs) },
+      bitsPerSec: tookMs < LEAST_MS ? undefined : Math.round(meter.rate(ramp)),
+      ...{ bytes, tookMs: Math.round(tookMs) },
       latency: loaded,
       increaseUs: medianUs && idle.medianUs && Math.max(0, medianUs - idle.medianUs),
       ...{ ended: ending.why, reason: ending.reason },

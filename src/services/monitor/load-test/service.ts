@@ -48,11 +48,11 @@ export interface LoadStarted {
 }
 
 const REPORT_MS = 1000;
-/** The wall clock may be set meanwhile. */
 const LOOK_AGAIN_MS = 600_000;
+/** A clock that differs by so much from what passed was set. */
+const SET_MS = 60_000;
 /** After a test that could not begin. */
 const RETRY_MS = 3_600_000;
-const FAR_MS = 4 * 86_400_000;
 /** Less tells nothing of a line. */
 const LEAST_BYTES = 1_000_000;
 const MODEL = 'Device.X_GATEHOUSE_Monitor.LoadTest.';
@@ -242,17 +242,16 @@ export class LoadTests implements AsyncDisposable {
 
   #arm(): void {
     const { clock } = this.#deps;
+    const [monoMs, wallMs] = [clock.monoMs(), clock.wallMs()];
     const nextMs = this.#nextMs ?? Number.POSITIVE_INFINITY;
-    const leftMs = nextMs - clock.wallMs();
-    if (Number.isFinite(leftMs) && leftMs > (this.#config?.intervalMs ?? 0) + FAR_MS) {
-      this.#plan(this.#dueMs());
-      return;
-    }
-    this.#timer = clock.after(Math.min(LOOK_AGAIN_MS, Math.max(0, leftMs)), () => {
-      if (clock.wallMs() >= nextMs) return void this.#due();
+    this.#timer = clock.after(Math.min(LOOK_AGAIN_MS, Math.max(0, nextMs - wallMs)), () => {
+      const set = clock.wallMs() - wallMs - (clock.monoMs() - monoMs);
+      // A clock that was set, as after each start of a box without a battery, makes nothing due.
+      if (Math.abs(set) > SET_MS) this.#plan(this.#dueMs());
+      else if (clock.wallMs() >= nextMs) void this.#due();
+      else this.#arm();
       // A new day has its own bytes.
       this.#report();
-      this.#arm();
     });
   }
 

@@ -58,8 +58,8 @@ export interface LatencyFigures {
 export type Grade = 'A+' | 'A' | 'B' | 'C' | 'D' | 'F';
 
 export interface DirectionResult {
-  /** Without the ramp-up. */
-  readonly bitsPerSec: number;
+  /** Without the ramp-up; undefined where it was over too soon to tell. */
+  readonly bitsPerSec: number | undefined;
   readonly bytes: number;
   /** From the first byte on. */
   readonly tookMs: number;

@@ -12,9 +12,9 @@ export const UNUSED: Usage = { day: '', dayBytes: 0, monthBytes: 0 };
 
 const monthOf = (day: string): string => day.slice(0, 7);
 
-/** The same on `day`. Only a later day or month begins anew: a clock that is set back gives nothing free. */
+/** The same on `day`. Only a later day or month begins anew: a clock that is set back and forth gives nothing free. */
 export const usageOn = (usage: Usage, day: string): Usage => ({
-  day,
+  day: day > usage.day ? day : usage.day,
   dayBytes: day > usage.day ? 0 : usage.dayBytes,
   monthBytes: monthOf(day) > monthOf(usage.day) ? 0 : usage.monthBytes,
 });

@@ -7,6 +7,7 @@ import { type Backoff, backoff, delayMs, failed, healthy } from '../../../base/b
 import type { Clock, Timer } from '../../../base/clock.ts';
 import type { Log } from '../../../base/log.ts';
 import type { Store, StoreChange } from '../../../os/ports.ts';
+import type { SeriesFigures } from '../config.ts';
 import type { Burst } from '../types.ts';
 import {
   chunkSec,
@@ -25,17 +26,8 @@ export interface SeriesDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
-}
-
-export interface SeriesFigures {
-  /** Bursts that wait to be written. */
-  readonly waiting: number;
-  /** Bursts on disk. */
-  readonly stored: number;
-  /** Bursts that were let go since too many waited. */
-  readonly dropped: number;
-  /** Writes that failed; what they held was kept for the next. */
-  readonly failedWrites: number;
+  /** What comes cannot be stored, and why, for people; or, undefined, it can again. */
+  troubled(reason: string | undefined): void;
 }
 
 const FLUSH_MS = 60_000;
@@ -205,9 +197,11 @@ export class Series implements AsyncDisposable {
   async #commit(changes: readonly StoreChange[]): Promise<boolean> {
     const done = await this.#deps.store.commit(changes);
     if (done.ok) {
+      if (this.#backoff.failures > 0) this.#deps.troubled(undefined);
       this.#backoff = healthy(this.#backoff);
       return true;
     }
+    if (this.#backoff.failures === 0) this.#deps.troubled(done.error.message);
     this.#failedWrites += 1;
     this.#backoff = failed(this.#backoff);
     this.#deps.log.error({ code: done.error.code, waiting: this.#waiting }, done.error.message);

@@ -6,6 +6,7 @@ import { href } from '../../lib/router.ts';
 import { type State, textAt } from '../../lib/status.ts';
 import { PartTexts, useApp, useTexts } from '../../state/app.ts';
 import { useLive, useModel } from '../../ui/hooks.ts';
+import { Part } from '../../ui/part.tsx';
 import { Note, Skeleton, StateWord } from '../../ui/parts.tsx';
 import { RowsCard } from '../../ui/rows-card.tsx';
 import type { Column } from '../../ui/table.tsx';
@@ -24,6 +25,8 @@ const STATES: Readonly<Record<string, State>> = {
   ...{ Up: 'up', Lossy: 'degraded', Down: 'down', Waiting: 'unknown', Disabled: 'off' },
 };
 
+const underLoad = () => import('../load/index.tsx');
+
 export default function PathsPage() {
   const app = useApp();
   const { values, ready } = useModel(PATHS);
@@ -36,6 +39,7 @@ export default function PathsPage() {
         <div class="grid">
           {row !== undefined && <Graph key={row} row={row} name={titleOf(values, row)} />}
           <Targets values={values} rows={rows} />
+          <Part load={underLoad} />
         </div>
       ) : (
         <Skeleton lines={6} />

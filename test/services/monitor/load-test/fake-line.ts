@@ -21,6 +21,8 @@ export class FakeLine implements RunDeps {
   stalled = false;
   fails: string | undefined;
   loaded = false;
+  /** Of what was granted, and never leaves. */
+  waits = 0;
   /** What was moved by all. */
   bytes = 0;
   opened = 0;
@@ -63,7 +65,10 @@ export class FakeLine implements RunDeps {
   readonly transfers: LoadTransfers = {
     pieceBytes: PIECE,
     download: (_, came, signal) => this.#move((bytes) => came(bytes), signal),
-    upload: (_, grant, signal) => this.#move((bytes) => void grant(bytes), signal),
+    upload: (_, grant, signal, begun) => {
+      begun(async () => this.waits);
+      return this.#move((bytes) => void grant(bytes), signal);
+    },
   };
 
   /** Time goes on until `work` is done; a bound, in ms of this clock. */

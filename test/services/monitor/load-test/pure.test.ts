@@ -3,6 +3,7 @@ import t from 'tap';
 import { gradeOf } from '#src/services/monitor/load-test/grade.ts';
 import { Meter, rampMs } from '#src/services/monitor/load-test/meter.ts';
 import { nextRunMs } from '#src/services/monitor/load-test/schedule.ts';
+import { charged, usageOn } from '../../../../src/services/monitor/load-test/usage.ts';
 
 const HOUR = 3_600_000;
 
@@ -91,4 +92,12 @@ t.test('where all hours are allowed it is spread a little', async (t) => {
     nextRunMs({ intervalMs: HOUR, hours: [] }, 5000, 1000, 0.5, () => 0),
     5000 + HOUR / 20,
   );
+});
+
+t.test('a clock that is set back and forth makes no bytes free', async (t) => {
+  const used = { day: '2026-12-01', dayBytes: 5, monthBytes: 7 };
+  const back = charged(usageOn(used, '2026-11-30'), 1);
+  t.same(usageOn(back, '2026-12-01'), { day: '2026-12-01', dayBytes: 6, monthBytes: 8 });
+  t.same(usageOn(back, '2026-12-02'), { day: '2026-12-02', dayBytes: 0, monthBytes: 8 });
+  t.same(usageOn(back, '2027-01-01'), { day: '2027-01-01', dayBytes: 0, monthBytes: 0 });
 });

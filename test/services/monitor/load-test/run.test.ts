@@ -95,7 +95,7 @@ t.test('a server that does not serve is told, and how it was until then', async 
   t.match(result, {
     ...{ ended: 'Failed', bytes: 0, grade: undefined, idle: { received: 40 } },
     reason: 'http://192.0.2.1/down: status 404 \\x1b[2J',
-    download: { ended: 'Failed', bitsPerSec: 0, bytes: 0, latency: { sent: 0 } },
+    download: { ended: 'Failed', bitsPerSec: undefined, bytes: 0, latency: { sent: 0 } },
   });
   const stalled = new FakeLine();
   stalled.stalled = true;

@@ -283,11 +283,24 @@ t.test('the last hundred are kept', async (t) => {
 
 t.test('the wall clock may be set', async (t) => {
   const box = new Box();
-  box.tests.apply(CONFIG);
+  box.tests.apply({ ...CONFIG, hours: [13] });
   await box.pass(HOUR);
   t.equal(box.orders.length, 1);
-  // It was years ahead, as of a box without a battery that guessed.
-  box.clock.setWall(NOON - 1000 * 24 * HOUR);
-  await box.pass(25 * HOUR);
-  t.equal(box.orders.length, 2);
+  await box.tests[Symbol.asyncDispose]();
+
+  // A box without a battery starts in 1970, and learns the time a little later.
+  const next = new Box(box.store, 0);
+  next.tests.apply({ ...CONFIG, hours: [13] });
+  await next.pass(300_000);
+  t.equal(next.tests.observed.dayBytes, 60e6, 'an old day gives nothing free');
+  next.clock.setWall(NOON + HOUR);
+  await next.pass(22 * HOUR);
+  t.equal(next.orders.length, 0, 'nothing is due by that');
+  await next.pass(2 * HOUR);
+  t.same(next.hours, [13]);
+
+  // It was years ahead.
+  next.clock.setWall(NOON - 1000 * 24 * HOUR);
+  await next.pass(25 * HOUR);
+  t.equal(next.orders.length, 2);
 });
