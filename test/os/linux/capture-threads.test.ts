@@ -8,6 +8,7 @@ import { LinuxCaptureEngine } from '#src/os/linux/capture-engine.ts';
 import { loadNative } from '#src/os/linux/native.ts';
 import type { CaptureReport } from '#src/os/ports-capture.ts';
 import { runAlone, sh } from '../../lib/netns.ts';
+import { getPeers, HASH } from '../../lib/torrent-packets.ts';
 
 const run = promisify(execFile);
 const ROWS = { endpoints: 1e4, conversations: 1e4, flows: 1e4, names: 100 };
@@ -27,9 +28,17 @@ function counted({ protocols, sizes, bandwidth, tcp, totals, ...report }: Captur
     conversations: by(report.conversations),
     flows: by(report.flows),
     names: by(report.names),
+    torrents: [by(report.torrents.hosts), by(report.torrents.infoHashes)],
     // A second may begin between two stamps.
     bandwidth: [bandwidth.packets, bandwidth.bytes].map((bins) => bins.reduce((a, b) => a + b, 0)),
   };
+}
+
+/** A query of the DHT; one host has several sockets, and says the same of each. */
+function wanted(i: number): Uint8Array {
+  const hash = Buffer.from(HASH);
+  hash[0] = i % HOSTS;
+  return getPeers(hash);
 }
 
 async function traffic(): Promise<void> {
@@ -49,7 +58,12 @@ async function traffic(): Promise<void> {
       sockets.map(
         (socket, i) =>
           new Promise((resolve) =>
-            socket.send(Buffer.alloc(10 + i), sink.address().port, '127.0.0.1', resolve),
+            socket.send(
+              round === 0 ? wanted(i) : Buffer.alloc(10 + i),
+              sink.address().port,
+              '127.0.0.1',
+              resolve,
+            ),
           ),
       ),
     );
@@ -87,6 +101,8 @@ runAlone(t, 'threads', import.meta.url, () => {
     if (one === undefined) throw new Error('nothing was heard');
     t.equal(one.protocols.find(({ path }) => path === 'eth:ip:udp')?.packets, 10 * FLOWS);
     t.equal(one.totals.endpoints, HOSTS + 2);
+    t.equal(one.torrents.infoHashes.length, HOSTS);
+    t.equal(one.torrents.hosts.length, HOSTS);
     for (const shared of more) {
       t.same(counted(shared), counted(one));
       t.match(shared.live, { droppedPackets: 0, heardPackets: shared.packets });
