@@ -16,11 +16,11 @@ export function renderTable(config: FirewallConfig): string {
   return `table inet ${TABLE} {}
 delete table inet ${TABLE}
 table inet ${TABLE} {
-${set('wan', config.wan)}${set('lan', config.lan)}${set('hidden', config.masquerade)}${config.openings.map(limit).join('')}
-${early(config)}  chain input {
+${set('wan', config.wan)}${set('lan', config.lan)}${set('hidden', config.masquerade)}
+  chain input {
     type filter hook input priority filter; policy drop;
     iifname "lo" accept
-${config.openings.map(excess('lan')).join('')}    ${established}
+${config.openings.map(excess).join('')}    ${established}
     iifname @lan accept
     iifname @wan udp sport 67 udp dport 68 accept
     iifname @wan ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
@@ -90,35 +90,15 @@ type Opening = FirewallConfig['openings'][number];
 
 const portOf = ({ port }: Opening): number => port & 0xffff;
 
-/** One for whoever sends to the port, from the WAN or from the LAN. */
-const limit = (opening: Opening): string => {
-  const perSec = opening.perSec >>> 0;
-  return `  limit over${portOf(opening)} {
-    rate over ${perSec}/second burst ${perSec} packets
-  }
-`;
-};
-
 /**
- * What comes in excess is dropped before it costs anything: from the WAN before connection tracking
- * sees it, whether or not it belongs to something that was answered. A flow of the LAN that is
- * masqueraded behind the same port suffers with it while there is a flood, and only then. What the
- * LAN sends to such ports elsewhere is not counted: that limit stands where it has reached the box.
+ * What comes in excess is dropped before connection tracking remembers it, whoever sends it, and whether
+ * or not it belongs to something that was answered. Only here: a flow of the LAN that is masqueraded
+ * behind the same port, or that is IPv6, passes through the box and is none of its own.
  */
-const excess =
-  (zone: 'wan' | 'lan') =>
-  (opening: Opening): string =>
-    `    iifname @${zone} udp dport ${portOf(opening)} limit name "over${portOf(opening)}" drop\n`;
-
-/** Packets pass it for nothing where there is nothing to limit. */
-const early = ({ openings }: FirewallConfig): string =>
-  openings.length === 0
-    ? ''
-    : `  chain early {
-    type filter hook prerouting priority raw; policy accept;
-${openings.map(excess('wan')).join('')}  }
-
-`;
+function excess(one: Opening): string {
+  const perSec = one.perSec >>> 0;
+  return `    udp dport ${portOf(one)} limit rate over ${perSec}/second burst ${perSec} packets drop\n`;
+}
 
 const opening = (one: Opening): string => `    iifname @wan udp dport ${portOf(one)} accept\n`;
 

@@ -14,7 +14,7 @@ t.test('the list in the README is that of the routes', async (t) => {
     // What holds for all below a path is no route of its own.
     .filter(({ path }) => !path.endsWith('*'))
     .map(({ method, path }) => {
-      const named = path.replace(/:([a-z]+)(\{\.\+\})?/g, (_, name: string) => name.toUpperCase());
+      const named = path.replace(/:([a-z]+)(\{[^}]*\})?/g, (_, name: string) => name.toUpperCase());
       return `${method} ${named}`;
     });
   const listed = [...readFileSync(README, 'utf8').matchAll(/^\| `([A-Z]+ \/[^`]*)`/gm)];

@@ -1,4 +1,6 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import t from 'tap';
 import { SystemError } from '../../../src/base/errors.ts';
 import { err, ok, type Result } from '../../../src/base/result.ts';
@@ -8,7 +10,7 @@ import { renderMarks, renderTable } from '../../../src/services/firewall/render.
 import { FirewallService } from '../../../src/services/firewall/service.ts';
 import { FakeClock } from '../../lib/clock.ts';
 import { MemoryLog } from '../../lib/log.ts';
-import { Namespaces, noNamespaces } from '../../lib/netns.ts';
+import { home, Namespaces, noNamespaces } from '../../lib/netns.ts';
 
 const CONFIG: FirewallConfig = {
   wan: ['wan0'],
@@ -46,12 +48,7 @@ t.test('the kernel takes both tables, twice', { skip: noNamespaces() ?? false },
   t.equal(listed.match(/policy drop/g)?.length, 2);
   t.match(listed, /oifname @hidden .*masquerade/);
   t.match(listed, /ip dscp set cs6/);
-  t.match(listed, /limit over6889 {\s+rate over 500\/second burst 500 packets/);
-  t.match(
-    listed,
-    /hook prerouting priority raw;[^}]*@wan udp dport 6889 limit name "over6889" drop/,
-  );
-  t.match(listed, /@lan udp dport 6889 limit name "over6889" drop\s+ct state/);
+  t.match(listed, /udp dport 6889 limit rate over 500\/second burst 500 packets drop\s+ct state/);
   t.match(listed, /iifname @wan udp dport 6889 accept/);
 });
 
@@ -59,15 +56,64 @@ t.test('what exceeds a rate reaches nobody, whoever sends it', async (t) => {
   const lines = renderTable(CONFIG)
     .split('\n')
     .map((line) => line.trim());
-  const at = (line: string): number => lines.indexOf(line);
-  const excess = 'udp dport 6889 limit name "over6889" drop';
-  t.ok(at(`iifname @wan ${excess}`) > at('chain early {'));
-  t.ok(at(`iifname @wan ${excess}`) < at('chain input {'));
-  const established = lines.findIndex((line) => line.startsWith('ct state vmap'));
-  t.ok(at(`iifname @lan ${excess}`) < established, 'also of a flow that was answered once');
-  t.ok(at(`iifname @lan ${excess}`) < at('iifname @lan accept'));
-  t.notMatch(renderTable({ ...CONFIG, openings: [] }), /early|limit over/);
+  const at = (start: string): number => lines.findIndex((line) => line.startsWith(start));
+  const excess = 'udp dport 6889 limit rate over 500/second burst 500 packets drop';
+  t.ok(at(excess) > at('iifname "lo" accept'));
+  t.ok(at(excess) < at('ct state vmap'), 'also of a flow that was answered once');
+  t.ok(at(excess) < at('iifname @lan accept'));
+  t.ok(at(excess) < at('chain forward'), 'what passes through the box is not counted');
+  t.notMatch(renderTable({ ...CONFIG, openings: [] }), /limit rate over/);
 });
+
+const PEER = `
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('198.51.100.1', 7000))
+s.settimeout(20)
+print('ready', flush=True)
+for i in range(10):
+  _, to = s.recvfrom(100)
+  for j in range(20): s.sendto(b'x', to)
+print(to[1], flush=True)
+`;
+const HOST = `
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('192.168.1.2', 6889))
+s.settimeout(20)
+for i in range(10):
+  s.sendto(b'x', ('198.51.100.1', 7000))
+  for j in range(20): s.recvfrom(100)
+print('all')
+`;
+
+t.test(
+  'a flow of the LAN behind a port that is limited is not limited',
+  { skip: noNamespaces() ?? false },
+  async (t) => {
+    using spaces = home('fwflow');
+    for (const [node, at, dev] of [
+      ['r', '198.51.100.2/24', 'wan0'],
+      ['r', '192.168.1.1/24', 'lan0'],
+      ['lan', '192.168.1.2/24', 'eth0'],
+    ] as const)
+      spaces.exec(node, 'ip', 'address', 'add', at, 'dev', dev);
+    spaces.exec('lan', 'ip', 'route', 'add', 'default', 'via', '192.168.1.1');
+    spaces.exec('r', 'sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward');
+    const config = { ...CONFIG, lan: ['lan0'], openings: [{ port: 6889, perSec: 1 }] };
+    const nft = spawnSync('ip', spaces.argv('r', 'nft', '-f', '-'), {
+      input: renderTable(config),
+      encoding: 'utf8',
+    });
+    t.equal(nft.status, 0, nft.stderr);
+    const peer = spawn('ip', spaces.argv('isp', 'python3', '-c', PEER));
+    const said = createInterface({ input: peer.stdout })[Symbol.asyncIterator]();
+    t.equal((await said.next()).value, 'ready');
+    t.equal(spaces.exec('lan', 'python3', '-c', HOST).trim(), 'all');
+    t.equal((await said.next()).value, '6889', 'masqueraded behind the same port');
+    if (peer.exitCode === null) await once(peer, 'exit');
+  },
+);
 
 /** nft as far as the service can tell: takes text, lists what it took. */
 class Nft implements Pick<Processes, 'run'> {
