@@ -20,6 +20,8 @@ const LIMITS = {
 const TIMEOUT_MS = 60_000;
 const OFF = 'names need the DHT node, which is off (X_GATEHOUSE_DHT.Enable)';
 
+const ALONE = 'names wait until the DHT node knows others';
+
 export interface TorrentNamer {
   resolve(infoHash: string, signal: AbortSignal): Promise<string | undefined>;
   whyNoNames(): string;
@@ -43,7 +45,11 @@ export function torrentNamer(
     }),
   );
   return {
-    whyNoNames: () => (dht.running === undefined ? OFF : ''),
+    whyNoNames: () => {
+      const { running, observed } = dht;
+      if (running === undefined) return OFF;
+      return observed?.status === 'Enabled' ? '' : ALONE;
+    },
     resolve: async (infoHash, signal) => {
       const { running } = dht;
       const v1 = fromHex(infoHash);
@@ -60,7 +66,12 @@ export function torrentNamer(
         if ('peers' in found) fetch.add(found.peers);
         fetch.noMorePeers();
         const fetched = await fetch.result;
-        return fetched.ok ? fetched.value.info?.name : undefined;
+        if (!fetched.ok) {
+          const { reason } = fetched.error;
+          log.debug({ reason, ...fetch.progress() }, 'a torrent has no name');
+          return undefined;
+        }
+        return fetched.value.info?.name;
       } finally {
         signal.removeEventListener('abort', cancel);
         cancel();

@@ -1,7 +1,7 @@
 """Real BitTorrent for lan-torrents.test.ts, of libtorrent. One JSON line says that it is ready, or done.
 
     lan-torrents.py seed FOLDER     torrents plain, utp, secret and tracked, on ports 6881 to 6883 of
-                                    198.51.100.1, with a tracker at port 6969
+                                    198.51.100.1, with a tracker at port 6969; plain at 5.6.7.1:6885, too
     lan-torrents.py leech FOLDER NAME ADDRESS     fetches FOLDER/NAME.torrent over what its name says
 """
 import http.server
@@ -62,6 +62,11 @@ def seed(folder):
         handle.replace_trackers([])
         hashes[name] = str(info.info_hash())
         ports[bytes.fromhex(hashes[name])] = port
+
+    # Of no network of the router's: who is asked for metadata.
+    far = session("5.6.7.1", 6885, "plain")
+    params = {"ti": lt.torrent_info(os.path.join(folder, "plain.torrent")), "save_path": folder}
+    far.add_torrent({**params, "flags": lt.torrent_flags.seed_mode}).replace_trackers([])
 
     class Tracker(http.server.BaseHTTPRequestHandler):
         def do_GET(self):

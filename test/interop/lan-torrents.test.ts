@@ -1,6 +1,6 @@
 // needs root: network namespaces
 /** Real clients in the LAN fetch from a seeder behind the router: who, what and how much is told as it was, and nothing while it is off. */
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,8 +17,10 @@ import { until } from '../lib/until.ts';
 t.setTimeout(240_000);
 
 const ENTRY = sh(fileURLToPath(new URL('../../scripts/entry', import.meta.url))).trim();
+const NODE = fileURLToPath(new URL('dht-npm-child.ts', import.meta.url));
 const PROGRAM = fileURLToPath(new URL('lan-torrents.py', import.meta.url));
-const VIEW = 'Device.X_GATEHOUSE_DHT.LANView.';
+const DHT = 'Device.X_GATEHOUSE_DHT.';
+const VIEW = `${DHT}LANView.`;
 const [CLIENT, ARIA] = ['192.168.1.2', '192.168.1.3'];
 
 interface Part {
@@ -36,7 +38,12 @@ interface View {
     readonly receivedBytes: number;
     readonly likelyReceivedBytes: number;
   }[];
-  readonly torrents: readonly { readonly infoHash: string; readonly devices: readonly Part[] }[];
+  readonly reason: string;
+  readonly torrents: readonly {
+    readonly infoHash: string;
+    readonly name: string | null;
+    readonly devices: readonly Part[];
+  }[];
 }
 
 t.test('the LAN’s BitTorrent', { skip: noNamespaces() ?? false }, async (t) => {
@@ -50,6 +57,8 @@ t.test('the LAN’s BitTorrent', { skip: noNamespaces() ?? false }, async (t) =>
   ip('lan', 'address', 'add', `${CLIENT}/24`, 'dev', 'eth0');
   ip('lan', 'route', 'add', 'default', 'via', '192.168.1.1');
   ip('isp', 'route', 'add', '192.168.1.0/24', 'via', '198.51.100.2');
+  ip('isp', 'address', 'add', '5.6.7.1/32', 'dev', 'isp0');
+  ip('r', 'route', 'add', '5.6.7.0/24', 'via', '198.51.100.1');
   spaces.exec('r', 'sysctl', '-qw', 'net.ipv4.ip_forward=1');
   // A host of its own, with a MAC address of its own, behind the same link.
   spaces.make('aria');
@@ -70,12 +79,15 @@ t.test('the LAN’s BitTorrent', { skip: noNamespaces() ?? false }, async (t) =>
     spaces.exec(node, 'cat', `/sys/class/net/${link}/address`).trim();
 
   const child = spawn('ip', spaces.argv('isp', '/usr/bin/python3', PROGRAM, 'seed', folder));
-  child.stderr.on('data', (bytes) => t.comment(String(bytes)));
-  stack.defer(async () => {
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
-  });
+  const ended = (running: ChildProcessWithoutNullStreams): void => {
+    running.stderr.on('data', (bytes) => t.comment(String(bytes)));
+    stack.defer(async () => {
+      const gone = once(running, 'exit');
+      running.kill('SIGKILL');
+      await gone;
+    });
+  };
+  ended(child);
   const [hashes, size] = (await new Talk(child).next()) as [Record<string, string>, number];
   const run = async (node: string, ...argv: string[]): Promise<string> => {
     const started = spawn('ip', spaces.argv(node, argv[0] ?? '', ...argv.slice(1)));
@@ -146,6 +158,31 @@ t.test('the LAN’s BitTorrent', { skip: noNamespaces() ?? false }, async (t) =>
   t.match(await view(), { status: 'listening', devices: [], torrents: [] }, 'cleared');
   await leech('plain');
   t.equal((await view()).torrents.length, 1);
+  const named = spawn('ip', spaces.argv('isp', process.execPath, NODE, '5.6.7.1'));
+  ended(named);
+  const peer = new Talk(named);
+  await peer.next();
+  t.equal((await view()).torrents[0]?.name, null, 'nobody was asked for its name');
+  await cli('set', `${VIEW}ResolveNames=true`);
+  t.match((await view()).reason, /names need the DHT node/);
+  await cli('set', `${VIEW}ResolveNames=false`);
+  await cli(
+    'set',
+    `${DHT}PrivateNetworks=5.6.7.0/24`,
+    `${DHT}BootstrapNodes=5.6.7.1:6881`,
+    `${DHT}Enable=true`,
+  );
+  await until(
+    'they know each other',
+    async () => (await router.value(`${DHT}Status`)) === 'Enabled',
+  );
+  await peer.ask('announce', hashes['plain'] ?? '', 6885);
+  await cli('set', `${VIEW}ResolveNames=true`);
+  await until(
+    'it has a name',
+    async () => (await view()).torrents[0]?.name === 'plain.bin',
+    40_000,
+  );
   await cli('set', `${VIEW}Enable=false`);
   t.match(await view(), { status: 'off', devices: [], torrents: [] }, 'off forgets');
 });

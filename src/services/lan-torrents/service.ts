@@ -109,6 +109,7 @@ export class LanTorrentsService implements AsyncDisposable {
       await this.#follow();
       if (!config.enable) await this.#forgetAll();
       else if (!config.resolveNames) await this.#names.stop();
+      else this.#askNames();
       this.#tell();
       return [];
     });
@@ -230,12 +231,20 @@ export class LanTorrentsService implements AsyncDisposable {
 
   #turn(hearing: Hearing): void {
     this.#take(hearing);
-    const { keepSec, resolveNames } = this.#config;
+    const { keepSec } = this.#config;
     const aged = this.#ledger.forget(this.#deps.clock.wallMs() - keepSec * 1000);
-    const torrents = this.#ledger.torrents(() => undefined).map(({ infoHash }) => infoHash);
-    if (aged) this.#names.keep(new Set(torrents));
-    if (resolveNames && this.#deps.whyNoNames() === '') this.#names.want(torrents);
+    if (aged) this.#names.keep(new Set(this.#infoHashes()));
+    this.#askNames();
     if (this.#news || aged) this.#tell();
+  }
+
+  #infoHashes(): readonly string[] {
+    return this.#ledger.torrents(() => undefined).map(({ infoHash }) => infoHash);
+  }
+
+  #askNames(): void {
+    if (this.#config.resolveNames && this.#deps.whyNoNames() === '')
+      this.#names.want(this.#infoHashes());
   }
 
   #tell(): void {

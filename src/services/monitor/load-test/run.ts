@@ -108,15 +108,11 @@ class Run {
 
   async idle(): Promise<LatencyFigures> {
     const { clock } = this.#deps;
-    const [latency, ending] = [new Latency(), new Ending(clock, this.#signal)];
-    const timer = clock.after(Math.min(IDLE_MS, this.#order.durationMs), () =>
-      ending.stop('Duration'),
-    );
-    const looking = this.#looking('idle', latency, () => 0);
+    const latency = new Latency();
+    using ending = new Ending(clock, this.#signal);
+    ending.after(Math.min(IDLE_MS, this.#order.durationMs), 'Duration');
+    using _ = this.#looking('idle', latency, () => 0);
     await latency.probe(this.#prober, clock, ending.signal, this.#signal);
-    looking.cancel();
-    timer.cancel();
-    ending[Symbol.dispose]();
     return latency.figures(0);
   }
 
@@ -131,19 +127,16 @@ class Run {
     const { clock, transfers } = this.#deps;
     if (this.bytes > 0) await pause({ clock }, SETTLE_MS, this.#signal);
     if (this.#signal.aborted) return undefined;
-    const [latency, ending] = [new Latency(), new Ending(clock, this.#signal)];
-    const meter = new Meter(MOST_LOOKS);
+    const [latency, meter] = [new Latency(), new Meter(MOST_LOOKS)];
     let bytes = 0;
     let beganMs: number | undefined;
-    let timer = clock.after(BEGIN_MS, () =>
-      ending.stop('Failed', `${url}: no byte within ${BEGIN_MS / 1000} s`),
-    );
+    using ending = new Ending(clock, this.#signal);
+    ending.after(BEGIN_MS, 'Failed', `${url}: no byte within ${BEGIN_MS / 1000} s`);
     const count = (more: number): void => {
       if (beganMs === undefined) {
         beganMs = clock.monoMs();
         meter.look(beganMs, 0);
-        timer.cancel();
-        timer = clock.after(this.#order.durationMs, () => ending.stop('Duration'));
+        ending.after(this.#order.durationMs, 'Duration');
       }
       bytes += more;
       this.bytes += more;
@@ -169,7 +162,7 @@ class Run {
       const left = await waiting();
       if (!ending.signal.aborted) meter.look(nowMs, Math.max(0, counted - left));
     };
-    const looking = this.#looking(direction, latency, () => {
+    using _ = this.#looking(direction, latency, () => {
       if (beganMs !== undefined) void look();
       return meter.recent;
     });
@@ -184,10 +177,7 @@ class Run {
           });
     // The other side's words are anybody's, and as long as it likes.
     if (!moved.ok) ending.stop('Failed', escapeControls(moved.error.message).slice(0, MAX_WORDS));
-    timer.cancel();
-    looking.cancel();
     await probing;
-    ending[Symbol.dispose]();
     const tookMs = beganMs === undefined ? 0 : ending.atMs - beganMs;
     const ramp = rampMs(tookMs);
     // What left before the queue was full tells of another line.
@@ -202,8 +192,8 @@ class Run {
     };
   }
 
-  /** Tells how it goes until it is cancelled; `rate` is asked each time. */
-  #looking(phase: LoadPhase, latency: Latency, rate: () => number): Timer {
+  /** Tells how it goes until it is disposed; `rate` is asked each time. */
+  #looking(phase: LoadPhase, latency: Latency, rate: () => number): Disposable {
     const { clock } = this.#deps;
     const startMs = clock.monoMs();
     const look = (): void => {
@@ -214,7 +204,7 @@ class Run {
       timer = clock.after(LOOK_MS, look);
     };
     let timer = clock.after(LOOK_MS, look);
-    return { cancel: () => timer.cancel() };
+    return { [Symbol.dispose]: () => timer.cancel() };
   }
 }
 
@@ -224,6 +214,7 @@ class Ending implements Disposable {
   readonly #off: AbortSignal;
   readonly #controller = new AbortController();
   readonly #calledOff = (): void => this.stop('Aborted');
+  #timer: Timer | undefined;
   why: LoadEnd = 'Duration';
   reason = '';
   atMs = 0;
@@ -239,15 +230,23 @@ class Ending implements Disposable {
     return this.#controller.signal;
   }
 
+  /** In the place of an earlier such time. */
+  after(ms: number, why: LoadEnd, reason = ''): void {
+    this.#timer?.cancel();
+    this.#timer = this.#clock.after(ms, () => this.stop(why, reason));
+  }
+
   stop(why: LoadEnd, reason = ''): void {
     if (this.signal.aborted) return;
     this.why = why;
     this.reason = reason;
     this.atMs = this.#clock.monoMs();
+    this.#timer?.cancel();
     this.#controller.abort();
   }
 
   [Symbol.dispose](): void {
+    this.#timer?.cancel();
     this.#off.removeEventListener('abort', this.#calledOff);
   }
 }
