@@ -4,11 +4,14 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { ipv4 } from '#src/base/ip.ts';
+import { ipv6 } from '#src/base/ip6.ts';
 import { LinuxCaptureEngine } from '#src/os/linux/capture-engine.ts';
 import { loadNative } from '#src/os/linux/native.ts';
-import type { CaptureReport } from '#src/os/ports-capture.ts';
+import type { CaptureReport, CaptureTorrents } from '#src/os/ports-capture.ts';
 import { runAlone, sh } from '../../lib/netns.ts';
 import { getPeers, HASH } from '../../lib/torrent-packets.ts';
+import { until } from '../../lib/until.ts';
 
 const run = promisify(execFile);
 const ROWS = { endpoints: 1e4, conversations: 1e4, flows: 1e4, names: 100 };
@@ -107,6 +110,41 @@ runAlone(t, 'threads', import.meta.url, () => {
       t.same(counted(shared), counted(one));
       t.match(shared.live, { droppedPackets: 0, heardPackets: shared.packets });
     }
+  });
+
+  t.test('torrents of the networks that are named alone', async (t) => {
+    const ending = new AbortController();
+    const eight = { address: ipv4(0x7f000108), prefixLen: 29 };
+    const six = { address: ipv6(1n), prefixLen: 128 };
+    let now = (): CaptureTorrents | undefined => undefined;
+    const over = engine.listen('lo', {
+      ...{ rows: ROWS, promiscuous: false, ringBytes: 4 << 20, signal: ending.signal },
+      ...{ snapBytes: 640, local: [eight, six] },
+      onStart: (live) => {
+        now = () => live.torrents();
+      },
+    });
+    await traffic();
+    const socket = createSocket('udp6');
+    socket.bind(0, '::1');
+    await once(socket, 'listening');
+    await new Promise((sent) => socket.send(getPeers(HASH), 9, '::1', sent));
+    socket.close();
+    const seen = await until('IPv6 is heard', () => {
+      const torrents = now();
+      return torrents?.hosts.some(({ address }) => address === '::1') ? torrents : undefined;
+    });
+    const eightOf = Array.from({ length: 8 }, (_, i) => `127.0.1.${8 + i}`);
+    t.same(seen.hosts.map(({ address }) => address).sort(), [...eightOf, '::1'].sort());
+    t.equal(seen.infoHashes.length, 9);
+    ending.abort();
+    t.match(await over, { ok: true, value: { torrents: { hosts: { length: 9 } } } });
+    t.throws(() => now(), /invalid argument/i);
+    const wrong = { address: ipv4(0), prefixLen: 33 };
+    const wanted = { rows: ROWS, promiscuous: false, ringBytes: 4 << 20, signal: ending.signal };
+    t.match(await engine.listen('lo', { ...wanted, local: [wrong] }), {
+      error: { code: 'EINVAL' },
+    });
   });
 
   t.test('writing is for one thread', async (t) => {
