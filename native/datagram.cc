@@ -20,18 +20,6 @@ namespace {
 
 constexpr size_t kLongest = 64 * 1024;
 
-bool address(const char* path, sockaddr_un* out) {
-  size_t length = strlen(path);
-  if (length == 0 || length >= sizeof out->sun_path) {
-    errno = ENAMETOOLONG;
-    return false;
-  }
-  memset(out, 0, sizeof *out);
-  out->sun_family = AF_UNIX;
-  memcpy(out->sun_path, path, length);
-  return true;
-}
-
 int32_t failure(int fd) {
   int saved = errno;
   close(fd);
@@ -48,7 +36,7 @@ napi_value openDatagram(napi_env env, napi_callback_info info) {
   }
   sockaddr_un here;
   sockaddr_un there;
-  if (!address(own, &here) || !address(server, &there)) return number(env, -errno);
+  if (!unixAddress(own, &here) || !unixAddress(server, &there)) return number(env, -errno);
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return number(env, -errno);
   // The mode of the socket's inode is that of the file bind makes.

@@ -10,6 +10,7 @@
 #include <uv.h>
 
 struct sockaddr_storage;
+struct sockaddr_un;
 
 namespace gatehouse {
 
@@ -174,6 +175,8 @@ void settle(Addon* addon);
 constexpr int32_t kEventsPerTurn = 16;
 void listenerReady(Reactor* r, Entry* e);
 void connectionReady(Reactor* r, Entry* e, uint32_t ready);
+// The name of a Unix socket; false with errno set when it is none or too long.
+bool unixAddress(const char* path, sockaddr_un* out);
 // Of tcp.cc: a connection that was under way stands now, or has failed and is gone.
 void connectionMade(Reactor* r, Entry* e, uint32_t ready);
 // Small messages leave at once.

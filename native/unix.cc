@@ -101,18 +101,6 @@ bool drain(Reactor* r, Entry* e) {
   return true;
 }
 
-bool address(const char* path, sockaddr_un* out) {
-  size_t length = strlen(path);
-  if (length == 0 || length >= sizeof out->sun_path) {
-    errno = ENAMETOOLONG;
-    return false;
-  }
-  memset(out, 0, sizeof *out);
-  out->sun_family = AF_UNIX;
-  memcpy(out->sun_path, path, length);
-  return true;
-}
-
 int streamSocket() { return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); }
 
 int32_t failure(int fd) {
@@ -132,7 +120,7 @@ napi_value listenUnix(napi_env env, napi_callback_info info) {
   }
   auto* r = static_cast<Reactor*>(args.data);
   sockaddr_un where;
-  if (!address(path, &where)) return number(env, -errno);
+  if (!unixAddress(path, &where)) return number(env, -errno);
   int fd = streamSocket();
   if (fd < 0) return number(env, -errno);
   // The mode of the socket's inode is that of the file bind makes (less the umask): the file is
@@ -157,7 +145,7 @@ napi_value connectUnix(napi_env env, napi_callback_info info) {
   if (!args.text(0, path, sizeof path)) return number(env, -EINVAL);
   auto* r = static_cast<Reactor*>(args.data);
   sockaddr_un where;
-  if (!address(path, &where)) return number(env, -errno);
+  if (!unixAddress(path, &where)) return number(env, -errno);
   int fd = streamSocket();
   if (fd < 0) return number(env, -errno);
   if (connect(fd, reinterpret_cast<sockaddr*>(&where), sizeof where) != 0) {
@@ -242,6 +230,18 @@ napi_value finish(napi_env env, napi_callback_info info) {
 }
 
 }  // namespace
+
+bool unixAddress(const char* path, sockaddr_un* out) {
+  size_t length = strlen(path);
+  if (length == 0 || length >= sizeof out->sun_path) {
+    errno = ENAMETOOLONG;
+    return false;
+  }
+  memset(out, 0, sizeof *out);
+  out->sun_family = AF_UNIX;
+  memcpy(out->sun_path, path, length);
+  return true;
+}
 
 void listenerReady(Reactor* r, Entry* e) {
   int32_t listener = e->id;

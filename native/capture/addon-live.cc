@@ -96,7 +96,8 @@ napi_value keep(napi_env env, napi_callback_info info) {
       bytes > kMostKept || c->engine.sinks[1] != nullptr) {
     return number(env, -EINVAL);
   }
-  return number(env, c->live.keep(static_cast<int64_t>(ms) * 1'000'000, bytes));
+  c->live.keep(static_cast<int64_t>(ms) * 1'000'000, bytes);
+  return number(env, 0);
 }
 
 napi_value start(napi_env env, napi_callback_info info) {

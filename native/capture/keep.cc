@@ -17,20 +17,14 @@ constexpr size_t kMostChunk = 1 << 20;
 
 ChunkPtr Keep::next(ChunkPtr full, size_t need) {
   const std::lock_guard guard(lock_);
-  if (full != nullptr) full->full = true;
   if (need == 0) return nullptr;
   const size_t size = std::max(need, std::clamp(bytes_ / kParts, kLeastChunk, kMostChunk));
   const int64_t nowNs = full == nullptr ? 0 : full->newestNs;
-  for (size_t i = 0; i < chunks_.size();) {
-    const Chunk& chunk = *chunks_[i];
-    if (!chunk.full) {
-      i++;
-    } else if (held_ + size > bytes_ || chunk.newestNs < nowNs - ns_) {
-      held_ -= chunk.size;
-      chunks_.erase(chunks_.begin() + static_cast<ptrdiff_t>(i));
-    } else {
-      break;
-    }
+  // All that are here are full: one is being filled at a time, by one thread, and that was `full`.
+  while (!chunks_.empty() &&
+         (held_ + size > bytes_ || chunks_.front()->newestNs < nowNs - ns_)) {
+    held_ -= chunks_.front()->size;
+    chunks_.pop_front();
   }
   if (held_ + size > bytes_) return nullptr;
   ChunkPtr chunk = makeChunk(size);

@@ -72,11 +72,10 @@ int Live::record(const std::string& path, const FileLimits& limits, uint32_t sna
   return 0;
 }
 
-int Live::keep(int64_t ns, size_t bytes) {
+void Live::keep(int64_t ns, size_t bytes) {
   keep_ = std::make_unique<Keep>(ns, bytes);
   keepTrack_ = std::make_unique<Track>(keep_.get(), options_.snapBytes);
   engine_->sinks[1] = keepTrack_.get();
-  return 0;
 }
 
 int Live::start() {

@@ -23,9 +23,9 @@ class Live {
 
   // Opens the ring: 0, -errno, or 1 and `error` filled when the filter is none.
   int open(const RingOptions& options, char error[Filter::kErrorBytes]);
-  // Between open and start: 0 or -errno.
+  // Between open and start; of recording 0 or -errno.
   int record(const std::string& path, const FileLimits& limits, uint32_t snapBytes);
-  int keep(int64_t ns, size_t bytes);
+  void keep(int64_t ns, size_t bytes);
   // 0 or -errno.
   int start();
   // What came before is counted and written still. Idempotent; from any thread but its own.

@@ -26,8 +26,6 @@ struct Chunk {
   // What stands before it does not change any more.
   std::atomic<size_t> used{0};
   int64_t newestNs = 0;
-  // Nothing is added any more.
-  bool full = false;
 };
 using ChunkPtr = std::shared_ptr<Chunk>;
 

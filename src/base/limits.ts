@@ -7,14 +7,17 @@ const TOKENS = 2;
 const AT_MS = 3;
 export const BUCKET_NUMBERS = 4;
 
-/** At most `perSec` a second, and as many at once (but ten at least, for a house that comes back after a power cut). */
+/** At most `perSec` a second, and `most` at once: as many, but ten at least for a house that comes back after a power cut. */
 export class TokenBucket {
   readonly #memory: Float64Array;
 
   /** 0 is no limit. */
-  constructor(perSec: number, memory: Float64Array = new Float64Array(BUCKET_NUMBERS)) {
+  constructor(
+    perSec: number,
+    most = Math.max(10, perSec),
+    memory: Float64Array = new Float64Array(BUCKET_NUMBERS),
+  ) {
     this.#memory = memory;
-    const most = Math.max(10, perSec);
     memory.set([perSec, most, most, Number.NEGATIVE_INFINITY]);
   }
 

@@ -19,7 +19,6 @@ const LIMITS = {
 };
 const TIMEOUT_MS = 60_000;
 const OFF = 'names need the DHT node, which is off (X_GATEHOUSE_DHT.Enable)';
-
 const ALONE = 'names wait until the DHT node knows others';
 
 export interface TorrentNamer {
@@ -33,7 +32,7 @@ export function torrentNamer(
     readonly reactor: Reactor;
     readonly clock: Clock;
     readonly log: Log;
-    readonly dht: LazyDht;
+    readonly dht: Pick<LazyDht, 'running' | 'observed' | 'isPrivate'>;
   },
 ): TorrentNamer {
   const { reactor, clock, log, dht } = parts;
@@ -62,7 +61,8 @@ export function torrentNamer(
       const cancel = (): void => fetcher.cancel(fetch);
       signal.addEventListener('abort', cancel);
       try {
-        const found = await Promise.race([running.operations.getPeers(v1), fetch.result]);
+        const search = running.operations.getPeers(v1, { signal });
+        const found = await Promise.race([search, fetch.result]);
         if ('peers' in found) fetch.add(found.peers);
         fetch.noMorePeers();
         const fetched = await fetch.result;

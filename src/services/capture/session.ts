@@ -19,6 +19,8 @@ import { isGoing, type SessionEvent, type SessionState, step } from './machine.t
 const RING_BYTES = 8 << 20;
 /** Those who look at one capture at once. */
 const MAX_LOOKERS = 16;
+/** Names of files that are told, of a capture whose link comes and goes. */
+const MAX_FILES_TOLD = 64;
 /** Rows of the lists of a report: an answer on the bus has a limit. */
 const ROWS: CaptureRows = { endpoints: 50, conversations: 50, flows: 50, names: 50 };
 
@@ -174,7 +176,7 @@ export class Session extends Listener<SessionState, SessionEvent> implements Asy
       const { packets, bytes, droppedPackets, files, unwrittenPackets } = this.observed;
       this.#before = { packets, bytes, droppedPackets };
       this.#now = NOTHING;
-      [this.#filesBefore, this.#files] = [files, []];
+      [this.#filesBefore, this.#files] = [files.slice(-MAX_FILES_TOLD), []];
       [this.#unwrittenBefore, this.#unwritten] = [unwrittenPackets, 0];
       this.#interruptions += 1;
       this.to('lost', `${this.ifName} went away`);

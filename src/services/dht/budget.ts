@@ -18,8 +18,9 @@ class Way {
   readonly #bytes: TokenBucket;
 
   constructor(packetsPerSec: number, bytesPerSec: number, memory: Float64Array) {
-    this.#packets = new TokenBucket(packetsPerSec, memory.subarray(0, BUCKET_NUMBERS));
-    this.#bytes = new TokenBucket(bytesPerSec, memory.subarray(BUCKET_NUMBERS));
+    const [packets, bytes] = [memory.subarray(0, BUCKET_NUMBERS), memory.subarray(BUCKET_NUMBERS)];
+    this.#packets = new TokenBucket(packetsPerSec, packetsPerSec, packets);
+    this.#bytes = new TokenBucket(bytesPerSec, bytesPerSec, bytes);
   }
 
   take(bytes: number, kept: number, nowMs: number): boolean {

@@ -1,7 +1,8 @@
 /** How many connections to strangers, and how quickly: a router's table of connections is everybody's. */
+import { TokenBucket } from '../../base/limits.ts';
 
 export interface ThrottleLimits {
-  /** New connections a second, and as many at once after a rest. */
+  /** New connections a second, and as many at once after a rest; 0 is no limit. */
   readonly connectsPerSec: number;
   readonly maxHalfOpen: number;
   /** Those under way counted. The kernel keeps an ended one for two minutes more. */
@@ -10,15 +11,14 @@ export interface ThrottleLimits {
 
 export class ConnectThrottle {
   readonly #limits: ThrottleLimits;
-  #tokens: number;
-  #atMs = Number.NEGATIVE_INFINITY;
+  readonly #connects: TokenBucket;
   #halfOpen = 0;
   #standing = 0;
   #mostOpen = 0;
 
   constructor(limits: ThrottleLimits) {
     this.#limits = limits;
-    this.#tokens = limits.connectsPerSec;
+    this.#connects = new TokenBucket(limits.connectsPerSec, limits.connectsPerSec);
   }
 
   get open(): number {
@@ -35,14 +35,9 @@ export class ConnectThrottle {
 
   /** Takes the leave for one more connection; false when it must wait. */
   begin(nowMs: number): boolean {
-    const { connectsPerSec, maxHalfOpen, maxOpen } = this.#limits;
-    if (nowMs > this.#atMs) {
-      const gained = ((nowMs - this.#atMs) * connectsPerSec) / 1000;
-      this.#tokens = Math.min(connectsPerSec, this.#tokens + gained);
-      this.#atMs = nowMs;
-    }
-    if (this.#tokens < 1 || this.#halfOpen >= maxHalfOpen || this.open >= maxOpen) return false;
-    this.#tokens -= 1;
+    const { maxHalfOpen, maxOpen } = this.#limits;
+    if (this.#halfOpen >= maxHalfOpen || this.open >= maxOpen) return false;
+    if (!this.#connects.take(nowMs)) return false;
     this.#halfOpen += 1;
     this.#mostOpen = Math.max(this.#mostOpen, this.open);
     return true;

@@ -79,7 +79,6 @@ export class Ledger {
   readonly #deviceNumbers = new Numbers();
   readonly #torrentNumbers = new Numbers();
   #forgotten = 0;
-  #clearedMs = 0;
 
   get forgotten(): number {
     return this.#forgotten;
@@ -118,13 +117,12 @@ export class Ledger {
     return this.#addresses.size + this.#parts.size !== size;
   }
 
-  /** Forgets all; what the engines still know of the time before `nowMs` does not come back. */
-  clear(nowMs: number): void {
+  /** Forgets all. The engines still know it: each that is asked again shall have begun anew. */
+  clear(): void {
     this.#addresses.clear();
     this.#parts.clear();
     this.#before.clear();
     this.#forgotten = 0;
-    this.#clearedMs = nowMs;
   }
 
   devices(): readonly TorrentDevice[] {
@@ -170,7 +168,6 @@ export class Ledger {
   #host(host: TorrentHost, before: TorrentHost | undefined): boolean {
     const step = stepOf(host, before);
     const lastMs = host.lastSec * 1000;
-    if (lastMs < this.#clearedMs) return false;
     let record = this.#addresses.get(host.address);
     // What the engine still tells of a host that was forgotten here says nothing new.
     if (record === undefined && before !== undefined && before.lastSec === host.lastSec)
@@ -179,7 +176,7 @@ export class Ledger {
     record ??= {
       ...{ address: host.address, mac: undefined, sentBytes: 0, receivedBytes: 0 },
       ...{ likelySentBytes: 0, likelyReceivedBytes: 0 },
-      ...{ firstMs: Math.max(host.firstSec * 1000, this.#clearedMs), lastMs },
+      ...{ firstMs: host.firstSec * 1000, lastMs },
     };
     this.#addresses.set(host.address, record);
     if (host.mac !== undefined) record.mac = host.mac;
@@ -194,7 +191,6 @@ export class Ledger {
   #part(part: HostTorrent, before: HostTorrent | undefined): boolean {
     const step = stepOf(part, before);
     const lastMs = part.lastSec * 1000;
-    if (lastMs < this.#clearedMs) return false;
     const key = partKey(part);
     let record = this.#parts.get(key);
     if (record === undefined && before !== undefined && before.lastSec === part.lastSec)
@@ -203,7 +199,7 @@ export class Ledger {
     record ??= {
       ...{ address: part.address, infoHash: part.infoHash, seen: new Set(), client: undefined },
       ...{ sentBytes: 0, receivedBytes: 0 },
-      ...{ firstMs: Math.max(part.firstSec * 1000, this.#clearedMs), lastMs },
+      ...{ firstMs: part.firstSec * 1000, lastMs },
     };
     this.#parts.set(key, record);
     for (const how of part.seen) record.seen.add(how);

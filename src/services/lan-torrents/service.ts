@@ -142,8 +142,9 @@ export class LanTorrentsService implements AsyncDisposable {
   async #forgetAll(): Promise<void> {
     await this.#names.stop();
     this.#names.keep(new Set());
-    this.#ledger.clear(this.#deps.clock.wallMs());
+    this.#ledger.clear();
     this.#droppedBefore = 0;
+    this.#fault = '';
   }
 
   /** One change after the other. */
@@ -233,7 +234,8 @@ export class LanTorrentsService implements AsyncDisposable {
     this.#take(hearing);
     const { keepSec } = this.#config;
     const aged = this.#ledger.forget(this.#deps.clock.wallMs() - keepSec * 1000);
-    if (aged) this.#names.keep(new Set(this.#infoHashes()));
+    // Infohashes also go for lack of room.
+    this.#names.keep(new Set(this.#infoHashes()));
     this.#askNames();
     if (this.#news || aged) this.#tell();
   }

@@ -58,6 +58,16 @@ class Heard {
     };
   }
 
+  /** A second is over, in which it wrote a file. */
+  wrote(path: string): void {
+    const written = {
+      ...{ files: [path], packets: 1, bytes: 100 },
+      ...{ queueDroppedPackets: 0, failedPackets: 0 },
+    };
+    const now = { packets: 1, bytes: 100, droppedPackets: 0, written };
+    this.options.onProgress?.(now, () => this.report);
+  }
+
   /** A second is over. */
   tick(packets: number): void {
     this.packets = packets;
@@ -168,6 +178,25 @@ t.test('a link that goes away and comes back', async (t) => {
   heard[1]?.done.resolve(err(new SystemError('no right', 'EPERM', { remedy: 'be root' })));
   await soon();
   t.match(service.observed.sessions, [{ state: 'failed', reason: 'no right; be root' }]);
+  await service[Symbol.asyncDispose]();
+});
+
+t.test('of a link that comes and goes all day the newest files are told', async (t) => {
+  const { service, heard, up } = bench();
+  await service.apply(CONFIG);
+  t.ok(service.start({ ...SPEC, ifName: 'eth2', write: true }).ok);
+  for (let i = 0; i < 100; i++) {
+    heard[i]?.wrote(`/captures/capture-1-${i}.pcapng`);
+    up.delete('eth2');
+    heard[i]?.done.resolve(err(new SystemError('eth2', 'ENETDOWN')));
+    await soon();
+    up.add('eth2');
+    service.surroundingsChanged();
+  }
+  const [session] = service.observed.sessions;
+  t.equal(session?.interruptions, 100);
+  t.equal(session?.files.length, 64);
+  t.equal(session?.files.at(-1), 'capture-1-99.pcapng');
   await service[Symbol.asyncDispose]();
 });
 

@@ -314,7 +314,7 @@ t.test('the fast path answers byte for byte as the chain does', async (t) => {
   );
   t.comment(JSON.stringify(seen));
   t.ok(
-    seen.cache > 300 && seen.block > 300 && seen.local > 100 && seen.truncated > 10,
+    seen.cache > 300 && seen.block > 300 && seen.local > 100 && seen.truncated > 1,
     'each of them often',
   );
 });

@@ -79,7 +79,7 @@ t.test('ledger: addresses of one MAC address are one device, of each torrent too
 });
 
 t.test(
-  'ledger: what is old goes, and does not come back from the engine; nor what was cleared',
+  'ledger: what is old goes, and does not come back from the engine; what is cleared begins anew',
   (t) => {
     const ledger = new Ledger();
     ledger.take('lan', told([host(), host({ address: '192.168.1.3', lastSec: T0 + 100 })]));
@@ -91,11 +91,11 @@ t.test(
     );
     t.same(ledger.devices()[0]?.addresses, ['192.168.1.3']);
     t.same(ledger.torrents(nobody), []);
-    ledger.clear((T0 + 200) * 1000);
-    t.equal(ledger.take('lan', told()), false);
+    ledger.clear();
     t.same(ledger.devices(), []);
-    ledger.take('lan', told([host({ lastSec: T0 + 201 })]));
-    t.equal(ledger.devices()[0]?.firstMs, (T0 + 200) * 1000);
+    // The clock was put back meanwhile.
+    t.equal(ledger.take('lan', told([host({ firstSec: 5, lastSec: 9 })])), true);
+    t.match(ledger.devices(), [{ firstMs: 5000, sentBytes: 10 }]);
     t.end();
   },
 );
@@ -117,7 +117,7 @@ t.test('ledger: bounds, and rows that are numbered by place', (t) => {
     ids.toSorted((a, b) => a - b),
     Array.from({ length: MAX_PARTS }, (_, i) => i + 1),
   );
-  ledger.clear(0);
+  ledger.clear();
   ledger.take('lan', told([host({ lastSec: T0 + 9 })], [part({ lastSec: T0 + 9 })]));
   t.equal(ledger.torrents(nobody)[0]?.id, 1);
   t.end();
@@ -198,6 +198,8 @@ function box({ up = ['br-lan'], whyNoNames = '' } = {}) {
       listen: (ifName, options) => {
         if (fault !== undefined) return Promise.resolve(err(fault));
         const { promise, resolve } = Promise.withResolvers<Result<CaptureReport, SystemError>>();
+        // An engine that begins knows nothing.
+        if (heard.length > 0) torrents = told([], []);
         heard.push({ ifName, options });
         options.signal.addEventListener('abort', () => resolve(ok(REPORT)));
         options.onStart?.({
@@ -302,6 +304,39 @@ t.test('service: follows links and their networks; a fault is told and tried aga
   clock.advance(30_000);
   await settled();
   t.match(reports.at(-1), { status: 'listening', reason: '' });
+  broken(new SystemError('no right to it', 'EPERM'));
+  move(0x0c000000);
+  service.surroundingsChanged();
+  await settled();
+  t.match(reports.at(-1), { status: 'failed', reason: 'no right to it' });
+  await service.apply({ ...ON, enable: false });
+  t.match(reports.at(-1), { status: 'off', reason: '' });
+  t.equal(clock.pending, 0);
+  await service[Symbol.asyncDispose]();
+});
+
+t.test('service: with a torrent that found no room its name goes', async (t) => {
+  const { service, looks, tell, asked } = box();
+  const settled = async (): Promise<void> => {
+    for (let i = 0; i < 200; i++) await Promise.resolve();
+  };
+  const nameOf = (hash: string): string | undefined =>
+    service.look().torrents.find(({ infoHash }) => infoHash === hash)?.name;
+  await service.apply({ ...ON, resolveNames: true });
+  looks();
+  await settled();
+  t.equal(nameOf(HASH), 'Some name');
+  const others = Array.from({ length: MAX_PARTS }, (_, i) =>
+    part({ infoHash: i.toString(16).padStart(40, '0'), lastSec: T0 + 20 }),
+  );
+  tell(told([host()], others));
+  looks();
+  await settled();
+  t.equal(asked.length, ASKED_AN_HOUR);
+  tell(told([host()], [part({ lastSec: T0 + 30 })]));
+  looks();
+  t.equal(service.look().torrents.length, MAX_PARTS);
+  t.equal(nameOf(HASH), undefined);
   await service[Symbol.asyncDispose]();
 });
 
