@@ -80,7 +80,7 @@ t.test('a line of known rate and queue', { skip: noNamespaces() ?? false }, asyn
   t.notMatch(router.log, /the line is loaded/);
 
   // Whoever is at the command line has agreed to this one, whatever is configured.
-  const both = ['--upload-url', `${at}/up`, '--seconds', '4'];
+  const both = ['--upload-url', `${at}/up`, '--seconds', '3'];
   const done = await cli(['--json', ...down.with(-1, `${at}/elsewhere`), ...both]);
   t.equal(done.code, 0, done.stderr);
   const run = JSON.parse(done.stdout) as LoadRun;

@@ -1,5 +1,5 @@
 /** load-test: how the line fares while it is loaded; run by the daemon, which counts what it takes. */
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type {
   DirectionResult,
   LatencyFigures,
@@ -11,6 +11,7 @@ import type { Router } from './router.ts';
 import type { Session } from './session.ts';
 import type { Column } from './table.ts';
 import { time } from './target-commands.ts';
+import { within } from './whole-number.ts';
 
 interface Options {
   readonly url?: string;
@@ -40,14 +41,6 @@ export function defineLoadTest(program: Command, session: Session): void {
     .option('--history', 'what earlier tests came to, and nothing else')
     .action((options: Options) => (options.history ? history(session) : run(session, options)));
 }
-
-const within =
-  (least: number, most: number) =>
-  (value: string): number => {
-    const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
-    if (number >= least && number <= most) return number;
-    throw new InvalidArgumentError(`a whole number from ${least} to ${most} is wanted`);
-  };
 
 /** Exit code 1 where it failed or was called off. */
 async function run(session: Session, options: Options): Promise<void> {

@@ -1,7 +1,7 @@
 /** Alerts as they leave the box: HTTP, MQTT and mail. Loaded when there is one to send. */
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { connect as tcpConnect } from 'node:net';
+import { Socket, connect as tcpConnect } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import { createTransport } from 'nodemailer';
 import { err, ok, type Result } from '../../base/result.ts';
@@ -127,7 +127,10 @@ const sends: Readonly<Record<ChannelAddress['kind'], Send>> = {
   Email: async (channel, url, letter, signal) => {
     const tls = url.protocol === 'smtps:';
     const { username, password } = channel;
+    // Its own one lives for minutes, and may take the letter after all when it goes out once more.
+    const socket = new Socket();
     const transport = createTransport({
+      socket,
       host: url.hostname.replace(/^\[|\]$/g, ''),
       port: Number(url.port || (tls ? 465 : 587)),
       secure: tls,
@@ -156,6 +159,7 @@ const sends: Readonly<Record<ChannelAddress['kind'], Send>> = {
       return code >= 550 && code < 560 ? never(said(thrown)) : notYet(said(thrown));
     } finally {
       transport.close();
+      if (signal.aborted) socket.destroy();
     }
   },
 };

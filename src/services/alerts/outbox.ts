@@ -13,7 +13,8 @@ import type { Shelf } from './shelf.ts';
 export const MAX_QUEUED = 100;
 const FIRST_RETRY_MS = 5_000;
 const MAX_RETRY_MS = 300_000;
-const TIMEOUT_MS = 30_000;
+/** Nobody waits longer for an answer. */
+export const TIMEOUT_MS = 30_000;
 const KEEP_MS = 86_400_000;
 
 export interface OutboxDeps {

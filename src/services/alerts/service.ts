@@ -15,7 +15,7 @@ import type {
   Signal,
 } from './config.ts';
 import { letterOf, titleOf } from './letter.ts';
-import { Outbox } from './outbox.ts';
+import { Outbox, TIMEOUT_MS } from './outbox.ts';
 import { Shelf } from './shelf.ts';
 import { ToldAlerts } from './told.ts';
 
@@ -138,7 +138,7 @@ export class AlertsService implements AsyncDisposable {
     }
   }
 
-  /** Sends a test on one channel; resolves when it is taken, or cannot be. */
+  /** Sends a test on one channel; resolves when it is taken, or cannot be, or nobody answers in time. */
   async test(id: string, signal: AbortSignal): Promise<Result<void, string>> {
     const channel = this.#outboxes.get(id)?.config;
     if (channel === undefined) return err('the channel is off, or alerts are');
@@ -147,8 +147,13 @@ export class AlertsService implements AsyncDisposable {
       ...{ id: this.#deps.newId(), number: ++this.#number, kind: 'test', severity: 'Info' },
       ...{ watch: 'Test', subject: '', name: '', reason: '', atMs: nowMs, sinceMs: nowMs },
     };
-    const sent = await this.#deps.messenger.send(channel, letterOf(notice), signal);
-    return sent.ok ? ok(undefined) : err(sent.error.message);
+    const late = new AbortController();
+    const limit = this.#deps.clock.after(TIMEOUT_MS, () => late.abort());
+    const either = AbortSignal.any([signal, late.signal]);
+    const sent = await this.#deps.messenger.send(channel, letterOf(notice), either);
+    limit.cancel();
+    if (sent.ok) return ok(undefined);
+    return err(late.signal.aborted ? 'no answer in time' : sent.error.message);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

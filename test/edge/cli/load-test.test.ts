@@ -43,11 +43,11 @@ const pause = async (): Promise<void> => {};
 t.test('it is begun as wanted, followed, and told', async (t) => {
   const { bus, asked } = daemon(LAST);
   const args = ['--url', 'http://h/f', '--upload-url', 'http://h/u', '--target', 'h'];
-  const numbers = ['--seconds', '5', '--streams', '2', '--cap', '3000000'];
+  const numbers = ['--seconds', '5', '--streams', '2', '--cap', '1000000000000'];
   const ran = await cli(['load-test', ...args, ...numbers], bus, { pause });
   t.equal(ran.code, 0, ran.err);
   t.same(asked, [
-    'run {"url":"http://h/f","upload-url":"http://h/u","target":"h","seconds":5,"streams":2,"cap":3000000}',
+    'run {"url":"http://h/f","upload-url":"http://h/u","target":"h","seconds":5,"streams":2,"cap":1000000000000}',
     ...Array.from({ length: 3 }, () => 'status {}'),
   ]);
   t.match(ran.err, /at most 250 MB are taken; speed.example is asked meanwhile; Ctrl-C/);
@@ -101,6 +101,7 @@ t.test('what fails is told, and why it was not begun', async (t) => {
     ['--seconds', '31'],
     ['--streams', '0'],
     ['--cap', '99'],
+    ['--cap', '1000000000001'],
   ]) {
     t.match(await cli(['load-test', ...wrong], refused), { code: 2, err: /a whole number from/ });
   }

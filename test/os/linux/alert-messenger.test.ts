@@ -1,4 +1,4 @@
-/** Alerts to real servers on the loopback: a web server, mosquitto, and a mail server with STARTTLS. */
+/** Alerts to real servers on the loopback: a web server, mosquitto, and a mail server with STARTTLS and with TLS from the start. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -161,6 +161,27 @@ runAlone(t, 'alerts to real servers', import.meta.url, () => {
     });
   });
 
+  t.test('a mail server that says nothing', async (t) => {
+    const open = new Set<object>();
+    const server = createTcpServer((socket) => {
+      open.add(socket);
+      socket.on('error', () => {});
+      socket.once('close', () => open.delete(socket));
+      socket.resume();
+    }).listen(0, '127.0.0.1');
+    t.teardown(() => server.close());
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    for (const scheme of ['smtp', 'smtps']) {
+      const late = new AbortController();
+      const sent = send({ kind: 'Email', url: `${scheme}://127.0.0.1:${port}` }, late.signal);
+      await until('it is asked', () => open.size > 0);
+      late.abort();
+      t.match(await sent, { ok: false, error: { message: 'no answer in time', forGood: false } });
+      await until('nothing of it stays', () => open.size === 0);
+    }
+  });
+
   t.test('mail', { skip: existsSync(AIOSMTPD) ? false : 'no aiosmtpd' }, async (t) => {
     const script = join(import.meta.dirname, 'smtp-server.py');
     const words = [script, '0', at('cert.pem'), at('key.pem')];
@@ -183,5 +204,9 @@ runAlone(t, 'alerts to real servers', import.meta.url, () => {
       error: { forGood: true, message: /550/ },
     });
     t.equal(lines.length, 2);
+    const secure = { ...login, username: '', url: `smtps://localhost:${ready['secure']}` };
+    t.match(await send({ ...secure, authority: '' }), { error: { message: /self.signed/ } });
+    t.same(await send(secure), { ok: true, value: undefined });
+    t.match(await until('the other letter came', () => lines[2]), { tls: true });
   });
 });

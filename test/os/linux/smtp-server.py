@@ -19,7 +19,7 @@ class Letters:
             'from': envelope.mail_from,
             'to': envelope.rcpt_tos,
             'text': envelope.content.decode('utf-8', 'replace'),
-            'tls': session.ssl is not None,
+            'tls': server.transport.get_extra_info('sslcontext') is not None,
         }
         print(json.dumps(letter), flush=True)
         return '250 taken'
@@ -43,8 +43,12 @@ async def main(port, cert, key):
             authenticator=authenticate,
         )
 
-    server = await asyncio.get_running_loop().create_server(made, '127.0.0.1', port)
-    print(json.dumps({'ready': server.sockets[0].getsockname()[1]}), flush=True)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(made, '127.0.0.1', port)
+    # TLS from the first byte on; aiosmtpd takes no password there.
+    secure = await loop.create_server(lambda: SMTP(Letters()), '127.0.0.1', 0, ssl=context)
+    ports = [one.sockets[0].getsockname()[1] for one in (server, secure)]
+    print(json.dumps({'ready': ports[0], 'secure': ports[1]}), flush=True)
     await server.serve_forever()
 
 

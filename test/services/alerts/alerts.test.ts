@@ -48,7 +48,7 @@ class House implements AsyncDisposable {
   readonly looked: Signal[] = [];
   reports = 0;
   ids = 0;
-  answer: () => Promise<Result<void, NotTaken>> = async () => ok(undefined);
+  answer: (signal: AbortSignal) => Promise<Result<void, NotTaken>> = async () => ok(undefined);
   evidence: (aborted: AbortSignal) => Promise<Evidence> = async () => ({ trace: [], capture: '' });
   readonly service: AlertsService;
 
@@ -61,9 +61,9 @@ class House implements AsyncDisposable {
       store: this.store,
       newId: () => `id ${++this.ids}`,
       messenger: {
-        send: async (_channel, letter) => {
+        send: async (_channel, letter, signal) => {
           this.letters.push(letter);
-          return this.answer();
+          return this.answer(signal);
         },
       },
       evidence: (signal, aborted) => {
@@ -268,6 +268,28 @@ t.test('a channel that is away: bounded, a day long', async (t) => {
   house.service.happened(device(1));
   await settled();
   t.match(house.observed.channels[0], { queued: 0, failed: MAX_QUEUED + 1, state: 'idle' });
+});
+
+t.test('a test on a channel that never answers is over in time', async (t) => {
+  await using house = new House({ channels: [CHANNEL] });
+  const asked: AbortSignal[] = [];
+  house.answer = (signal) =>
+    new Promise((resolve) => {
+      asked.push(signal);
+      signal.addEventListener('abort', () => resolve(err({ message: 'cut', forGood: false })));
+    });
+  const never = new AbortController().signal;
+  const late = house.service.test('hook', never);
+  house.clock.advance(29_999);
+  t.equal(asked[0]?.aborted, false);
+  house.clock.advance(1);
+  t.equal(asked[0]?.aborted, true);
+  if (asked[0]?.aborted) t.same(await late, { ok: false, error: 'no answer in time' });
+  const caller = new AbortController();
+  const left = house.service.test('hook', caller.signal);
+  caller.abort();
+  t.same(await left, { ok: false, error: 'cut' });
+  t.equal(house.clock.pending, 0);
 });
 
 t.test('only what is bad enough goes to a channel', async (t) => {

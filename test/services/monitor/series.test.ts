@@ -123,6 +123,17 @@ t.test('a day, by bursts, minutes, ten minutes and hours', async (t) => {
   t.equal(clock.pending, 0);
 });
 
+t.test('an end while it is written leaves no timer, and writes the rest', async (t) => {
+  const { series, clock, nowSec } = opened();
+  series.add(burst(nowSec(), [1000]));
+  clock.advance(60_000);
+  series.add(burst(nowSec(), [2000]));
+  await series[Symbol.asyncDispose]();
+  t.match(series.figures, { waiting: 0, stored: 2 });
+  await new Promise((resolve) => setImmediate(resolve));
+  t.equal(clock.pending, 0);
+});
+
 t.test('what waits is read, too; a kill costs only that', async (t) => {
   const first = opened();
   for (let minute = 0; minute < 70; minute++) {

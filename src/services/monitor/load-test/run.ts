@@ -31,9 +31,9 @@ export interface RunDeps {
 const IDLE_MS = 4000;
 /** Connections and the first byte may take so long. */
 const BEGIN_MS = 10_000;
-/** Queues empty themselves between two phases. */
 /** What is over sooner tells of buffers, not of the line. */
 const LEAST_MS = 500;
+/** Queues empty themselves between two phases. */
 const SETTLE_MS = 1000;
 const LOOK_MS = 100;
 /** What waits to be acknowledged is asked for so often. */
@@ -208,7 +208,7 @@ class Run {
   }
 }
 
-/** The end of a phase: the first reason counts. */
+/** The end of a phase: the first reason counts. What is thrown ends it, too: nothing goes on without it. */
 class Ending implements Disposable {
   readonly #clock: Clock;
   readonly #off: AbortSignal;
@@ -246,6 +246,7 @@ class Ending implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.stop('Failed');
     this.#timer?.cancel();
     this.#off.removeEventListener('abort', this.#calledOff);
   }

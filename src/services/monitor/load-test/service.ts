@@ -120,6 +120,7 @@ export class LoadTests implements AsyncDisposable {
     const written = await store.commit([usageChange(reserved)]);
     if (!written.ok || this.#closed) {
       this.#running = undefined;
+      this.#report();
       const why = written.ok ? 'the daemon ends' : written.error.message;
       return err(`what it takes cannot be written down: ${why}`);
     }
@@ -258,9 +259,12 @@ export class LoadTests implements AsyncDisposable {
   async #due(): Promise<void> {
     this.#nextMs = undefined;
     const begun = await this.begin('Schedule');
-    if (begun.ok || this.#running !== undefined) return;
-    this.#reason = begun.error;
-    this.#deps.log.warn({ reason: begun.error }, 'no load test');
+    if (begun.ok) return;
+    // One of somebody else's, which may still come to nothing; after its end another time is planned.
+    if (this.#running === undefined) {
+      this.#reason = begun.error;
+      this.#deps.log.warn({ reason: begun.error }, 'no load test');
+    }
     this.#plan(this.#deps.clock.wallMs() + RETRY_MS);
     this.#report();
   }

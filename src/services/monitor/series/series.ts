@@ -142,10 +142,10 @@ export class Series implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
+    this.#closed = true;
     this.#timer?.cancel();
     await this.#flushing;
     await this.#flush();
-    this.#closed = true;
   }
 
   #target(number: number): Target {

@@ -103,6 +103,23 @@ t.test('a server that does not serve is told, and how it was until then', async 
   t.match(waited.result, { ended: 'Failed', reason: /no byte within 10 s/ });
 });
 
+t.test('after a bug nothing goes on', async (t) => {
+  const line = new FakeLine();
+  const bug = async (): Promise<never> => {
+    throw new Error('a bug');
+  };
+  const { clock, sockets, names } = line;
+  const transfers = { ...line.transfers, download: bug };
+  const deps = { clock, sockets, names, transfers };
+  const never = new AbortController().signal;
+  const thrown = runLoadTest(deps, ORDER, never, () => {}).catch((cause: unknown) => cause);
+  t.match(await line.until(thrown), { message: 'a bug' });
+  clock.advance(20_000);
+  await new Promise((resolve) => setImmediate(resolve));
+  t.equal(line.opened, 0);
+  t.equal(clock.pending, 0, 'nobody is asked for echoes any more');
+});
+
 t.test('it is called off at any moment, at once', async (t) => {
   for (const atMs of [50, 3_000, 8_000, 14_500, 20_000]) {
     const line = new FakeLine();

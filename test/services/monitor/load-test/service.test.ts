@@ -254,6 +254,20 @@ t.test('a test that cannot begin is tried again in an hour, and it is said why',
   t.match(box.observed, { reason: '' });
 });
 
+t.test('a test of the owner that comes to nothing is no end of the schedule', async (t) => {
+  const box = new Box();
+  box.tests.apply(CONFIG);
+  box.store.failing = 'ENOSPC';
+  const owner = begun(box, 'Owner');
+  // Due while that is being written down.
+  box.clock.advance(1);
+  t.match(await owner, /cannot be written down/);
+  box.store.failing = undefined;
+  t.match(box.observed, { status: 'Waiting', reason: '' }, 'nothing is wrong with the schedule');
+  await box.pass(HOUR + 60_000);
+  t.match(box.tests.observed.runs, [{ cause: 'Schedule' }]);
+});
+
 t.test('a bug in a test is no end of tests', async (t) => {
   const box = new Box();
   box.tests.apply({ ...CONFIG, enable: false });
