@@ -11,7 +11,7 @@ const MAX_TRIES = 3;
 
 export interface NamesDeps {
   readonly clock: Clock;
-  /** The name, safe to print; undefined when nobody told it. Ends soon after the signal. */
+  /** The name, safe to print; undefined when nobody told it. Ends soon after the signal, and never throws. */
   resolve(infoHash: string, signal: AbortSignal): Promise<string | undefined>;
   /** One became known. */
   changed(): void;
@@ -100,7 +100,7 @@ export class TorrentNames implements AsyncDisposable {
   }
 
   async #ask(infoHash: string, signal: AbortSignal): Promise<void> {
-    const name = await this.#deps.resolve(infoHash, signal).catch(() => undefined);
+    const name = await this.#deps.resolve(infoHash, signal);
     if (signal.aborted) return;
     if (name === undefined || name === '') {
       const { tries } = this.#failed.get(infoHash) ?? { tries: 0 };

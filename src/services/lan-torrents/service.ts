@@ -28,7 +28,7 @@ export interface LanTorrentsDeps {
   isUp(ifName: string): boolean;
   /** The networks that the box has an address in there: whose hosts are counted. */
   networks(ifName: string): readonly CapturePrefix[];
-  /** See `NamesDeps`. */
+  /** See `NamesDeps`; what is thrown is a fault, and told in the log. */
   resolve(infoHash: string, signal: AbortSignal): Promise<string | undefined>;
   /** Why no names can be asked for now, for people; empty when they can. */
   whyNoNames(): string;
@@ -67,21 +67,29 @@ export class LanTorrentsService implements AsyncDisposable {
     this.#deps = deps;
     this.#names = new TorrentNames({
       clock: deps.clock,
-      resolve: (infoHash, signal) => deps.resolve(infoHash, signal),
+      resolve: (infoHash, signal) =>
+        deps.resolve(infoHash, signal).catch((thrown: unknown) => {
+          deps.log.error({ reason: errorMessage(thrown) }, 'a torrent cannot be named');
+          return undefined;
+        }),
       changed: () => this.#tell(),
     });
   }
 
   /** As it is now. */
   get observed(): LanTorrentsObserved {
-    const { enable, resolveNames } = this.#config;
+    const { enable, resolveNames, links } = this.#config;
     const listening = this.#hearings.size > 0;
     const whyNoNames = enable && resolveNames ? this.#deps.whyNoNames() : '';
     const waits = enable && !listening ? 'no link of the LAN is there and up' : '';
+    const tooMany =
+      enable && links.length > MAX_LINKS
+        ? `only ${links.slice(0, MAX_LINKS).join(', ')} are listened to`
+        : '';
     const going = listening ? 'listening' : this.#fault === '' ? 'waiting' : 'failed';
     return {
       status: enable ? going : 'off',
-      reason: [this.#fault || waits, whyNoNames].filter((text) => text !== '').join('; '),
+      reason: [this.#fault || waits, tooMany, whyNoNames].filter((text) => text !== '').join('; '),
       devices: this.#ledger.devices(),
       torrents: this.#ledger.torrents((infoHash) => this.#names.of(infoHash)),
       forgotten: this.#ledger.forgotten,

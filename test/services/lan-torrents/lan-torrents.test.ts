@@ -184,7 +184,7 @@ t.test('names: who is called off tells nothing any more', async (t) => {
   t.equal(names.of('a'), undefined);
 });
 
-function box({ up = ['br-lan'], whyNoNames = '' } = {}) {
+function box({ up = ['br-lan'], whyNoNames = '', nameless = false } = {}) {
   const clock = new FakeClock({ wallMs: (T0 + 10) * 1000 });
   const heard: { ifName: string; options: ListenOptions }[] = [];
   const reports: LanTorrentsObserved[] = [];
@@ -192,8 +192,9 @@ function box({ up = ['br-lan'], whyNoNames = '' } = {}) {
   let torrents = told();
   let network = 0xc0a80100;
   let fault: SystemError | undefined;
+  const log = new MemoryLog();
   const service = new LanTorrentsService({
-    ...{ clock, log: new MemoryLog() },
+    ...{ clock, log },
     engine: {
       listen: (ifName, options) => {
         if (fault !== undefined) return Promise.resolve(err(fault));
@@ -213,6 +214,7 @@ function box({ up = ['br-lan'], whyNoNames = '' } = {}) {
     networks: () => [{ address: ipv4(network), prefixLen: prefixLen(24) ?? 0 }],
     resolve: async (infoHash) => {
       asked.push(infoHash);
+      if (nameless) throw new SystemError('no memory', 'ENOMEM');
       return 'Some name';
     },
     whyNoNames: () => whyNoNames,
@@ -224,7 +226,7 @@ function box({ up = ['br-lan'], whyNoNames = '' } = {}) {
         options.onProgress?.({ packets: 1, bytes: 1, droppedPackets: 2 }, () => REPORT);
   };
   return {
-    ...{ clock, heard, reports, asked, service, up },
+    ...{ clock, heard, reports, asked, service, up, log },
     looks: (): void => {
       for (let i = 0; i < LOOK_SEC; i++) second();
     },
@@ -365,6 +367,31 @@ t.test('service: names are asked for only where that is wanted and can be', asyn
   t.same(deaf.asked, []);
   t.equal(deaf.service.look().reason, 'the DHT node is off');
   await deaf.service[Symbol.asyncDispose]();
+  const broken = box({ nameless: true });
+  await broken.service.apply({ ...ON, resolveNames: true });
+  broken.looks();
+  await settled();
+  t.same(broken.asked, [HASH]);
+  t.match(
+    broken.log.lines.filter(({ level }) => level === 'error'),
+    [{ fields: { reason: 'no memory' } }],
+  );
+  broken.looks();
+  await settled();
+  t.same(broken.asked, [HASH], 'not before hours have passed');
+  await broken.service[Symbol.asyncDispose]();
+});
+
+t.test('service: of more links than it may hear it tells which ones', async (t) => {
+  const links = ['a', 'b', 'c', 'd', 'e'];
+  const { service, heard } = box({ up: links });
+  await service.apply({ ...ON, links });
+  t.same(
+    heard.map(({ ifName }) => ifName),
+    ['a', 'b', 'c', 'd'],
+  );
+  t.match(service.look(), { status: 'listening', reason: 'only a, b, c, d are listened to' });
+  await service[Symbol.asyncDispose]();
 });
 
 t.test('service: clear forgets, and hears on; what is old goes by itself', async (t) => {
