@@ -9,9 +9,10 @@ import { parseMagnet, shortHash } from '../../wire/magnet.ts';
 import { METADATA_PIECE_BYTES } from '../../wire/peer-wire.ts';
 import { readTorrent, writeTorrent } from '../../wire/torrent.ts';
 import { isObject, type JsonObject } from './bus.ts';
-import { runInJob, tellerOf } from './dht-job.ts';
+import { runInJob } from './dht-job.ts';
 import { tellTorrent } from './dht-torrent.ts';
 import { EXIT } from './environment.ts';
+import { tellerOf } from './progress-line.ts';
 import type { Session } from './session.ts';
 
 export interface PeerTools extends AsyncDisposable {

@@ -1,11 +1,11 @@
 /** A command of the DHT that takes long: how far it is, on a terminal, and its end by Ctrl-C. */
 import { isObject, type JsonObject } from './bus.ts';
+import { tellerOf } from './progress-line.ts';
 import type { CommandResponse, Router } from './router.ts';
 import type { Session } from './session.ts';
 
 /** Between two looks; a job that nobody looks at is ended by the daemon. */
 const LOOK_MS = 250;
-const CLEAR = '\r\u001b[K';
 
 /** As `Session.ask`, with a line of how far it is. */
 export async function askInJob(
@@ -27,16 +27,6 @@ export async function askInJob(
     } else session.fail(message ?? `dht ${command} failed`);
   });
   return data;
-}
-
-/** A line that replaces the one before; nothing where nobody sees it. */
-export function tellerOf({ json, environment: { stderr } }: Session): (line: string) => void {
-  let said = '';
-  return (line) => {
-    if (json || !stderr.isTerminal || line === said) return;
-    said = line;
-    stderr.write(`${CLEAR}${line}`);
-  };
 }
 
 interface Job {

@@ -2,8 +2,9 @@
 import type { Command } from 'commander';
 import { fromHex, toHex } from '../../base/bytes.ts';
 import { isObject, type Json, type JsonObject, list, text } from './bus.ts';
-import { askInJob, tellerOf } from './dht-job.ts';
+import { askInJob } from './dht-job.ts';
 import { EXIT } from './environment.ts';
+import { tellerOf } from './progress-line.ts';
 import type { Session } from './session.ts';
 import { type Column, statusStyle } from './table.ts';
 

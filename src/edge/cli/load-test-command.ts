@@ -7,6 +7,7 @@ import type {
   LoadRun,
 } from '../../services/monitor/load-test/types.ts';
 import { isObject, type Json, type JsonObject, list, text } from './bus.ts';
+import { tellerOf } from './progress-line.ts';
 import type { Router } from './router.ts';
 import type { Session } from './session.ts';
 import type { Column } from './table.ts';
@@ -71,8 +72,8 @@ async function run(session: Session, options: Options): Promise<void> {
 /** The status once no test is under way any more; undefined after it said why there is none. */
 async function follow(session: Session, router: Router): Promise<JsonObject | undefined> {
   const { environment } = session;
-  const { stderr, signal } = environment;
-  const progress = stderr.isTerminal && !session.json;
+  const { signal } = environment;
+  const tell = tellerOf(session);
   let stopped = false;
   for (;;) {
     if (signal.aborted && !stopped) {
@@ -82,7 +83,7 @@ async function follow(session: Session, router: Router): Promise<JsonObject | un
     }
     const status = await asked(session, router, 'status', {});
     const running = status?.['running'];
-    if (progress) stderr.write(`\r\u001b[K${isObject(running) ? progressText(running) : ''}`);
+    tell(isObject(running) ? progressText(running) : '');
     if (status?.['status'] !== 'Running') return status;
     await environment.pause(LOOK_MS);
   }

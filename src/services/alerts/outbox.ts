@@ -16,6 +16,8 @@ const MAX_RETRY_MS = 300_000;
 /** Nobody waits longer for an answer. */
 export const TIMEOUT_MS = 30_000;
 const KEEP_MS = 86_400_000;
+/** A clock that says less was not set yet, as after the start of a box without a battery. */
+const SET_SINCE_MS = Date.UTC(2026, 0, 1);
 
 export interface OutboxDeps {
   readonly messenger: Messenger;
@@ -114,8 +116,8 @@ export class Outbox implements Disposable {
     const { clock, shelf } = this.#deps;
     const left = shelf.of(this.#config.id);
     for (const [i, [key, { notice, putMs }]] of left.entries()) {
-      // The wall clock may have been set back meanwhile.
-      const waitedMs = Math.max(0, clock.wallMs() - putMs);
+      // The wall clock may have been set back meanwhile, or for the first time.
+      const waitedMs = putMs < SET_SINCE_MS ? 0 : Math.max(0, clock.wallMs() - putMs);
       const untilMs = clock.monoMs() + KEEP_MS - waitedMs;
       if (i >= left.length - MAX_QUEUED && waitedMs < KEEP_MS) {
         this.#queue.push({ key, notice, unfinished: false, putMs, untilMs });

@@ -8,6 +8,7 @@ import { type DnsMessage, decodeMessage, encodeMessage, queryOf } from '../../wi
 import { type DnsName, sameName } from '../../wire/dns-name.ts';
 import { formatRdata } from '../../wire/dns-rdata-text.ts';
 import { CLASS_IN, RCODE, rcodeName, typeName } from '../../wire/dns-registry.ts';
+import { within } from './path.ts';
 import type { Cause, Check } from './types.ts';
 
 interface To {
@@ -111,16 +112,6 @@ export const checkOf = (deps: CheckDeps, spec: CheckSpec): Check => ({
     return done.ok ? { rttUs: done.value.rttUs } : { rttUs: undefined, ...done.error };
   },
 });
-
-/** Names cannot be called off: nobody waits for them longer than for the rest. */
-function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  if (signal.aborted) return Promise.resolve(undefined);
-  return new Promise((resolve, reject) => {
-    const aborted = (): void => resolve(undefined);
-    signal.addEventListener('abort', aborted, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
-  });
-}
 
 /** The other side's words are anybody's, and as long as it likes. */
 const plain = (text: string): string => escapeControls(text).slice(0, MAX_WORDS);

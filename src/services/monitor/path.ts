@@ -205,3 +205,13 @@ export function pause(
     else signal.addEventListener('abort', done, { once: true });
   });
 }
+
+/** Names cannot be called off: nobody waits for them longer than for the rest. Undefined when `signal` fires first. */
+export function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  if (signal.aborted) return Promise.resolve(undefined);
+  return new Promise((resolve, reject) => {
+    const aborted = (): void => resolve(undefined);
+    signal.addEventListener('abort', aborted, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
+  });
+}

@@ -158,6 +158,12 @@ t.test('what is older than a day is told no more, wherever the clock was set', a
   const back = new Life(store, ok(undefined), { wallMs: 0 });
   await settled();
   t.same(back.told, ['Info: again: new'], 'a clock that was set back loses nothing');
+  back.answer = AWAY;
+  back.come('early');
+  await settled();
+  const set = new Life(store, ok(undefined));
+  await settled();
+  t.same(set.told, ['Info: early: new'], 'nor does one that is set for the first time');
 });
 
 t.test('bounded on disk as well', async (t) => {

@@ -6,7 +6,7 @@ import type { Clock, Timer } from '../../../base/clock.ts';
 import { escapeControls } from '../../../base/text.ts';
 import type { LoadTransfers } from '../../../os/ports-load.ts';
 import type { HostNames, PathSockets } from '../../../os/ports-path.ts';
-import { PathProber, pause } from '../path.ts';
+import { PathProber, pause, within } from '../path.ts';
 import { gradeOf } from './grade.ts';
 import { Latency } from './latency.ts';
 import { Meter, rampMs } from './meter.ts';
@@ -57,7 +57,8 @@ export async function runLoadTest(
     ...{ ...nothing, idle, reason: signal.aborted ? '' : reason },
     ended: signal.aborted ? 'Aborted' : 'Failed',
   });
-  const found = await deps.names.resolve(order.host, undefined);
+  const found = await within(deps.names.resolve(order.host, undefined), signal);
+  if (found === undefined) return failed('');
   if (!found.ok) return failed(found.error.message);
   const options = { protocol: 'icmp', ifName: '', dscp: 0, fragment: true } as const;
   const opened = PathProber.open(deps, { ...options, ...found.value });

@@ -103,6 +103,20 @@ t.test('a server that does not serve is told, and how it was until then', async 
   t.match(waited.result, { ended: 'Failed', reason: /no byte within 10 s/ });
 });
 
+t.test('it is called off while no server tells an address', async (t) => {
+  const line = new FakeLine();
+  const { clock, sockets, transfers } = line;
+  const names = { resolve: () => new Promise<never>(() => {}) };
+  const controller = new AbortController();
+  const run = runLoadTest({ clock, sockets, transfers, names }, ORDER, controller.signal, () => {});
+  let over = false;
+  void run.then(() => (over = true));
+  controller.abort();
+  await new Promise((resolve) => setImmediate(resolve));
+  t.ok(over);
+  if (over) t.match(await run, { ended: 'Aborted', reason: '', bytes: 0, idle: undefined });
+});
+
 t.test('after a bug nothing goes on', async (t) => {
   const line = new FakeLine();
   const bug = async (): Promise<never> => {

@@ -1,0 +1,14 @@
+/** How far something is, in one line of a terminal. */
+import type { Session } from './session.ts';
+
+const CLEAR = '\r\u001b[K';
+
+/** A line that replaces the one before; nothing where nobody sees it. */
+export function tellerOf({ json, environment: { stderr } }: Session): (line: string) => void {
+  let said = '';
+  return (line) => {
+    if (json || !stderr.isTerminal || line === said) return;
+    said = line;
+    stderr.write(`${CLEAR}${line}`);
+  };
+}
