@@ -64,17 +64,21 @@ export function LanTorrents() {
   );
 }
 
-/** What the house calls it: by its MAC address, where the list of devices knows one. */
-function whoIs(values: Values, id: string): string {
-  const row = rowsOf(values.keys(), HOSTS).find(
-    (host) => textAt(values, `${host}PhysAddress`) === id,
+/** What the house calls them: by their MAC addresses, where the list of devices knows one. */
+function callNames(values: Values): (id: string) => string {
+  const names = new Map(
+    rowsOf(values.keys(), HOSTS).map((host) => [
+      textAt(values, `${host}PhysAddress`),
+      textAt(values, `${host}HostName`),
+    ]),
   );
-  return (row === undefined ? '' : textAt(values, `${row}HostName`)) || id;
+  return (id) => names.get(id) || id;
 }
 
 function useColumns(values: Values) {
   const t = useTexts(texts);
   const { locale } = useApp();
+  const whoIs = callNames(values);
   const at = (row: string, name: string): string => textAt(values, `${row}${name}`);
   const count = (row: string, name: string): string => bytes(Number(at(row, name)), locale);
   const amount = (key: 'up' | 'down', name: string): Column<string> => ({
@@ -88,16 +92,16 @@ function useColumns(values: Values) {
     text: (row) => at(row, name),
     cell: (row) => <When ms={timeMs(at(row, name)) ?? 0} />,
   });
-  return { t, at, count, amount, when };
+  return { t, at, count, amount, when, whoIs };
 }
 
 function Devices({ values, rows }: { values: Values; rows: readonly string[] }) {
-  const { t, at, count, amount, when } = useColumns(values);
+  const { t, at, count, amount, when, whoIs } = useColumns(values);
   const columns: readonly Column<string>[] = [
     {
       key: 'device',
       title: t('lan.device'),
-      text: (row) => whoIs(values, at(row, 'PhysAddress')) || at(row, 'IPAddresses'),
+      text: (row) => whoIs(at(row, 'PhysAddress')) || at(row, 'IPAddresses'),
     },
     amount('up', 'BytesSent'),
     amount('down', 'BytesReceived'),
@@ -121,7 +125,7 @@ function Devices({ values, rows }: { values: Values; rows: readonly string[] }) 
 }
 
 function Torrents({ values, rows }: { values: Values; rows: readonly string[] }) {
-  const { t, at, amount, when } = useColumns(values);
+  const { t, at, amount, when, whoIs } = useColumns(values);
   const columns: readonly Column<string>[] = [
     {
       key: 'torrent',
@@ -136,7 +140,7 @@ function Torrents({ values, rows }: { values: Values; rows: readonly string[] })
       text: (row) =>
         at(row, 'Hosts')
           .split(',')
-          .map((id) => whoIs(values, id))
+          .map(whoIs)
           .join(', '),
     },
     amount('up', 'BytesSent'),
