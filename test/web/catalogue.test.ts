@@ -11,10 +11,10 @@ const text = (name: string): string => readFileSync(new URL(name, ROOT), 'utf8')
 const catalogues: [name: string, catalogue: Catalogue<string>, sources: string][] = [
   ['page', CATALOGUES, '**/*.{ts,tsx}'],
 ];
-for (const path of globSync('parts/*/texts.ts', { cwd: ROOT })) {
+for (const path of globSync('parts/*/*texts.ts', { cwd: ROOT })) {
   const { texts } = (await import(new URL(path, ROOT).href)) as { texts: Catalogue<string> };
-  const folder = path.replace(/texts\.ts$/, '');
-  catalogues.push([folder, texts, `${folder}**/*.{ts,tsx}`]);
+  const folder = path.replace(/[^/]*$/, '');
+  catalogues.push([path, texts, `${folder}**/*.{ts,tsx}`]);
 }
 
 for (const [name, { en, de }, pattern] of catalogues) {

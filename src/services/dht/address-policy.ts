@@ -16,7 +16,7 @@ const prefix6 = (top: bigint, length: number): IpPrefix => ({
 
 /** An address that is in one of these, */
 const INTERNET: readonly IpPrefix[] = [prefix4(0, 0), prefix6(0x20000000n, 3)];
-/** and in none of these, may be on the internet (RFC 6890). Teredo and 6to4 would lead to IPv4 that was not looked at. */
+/** and in none of these, may be on the internet (RFC 6890, RFC 9637). Teredo and 6to4 would lead to IPv4 that was not looked at. */
 const SPECIAL: readonly IpPrefix[] = [
   prefix4(0x00000000, 8),
   prefix4(0x0a000000, 8),
@@ -32,9 +32,10 @@ const SPECIAL: readonly IpPrefix[] = [
   prefix4(0xc6336400, 24),
   prefix4(0xcb007100, 24),
   prefix4(0xe0000000, 3),
-  prefix6(0x20010000n, 32),
+  prefix6(0x20010000n, 23),
   prefix6(0x20010db8n, 32),
   prefix6(0x20020000n, 16),
+  prefix6(0x3fff0000n, 20),
 ];
 /** What is nobody's address in a private network either. */
 const NOBODY: readonly IpPrefix[] = [
