@@ -1,4 +1,5 @@
 /** Alerts as they leave the box: HTTP, MQTT and mail. Loaded when there is one to send. */
+import { randomBytes } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { Socket, connect as tcpConnect } from 'node:net';
@@ -97,7 +98,8 @@ const sends: Readonly<Record<ChannelAddress['kind'], Send>> = {
       socket.on('error', (thrown) => end(notYet(said(thrown))));
       socket.on('close', () => end(notYet('the broker closed the connection')));
       socket.once(tls ? 'secureConnect' : 'connect', () => {
-        const clientId = `gatehouse-${process.pid}`;
+        // A broker ends the connection of whoever else has the same one, such as another channel (3.1.4).
+        const clientId = `gatehouse${randomBytes(6).toString('hex')}`;
         socket.write(mqttConnect({ clientId, ...channel }, KEEP_ALIVE_SEC));
       });
       socket.on('data', (bytes: Buffer) => {
