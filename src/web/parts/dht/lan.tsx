@@ -137,11 +137,7 @@ function Torrents({ values, rows }: { values: Values; rows: readonly string[] })
     {
       key: 'who',
       title: t('lan.who'),
-      text: (row) =>
-        at(row, 'Hosts')
-          .split(',')
-          .map(whoIs)
-          .join(', '),
+      text: (row) => at(row, 'Hosts').split(',').map(whoIs).join(', '),
     },
     amount('up', 'BytesSent'),
     amount('down', 'BytesReceived'),
