@@ -89,10 +89,10 @@ for (const isp of ['dnsmasq', 'kea'])
 /** The daemon and its clients: udhcpc and dibbler-client. */
 const LASTING = 3;
 
-/** Without what comes and goes: nft, a hook, a fork that is about to become one. */
+/** Once what comes and goes is gone (nft, a hook, a fork that is about to become one), and all are there. */
 function lasting(): number[] {
   let pids = processes();
-  for (let i = 0; i < 200 && pids.length > LASTING; i++) {
+  for (let i = 0; i < 1000 && pids.length !== LASTING; i++) {
     router('true');
     pids = processes();
   }
