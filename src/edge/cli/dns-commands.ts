@@ -318,7 +318,7 @@ async function follow(
   const { signal, pause } = session.environment;
   session.note('following; Ctrl-C ends it');
   for (let after = from; !signal.aborted; ) {
-    await pause(FOLLOW_MS);
+    await pause(FOLLOW_MS, signal);
     if (signal.aborted) return;
     const data = await session.ask(SERVICE, 'log', { ...wanted, after });
     if (data === undefined) return;
