@@ -12,6 +12,7 @@ import { Talk } from '../lib/dht-net.ts';
 import { home, noNamespaces, sh } from '../lib/netns.ts';
 import { NODE_FLAGS } from '../lib/node-flags.ts';
 import { Router } from '../lib/router.ts';
+import { lanSearch } from '../lib/torrent-packets.ts';
 import { until } from '../lib/until.ts';
 
 t.setTimeout(240_000);
@@ -39,6 +40,7 @@ interface View {
     readonly likelyReceivedBytes: number;
   }[];
   readonly reason: string;
+  readonly names: { readonly asked: number };
   readonly torrents: readonly {
     readonly infoHash: string;
     readonly name: string | null;
@@ -178,6 +180,16 @@ t.test('the LAN’s BitTorrent', { skip: noNamespaces() ?? false }, async (t) =>
   );
   await peer.ask('announce', hashes['plain'] ?? '', 6885);
   await cli('set', `${VIEW}ResolveNames=true`);
+  t.equal((await view()).names.asked, 0, 'from its handshake alone it may be private');
+  // What libtorrent does by itself when it is not told to be quiet.
+  const search = lanSearch(6881, Buffer.from(hashes['plain'] ?? '', 'hex')).toString('base64');
+  const send = [
+    'import base64, socket',
+    's = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)',
+    `s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("${CLIENT}"))`,
+    `s.sendto(base64.b64decode("${search}"), ("239.192.152.143", 6771))`,
+  ];
+  t.equal(await run('lan', '/usr/bin/python3', '-c', send.join('\n')), '');
   await until(
     'it has a name',
     async () => (await view()).torrents[0]?.name === 'plain.bin',

@@ -4,7 +4,12 @@ import { errorMessage, SystemError } from '../../base/errors.ts';
 import { formatIp } from '../../base/ip6.ts';
 import type { Log } from '../../base/log.ts';
 import { err } from '../../base/result.ts';
-import type { CaptureEngine, CapturePrefix, LiveCapture } from '../../os/ports-capture.ts';
+import type {
+  CaptureEngine,
+  CapturePrefix,
+  LiveCapture,
+  TorrentSeen,
+} from '../../os/ports-capture.ts';
 import type { LanTorrentsConfig, LanTorrentsObserved } from './config.ts';
 import { Ledger } from './ledger.ts';
 import { TorrentNames } from './names.ts';
@@ -47,6 +52,8 @@ interface Hearing {
   droppedPackets: number;
 }
 
+/** What no client does with a private torrent (BEP 27). */
+const OPEN: ReadonlySet<TorrentSeen> = new Set(['dht-get', 'dht-announce', 'lan-search']);
 const OFF: LanTorrentsConfig = { enable: false, resolveNames: false, keepSec: 0, links: [] };
 
 export class LanTorrentsService implements AsyncDisposable {
@@ -243,18 +250,23 @@ export class LanTorrentsService implements AsyncDisposable {
     const { keepSec } = this.#config;
     const aged = this.#ledger.forget(this.#deps.clock.wallMs() - keepSec * 1000);
     // Infohashes also go for lack of room.
-    this.#names.keep(new Set(this.#infoHashes()));
+    const known = this.#ledger.torrents(() => undefined);
+    this.#names.keep(new Set(known.map(({ infoHash }) => infoHash)));
     this.#askNames();
     if (this.#news || aged) this.#tell();
   }
 
-  #infoHashes(): readonly string[] {
-    return this.#ledger.torrents(() => undefined).map(({ infoHash }) => infoHash);
-  }
-
+  /**
+   * Only for torrents that their own clients told to everybody, the newest first: others may be private, which
+   * must not be looked up in the DHT (BEP 27).
+   */
   #askNames(): void {
-    if (this.#config.resolveNames && this.#deps.whyNoNames() === '')
-      this.#names.want(this.#infoHashes());
+    if (!this.#config.resolveNames || this.#deps.whyNoNames() !== '') return;
+    const open = this.#ledger
+      .torrents(() => undefined)
+      .filter(({ parts }) => parts.some(({ seen }) => seen.some((how) => OPEN.has(how))))
+      .sort((a, b) => b.firstMs - a.firstMs);
+    this.#names.want(open.map(({ infoHash }) => infoHash));
   }
 
   #tell(): void {

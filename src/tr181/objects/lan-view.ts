@@ -56,7 +56,7 @@ export const lanView: ObjectGroup = {
         ResolveNames: {
           ...ENABLE,
           about:
-            'Asks the DHT and peers what torrents are called. They learn that this address is interested. Needs the DHT node.',
+            'Asks the DHT and peers what torrents are called, except those that may be private (BEP 27). They learn that this address is interested. Needs the DHT node.',
         },
         RetainTime: {
           ...{ type: 'unsignedInt', access: 'readWrite', range: [[1, 720]], default: '24' },

@@ -189,7 +189,7 @@ function box({ up = ['br-lan'], whyNoNames = '', nameless = false } = {}) {
   const heard: { ifName: string; options: ListenOptions }[] = [];
   const reports: LanTorrentsObserved[] = [];
   const asked: string[] = [];
-  let torrents = told();
+  let torrents = told([host()], [part({ seen: ['handshake', 'dht-get'] })]);
   let network = 0xc0a80100;
   let fault: SystemError | undefined;
   const log = new MemoryLog();
@@ -329,7 +329,7 @@ t.test('service: with a torrent that found no room its name goes', async (t) => 
   await settled();
   t.equal(nameOf(HASH), 'Some name');
   const others = Array.from({ length: MAX_PARTS }, (_, i) =>
-    part({ infoHash: i.toString(16).padStart(40, '0'), lastSec: T0 + 20 }),
+    part({ infoHash: i.toString(16).padStart(40, '0'), seen: ['lan-search'], lastSec: T0 + 20 }),
   );
   tell(told([host()], others));
   looks();
@@ -346,11 +346,13 @@ t.test('service: names are asked for only where that is wanted and can be', asyn
   const settled = async (): Promise<void> => {
     for (let i = 0; i < 50; i++) await Promise.resolve();
   };
-  const { service, looks, asked, reports } = box();
+  const { service, looks, tell, asked, reports } = box();
   await service.apply(ON);
   looks();
   await settled();
   t.same(asked, []);
+  const maybePrivate = part({ infoHash: HASH.replace(/^../, 'ee'), seen: ['http-tracker', 'utp'] });
+  tell(told([host()], [maybePrivate, part({ seen: ['handshake', 'dht-get'] })]));
   await service.apply({ ...ON, resolveNames: true });
   looks();
   await settled();

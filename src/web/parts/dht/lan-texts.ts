@@ -6,7 +6,7 @@ const en = {
   'lan.intro':
     'Which of your devices speak BitTorrent, about which torrents, and how much. The router reads what goes by in the clear. What it hears stays in its memory, is told to nobody, and is gone when this is switched off. Others in the house may want to know that you switched it on.',
   'lan.names':
-    'Names of torrents are asked of the DHT and of peers only if you say so. They learn that your address is interested in that torrent.',
+    'Names of torrents are asked of the DHT and of peers only if you say so. They learn that your address is interested in that torrent. Those that may be private are not asked for.',
   'lan.off': 'Off: nothing is heard.',
   'lan.waiting': 'waits for the LAN',
   'lan.devices': 'Devices',
@@ -37,7 +37,7 @@ const de: Readonly<Record<keyof typeof en, string>> = {
   'lan.intro':
     'Welche Ihrer Geräte BitTorrent sprechen, über welche Torrents und wie viel. Der Router liest mit, was unverschlüsselt vorbeikommt. Was er hört, bleibt in seinem Speicher, wird niemandem gesagt und ist beim Ausschalten vergessen. Andere im Haus wollen vielleicht wissen, dass Sie es eingeschaltet haben.',
   'lan.names':
-    'Namen von Torrents werden nur auf Ihren Wunsch in der DHT und bei Peers erfragt. Diese erfahren dabei, dass Ihre Adresse sich für den Torrent interessiert.',
+    'Namen von Torrents werden nur auf Ihren Wunsch in der DHT und bei Peers erfragt. Diese erfahren dabei, dass Ihre Adresse sich für den Torrent interessiert. Nach solchen, die privat sein können, wird nicht gefragt.',
   'lan.off': 'Aus: es wird nichts gehört.',
   'lan.waiting': 'wartet auf das LAN',
   'lan.devices': 'Geräte',
