@@ -82,7 +82,12 @@ export class LazyLanTorrents implements AsyncDisposable {
         report: (value) => observed.publish('lanTorrents', value),
       }),
     );
-    this.#heard.use(net.subscribe(() => service.surroundingsChanged()));
+    this.#heard.use(
+      net.subscribe((events) => {
+        // Routes come and go all the time, and say nothing of links and their addresses.
+        if (events.some(({ what }) => what !== 'route')) service.surroundingsChanged();
+      }),
+    );
     this.#service = service;
     return service;
   }

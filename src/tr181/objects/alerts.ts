@@ -20,7 +20,7 @@ import {
 } from '../table.ts';
 import { dateTimeOf } from '../types.ts';
 import { checkAuthority } from './authority.ts';
-import { own } from './dhcpv4-server-params.ts';
+import { choice, own, text } from './params.ts';
 
 const ALERTS = 'Device.X_GATEHOUSE_Alerts.';
 const RULES = `${ALERTS}Rule.`;
@@ -42,12 +42,6 @@ const SCHEMES: Readonly<Record<string, readonly string[]>> = {
 const seconds = (fallback: number, about: string): ParamDef => ({
   ...{ type: 'unsignedInt', access: 'readWrite', default: String(fallback), units: 'seconds' },
   ...{ range: [[0, 86_400]], about },
-});
-const text = (size: number, about: string, fallback = ''): ParamDef => ({
-  ...{ type: 'string', access: 'readWrite', size: [0, size], default: fallback, about },
-});
-const choice = (values: readonly string[], fallback: string, about: string): ParamDef => ({
-  ...{ type: 'string', access: 'readWrite', enum: values, default: fallback, about },
 });
 const count = (about: string): ParamDef => ({ type: 'StatsCounter64', about });
 

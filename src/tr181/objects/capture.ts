@@ -22,10 +22,10 @@ import {
 } from '../table.ts';
 import { dateTimeOf } from '../types.ts';
 import { compileDhcpClient } from './dhcpv4-client.ts';
-import { own } from './dhcpv4-server-params.ts';
 import { compileDhcp6Client } from './dhcpv6-client.ts';
 import { ifNameBehind } from './interfaces.ts';
 import { compileFirewall } from './nat.ts';
+import { own } from './params.ts';
 
 const NO_CAPTURES =
   'TR-181 captures by a command alone (PacketCaptureDiagnostics), and keeps no statistics';

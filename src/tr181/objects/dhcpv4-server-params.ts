@@ -34,10 +34,3 @@ export const matchMode = (what: string): ParamDef => ({
   default: 'Exact',
   about: `How ${what} is compared.`,
 });
-
-/** Of Gatehouse's own tables: each parameter says why it is there. */
-export const own = (
-  reason: string,
-  params: Readonly<Record<string, ParamDef>>,
-): Readonly<Record<string, ParamDef>> =>
-  Object.fromEntries(Object.entries(params).map(([name, def]) => [name, { ...def, reason }]));

@@ -6,7 +6,8 @@ import { parseMac } from '../../base/ip.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { splitRow } from '../../state/rows.ts';
 import { ALIAS, type CommandContext, ENABLE, type ObjectDef, type ParamDef } from '../table.ts';
-import { address, mac, matchMode, own, segmentOf } from './dhcpv4-server-params.ts';
+import { address, mac, matchMode, segmentOf } from './dhcpv4-server-params.ts';
+import { own } from './params.ts';
 
 const NO_POLICY = 'TR-181 pools say what is given, not who may have it';
 const NO_OTHERS = 'TR-181 knows of other servers by a counter alone';

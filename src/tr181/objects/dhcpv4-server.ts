@@ -1,9 +1,10 @@
 import { ok } from '../../base/result.ts';
 import { ALIAS, ENABLE, type ObjectGroup, type ParamDef } from '../table.ts';
 import { checkDhcpServer } from './dhcpv4-server-config.ts';
-import { address, mac, matchMode, own, segmentOf } from './dhcpv4-server-params.ts';
+import { address, mac, matchMode, segmentOf } from './dhcpv4-server-params.ts';
 import { DHCP_POLICY_TABLES } from './dhcpv4-server-policy.ts';
 import { reportDhcpServer } from './dhcpv4-server-report.ts';
+import { own } from './params.ts';
 
 const exclude = (what: string): ParamDef => ({
   type: 'boolean',

@@ -12,7 +12,7 @@ import {
   type ReportedValues,
   type ReportSink,
 } from '../table.ts';
-import { own } from './dhcpv4-server-params.ts';
+import { own } from './params.ts';
 
 const NO_DHT = 'TR-181 knows no DHT';
 

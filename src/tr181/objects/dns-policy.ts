@@ -1,7 +1,7 @@
 /** `Device.X_GATEHOUSE_DNS.`: what is blocked or answered otherwise, for whom and when. Tables only. */
 import { ALIAS, ENABLE, type ObjectDef, type ParamDef } from '../table.ts';
-import { own } from './dhcpv4-server-params.ts';
 import { CANCEL, UPDATE } from './dns-actions.ts';
+import { own, text } from './params.ts';
 
 const NO_FILTER = 'TR-181 has no filter of names';
 
@@ -21,14 +21,6 @@ const groups = (about: string): ParamDef => ({
   access: 'readWrite',
   list: { maxItems: 64 },
   ref: { targets: ['Device.X_GATEHOUSE_DNS.Group.{i}.'], strong: true },
-  about,
-});
-
-const text = (max: number, about: string): ParamDef => ({
-  type: 'string',
-  access: 'readWrite',
-  size: [0, max],
-  default: '',
   about,
 });
 

@@ -1,7 +1,7 @@
 /** `Device.X_GATEHOUSE_DNS.`: how the DNS server of the LAN serves, remembers, checks and reports. Tables only. */
 import { ALIAS, ENABLE, type ObjectDef, type ParamDef } from '../table.ts';
-import { own } from './dhcpv4-server-params.ts';
 import { DNS_ACTIONS, FLUSH } from './dns-actions.ts';
+import { own } from './params.ts';
 
 const NO_SERVER = 'TR-181 describes a relay, not a server';
 const NO_CACHE = 'TR-181 has sizes and times of the cache for reading alone';

@@ -14,8 +14,8 @@ import {
   type ReportSink,
 } from '../table.ts';
 import { dateTimeOf } from '../types.ts';
-import { own } from './dhcpv4-server-params.ts';
 import { compileNeighbors } from './hosts.ts';
+import { own } from './params.ts';
 
 const NO_TORRENTS = 'TR-181 does not look into what a LAN carries';
 const VIEW = 'Device.X_GATEHOUSE_DHT.LANView.';

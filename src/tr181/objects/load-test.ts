@@ -18,7 +18,7 @@ import {
   type ReportSink,
 } from '../table.ts';
 import { dateTimeOf } from '../types.ts';
-import { own } from './dhcpv4-server-params.ts';
+import { number, own, text } from './params.ts';
 
 const LOAD = 'Device.X_GATEHOUSE_Monitor.LoadTest.';
 const HISTORY = `${LOAD}History.`;
@@ -28,18 +28,6 @@ const PHASES = { idle: 'Idle', download: 'Download', upload: 'Upload' } as const
 const ENDS = ['Duration', 'Cap', 'Failed', 'Aborted'] as const;
 const GRADES = ['', 'A+', 'A', 'B', 'C', 'D', 'F'] as const;
 
-const text = (size: number, about: string): ParamDef => ({
-  ...{ type: 'string', access: 'readWrite', size: [0, size], default: '', about },
-});
-const count = (
-  about: string,
-  units: string,
-  fallback: number,
-  range: readonly [number, number],
-): ParamDef => ({
-  ...{ type: 'unsignedInt', access: 'readWrite', default: String(fallback), range: [range] },
-  ...{ units, about },
-});
 const cap = (about: string, fallback: number): ParamDef => ({
   ...{ type: 'unsignedLong', access: 'readWrite', default: String(fallback) },
   ...{ range: [[1_000_000, 1e12]], units: 'bytes', about },
@@ -185,9 +173,9 @@ export const loadTest: ObjectGroup = {
           1024,
           'http:// or https:// that takes a POST of bytes without a meaning; empty: no upload.',
         ),
-        Duration: count('How long each direction is loaded.', 'seconds', 10, [1, 30]),
-        Streams: count('Connections at once.', 'connections', 4, [1, 16]),
-        Interval: count('From one test to the next.', 'hours', 24, [1, 720]),
+        Duration: number('How long each direction is loaded.', 10, [1, 30], 'seconds'),
+        Streams: number('Connections at once.', 4, [1, 16], 'connections'),
+        Interval: number('From one test to the next.', 24, [1, 720], 'hours'),
         Hours: {
           ...{ type: 'unsignedInt', access: 'readWrite', range: [[0, 23]], list: { maxItems: 24 } },
           default: '2,3,4',

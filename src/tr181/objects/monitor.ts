@@ -8,32 +8,18 @@ import {
   type CheckSink,
   ENABLE,
   type ObjectGroup,
-  type ParamDef,
   REASON,
   type ReportContext,
   type ReportSink,
 } from '../table.ts';
-import { own } from './dhcpv4-server-params.ts';
+
 import { CHECKS, checkKind, kindOf, specOf } from './monitor-checks.ts';
 import { STATISTICS, statisticsOf } from './monitor-statistics.ts';
+import { number, own } from './params.ts';
 
 const MONITOR = 'Device.X_GATEHOUSE_Monitor.';
 const TARGETS = `${MONITOR}Target.`;
 const NO_MONITOR = 'TR-181 diagnoses when it is asked, and watches nothing';
-
-const number = (
-  about: string,
-  fallback: number,
-  range: readonly [number, number],
-  units: string,
-): ParamDef => ({
-  type: 'unsignedInt',
-  access: 'readWrite',
-  default: String(fallback),
-  range: [range],
-  units,
-  about,
-});
 
 export const monitor: ObjectGroup = {
   name: 'Monitor',

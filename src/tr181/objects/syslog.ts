@@ -4,7 +4,7 @@ import { FACILITIES, SEVERITY } from '../../wire/syslog.ts';
 import type { Row, RowReader } from '../reader.ts';
 import { ALIAS, ENABLE, type ObjectGroup, type ParamDef, REASON } from '../table.ts';
 import { checkAuthority } from './authority.ts';
-import { own } from './dhcpv4-server-params.ts';
+import { choice, own } from './params.ts';
 
 const COLLECTORS = 'Device.X_GATEHOUSE_Syslog.Collector.';
 const WHY = "of TR-181's Device.Syslog. (2.17) this is the remote action, in one row";
@@ -15,10 +15,6 @@ const LEVELS: Readonly<Record<string, number>> = {
   Informational: SEVERITY.informational,
   Debug: SEVERITY.debug,
 };
-
-const choice = (values: readonly string[], fallback: string, about: string): ParamDef => ({
-  ...{ type: 'string', access: 'readWrite', enum: values, default: fallback, about },
-});
 
 const counter = (about: string): ParamDef => ({ type: 'StatsCounter64', volatile: true, about });
 
