@@ -21,6 +21,8 @@ export class ModelStore {
   readonly #api: Api;
   readonly #watched = new Map<string, number>();
   readonly #soon: string[] = [];
+  /** For each answer that is under way, what the event stream said since it was asked for. */
+  readonly #meanwhile = new Set<(() => void)[]>();
   #schema: Promise<Answer<readonly SchemaRow[]>> | undefined;
 
   constructor(api: Api) {
@@ -49,7 +51,10 @@ export class ModelStore {
 
   async read(paths: readonly string[]): Promise<void> {
     if (paths.length === 0) return;
+    const meanwhile: (() => void)[] = [];
+    this.#meanwhile.add(meanwhile);
     const answer = await this.#api.post<GetAnswer>('/api/get', { paths });
+    this.#meanwhile.delete(meanwhile);
     if (!answer.ok) return;
     const atMs = performance.now();
     const values = answer.value.values.map((value): ModelValue => ({ ...value, atMs }));
@@ -57,6 +62,8 @@ export class ModelStore {
       this.values.value = laidOver(this.values.value, paths, values);
       this.revision.value = Math.max(this.revision.value, answer.value.revision);
       this.ready.value = new Set([...this.ready.value, ...paths]);
+      // The answer may be older than these; where it is newer, the stream will say so yet.
+      for (const said of meanwhile) said();
     });
   }
 
@@ -68,14 +75,23 @@ export class ModelStore {
   patch(patch: Patch): void {
     this.revision.value = Math.max(this.revision.value, patch.revision);
     if (patch.added.length + patch.removed.length > 0) this.rowsChanged.value++;
-    const prefixes = new Set(this.#watched.keys());
-    const { values, read } = applyPatch(this.values.value, patch, prefixes, performance.now());
-    this.values.value = values;
-    void this.read(read);
+    this.#said(() => {
+      const prefixes = new Set(this.#watched.keys());
+      const { values, read } = applyPatch(this.values.value, patch, prefixes, performance.now());
+      this.values.value = values;
+      void this.read(read);
+    });
   }
 
   live(values: LiveValues): void {
-    this.values.value = applyLive(this.values.value, values, performance.now());
+    this.#said(() => {
+      this.values.value = applyLive(this.values.value, values, performance.now());
+    });
+  }
+
+  #said(apply: () => void): void {
+    for (const meanwhile of this.#meanwhile) meanwhile.push(apply);
+    apply();
   }
 
   /** The supported data model, asked for once. */

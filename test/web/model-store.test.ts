@@ -1,0 +1,97 @@
+/** The page's copy of the model, as answers and events come in any order. */
+import t from 'tap';
+import type { ModelValue } from '../../src/web/lib/shapes.ts';
+import type { Answer, Api } from '../../src/web/state/api.ts';
+import { ModelStore } from '../../src/web/state/model.ts';
+
+const ROW = 'Device.X_GATEHOUSE_DNS.List.3.';
+const STATUS = `${ROW}Status`;
+const BYTES = `${ROW}Size`;
+
+/** A box that answers when it is told to, with what it is told. */
+function box() {
+  const asked: { paths: readonly string[]; answer: (values: Record<string, string>) => void }[] =
+    [];
+  const post = (_path: string, body: unknown): Promise<Answer<unknown>> => {
+    const { promise, resolve } = Promise.withResolvers<Answer<unknown>>();
+    const answer = (values: Record<string, string>): void => {
+      const list = Object.entries(values).map(([path, value]): ModelValue => {
+        return { path, value, type: 'string', writable: false, atMs: 0 };
+      });
+      resolve({ ok: true, value: { revision: 1, values: list, faults: [] } });
+    };
+    asked.push({ paths: (body as { paths: readonly string[] }).paths, answer });
+    return promise;
+  };
+  const store = new ModelStore({ post } as unknown as Api);
+  const shown = () =>
+    Object.fromEntries([...store.values.value].map(([path, { value }]) => [path, value]));
+  return { store, asked, shown };
+}
+
+const patch = (part: object) => ({ revision: 1, values: [], added: [], removed: [], ...part });
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+async function watching(there: ReturnType<typeof box>, values: Record<string, string>) {
+  there.store.watch([ROW]);
+  await turn();
+  there.asked.shift()?.answer(values);
+  await turn();
+}
+
+t.test('what was heard while an answer was under way is not undone by it', async (t) => {
+  const there = box();
+  const { store, asked, shown } = there;
+  await watching(there, { [STATUS]: 'Waiting', [BYTES]: '0' });
+  void store.read([ROW]);
+  store.patch(patch({ values: [[STATUS, 'Current']] }));
+  store.live([[BYTES, '37']]);
+  t.same(shown(), { [STATUS]: 'Current', [BYTES]: '37' });
+  asked.shift()?.answer({ [STATUS]: 'Fetching', [BYTES]: '5' });
+  await turn();
+  t.same(shown(), { [STATUS]: 'Current', [BYTES]: '37' });
+  void store.read([ROW]);
+  asked.shift()?.answer({ [STATUS]: 'Failed', [BYTES]: '0' });
+  await turn();
+  t.same(shown(), { [STATUS]: 'Failed', [BYTES]: '0' }, 'a later answer counts');
+  t.same(asked, []);
+});
+
+t.test('of two answers, the older one may come last', async (t) => {
+  const there = box();
+  const { store, asked, shown } = there;
+  await watching(there, { [STATUS]: 'Waiting' });
+  void store.read([ROW]);
+  void store.read([STATUS]);
+  store.patch(patch({ values: [[STATUS, 'Current']] }));
+  const [older, newer] = asked;
+  newer?.answer({ [STATUS]: 'Current' });
+  await turn();
+  older?.answer({ [STATUS]: 'Fetching' });
+  await turn();
+  t.same(shown(), { [STATUS]: 'Current' });
+});
+
+t.test('a row that went meanwhile stays away, one that came is read', async (t) => {
+  const there = box();
+  const { store, asked, shown } = there;
+  await watching(there, { [STATUS]: 'Current' });
+  void store.read([ROW]);
+  store.patch(patch({ removed: [ROW] }));
+  asked.shift()?.answer({ [STATUS]: 'Current' });
+  await turn();
+  t.same(shown(), {});
+  void store.read([ROW]);
+  store.patch(patch({ added: [ROW] }));
+  t.same(
+    asked.map(({ paths }) => paths),
+    [[ROW], [ROW]],
+  );
+  asked.pop()?.answer({ [STATUS]: 'Waiting' });
+  asked.shift()?.answer({});
+  await turn();
+  asked.shift()?.answer({ [STATUS]: 'Waiting' });
+  await turn();
+  t.same(shown(), { [STATUS]: 'Waiting' });
+  t.same(asked, []);
+});
