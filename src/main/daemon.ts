@@ -173,11 +173,12 @@ async function build(
 
   const rows = new Rows(store);
   const history = new History(platform);
-  const dns = new LazyDns(async () =>
-    (await import('./dns.ts')).buildDns(stack, {
+  const dnsLog = log.child({ service: 'dns' });
+  const dns = new LazyDns(stack, dnsLog, async (attempt) =>
+    (await import('./dns.ts')).buildDns(attempt, {
       ...platform,
       ...{ stateDir, neighbors: neighbors.service },
-      log: log.child({ service: 'dns' }),
+      log: dnsLog,
       policyConfig: () => model.compileAll().dnsPolicy,
       pageNames: config.http.names,
     }),
