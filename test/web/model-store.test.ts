@@ -95,3 +95,50 @@ t.test('a row that went meanwhile stays away, one that came is read', async (t) 
   t.same(shown(), { [STATUS]: 'Waiting' });
   t.same(asked, []);
 });
+
+t.test('many rows that come at once are read once each', async (t) => {
+  const there = box();
+  const { store, asked, shown } = there;
+  store.watch(['Device.X_GATEHOUSE_DNS.List.']);
+  await turn();
+  asked.shift()?.answer({});
+  await turn();
+  const rows = Array.from({ length: 40 }, (_, i) => `Device.X_GATEHOUSE_DNS.List.${i + 1}.`);
+  for (const row of rows.slice(0, 20)) store.patch(patch({ added: [row] }));
+  let answered = 0;
+  for (const row of rows.slice(20)) {
+    const next = asked.shift();
+    next?.answer({ [`${next.paths[0]}Status`]: 'Current' });
+    answered += 1;
+    store.patch(patch({ added: [row] }));
+    await turn();
+  }
+  for (let next = asked.shift(); next !== undefined; next = asked.shift()) {
+    next.answer({ [`${next.paths[0]}Status`]: 'Current' });
+    answered += 1;
+    await turn();
+  }
+  t.equal(answered, rows.length);
+  t.same(shown(), Object.fromEntries(rows.map((row) => [`${row}Status`, 'Current'])));
+});
+
+t.test('what an older answer of the whole undid is read again, in one request', async (t) => {
+  const there = box();
+  const { store, asked, shown } = there;
+  const table = 'Device.X_GATEHOUSE_DNS.List.';
+  store.watch([table]);
+  await turn();
+  for (const n of [4, 5]) store.patch(patch({ added: [`${table}${n}.`] }));
+  const [whole, ...news] = asked.splice(0);
+  for (const { paths, answer } of news) answer({ [`${paths[0]}Status`]: 'Current' });
+  await turn();
+  whole?.answer({ [STATUS]: 'Current' });
+  await turn();
+  t.same(
+    asked.map(({ paths }) => paths),
+    [[`${table}4.`, `${table}5.`]],
+  );
+  asked.shift()?.answer({ [`${table}4.Status`]: 'Current', [`${table}5.Status`]: 'Current' });
+  await turn();
+  t.equal(Object.keys(shown()).length, 3);
+});
