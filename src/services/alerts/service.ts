@@ -68,9 +68,16 @@ export class AlertsService implements AsyncDisposable {
     this.#told = new ToldAlerts(deps);
   }
 
-  /** The newest last. */
-  get history(): readonly Notice[] {
-    return this.#history;
+  /**
+   * What was told, the newest first: `most` at most of those before the one of that number, or of all. `more`:
+   * there are older ones.
+   */
+  history(
+    most: number,
+    before = Number.POSITIVE_INFINITY,
+  ): { readonly notices: readonly Notice[]; readonly more: boolean } {
+    const older = this.#history.filter(({ number }) => number < before);
+    return { notices: older.slice(-most).reverse(), more: older.length > most };
   }
 
   get observed(): AlertsObserved {
