@@ -4,6 +4,7 @@ import type { Log } from '../../base/log.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { Store } from '../../os/ports.ts';
 import type { Messenger } from '../../os/ports-alerts.ts';
+import type { Severity } from '../../wire/alert.ts';
 import { Alert, type AlertDeps } from './alert.ts';
 import type {
   AlertsConfig,
@@ -11,7 +12,6 @@ import type {
   Evidence,
   Notice,
   RuleConfig,
-  Severity,
   Signal,
 } from './config.ts';
 import { letterOf, titleOf } from './letter.ts';
