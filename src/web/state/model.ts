@@ -23,6 +23,10 @@ export class ModelStore {
   readonly #soon: string[] = [];
   /** For each answer that is under way, what the event stream said since it was asked for. */
   readonly #meanwhile = new Set<(() => void)[]>();
+  /** Changes before the event stream that is followed; undefined before the first. */
+  #stream: { readonly changes: number } | undefined;
+  /** Changes before the oldest answer that is shown. */
+  #oldest = Infinity;
   #schema: Promise<Answer<readonly SchemaRow[]>> | undefined;
 
   constructor(api: Api) {
@@ -51,6 +55,7 @@ export class ModelStore {
 
   async read(paths: readonly string[]): Promise<void> {
     if (paths.length === 0) return;
+    const stream = this.#stream;
     const meanwhile: (() => void)[] = [];
     this.#meanwhile.add(meanwhile);
     const answer = await this.#api.post<GetAnswer>('/api/get', { paths });
@@ -65,11 +70,26 @@ export class ModelStore {
       // The answer may be older than these; where it is newer, the stream will say so yet.
       for (const said of meanwhile) said();
     });
+    const { changes } = answer.value;
+    this.#oldest = Math.min(this.#oldest, changes);
+    // What changed between the answer and the stream, neither of them tells.
+    if (this.#stream !== stream && changes < (this.#stream?.changes ?? 0)) void this.read(paths);
   }
 
-  /** After a lost connection anything may have changed. */
+  /** When anything may have changed. */
   readAll(): Promise<void> {
     return this.read([...this.#watched.keys()]);
+  }
+
+  /**
+   * A stream of events begins behind `changes`: what was read before some of them is read again, and
+   * all of it after a loss (`again`).
+   */
+  follow(changes: number, again: boolean): void {
+    const isOld = again || this.#oldest < changes;
+    this.#stream = { changes };
+    this.#oldest = Infinity;
+    if (isOld) void this.readAll();
   }
 
   patch(patch: Patch): void {
