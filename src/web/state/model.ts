@@ -29,6 +29,10 @@ export class ModelStore {
   readonly #watched = new Map<string, number>();
   readonly #soon: string[] = [];
   readonly #asked = new Set<Asked>();
+  /** Changes before the event stream that is followed; undefined before the first. */
+  #stream: { readonly changes: number } | undefined;
+  /** Changes before the oldest answer that is shown. */
+  #oldest = Infinity;
   #schema: Promise<Answer<readonly SchemaRow[]>> | undefined;
 
   constructor(api: Api) {
@@ -57,6 +61,7 @@ export class ModelStore {
 
   async read(paths: readonly string[]): Promise<void> {
     if (paths.length === 0) return;
+    const stream = this.#stream;
     const asked: Asked = { paths, meanwhile: [] };
     this.#asked.add(asked);
     const answer = await this.#api.post<GetAnswer>('/api/get', { paths });
@@ -72,6 +77,10 @@ export class ModelStore {
       const again = new Set(asked.meanwhile.flatMap((said) => said()));
       void this.read([...again].filter((path) => this.#undid(asked, path)));
     });
+    const { changes } = answer.value;
+    this.#oldest = Math.min(this.#oldest, changes);
+    // What changed between the answer and the stream, neither of them tells.
+    if (this.#stream !== stream && changes < (this.#stream?.changes ?? 0)) void this.read(paths);
   }
 
   /** Whether what was read of `path` is gone by this older answer, and no other answer is under way that brings it. */
@@ -80,9 +89,20 @@ export class ModelStore {
     return ![...this.#asked].some((other) => covered(other.paths, path));
   }
 
-  /** After a lost connection anything may have changed. */
+  /** When anything may have changed. */
   readAll(): Promise<void> {
     return this.read([...this.#watched.keys()]);
+  }
+
+  /**
+   * A stream of events begins behind `changes`: what was read before some of them is read again, and
+   * all of it after a loss (`again`).
+   */
+  follow(changes: number, again: boolean): void {
+    const isOld = again || this.#oldest < changes;
+    this.#stream = { changes };
+    this.#oldest = Infinity;
+    if (isOld) void this.readAll();
   }
 
   patch(patch: Patch): void {
