@@ -160,6 +160,8 @@ const argsOf = (notice: Notice): Readonly<Record<string, string>> => ({
   ...{ Name: notice.name, Reason: notice.reason, Since: dateTimeOf(notice.sinceMs) },
 });
 
+const NOTHING_TOLD = { notices: [], more: false };
+
 export function alertCommands(alerts: LazyAlerts): CommandService {
   return {
     name: 'alerts',
@@ -174,9 +176,20 @@ export function alertCommands(alerts: LazyAlerts): CommandService {
             return done({ alerts: [], channels: [], history: [], raised: 0 });
           }
           const { alerts: now, channels, raised } = service.observed;
-          const history = service.history.slice(-SHOWN).reverse().map(plain);
+          const history = service.history(SHOWN).notices.map(plain);
           const plainNow = now.map(({ sinceMs, ...one }) => ({ ...one, since: iso(sinceMs) }));
           return done({ alerts: plainNow, channels, history, raised });
+        },
+      },
+      history: {
+        about:
+          'what was told, the newest first, in parts: of those before a number; more: there are older ones',
+        args: { before: 'int32' },
+        run: async ({ before }) => {
+          if (before !== undefined && typeof before !== 'number')
+            return failed('before is a number');
+          const { notices, more } = alerts.service?.history(SHOWN, before) ?? NOTHING_TOLD;
+          return done({ history: notices.map(plain), more });
         },
       },
       test: {

@@ -50,6 +50,20 @@ const TOLD: readonly Column<JsonObject>[] = [
   { title: 'REASON', cell: ({ reason }) => text(reason) },
 ];
 
+/** In parts, since a message on the bus has a limit; undefined when the router refuses. */
+async function everythingTold(session: Session): Promise<readonly JsonObject[] | undefined> {
+  const told: JsonObject[] = [];
+  for (let from: JsonObject = {}; ; ) {
+    const data = await session.ask('alerts', 'history', from);
+    if (data === undefined) return undefined;
+    const part = list(data['history']).filter(isObject);
+    told.push(...part);
+    const before = part.at(-1)?.['number'];
+    if (data['more'] !== true || typeof before !== 'number') return told;
+    from = { before };
+  }
+}
+
 export function defineAlerts(alerts: Command, session: Session): void {
   alerts.allowExcessArguments(false);
   alerts
@@ -71,9 +85,8 @@ export function defineAlerts(alerts: Command, session: Session): void {
     .command('history')
     .description('what was told, the newest first')
     .action(async () => {
-      const data = await session.ask('alerts', 'list');
-      if (data === undefined) return;
-      const told = list(data['history']).filter(isObject);
+      const told = await everythingTold(session);
+      if (told === undefined) return;
       if (session.json) session.printJson(told);
       else if (told.length === 0) session.note('nothing was told since the start');
       else session.print(TOLD, told);

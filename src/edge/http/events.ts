@@ -51,6 +51,7 @@ export class EventHub implements Disposable {
   #before: { readonly atMs: number; readonly links: ReadonlyMap<string, LinkCounters> } | undefined;
   #dropped = 0;
   #streams = 0;
+  #changes = 0;
   #closed = false;
 
   constructor(deps: EventDeps) {
@@ -64,6 +65,11 @@ export class EventHub implements Disposable {
 
   get listeners(): number {
     return this.#listeners.size;
+  }
+
+  /** Events of kind `change` since start, sent or not: an answer is from before those that it does not count. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** Listeners that were too slow, since start. */
@@ -92,7 +98,8 @@ export class EventHub implements Disposable {
           this.#listeners.set(controller, { stream, ended, paths: [], sent: new Map() });
           const { model, bootId, clock, configuration } = this.#deps;
           const serverTimeMs = clock.wallMs();
-          const hello = { stream, revision: model.revision, bootId, serverTimeMs };
+          const { revision } = model;
+          const hello = { stream, revision, changes: this.#changes, bootId, serverTimeMs };
           this.#send(controller, this.#encode('hello', hello));
           if (configuration.pending !== undefined) {
             this.#send(controller, this.#encode('pending', configuration.pending));
@@ -137,7 +144,6 @@ export class EventHub implements Disposable {
   }
 
   #changed({ revision, notices }: Notification): void {
-    if (this.#listeners.size === 0) return;
     const values: (readonly [string, string])[] = [];
     const [added, removed]: [string[], string[]] = [[], []];
     for (const notice of notices) {
@@ -147,6 +153,7 @@ export class EventHub implements Disposable {
       else this.#all('event', { path: notice.path, args: notice.args });
     }
     if (values.length + added.length + removed.length === 0) return;
+    this.#changes++;
     this.#all('change', { revision, values, added, removed });
   }
 

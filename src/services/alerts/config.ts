@@ -1,24 +1,6 @@
 /** What is watched for, whom to tell, and how it stands. */
 import type { ChannelAddress } from '../../os/ports-alerts.ts';
-
-export const SEVERITIES = ['Info', 'Warning', 'Critical'] as const;
-export type Severity = (typeof SEVERITIES)[number];
-
-/**
- * Target: one of the monitor answers no more; TargetLossy: or answers in part. Link: an interface that
- * was up goes down. Lease: a DHCP client has none. NewDevice: one was never
- * seen before; AddressConflict: an address is in the wrong hands, which are told once and are nothing
- * that could end.
- */
-export const WATCHES = [
-  'Target',
-  'TargetLossy',
-  'Link',
-  'Lease',
-  'NewDevice',
-  'AddressConflict',
-] as const;
-export type Watch = (typeof WATCHES)[number];
+import type { KINDS, Severity, Watch } from '../../wire/alert.ts';
 
 export interface RuleConfig {
   /** `Device.X_GATEHOUSE_Alerts.Rule.3`. */
@@ -70,9 +52,6 @@ export interface Evidence {
   /** Name of the file with the seconds before, as `gatehouse captures` has it; empty: there is none. */
   readonly capture: string;
 }
-
-/** `flapping`: it comes and goes, and is not told again until it is `steady`. */
-export const KINDS = ['raised', 'cleared', 'flapping', 'steady', 'event', 'test'] as const;
 
 export interface Notice {
   /** No other has it, of this box or another: whoever is told twice knows it by this. */

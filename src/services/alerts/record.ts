@@ -1,6 +1,7 @@
 /** What outlives the daemon, as the store has it: JSON. Pure. */
 import { decodeError, ok, type Result } from '../../base/result.ts';
-import { type Evidence, KINDS, type Notice, SEVERITIES, WATCHES } from './config.ts';
+import { KINDS, SEVERITIES, WATCHES } from '../../wire/alert.ts';
+import type { Evidence, Notice } from './config.ts';
 import type { Codec } from './kept.ts';
 
 export interface Waiting {

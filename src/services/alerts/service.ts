@@ -4,6 +4,7 @@ import type { Log } from '../../base/log.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { Store } from '../../os/ports.ts';
 import type { Messenger } from '../../os/ports-alerts.ts';
+import type { Severity } from '../../wire/alert.ts';
 import { Alert, type AlertDeps } from './alert.ts';
 import type {
   AlertsConfig,
@@ -11,7 +12,6 @@ import type {
   Evidence,
   Notice,
   RuleConfig,
-  Severity,
   Signal,
 } from './config.ts';
 import { letterOf, titleOf } from './letter.ts';
@@ -68,9 +68,16 @@ export class AlertsService implements AsyncDisposable {
     this.#told = new ToldAlerts(deps);
   }
 
-  /** The newest last. */
-  get history(): readonly Notice[] {
-    return this.#history;
+  /**
+   * What was told, the newest first: `most` at most of those before the one of that number, or of all. `more`:
+   * there are older ones.
+   */
+  history(
+    most: number,
+    before = Number.POSITIVE_INFINITY,
+  ): { readonly notices: readonly Notice[]; readonly more: boolean } {
+    const older = this.#history.filter(({ number }) => number < before);
+    return { notices: older.slice(-most).reverse(), more: older.length > most };
   }
 
   get observed(): AlertsObserved {

@@ -1,12 +1,7 @@
 /** `Device.X_GATEHOUSE_Alerts.`: what is told to whom when something breaks. */
 import { err, ok } from '../../base/result.ts';
-import type {
-  AlertsConfig,
-  ChannelConfig,
-  RuleConfig,
-  Severity,
-  Watch,
-} from '../../services/alerts/config.ts';
+import type { AlertsConfig, ChannelConfig, RuleConfig } from '../../services/alerts/config.ts';
+import { SEVERITIES, TOLD_KINDS, WATCHES } from '../../wire/alert.ts';
 import type { Row, RowReader } from '../reader.ts';
 import {
   ALIAS,
@@ -27,11 +22,6 @@ const RULES = `${ALERTS}Rule.`;
 const CHANNELS = `${ALERTS}Channel.`;
 const RAISED = `${ALERTS}Alert.`;
 const NO_ALERTS = 'TR-181 has alarms for a controller (Device.FaultMgmt.), and nobody else is told';
-
-const SEVERITIES: readonly Severity[] = ['Info', 'Warning', 'Critical'];
-const WATCHES: readonly Watch[] = [
-  ...(['Target', 'TargetLossy', 'Link', 'Lease', 'NewDevice', 'AddressConflict'] as const),
-];
 
 /** What each kind of channel is reached by. */
 const SCHEMES: Readonly<Record<string, readonly string[]>> = {
@@ -62,10 +52,7 @@ export const alerts: ObjectGroup = {
         Alert: {
           about: 'An alert was raised, or is over; or something happened that a rule is for.',
           args: {
-            Kind: {
-              type: 'string',
-              enum: ['raised', 'cleared', 'flapping', 'steady', 'event'],
-            },
+            Kind: { type: 'string', enum: TOLD_KINDS },
             Severity: { type: 'string', enum: SEVERITIES },
             Watch: { type: 'string' },
             Name: { type: 'string' },

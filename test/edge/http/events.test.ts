@@ -68,7 +68,12 @@ t.test('hello, changes, pending, traffic once a second, a comment every 15', asy
   const listener = reader(h.events.open(new AbortController().signal));
   t.match(await listener.next(), {
     event: 'hello',
-    data: { revision: h.model.revision, bootId: 'boot', serverTimeMs: h.clock.wallMs() },
+    data: {
+      revision: h.model.revision,
+      changes: 0,
+      bootId: 'boot',
+      serverTimeMs: h.clock.wallMs(),
+    },
   });
   await h.set(CODE, 'line\nbreak </script>');
   t.match(await listener.next(), {
@@ -80,6 +85,7 @@ t.test('hello, changes, pending, traffic once a second, a comment every 15', asy
       removed: [],
     },
   });
+  t.equal(h.events.changes, 1);
   h.pending({
     ...{ token: 'x', revision: 5, user: 'ann', via: 'http' },
     ...{ remainingMs: 9, deadlineMs: 99 },

@@ -3,18 +3,16 @@ import fc from 'fast-check';
 import t from 'tap';
 import { err, ok, type Result } from '../../../src/base/result.ts';
 import type { Letter, NotTaken } from '../../../src/os/ports-alerts.ts';
-import {
-  type AlertsConfig,
-  type ChannelConfig,
-  type Evidence,
-  KINDS,
-  type RuleConfig,
-  SEVERITIES,
-  WATCHES,
+import type {
+  AlertsConfig,
+  ChannelConfig,
+  Evidence,
+  RuleConfig,
 } from '../../../src/services/alerts/config.ts';
 import { MAX_QUEUED } from '../../../src/services/alerts/outbox.ts';
 import { waitingCodec } from '../../../src/services/alerts/record.ts';
 import { AlertsService } from '../../../src/services/alerts/service.ts';
+import { KINDS, SEVERITIES, WATCHES } from '../../../src/wire/alert.ts';
 import { FakeClock } from '../../lib/clock.ts';
 import { MemoryLog } from '../../lib/log.ts';
 import { MemoryStore } from '../../state/memory-store.ts';

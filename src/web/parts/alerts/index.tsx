@@ -31,6 +31,7 @@ const CHANNEL_STATES: Readonly<Record<string, State>> = {
 /** A notice as the box has it. */
 interface Told {
   readonly id: string;
+  readonly number: number;
   readonly kind: string;
   readonly severity: string;
   readonly watch: string;
@@ -121,31 +122,45 @@ function Moment({ text }: { text: string }) {
   return ms === undefined ? <span class="muted">—</span> : <When ms={ms} />;
 }
 
-/** Read again when the box says that it is another. */
+interface Part {
+  readonly history: readonly Told[];
+  readonly more: boolean;
+}
+
+/** Read again when the box says that it is another: as many parts as were asked for. */
 function History({ changes }: { changes: string }) {
   const app = useApp();
   const t = useTexts(texts);
-  const told = useSignal<readonly Told[] | undefined>(undefined);
+  const parts = useSignal(1);
+  const seen = useSignal<Part | undefined>(undefined);
   useEffect(() => {
     let left = false;
-    void app.api.get<{ history: readonly Told[] }>('/api/alerts').then((answer) => {
-      if (left) return;
-      if (answer.ok) told.value = answer.value.history;
-      else app.failed(answer.error);
-    });
+    const read = async (): Promise<void> => {
+      let all: Part = { history: [], more: true };
+      for (let i = 0; i < parts.value && all.more; i++) {
+        const oldest = all.history.at(-1);
+        const from = oldest === undefined ? '' : `?before=${oldest.number}`;
+        const answer = await app.api.get<Part>(`/api/alerts/history${from}`);
+        if (left) return;
+        if (!answer.ok) return app.failed(answer.error);
+        all = { history: [...all.history, ...answer.value.history], more: answer.value.more };
+      }
+      seen.value = all;
+    };
+    void read();
     return () => {
       left = true;
     };
-  }, [changes, app.returns.value]);
+  }, [changes, parts.value, app.returns.value]);
   const word = ({ kind }: Told): string => t(`kind.${kind}` as 'kind.raised');
   return (
     <Card title={t('alerts.history')} wide>
-      {told.value === undefined ? (
+      {seen.value === undefined ? (
         <Skeleton lines={4} />
       ) : (
         <Table
           label={t('alerts.history')}
-          rows={told.value}
+          rows={seen.value.history}
           keyOf={({ id }) => id}
           filter
           tall
@@ -179,6 +194,11 @@ function History({ changes }: { changes: string }) {
             },
           ]}
         />
+      )}
+      {seen.value?.more === true && (
+        <button type="button" class="quiet" onClick={() => (parts.value += 1)}>
+          {t('alerts.earlier')}
+        </button>
       )}
     </Card>
   );
