@@ -6,7 +6,7 @@ import { TunHosts } from '../lib/tun-hosts.ts';
 import { badText, dress, LOOKS, sticksOut, violations } from './page-axe.ts';
 import { complaints, HOME, house, noBrowser, PASSWORD, setUp } from './page-house.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(300_000);
 
 const PICTURES = fileURLToPath(new URL('../../build/screenshots/', import.meta.url));
 const ALERTS = 'Device.X_GATEHOUSE_Alerts.';
@@ -28,7 +28,7 @@ t.test('alerts on the page', { skip: noBrowser() }, async (t) => {
     obj_path: { ...target, Spacing: '20', Timeout: '300', BackOff: 'false' },
   });
   const page = await (await there.person()).newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   const heard = complaints(page);
   await setUp(page);
   await page.goto(`${HOME}/#/monitor/alerts`);
@@ -83,6 +83,15 @@ t.test('alerts on the page', { skip: noBrowser() }, async (t) => {
     t.same(await badText(page), [], `${look.name}: text`);
     await page.screenshot({ path: `${PICTURES}alerts-${look.name}.png`, fullPage: true });
   }
+  const silence = card('Silence');
+  await silence.getByRole('button', { name: 'For 8 hours' }).click();
+  await silence.getByText(/^Nobody is told anything until /).waitFor();
+  await card('Who is told').getByText('silenced', { exact: true }).waitFor();
+  await silence.scrollIntoViewIfNeeded();
+  await page.screenshot({ path: `${PICTURES}alerts-silence.png` });
+  await router.waitFor(`${ALERTS}Channel.1.Status`, 'Silenced');
+  await silence.getByRole('button', { name: 'Tell again now' }).click();
+  await card('Who is told').getByText('not taken', { exact: true }).waitFor();
 
   // As many rules for the same thing, each of which tells it.
   const many = { Watch: 'Target', Severity: 'Info', RaiseAfter: '0', Evidence: 'false' };

@@ -22,6 +22,8 @@ export interface ChannelConfig extends ChannelAddress {
   /** `Device.X_GATEHOUSE_Alerts.Channel.2`. */
   readonly id: string;
   readonly least: Severity;
+  /** Unix time, ms: until then it is told nothing but tests. */
+  readonly silencedUntilMs: number;
 }
 
 export interface AlertsConfig {
@@ -60,6 +62,8 @@ export interface Notice {
   readonly number: number;
   readonly kind: (typeof KINDS)[number];
   readonly severity: Severity;
+  /** Which one told it; empty for a test. */
+  readonly rule: string;
   readonly watch: Watch | 'Test';
   readonly subject: string;
   readonly name: string;
@@ -86,7 +90,7 @@ export interface AlertObserved {
 
 export interface ChannelObserved {
   readonly id: string;
-  readonly state: 'idle' | 'sending' | 'retrying';
+  readonly state: 'idle' | 'sending' | 'retrying' | 'silenced';
   /** Of the last failure; empty after a success. */
   readonly reason: string;
   readonly queued: number;
@@ -95,6 +99,8 @@ export interface ChannelObserved {
   readonly failed: number;
   /** The oldest made room for newer ones. */
   readonly dropped: number;
+  /** Not told, since the channel was silenced and it was over before the end of that. */
+  readonly muted: number;
 }
 
 export interface AlertsObserved {

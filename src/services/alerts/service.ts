@@ -141,7 +141,7 @@ export class AlertsService implements AsyncDisposable {
     for (const rule of this.#config.rules) {
       if (!applies(rule, signal)) continue;
       const nowMs = this.#deps.clock.wallMs();
-      this.#tell(this.#notice('event', rule.severity, signal, nowMs), undefined);
+      this.#tell(this.#notice('event', rule, signal, nowMs), undefined);
     }
   }
 
@@ -152,7 +152,15 @@ export class AlertsService implements AsyncDisposable {
     const nowMs = this.#deps.clock.wallMs();
     const notice: Notice = {
       ...{ id: this.#deps.newId(), number: ++this.#number, kind: 'test', severity: 'Info' },
-      ...{ watch: 'Test', subject: '', name: '', reason: '', atMs: nowMs, sinceMs: nowMs },
+      ...{
+        rule: '',
+        watch: 'Test',
+        subject: '',
+        name: '',
+        reason: '',
+        atMs: nowMs,
+        sinceMs: nowMs,
+      },
     };
     const late = new AbortController();
     const limit = this.#deps.clock.after(TIMEOUT_MS, () => late.abort());
@@ -225,14 +233,15 @@ export class AlertsService implements AsyncDisposable {
   #raisedOrCleared(kind: Notice['kind'], alert: Alert): void {
     const { rule, signal, sinceMs } = alert;
     if (kind === 'raised') this.#raised += 1;
-    const notice = this.#notice(kind, rule.severity, signal, sinceMs);
+    const notice = this.#notice(kind, rule, signal, sinceMs);
     this.#tell(notice, kind === 'raised' && rule.evidence ? signal : undefined);
   }
 
-  #notice(kind: Notice['kind'], severity: Severity, signal: Signal, sinceMs: number): Notice {
+  #notice(kind: Notice['kind'], rule: RuleConfig, signal: Signal, sinceMs: number): Notice {
     const { watch, subject, name, reason } = signal;
     return {
-      ...{ id: this.#deps.newId(), number: ++this.#number, kind, severity, watch, subject, name },
+      ...{ id: this.#deps.newId(), number: ++this.#number, kind, severity: rule.severity },
+      ...{ rule: rule.id, watch, subject, name },
       ...{ reason: kind === 'cleared' ? '' : reason, atMs: this.#deps.clock.wallMs(), sinceMs },
     };
   }

@@ -32,3 +32,28 @@ t.test('none', async (t) => {
   t.equal(code, 0);
   t.match(err, /nothing was told/);
 });
+
+t.test('silence: for how long, and whom', async (t) => {
+  const asked = new FakeBus({
+    'bbfdm set': () => ({ results: [{ path: 'x', data: '1' }] }),
+  });
+  const run = (...args: readonly string[]) =>
+    cli(['alerts', 'silence', ...args], asked, { wallMs: () => Date.UTC(2026, 2, 1, 12) });
+  const all = await run('90m');
+  t.equal(all.code, 0);
+  t.match(all.err, /nothing is told until 2026-03-01T13:30:00Z/);
+  t.equal((await run('2d', 'Device.X_GATEHOUSE_Alerts.Channel.3.')).code, 0);
+  t.match((await run('off')).err, /told again/);
+  t.same(
+    asked.calls.map(({ args }) => Object.entries(args['obj_path'] ?? {})[0]),
+    [
+      ['X_GATEHOUSE_Alerts.SilencedUntil', '2026-03-01T13:30:00Z'],
+      ['X_GATEHOUSE_Alerts.Channel.3.SilencedUntil', '2026-03-03T12:00:00Z'],
+      ['X_GATEHOUSE_Alerts.SilencedUntil', '0001-01-01T00:00:00Z'],
+    ],
+  );
+  for (const wrong of ['2', 'h', '0h', '2w', '99999d', '-1h']) {
+    t.equal((await run(wrong)).code, 2, wrong);
+  }
+  t.equal(asked.calls.length, 3);
+});

@@ -33,6 +33,7 @@ const RULE: RuleConfig = {
 const CHANNEL: ChannelConfig = {
   ...{ id: 'hook', kind: 'Webhook', url: 'https://example.test/', username: '', password: '' },
   ...{ topic: '', from: '', to: [], authority: '', least: 'Info' },
+  silencedUntilMs: 0,
 };
 
 const target = (name: string, bad: boolean): Signal => ({
@@ -349,7 +350,8 @@ t.test('nothing goes on when it is over, or off', async (t) => {
 
 t.test('a letter is one line of title, whatever a name holds', async (t) => {
   const letter = letterOf({
-    ...{ id: 'i', number: 1, kind: 'raised', severity: 'Warning', watch: 'Target', subject: 's' },
+    ...{ id: 'i', number: 1, kind: 'raised', severity: 'Warning', rule: 'r', watch: 'Target' },
+    subject: 's',
     ...{ name: 'a\r\nBcc: b@c\u0000\u202e', reason: 'x\n.\n', atMs: 0, sinceMs: 0 },
   });
   t.equal(letter.title, 'Warning: a Bcc: b@c: x .');
