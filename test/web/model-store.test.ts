@@ -1,4 +1,5 @@
 /** The page's copy of the model, as answers and events come in any order. */
+import { mock } from 'node:test';
 import t from 'tap';
 import type { ModelValue } from '../../src/web/lib/shapes.ts';
 import type { Answer, Api } from '../../src/web/state/api.ts';
@@ -10,17 +11,25 @@ const BYTES = `${ROW}Size`;
 
 /** A box that answers when it is told to, with what it is told. */
 function box() {
-  const asked: { paths: readonly string[]; answer: (values: Record<string, string>) => void }[] =
-    [];
+  const asked: {
+    paths: readonly string[];
+    answer: (values: Record<string, string>, told?: number) => void;
+    fail: (status: number) => void;
+  }[] = [];
   const post = (_path: string, body: unknown): Promise<Answer<unknown>> => {
     const { promise, resolve } = Promise.withResolvers<Answer<unknown>>();
-    const answer = (values: Record<string, string>): void => {
+    const fail = (status: number): void =>
+      resolve({
+        ok: false,
+        error: { status, message: '', faults: [], retryAfterSec: undefined },
+      });
+    const answer = (values: Record<string, string>, told = 0): void => {
       const list = Object.entries(values).map(([path, value]): ModelValue => {
         return { path, value, type: 'string', writable: false, atMs: 0 };
       });
-      resolve({ ok: true, value: { revision: 1, values: list, faults: [] } });
+      resolve({ ok: true, value: { revision: 1, told, values: list, faults: [] } });
     };
-    asked.push({ paths: (body as { paths: readonly string[] }).paths, answer });
+    asked.push({ paths: (body as { paths: readonly string[] }).paths, answer, fail });
     return promise;
   };
   const store = new ModelStore({ post } as unknown as Api);
@@ -95,3 +104,79 @@ t.test('a row that went meanwhile stays away, one that came is read', async (t) 
   t.same(shown(), { [STATUS]: 'Waiting' });
   t.same(asked, []);
 });
+
+t.test('what changed before the stream began is read once more', async (t) => {
+  const { store, asked, shown } = box();
+  store.watch([ROW]);
+  await turn();
+  asked.shift()?.answer({ [STATUS]: 'Waiting' }, 7);
+  await turn();
+  void store.read([BYTES]);
+  store.opened(9, false);
+  t.same(
+    asked.map(({ paths }) => paths),
+    [[BYTES], [ROW]],
+    'what is under way is not asked for twice',
+  );
+  asked.pop()?.answer({ [STATUS]: 'Current' }, 9);
+  asked.shift()?.answer({ [BYTES]: '1' }, 8);
+  await turn();
+  t.same(shown(), { [STATUS]: 'Current', [BYTES]: '1' });
+  t.same(
+    asked.map(({ paths }) => paths),
+    [[BYTES]],
+    'an answer that comes after the hello, and is older',
+  );
+  asked.shift()?.answer({ [BYTES]: '2' }, 9);
+  await turn();
+  t.same(shown(), { [STATUS]: 'Current', [BYTES]: '2' });
+  t.same(asked, []);
+});
+
+t.test('a stream that begins when nothing had changed asks for nothing', async (t) => {
+  const { store, asked } = box();
+  store.watch([ROW]);
+  await turn();
+  asked.shift()?.answer({ [STATUS]: 'Waiting' }, 7);
+  await turn();
+  store.opened(7, false);
+  t.same(asked, []);
+  store.opened(7, true);
+  t.same(
+    asked.map(({ paths }) => paths),
+    [[ROW]],
+    'but after a lost connection',
+  );
+});
+
+t.test(
+  'an answer that does not come in time is asked for again while somebody looks',
+  async (t) => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    t.teardown(() => mock.timers.reset());
+    const { store, asked, shown } = box();
+    const leave = store.watch([ROW, BYTES]);
+    await turn();
+    asked.shift()?.fail(0);
+    await turn();
+    t.same(asked, []);
+    mock.timers.tick(2000);
+    t.same(asked[0]?.paths, [ROW, BYTES]);
+    t.notOk(store.ready.value.has(ROW));
+    asked.shift()?.answer({ [STATUS]: 'Current' });
+    await turn();
+    t.same(shown(), { [STATUS]: 'Current' });
+    t.ok(store.ready.value.has(ROW));
+    void store.read([ROW]);
+    asked.shift()?.fail(401);
+    await turn();
+    mock.timers.tick(2000);
+    t.same(asked, [], 'a refusal stays one');
+    void store.read([ROW]);
+    asked.shift()?.fail(0);
+    await turn();
+    leave();
+    mock.timers.tick(2000);
+    t.same(asked, [], 'nobody looks any more');
+  },
+);

@@ -48,6 +48,7 @@ export class EventHub implements Disposable {
   #tick: Timer | undefined;
   #ticks = 0;
   #lines = 0;
+  #told = 0;
   #before: { readonly atMs: number; readonly links: ReadonlyMap<string, LinkCounters> } | undefined;
   #dropped = 0;
   #streams = 0;
@@ -64,6 +65,14 @@ export class EventHub implements Disposable {
 
   get listeners(): number {
     return this.#listeners.size;
+  }
+
+  /**
+   * Changes of the model since start, heard by somebody or not. An answer that says fewer than the
+   * `hello` of a stream is older than it: what it lacks that stream never says.
+   */
+  get told(): number {
+    return this.#told;
   }
 
   /** Listeners that were too slow, since start. */
@@ -92,7 +101,8 @@ export class EventHub implements Disposable {
           this.#listeners.set(controller, { stream, ended, paths: [], sent: new Map() });
           const { model, bootId, clock, configuration } = this.#deps;
           const serverTimeMs = clock.wallMs();
-          const hello = { stream, revision: model.revision, bootId, serverTimeMs };
+          const { revision } = model;
+          const hello = { stream, revision, told: this.#told, bootId, serverTimeMs };
           this.#send(controller, this.#encode('hello', hello));
           if (configuration.pending !== undefined) {
             this.#send(controller, this.#encode('pending', configuration.pending));
@@ -137,6 +147,7 @@ export class EventHub implements Disposable {
   }
 
   #changed({ revision, notices }: Notification): void {
+    this.#told++;
     if (this.#listeners.size === 0) return;
     const values: (readonly [string, string])[] = [];
     const [added, removed]: [string[], string[]] = [[], []];

@@ -33,6 +33,8 @@ export interface ModelValue {
 
 export interface GetAnswer {
   readonly revision: number;
+  /** How many changes of the model there had been, as in the `hello` of a stream. */
+  readonly told: number;
   readonly values: readonly Omit<ModelValue, 'atMs'>[];
   readonly faults: readonly Fault[];
 }

@@ -82,14 +82,14 @@ export class App {
     this.#kept = keptDrafts((path) => this.model.values.peek().get(path)?.secret === true);
     this.drafts = this.#kept.drafts;
     this.events = new Events({
-      hello: ({ revision, stream }, again) => {
+      hello: ({ revision, stream, told }, again) => {
         this.model.revision.value = Math.max(this.model.revision.peek(), revision);
         this.live.opened(stream);
+        this.model.opened(told, again);
         if (again) {
           this.returns.value++;
           // The session is still good: it was not the box that went.
           this.restart.value = 'no';
-          void this.model.readAll();
         }
         void this.readPending();
       },
@@ -185,8 +185,11 @@ export class App {
   }
 
   async readPending(): Promise<void> {
+    const before = this.pending.peek();
     const answer = await this.api.get<History>('/api/config/history');
-    if (answer.ok) this.pending.value = answer.value.pending ?? null;
+    // What was heard while the answer was under way is newer.
+    if (answer.ok && this.pending.peek() === before)
+      this.pending.value = answer.value.pending ?? null;
   }
 
   /** Sends changes; with `trial` they return by themselves after a minute unless confirmed. */

@@ -11,6 +11,9 @@ import type {
 } from '../lib/shapes.ts';
 import type { Answer, Api } from './api.ts';
 
+/** After an answer that did not come. */
+const AGAIN_MS = 2000;
+
 export class ModelStore {
   readonly values: Signal<Values> = signal(new Map());
   /** Prefixes that were read whole at least once. */
@@ -23,6 +26,12 @@ export class ModelStore {
   readonly #soon: string[] = [];
   /** For each answer that is under way, what the event stream said since it was asked for. */
   readonly #meanwhile = new Set<(() => void)[]>();
+  /** How many changes there had been when the stream began: it says those that come after. */
+  #since: number | undefined;
+  /** What was read before there was a stream. */
+  #early: { readonly paths: readonly string[]; readonly told: number }[] = [];
+  /** What did not come, though somebody may wait for it. */
+  #owed = new Set<string>();
   #schema: Promise<Answer<readonly SchemaRow[]>> | undefined;
 
   constructor(api: Api) {
@@ -55,7 +64,13 @@ export class ModelStore {
     this.#meanwhile.add(meanwhile);
     const answer = await this.#api.post<GetAnswer>('/api/get', { paths });
     this.#meanwhile.delete(meanwhile);
-    if (!answer.ok) return;
+    if (!answer.ok) {
+      if (answer.error.status === 0) this.#readAgain(paths);
+      return;
+    }
+    const { told } = answer.value;
+    if (this.#since === undefined) this.#early.push({ paths, told });
+    else if (told < this.#since) void this.read(paths);
     const atMs = performance.now();
     const values = answer.value.values.map((value): ModelValue => ({ ...value, atMs }));
     batch(() => {
@@ -67,8 +82,31 @@ export class ModelStore {
     });
   }
 
-  /** After a lost connection anything may have changed. */
+  /** The stream goes on by itself when one answer is late: it will not say what is missing. */
+  #readAgain(paths: readonly string[]): void {
+    if (this.#owed.size === 0) {
+      setTimeout(() => {
+        const owed = [...this.#owed];
+        this.#owed.clear();
+        if (this.#watched.size > 0) void this.read(owed);
+      }, AGAIN_MS);
+    }
+    for (const path of paths) this.#owed.add(path);
+  }
+
+  /**
+   * A stream of events begins after so many changes: what was answered before is read once more.
+   * After a lost connection, `again`, anything may have changed.
+   */
+  opened(told: number, again: boolean): void {
+    this.#since = told;
+    const early = this.#early.splice(0).filter((answer) => answer.told < told);
+    if (again) void this.readAll();
+    else void this.read(early.flatMap(({ paths }) => paths));
+  }
+
   readAll(): Promise<void> {
+    this.rowsChanged.value++;
     return this.read([...this.#watched.keys()]);
   }
 
