@@ -6,7 +6,7 @@ import { TunHosts } from '../lib/tun-hosts.ts';
 import { badText, dress, LOOKS, sticksOut, violations } from './page-axe.ts';
 import { complaints, HOME, house, noBrowser, PASSWORD, setUp } from './page-house.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 
 const PICTURES = fileURLToPath(new URL('../../build/screenshots/', import.meta.url));
 const ALERTS = 'Device.X_GATEHOUSE_Alerts.';
@@ -28,7 +28,6 @@ t.test('alerts on the page', { skip: noBrowser() }, async (t) => {
     obj_path: { ...target, Spacing: '20', Timeout: '300', BackOff: 'false' },
   });
   const page = await (await there.person()).newPage();
-  page.setDefaultTimeout(20_000);
   const heard = complaints(page);
   await setUp(page);
   await page.goto(`${HOME}/#/monitor/alerts`);
@@ -87,7 +86,6 @@ t.test('alerts on the page', { skip: noBrowser() }, async (t) => {
 
   const person = await there.person({ locale: 'de-DE' });
   const german = await person.newPage();
-  german.setDefaultTimeout(20_000);
   await german.goto(`${HOME}/`);
   await german.getByLabel('Kennwort').fill(PASSWORD);
   await german.getByRole('button', { name: 'Anmelden' }).click();

@@ -13,7 +13,7 @@ import {
   setUp,
 } from './page-house.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 
 const SERVER = 'Device.DHCPv4.Server.';
 const STATICS = `${SERVER}Pool.1.StaticAddress.`;
@@ -25,7 +25,6 @@ t.test('devices', { skip: noBrowser() }, async (t) => {
   await using there = await house('devices', { devices: ['phone', 'tv', 'odd'] });
   const { router } = there;
   const page = await (await there.person()).newPage();
-  page.setDefaultTimeout(10_000);
   const heard = complaints(page);
   const asked: string[] = [];
   page.on('request', (request) => asked.push(new URL(request.url()).pathname));
@@ -270,7 +269,6 @@ t.test('devices', { skip: noBrowser() }, async (t) => {
     });
     t.ok(users.length > 0);
     const other = await (await there.person()).newPage();
-    other.setDefaultTimeout(10_000);
     await other.goto(`${HOME}/`);
     await other.getByLabel('User').fill('guest');
     await other.getByLabel('Password').fill(PASSWORD);

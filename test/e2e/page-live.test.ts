@@ -3,7 +3,7 @@ import type { Page, Request } from 'playwright-core';
 import t from 'tap';
 import { complaints, HOME, house, logIn, noBrowser, setUp } from './page-house.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(290_000);
 
 const CLIENT = 'Device.DHCPv4.Client.1.';
 const RENEW = `${CLIENT}Renew()`;
@@ -12,7 +12,6 @@ t.test('what is live', { skip: noBrowser() }, async (t) => {
   await using there = await house('live');
   const { router, spaces } = there;
   const page = await (await there.person()).newPage();
-  page.setDefaultTimeout(10_000);
   const heard = complaints(page);
   const press = (name: string | RegExp) => page.getByRole('button', { name }).click();
   const asked: Request[] = [];
