@@ -73,8 +73,14 @@ t.test('alerts on the page', { skip: noBrowser() }, async (t) => {
     .getByText(/ECONNREFUSED/)
     .waitFor();
 
-  const toasts = page.locator('.toast').getByRole('button');
-  while ((await toasts.count()) > 0) await toasts.first().click();
+  // They go by themselves, too: perhaps between a look and a click.
+  await page.evaluate(
+    `for (const close of document.querySelectorAll('.toast .icon-button')) close.click()`,
+  );
+  await router.until(
+    'no message is left',
+    async () => (await page.locator('.toast').count()) === 0,
+  );
   for (const look of LOOKS) {
     await dress(page, look);
     t.same(await violations(page, look.contrast), [], look.name);

@@ -143,7 +143,9 @@ async function reach(page: Page, at: string): Promise<void> {
       await page.goto(`${at}/`);
       return;
     } catch (cause) {
-      if (!/ERR_CONNECTION|ERR_ADDRESS/.test(String(cause)) || performance.now() > end) throw cause;
+      // The error page of one attempt may come late, in the midst of the next.
+      const away = /ERR_CONNECTION|ERR_ADDRESS|interrupted by .*chrome-error:/;
+      if (!away.test(String(cause)) || performance.now() > end) throw cause;
       await pause(50);
     }
   }
