@@ -6,7 +6,7 @@ import { Namespaces, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 import { cpuSec, residentMb } from '../lib/usage.ts';
 
-t.setTimeout(280_000);
+t.setTimeout(290_000);
 
 const CLIENTS = 32;
 const ROUNDS = 50;
