@@ -5,6 +5,7 @@
  */
 import { type Backoff, backoff, delayMs, failed, healthy } from '../base/backoff.ts';
 import type { Clock, Timer } from '../base/clock.ts';
+import { SystemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { CompiledConfig, Model } from '../tr181/model.ts';
 
@@ -138,9 +139,19 @@ export class Control implements AsyncDisposable {
       typeof value === 'bigint' ? value.toString(16) : value,
     );
     if (this.#done.get(name) === text) return [];
-    const errors = await this.#deps.steps[name](share);
+    const errors = await this.#step(name, share);
     if (errors.length === 0) this.#done.set(name, text);
     else this.#done.delete(name);
     return errors;
+  }
+
+  /** A failure of the system, such as code that could not be read, is one to try again; a bug throws. */
+  async #step<K extends keyof Services>(name: K, share: Services[K]): Promise<readonly string[]> {
+    try {
+      return await this.#deps.steps[name](share);
+    } catch (thrown) {
+      if (thrown instanceof SystemError) return [thrown.message];
+      throw thrown;
+    }
   }
 }

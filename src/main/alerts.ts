@@ -16,6 +16,7 @@ import type { CompiledConfig, Model } from '../tr181/model.ts';
 import { ALERT_EVENT } from '../tr181/objects/alerts.ts';
 import type { Observations } from '../tr181/table.ts';
 import { dateTimeOf } from '../tr181/types.ts';
+import { Lazy } from './lazy.ts';
 
 /** Of the trace at the moment of failure. */
 const TRACE: Omit<TraceWanted, 'address' | 'scope'> = {
@@ -51,49 +52,51 @@ export interface AlertsParts {
 
 export class LazyAlerts implements AsyncDisposable {
   readonly #parts: AlertsParts;
-  #building: Promise<AlertsService> | undefined;
-  #service: AlertsService | undefined;
-  readonly #listening = new DisposableStack();
+  readonly #built: Lazy<AlertsService>;
 
   constructor(parts: AlertsParts) {
     this.#parts = parts;
+    this.#built = new Lazy({
+      name: 'alerts',
+      log: parts.log,
+      build: (attempt) => this.#build(attempt),
+    });
   }
 
   /** Undefined before the first rule. */
   get service(): AlertsService | undefined {
-    return this.#service;
+    return this.#built.value;
   }
 
   async apply(wanted: CompiledConfig['alerts']): Promise<readonly string[]> {
     const idle = !wanted.enable || (wanted.rules.length === 0 && wanted.channels.length === 0);
-    if (this.#building === undefined && idle) return [];
-    this.#building ??= this.#build();
-    const service = await this.#building;
-    return service.apply(wanted);
+    if (!this.#built.begun && idle) return [];
+    return (await this.#built.load()).apply(wanted);
   }
 
   async test(id: string, signal: AbortSignal): Promise<Result<void, string>> {
-    return this.#service?.test(id, signal) ?? err('the channel is off, or alerts are');
+    return this.#built.value?.test(id, signal) ?? err('the channel is off, or alerts are');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#listening[Symbol.dispose]();
-    await this.#service?.[Symbol.asyncDispose]();
+    await this.#built[Symbol.asyncDispose]();
   }
 
-  async #build(): Promise<AlertsService> {
+  async #build(attempt: AsyncDisposableStack): Promise<AlertsService> {
     const [{ AlertsService }, { alertMessenger }] = await Promise.all([
       import('../services/alerts/service.ts'),
       import('../os/linux/alert-messenger.ts'),
     ]);
     const { clock, log, store, observed } = this.#parts;
     const model = this.#parts.model();
-    const service = new AlertsService({
-      ...{ clock, log, store, messenger: alertMessenger, newId: () => randomUUID() },
-      evidence: (signal, aborted) => this.#evidence(signal, aborted),
-      announce: (notice) => void model.emit(ALERT_EVENT, argsOf(notice)),
-      report: (value) => observed.publish('alerts', value),
-    });
+    const service = attempt.use(
+      new AlertsService({
+        ...{ clock, log, store, messenger: alertMessenger, newId: () => randomUUID() },
+        evidence: (signal, aborted) => this.#evidence(signal, aborted),
+        announce: (notice) => void model.emit(ALERT_EVENT, argsOf(notice)),
+        report: (value) => observed.publish('alerts', value),
+      }),
+    );
     // The whole model is compiled for them, and what is looked at changes each second.
     let names: ReadonlyMap<string, string> | undefined;
     const look = (): void => {
@@ -101,12 +104,12 @@ export class LazyAlerts implements AsyncDisposable {
       service.look(alertSignals(observed.values, names));
     };
     look();
-    this.#listening.use(
+    attempt.use(
       model.rowsChanged(() => {
         names = undefined;
       }),
     );
-    this.#listening.use(
+    attempt.use(
       observed.subscribe(({ services }) => {
         if (SIGNALS_FROM.some((name) => services.has(name))) look();
       }),
@@ -117,8 +120,7 @@ export class LazyAlerts implements AsyncDisposable {
         if (signal !== undefined) service.happened(signal);
       }
     });
-    if (hosts.ok) this.#listening.use(hosts.value);
-    this.#service = service;
+    if (hosts.ok) attempt.use(hosts.value);
     return service;
   }
 
@@ -158,6 +160,8 @@ const argsOf = (notice: Notice): Readonly<Record<string, string>> => ({
   ...{ Name: notice.name, Reason: notice.reason, Since: dateTimeOf(notice.sinceMs) },
 });
 
+const NOTHING_TOLD = { notices: [], more: false };
+
 export function alertCommands(alerts: LazyAlerts): CommandService {
   return {
     name: 'alerts',
@@ -172,9 +176,20 @@ export function alertCommands(alerts: LazyAlerts): CommandService {
             return done({ alerts: [], channels: [], history: [], raised: 0 });
           }
           const { alerts: now, channels, raised } = service.observed;
-          const history = service.history.slice(-SHOWN).reverse().map(plain);
+          const history = service.history(SHOWN).notices.map(plain);
           const plainNow = now.map(({ sinceMs, ...one }) => ({ ...one, since: iso(sinceMs) }));
           return done({ alerts: plainNow, channels, history, raised });
+        },
+      },
+      history: {
+        about:
+          'what was told, the newest first, in parts: of those before a number; more: there are older ones',
+        args: { before: 'int32' },
+        run: async ({ before }) => {
+          if (before !== undefined && typeof before !== 'number')
+            return failed('before is a number');
+          const { notices, more } = alerts.service?.history(SHOWN, before) ?? NOTHING_TOLD;
+          return done({ history: notices.map(plain), more });
         },
       },
       test: {

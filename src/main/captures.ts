@@ -19,6 +19,7 @@ import type {
 import type { Observed } from '../state/observed.ts';
 import type { Origin } from '../tr181/model.ts';
 import type { Observations, ServiceCalls } from '../tr181/table.ts';
+import { Lazy } from './lazy.ts';
 
 /** Of one capture at most: some 4 MB, and the ring. */
 const LIMITS = { flows: 4096, conversations: 4096, endpoints: 4096 };
@@ -45,33 +46,35 @@ export interface CapturesParts {
 export class LazyCaptures implements AsyncDisposable {
   readonly #parts: CapturesParts;
   #config: CapturesConfig | undefined;
-  #built: Promise<CapturesService> | undefined;
-  #service: CapturesService | undefined;
-  readonly #heard = new DisposableStack();
+  readonly #built: Lazy<CapturesService>;
 
   constructor(parts: CapturesParts) {
     this.#parts = parts;
+    this.#built = new Lazy({
+      name: 'captures',
+      log: parts.log,
+      build: (attempt) => this.#build(attempt),
+    });
   }
 
   /** Undefined before the first capture. */
   get service(): CapturesService | undefined {
-    return this.#service;
+    return this.#built.value;
   }
 
   async apply(config: CapturesConfig): Promise<readonly string[]> {
     this.#config = config;
     const rows = [...config.captures, ...config.triggers];
     const wanted = config.enable && rows.some(({ enable }) => enable);
-    if (this.#built === undefined && !wanted) return [];
-    const built = this.#built !== undefined;
+    if (!this.#built.begun && !wanted) return [];
+    const built = this.#built.begun;
     const service = await this.wanted();
     return built ? service.apply(config) : [];
   }
 
   /** Loaded now, if it is not yet. */
   wanted(): Promise<CapturesService> {
-    this.#built ??= this.#build();
-    return this.#built;
+    return this.#built.load();
   }
 
   /** The text of a filter; or all that is wrong. Nothing else is loaded for it. */
@@ -94,7 +97,7 @@ export class LazyCaptures implements AsyncDisposable {
 
   /** The file of the trigger that fired last, if that was not before `sinceMs` (Unix time); else empty. */
   firedSince(sinceMs: number): string {
-    const fired = (this.#service?.observed.triggers ?? [])
+    const fired = (this.#built.value?.observed.triggers ?? [])
       .filter(({ file, firedMs = 0 }) => file !== '' && firedMs >= sinceMs)
       .sort((a, b) => (b.firedMs ?? 0) - (a.firedMs ?? 0));
     return fired[0]?.file ?? '';
@@ -107,8 +110,7 @@ export class LazyCaptures implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#heard.dispose();
-    await (await this.#built)?.[Symbol.asyncDispose]();
+    await this.#built[Symbol.asyncDispose]();
   }
 
   async #engine(): Promise<LinuxCaptureEngine> {
@@ -116,7 +118,7 @@ export class LazyCaptures implements AsyncDisposable {
     return new LinuxCaptureEngine(this.#parts.native, LIMITS);
   }
 
-  async #build(): Promise<CapturesService> {
+  async #build(attempt: AsyncDisposableStack): Promise<CapturesService> {
     const { CapturesService } = await import('../services/capture/captures.ts');
     const { net, observed } = this.#parts;
     const isLink = (ifName: string, isSo: (link: Link) => boolean): boolean =>
@@ -134,26 +136,27 @@ export class LazyCaptures implements AsyncDisposable {
           .filter(({ state, silenced }) => state === 'raised' && !silenced)
           .map(({ key }) => key),
     };
-    const service = new CapturesService({
-      ...this.#parts,
-      engine: await this.#engine(),
-      store: await this.store(),
-      isUp: (ifName) => isLink(ifName, ({ adminUp }) => adminUp),
-      ills: (event, ifName) => new Set(ills[event](ifName)),
-      report: (value) => observed.publish('captures', value),
-    });
-    this.#heard.use(
+    const service = attempt.use(
+      new CapturesService({
+        ...this.#parts,
+        engine: await this.#engine(),
+        store: await this.store(),
+        isUp: (ifName) => isLink(ifName, ({ adminUp }) => adminUp),
+        ills: (event, ifName) => new Set(ills[event](ifName)),
+        report: (value) => observed.publish('captures', value),
+      }),
+    );
+    attempt.use(
       net.subscribe((events) => {
         if (events.some(({ what }) => what === 'link' || what === 'resync'))
           service.surroundingsChanged();
       }),
     );
-    this.#heard.use(
+    attempt.use(
       observed.subscribe(({ services }) => {
         if (TRIGGERED_BY.some((name) => services.has(name))) service.surroundingsChanged();
       }),
     );
-    this.#service = service;
     if (this.#config !== undefined) await service.apply(this.#config);
     return service;
   }

@@ -1,51 +1,32 @@
 /** The composition root of the daemon: the one place that builds its real adapters and joins the rooms. */
-import { randomBytes } from 'node:crypto';
 import { errorMessage, SystemError } from '../base/errors.ts';
-import { ulaPrefix } from '../base/ip6.ts';
 import { err } from '../base/result.ts';
 import { hashPassword, RowAccounts } from '../control/accounts.ts';
-import { ConfigurationService } from '../control/configuration.ts';
 import { DnsNames } from '../control/dns-names.ts';
-import { followRows, noteFollowed } from '../control/followed-rows.ts';
 import { History } from '../control/history.ts';
-import { Control, type Steps } from '../control/loop.ts';
+import { Control } from '../control/loop.ts';
 import type { ProcessConfig } from '../control/process-config.ts';
 import type { DaemonOptions, ServiceName } from '../edge/cli/daemon-options.ts';
 import { Logins } from '../edge/http/logins.ts';
 import { bbfdmObject } from '../edge/ubus/bbfdm.ts';
-import { openBus } from '../edge/ubus/bus.ts';
 import { announceChanges, gatehouseObjects } from '../edge/ubus/gatehouse.ts';
-import { bootId } from '../os/linux/boot.ts';
 import { LinuxClock } from '../os/linux/clock.ts';
-import { LinuxDirectories, LinuxFiles } from '../os/linux/files.ts';
 import { type LogSink, openLog } from '../os/linux/log.ts';
-import { loadNative, Reactor } from '../os/linux/native.ts';
-import { LinuxNet } from '../os/linux/net.ts';
+import { loadNative } from '../os/linux/native.ts';
 import { lineOf } from '../os/linux/physical-line.ts';
-import { LinuxProcesses } from '../os/linux/process.ts';
 import type { Program } from '../os/linux/program.ts';
-import { LinuxRootHelper } from '../os/linux/root-helper.ts';
-import { watchRuleset } from '../os/linux/ruleset.ts';
-import { LinuxSecrets } from '../os/linux/secrets.ts';
-import { openStore } from '../os/linux/store.ts';
-import { LinuxPacketTaps } from '../os/linux/taps.ts';
 import { releaseTextSoon } from '../os/linux/text-pages.ts';
-import { readTrustedDirectory } from '../os/linux/trusted-directory.ts';
-import { LinuxUnixSockets } from '../os/linux/unix.ts';
-import { FirewallService } from '../services/firewall/service.ts';
-import { NetworkService } from '../services/network/service.ts';
-import { SystemService } from '../services/system/service.ts';
-import type { UpdateService } from '../services/update/service.ts';
-import { Observed } from '../state/observed.ts';
 import { Rows } from '../state/rows.ts';
 import { createModel } from '../tr181/engine.ts';
-import { layDownInitial } from '../tr181/initial.ts';
 import type { Model } from '../tr181/model.ts';
-import type { Lookups, Observations } from '../tr181/table.ts';
+import type { Lookups } from '../tr181/table.ts';
 import { auditChange } from './audit-change.ts';
+import { buildBox } from './box.ts';
+import { openDaemonBus } from './bus.ts';
 import { commandsOf, httpCommands } from './commands.ts';
 import { configCommands } from './config-commands.ts';
-import { follow, readConfig } from './configuration-file.ts';
+import { takeUpConfiguration } from './configuration.ts';
+import { readConfig } from './configuration-file.ts';
 import { consoleCommands } from './console-commands.ts';
 import { buildDhcpClient } from './dhcp-client.ts';
 import { buildDhcpServer } from './dhcp-server.ts';
@@ -57,6 +38,7 @@ import { diagnosticCalls } from './diagnostics.ts';
 import { dnsCalls } from './dns-calls.ts';
 import { dnsCommands, modelCalls } from './dns-commands.ts';
 import { LazyDns } from './dns-lazy.ts';
+import { effects } from './effects.ts';
 import type { ServedHttp } from './http.ts';
 import { loginChange } from './login-record.ts';
 import { buildMap, mapCommands } from './map.ts';
@@ -64,9 +46,9 @@ import { ended, must } from './must.ts';
 import { buildNeighbors } from './neighbors.ts';
 import { neighborsCommands } from './neighbors-commands.ts';
 import { buildOnDemand } from './on-demand.ts';
-import { Records } from './records.ts';
+import { openPlatform } from './platform.ts';
 import { buildTelemetry } from './telemetry.ts';
-import { buildUpdates, firmwareCalls, updateCommands } from './update.ts';
+import { updateCommands } from './update.ts';
 import { LazyWifi } from './wifi-lazy.ts';
 
 export interface Surroundings {
@@ -79,10 +61,7 @@ export interface Surroundings {
   say(text: string): void;
 }
 
-const ACL_DIR = '/usr/share/acl.d';
 const NFT = '/usr/sbin/nft';
-/** What an apply that cannot fail could not do. */
-const nothing = (_applied: unknown): readonly string[] => [];
 /** From here on the box routes; the page and its first certificate come after. */
 const STANDS = 'firewall and network stand';
 
@@ -123,99 +102,44 @@ async function build(
   logs: LogSink,
 ): Promise<void> {
   const { stateDir, runDir } = options;
-  const { version, nativePath, pluginPath, webPath, command } = around.program;
+  const { version, webPath, command, pluginPath, vendorsPath } = around.program;
   const { log } = logs;
-  const [files, directories] = [new LinuxFiles(), new LinuxDirectories()];
-  const textOf = (path: string): string | undefined => {
-    const text = files.readText(path);
-    return text.ok ? text.value : undefined;
-  };
-  const own = ['hook', 'spool', 'map', 'wifi'];
-  for (const name of own) must(directories.make(`${runDir}/${name}`, 0o700));
-
-  const native = loadNative(nativePath);
-  const reactor = stack.use(new Reactor(native, { leads: true }));
-  const sockets = new LinuxUnixSockets(reactor);
-  const processes = new LinuxProcesses(reactor);
-  const taps = new LinuxPacketTaps(reactor);
-  const net = stack.use(must(LinuxNet.open(reactor)));
-  const records = stack.use(new Records(stateDir, clock, log));
-  const store = stack.use(must(await openStore(stateDir)));
-
-  const observed = new Observed<Observations>(log, clock);
-  const network = stack.use(
-    new NetworkService({
-      net,
-      clock,
-      log: log.child({ service: 'network' }),
-      files,
-      resolvConfPath: `${runDir}/resolv.conf`,
-      report: (value) => observed.publish('network', value),
-    }),
-  );
-  // The model knows the links from its first answer on.
-  observed.publish('network', network.observed);
-  const firewall = stack.use(
-    new FirewallService({
-      processes,
-      clock,
-      log: log.child({ service: 'firewall' }),
-      nft: NFT,
-      linkNames: () => new Set(net.links().map((link) => link.name)),
-      report: (value) => observed.publish('firewall', value),
-    }),
-  );
-  const helper = stack.use(new LinuxRootHelper({ sockets, clock, path: `${runDir}/root.sock` }));
-  const system = stack.use(
-    new SystemService({
-      helper,
-      log: log.child({ service: 'system' }),
-      kernelName: () => {
-        const name = files.readText('/proc/sys/kernel/hostname');
-        return name.ok ? name.value.trim() : '';
-      },
-      report: (value) => observed.publish('system', value),
-    }),
-  );
-  observed.publish('system', system.observed);
-  const updates: UpdateService = stack.use(
-    buildUpdates({
-      ...{ helper, clock, files },
-      log: log.child({ service: 'update' }),
-      isWell: () => Object.keys(control.convergence.failing).length === 0,
-      report: (value) => observed.publish('update', value),
-    }),
-  );
-  observed.publish('update', updates.observed);
+  const platform = await openPlatform(stack, { options, program: around.program, clock, logs });
+  const { net, store, files, records, secrets, observed } = platform;
+  const box = buildBox(stack, platform, {
+    ...{ log, runDir, nft: NFT },
+    isWell: () => Object.keys(control.convergence.failing).length === 0,
+  });
+  const { network, firewall, system, updates } = box;
   const map = buildMap(stack, {
-    ...{ reactor, processes, clock, files, directories, net, network, observed, runDir },
-    ...{ log: log.child({ service: 'map' }), nft: NFT },
+    ...platform,
+    ...{ network, runDir, nft: NFT },
+    log: log.child({ service: 'map' }),
   });
   const wifi = await LazyWifi.build(stack, {
-    ...{ reactor, processes, clock, files, directories, net, observed, runDir },
+    ...platform,
+    runDir,
     log: log.child({ service: 'wifi' }),
   });
-  stack.use(must(watchRuleset(reactor, () => firewall.rulesetChanged())));
-  const boot = must(bootId(files));
   const { service: dhcpClient, monitor } = buildDhcpClient(stack, {
-    ...{ net, network, processes, taps, store, sockets, files, directories, clock, observed },
-    ...{ bootId: boot, runDir, pluginPath },
+    ...platform,
+    ...{ network, runDir, pluginPath },
     log: log.child({ service: 'dhcp-client' }),
     hook6: (message) => dhcp6Client.hook(message),
   });
   const dhcpServer = stack.use(
     buildDhcpServer({
-      ...{ reactor, net, clock, stateDir, observed },
+      ...platform,
+      stateDir,
       log: log.child({ service: 'dhcp-server' }),
-      bootId: boot,
       model: () => model,
     }),
   );
   const neighbors = must(
     buildNeighbors(stack, {
-      ...{ native, reactor, net, clock, store, files, observed },
+      ...platform,
+      vendorsPath,
       log: log.child({ service: 'neighbors' }),
-      vendorsPath: around.program.vendorsPath,
       leases: () => dhcpServer.service.leases(),
       ownNames: config.http.names,
       emit: (path, args) => void model.emit(path, args),
@@ -234,33 +158,35 @@ async function build(
 
   const dhcp6Server = stack.use(
     await buildDhcp6Server({
-      ...{ reactor, net, network, store, clock, observed },
+      ...platform,
+      network,
       log: log.child({ service: 'dhcp6-server' }),
-      bootId: boot,
       model: () => model,
     }),
   );
 
   const dhcp6Client = await buildDhcp6Client(stack, {
-    ...{ net, network, processes, taps, store, files, directories, clock, observed },
-    ...{ bootId: boot, runDir, pluginPath, server: dhcp6Server },
+    ...platform,
+    ...{ network, runDir, pluginPath, server: dhcp6Server },
     log: log.child({ service: 'dhcp6-client' }),
   });
 
   const rows = new Rows(store);
-  const secrets = new LinuxSecrets(loadNative(around.program.nativePath));
-  const history = new History({ store, clock, secrets, bootId: boot });
-  const dns = new LazyDns(async () =>
-    (await import('./dns.ts')).buildDns(stack, {
-      ...{ native, net, clock, files, stateDir, observed, neighbors: neighbors.service },
-      log: log.child({ service: 'dns' }),
+  const history = new History(platform);
+  const dnsLog = log.child({ service: 'dns' });
+  const dns = new LazyDns(stack, dnsLog, async (attempt) =>
+    (await import('./dns.ts')).buildDns(attempt, {
+      ...platform,
+      ...{ stateDir, neighbors: neighbors.service },
+      log: dnsLog,
       policyConfig: () => model.compileAll().dnsPolicy,
       pageNames: config.http.names,
     }),
   );
-  const dht = new LazyDht(stack, { reactor, net, clock, store, observed, log });
+  const dht = new LazyDht(stack, { ...platform, log });
   const onDemand = buildOnDemand(stack, {
-    ...{ native, reactor, processes, net, store, clock, log, observed, stateDir, dht },
+    ...platform,
+    ...{ log, stateDir, dht },
     model: () => model,
   });
   let answering = false;
@@ -270,7 +196,7 @@ async function build(
       net.refreshStats();
       return net.links().find(({ name }) => name === ifName)?.stats;
     },
-    ...{ mapUsage: (id) => map.usage(id), readText: (path) => textOf(path) },
+    ...{ mapUsage: (id) => map.usage(id), readText: platform.textOf },
     ...{ dns: () => dns.service?.observed, dnsLogged: () => dns.face?.log.lastId ?? 0 },
     ...onDemand.lookups,
     ...{ dht: () => dht.observed, syslog: () => telemetry.syslog },
@@ -295,12 +221,9 @@ async function build(
           const asked = dhcp6Client.renew(id);
           return asked.ok ? asked : err(new SystemError(asked.error, 'EAGAIN'));
         },
-        reboot: () => system.reboot(),
-        powerOff: () => system.powerOff(),
-        factoryReset: () => system.factoryReset(),
-        ...firmwareCalls(updates, helper),
+        ...box.calls,
         ...onDemand.calls,
-        ...diagnosticCalls({ reactor, clock }),
+        ...diagnosticCalls(platform),
         ...dnsCalls(() => dns.face && modelCalls(dns.face)),
       },
       hashPassword: (password) => hashPassword(secrets, password),
@@ -314,34 +237,11 @@ async function build(
       },
     }),
   );
-  const configuration = stack.use(
-    new ConfigurationService({
-      model,
-      history,
-      clock,
-      secrets,
-      log: log.child({ room: 'control' }),
-      version,
-      audit: (what, origin) => records.done(`config ${what}`, origin),
-    }),
-  );
-  const first = rows.empty;
-  if (first) {
-    const { interfaces, rows: overrides, account } = config;
-    const ula = ulaPrefix(secrets.randomBytes(5));
-    const laid = await layDownInitial(model, { ...interfaces, ula, overrides, account });
-    if (!laid.ok) {
-      const faults = laid.error.map((fault) => fault.message).join('; ');
-      throw new SystemError(`the rows of ${options.config} were refused: ${faults}`, 'EINVAL');
-    }
-    if (options.uci !== undefined) must(await noteFollowed(store, config.rows));
-  }
-
-  // What was not confirmed is undone before anything of it is put into effect.
-  await configuration.recover();
-  if (!first && options.uci !== undefined) {
-    await follow(options.config, followRows({ store, model }, config.rows), log);
-  }
+  const configuration = await takeUpConfiguration(stack, {
+    ...platform,
+    ...{ rows, model, history, options, config, version, log },
+    audit: (what, origin) => records.done(`config ${what}`, origin),
+  });
   answering = true;
   const runs = (name: ServiceName) => options.only?.includes(name) ?? true;
   if (runs('dhcp-client')) {
@@ -353,20 +253,10 @@ async function build(
     observed.publish('dhcp6Client', dhcp6Client.observed);
   }
 
-  const bus = stack.use(
-    must(
-      openBus({
-        sockets,
-        path: options.ubusSocket,
-        clock,
-        log: log.child({ room: 'ubus' }),
-        randomU32: () => randomBytes(4).readUInt32BE(),
-        self: { pid: process.pid, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
-        readText: (path) => textOf(path) ?? '',
-        aclDirectory: () => readTrustedDirectory(ACL_DIR),
-      }),
-    ),
-  );
+  const bus = openDaemonBus(stack, platform, {
+    path: options.ubusSocket,
+    log: log.child({ room: 'ubus' }),
+  });
   around.onReload(() => bus.reload());
   bus.client.serve(bbfdmObject(model));
   const startedAtMs = clock.monoMs();
@@ -416,43 +306,15 @@ async function build(
   for (const object of gatehouseObjects({ services, status })) bus.client.serve(object);
   stack.use(announceChanges(model, bus.client));
 
-  // Closed before it is open: the firewall is there before any interface comes up. Leases of an
-  // earlier daemon are taken up before the network is compared with what is wanted.
-  const steps: Steps = {
-    firewall: async (wanted) => {
-      if (!runs('firewall')) return [];
-      const applied = await firewall.apply(wanted);
-      return applied.ok ? [] : [applied.error.message];
-    },
-    dhcpClient: (wanted) => (runs('dhcp-client') ? nothing(dhcpClient.apply(wanted)) : []),
-    dhcp6Client: (wanted) => (runs('dhcp-client') ? nothing(dhcp6Client.apply(wanted)) : []),
-    // A radio that is switched off cannot be brought up.
-    wifi: (wanted) => (runs('network') ? wifi.apply(wanted) : []),
-    // Its address is planned before the network is compared with what is wanted.
-    map: (wanted) => (runs('network') ? map.apply(wanted) : []),
-    network: (wanted) => {
-      if (!runs('network')) return [];
-      if (runs('firewall') && !firewall.stood) {
-        return ['no interface is brought up before the firewall stands'];
-      }
-      return network.apply(wanted).map((error) => error.message);
-    },
-    dhcp6Server: (wanted) => (runs('dhcp-server') ? dhcp6Server.apply(wanted) : []),
-    dhcpServer: (wanted) => (runs('dhcp-server') ? nothing(dhcpServer.apply(wanted)) : []),
-    dns: (wanted) => (runs('dns') ? dns.apply(wanted) : []),
-    dnsPolicy: (wanted) => dns.applyPolicy(wanted),
-    dnsLog: (wanted) => dns.applyLog(wanted),
-    neighbors: (wanted) => (runs('neighbors') ? nothing(neighbors.apply(wanted)) : []),
-    ...onDemand.steps,
-    monitor: (wanted) => (runs('monitor') ? onDemand.steps.monitor(wanted) : []),
-    loadTest: (wanted) => (runs('monitor') ? onDemand.steps.loadTest(wanted) : []),
-    dht: (wanted) => (runs('dht') ? dht.apply(wanted) : []),
-    ...telemetry.steps,
-    system: (wanted) => system.apply(wanted),
-  };
   must(monitor.listen());
   const control = stack.use(
-    new Control({ model, steps, clock, log: log.child({ room: 'control' }) }),
+    new Control({
+      ...{ model, clock, log: log.child({ room: 'control' }) },
+      steps: effects(runs, {
+        ...{ firewall, dhcpClient, dhcp6Client, wifi, map, network, dhcp6Server, dhcpServer },
+        ...{ dns, neighbors, dht, onDemand, telemetry, system },
+      }),
+    }),
   );
   // Not sooner: from the first pause on, requests are answered.
   must(await records.opened);
@@ -465,7 +327,8 @@ async function build(
   const { startHttp } = await import('./http.ts');
   http = stack.use(
     await startHttp({
-      ...{ stateDir, clock, logs, secrets, net, rows, model, configuration, updates },
+      ...platform,
+      ...{ stateDir, logs, rows, model, configuration, updates },
       ...{ webPath, version, command },
       ...{
         devices: dhcpServer.devices,
@@ -477,7 +340,6 @@ async function build(
       https: options.https,
       http: options.http,
       names: config.http.names,
-      bootId: boot,
       bus: stack.use(bus.another()),
       holdEffects: (answered) => control.hold(answered),
       certificateUsed: (material) => dns.useCertificate(material),

@@ -5,21 +5,30 @@ import type { DhtService } from '../services/dht/service.ts';
 import type { CompiledConfig } from '../tr181/model.ts';
 import type { DhtSurroundings } from './dht.ts';
 import type { DhtJobs } from './dht-jobs.ts';
+import { Lazy } from './lazy.ts';
 import { perTurn } from './per-turn.ts';
 
 type Command = CommandService['commands'][string];
 
 export class LazyDht {
-  readonly #stack: AsyncDisposableStack;
   readonly #around: DhtSurroundings;
-  #service: DhtService | undefined;
+  readonly #node: Lazy<DhtService>;
   #jobs: DhtJobs | undefined;
   /** Counters are read one by one, and the kernel is asked for some. */
-  readonly #observed = perTurn(() => this.#service?.observed);
+  readonly #observed = perTurn(() => this.#node.value?.observed);
 
   constructor(stack: AsyncDisposableStack, around: DhtSurroundings) {
-    this.#stack = stack;
     this.#around = around;
+    this.#node = stack.use(
+      new Lazy({
+        name: 'the DHT node',
+        log: around.log,
+        build: async (attempt) => {
+          const { buildDht } = await import('./dht.ts');
+          return buildDht(attempt, around);
+        },
+      }),
+    );
   }
 
   /** Undefined as long as it was never on. */
@@ -29,21 +38,17 @@ export class LazyDht {
 
   /** Undefined while it is off. */
   get running(): DhtService['running'] {
-    return this.#service?.running;
+    return this.#node.value?.running;
   }
 
   /** Its network is one of the owner's, and not the internet's. */
   get isPrivate(): boolean {
-    return (this.#service?.config?.privateNetworks.length ?? 0) > 0;
+    return (this.#node.value?.config?.privateNetworks.length ?? 0) > 0;
   }
 
   async apply(wanted: CompiledConfig['dht']): Promise<readonly string[]> {
-    if (this.#service === undefined) {
-      if (!wanted.enable) return [];
-      const { buildDht } = await import('./dht.ts');
-      this.#service = this.#stack.use(buildDht(this.#around));
-    }
-    return this.#service.apply(wanted);
+    if (!this.#node.begun && !wanted.enable) return [];
+    return (await this.#node.load()).apply(wanted);
   }
 
   /** `more`: commands of what stands beside the node. */
@@ -55,11 +60,11 @@ export class LazyDht {
           import('./dht-commands.ts'),
           import('./dht-jobs.ts'),
         ]);
-        const { running } = this.#service ?? {};
-        if (name !== 'status' && running === undefined)
+        const service = this.#node.value;
+        if (name !== 'status' && service?.running === undefined)
           return failed('the DHT node is off: set Device.X_GATEHOUSE_DHT.Enable to true');
         this.#jobs ??= new DhtJobs(this.#around.clock);
-        return dhtCommand(name, this.#service, this.#jobs, args, signal);
+        return dhtCommand(name, service, this.#jobs, args, signal);
       };
     /** A job has a name while somebody asks how far it is. */
     const job = 'string';

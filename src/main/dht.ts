@@ -22,31 +22,31 @@ export interface DhtSurroundings {
   readonly log: Log;
 }
 
-export function buildDht({
-  reactor,
-  net,
-  clock,
-  store,
-  observed,
-  log,
-}: DhtSurroundings): DhtService {
+export function buildDht(
+  stack: AsyncDisposableStack,
+  { reactor, net, clock, store, observed, log }: DhtSurroundings,
+): DhtService {
   const names = hostNames(clock);
   let own: readonly IpPrefix[] | undefined;
-  net.subscribe(() => {
-    own = undefined;
-  });
-  return new DhtService({
-    ...{ clock, store, log: log.child({ service: 'dht' }) },
-    sockets: new LinuxUdpSockets(reactor),
-    random: (count) => randomBytes(count),
-    crypto: { sha1: digests.sha1, ...ed25519 },
-    resolve: (host, family) => names.resolve(host, family),
-    own: () => {
-      own ??= ownPrefixes(net);
-      return own;
-    },
-    report: (value) => observed.publish('dht', value),
-  });
+  stack.use(
+    net.subscribe(() => {
+      own = undefined;
+    }),
+  );
+  return stack.use(
+    new DhtService({
+      ...{ clock, store, log: log.child({ service: 'dht' }) },
+      sockets: new LinuxUdpSockets(reactor),
+      random: (count) => randomBytes(count),
+      crypto: { sha1: digests.sha1, ...ed25519 },
+      resolve: (host, family) => names.resolve(host, family),
+      own: () => {
+        own ??= ownPrefixes(net);
+        return own;
+      },
+      report: (value) => observed.publish('dht', value),
+    }),
+  );
 }
 
 /** Of every address that the box has, with all of its network. */

@@ -15,6 +15,7 @@ import type { Observed } from '../state/observed.ts';
 import type { Origin } from '../tr181/model.ts';
 import type { Observations } from '../tr181/table.ts';
 import type { LazyDht } from './dht-lazy.ts';
+import { Lazy } from './lazy.ts';
 
 /** Of one link: some 2 MB as it fills. Conversations and endpoints are not looked at. */
 const LIMITS = { flows: 8192, conversations: 16, endpoints: 16 };
@@ -31,34 +32,36 @@ export interface LanTorrentsParts {
 
 export class LazyLanTorrents implements AsyncDisposable {
   readonly #parts: LanTorrentsParts;
-  readonly #heard = new AsyncDisposableStack();
-  #built: Promise<LanTorrentsService> | undefined;
-  #service: LanTorrentsService | undefined;
+  readonly #built: Lazy<LanTorrentsService>;
 
   constructor(parts: LanTorrentsParts) {
     this.#parts = parts;
+    this.#built = new Lazy({
+      name: 'the watch for torrents',
+      log: parts.log,
+      build: (attempt) => this.#build(attempt),
+    });
   }
 
   async apply(config: LanTorrentsConfig): Promise<readonly string[]> {
-    if (this.#built === undefined && !config.enable) return [];
-    this.#built ??= this.#build();
-    return (await this.#built).apply(config);
+    if (!this.#built.begun && !config.enable) return [];
+    return (await this.#built.load()).apply(config);
   }
 
   /** With figures that are at most so old; undefined where it was never on. */
   look(maxAgeMs: number): LanTorrentsObserved | undefined {
-    return this.#service?.look(maxAgeMs);
+    return this.#built.value?.look(maxAgeMs);
   }
 
   async clear(): Promise<void> {
-    await this.#service?.clear();
+    await this.#built.value?.clear();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#heard[Symbol.asyncDispose]();
+    await this.#built[Symbol.asyncDispose]();
   }
 
-  async #build(): Promise<LanTorrentsService> {
+  async #build(attempt: AsyncDisposableStack): Promise<LanTorrentsService> {
     const [{ LanTorrentsService }, { LinuxCaptureEngine }, { torrentNamer }] = await Promise.all([
       import('../services/lan-torrents/service.ts'),
       import('../os/linux/capture-engine.ts'),
@@ -66,8 +69,8 @@ export class LazyLanTorrents implements AsyncDisposable {
     ]);
     const { net, observed, native } = this.#parts;
     const linkOf = (ifName: string) => net.links().find(({ name }) => name === ifName);
-    const namer = torrentNamer(this.#heard, this.#parts);
-    const service = this.#heard.use(
+    const namer = torrentNamer(attempt, this.#parts);
+    const service = attempt.use(
       new LanTorrentsService({
         ...this.#parts,
         ...namer,
@@ -82,13 +85,12 @@ export class LazyLanTorrents implements AsyncDisposable {
         report: (value) => observed.publish('lanTorrents', value),
       }),
     );
-    this.#heard.use(
+    attempt.use(
       net.subscribe((events) => {
         // Routes come and go all the time, and say nothing of links and their addresses.
         if (events.some(({ what }) => what !== 'route')) service.surroundingsChanged();
       }),
     );
-    this.#service = service;
     return service;
   }
 }

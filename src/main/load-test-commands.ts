@@ -5,22 +5,31 @@ import { wasUsed } from '../services/monitor/load-test/history.ts';
 import type { LoadTests, LoadWish } from '../services/monitor/load-test/service.ts';
 import type { LoadOrder, LoadRun } from '../services/monitor/load-test/types.ts';
 import type { CompiledConfig, Origin } from '../tr181/model.ts';
+import { Lazy } from './lazy.ts';
 import type { LoadTestSurroundings } from './load-test.ts';
 
 export class LazyLoadTests implements AsyncDisposable {
   readonly #around: LoadTestSurroundings;
-  readonly #config: () => CompiledConfig['loadTest'];
-  #building: Promise<LoadTests> | undefined;
+  readonly #built: Lazy<LoadTests>;
 
   constructor(around: LoadTestSurroundings, config: () => CompiledConfig['loadTest']) {
     this.#around = around;
-    this.#config = config;
+    this.#built = new Lazy({
+      name: 'load tests',
+      log: around.log,
+      build: async (attempt) => {
+        const { buildLoadTests } = await import('./load-test.ts');
+        const tests = attempt.use(buildLoadTests(around));
+        tests.apply(config());
+        return tests;
+      },
+    });
   }
 
   /** Loaded where there is a schedule, or what earlier tests came to is to be seen. */
   async apply(wanted: CompiledConfig['loadTest']): Promise<readonly string[]> {
     const idle = !wanted.enable && !wasUsed(this.#around.store);
-    if (this.#building !== undefined || !idle) (await this.load()).apply(wanted);
+    if (this.#built.begun || !idle) (await this.load()).apply(wanted);
     return [];
   }
 
@@ -40,16 +49,11 @@ export class LazyLoadTests implements AsyncDisposable {
 
   /** It is built when it is asked for first. */
   load(): Promise<LoadTests> {
-    this.#building ??= import('./load-test.ts').then(({ buildLoadTests }) => {
-      const tests = buildLoadTests(this.#around);
-      tests.apply(this.#config());
-      return tests;
-    });
-    return this.#building;
+    return this.#built.load();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await (await this.#building)?.[Symbol.asyncDispose]();
+    await this.#built[Symbol.asyncDispose]();
   }
 }
 

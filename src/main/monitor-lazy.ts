@@ -3,28 +3,34 @@ import type { Result } from '../base/result.ts';
 import type { MonitorService } from '../services/monitor/service.ts';
 import type { Burst, TargetConfig } from '../services/monitor/types.ts';
 import type { CompiledConfig } from '../tr181/model.ts';
+import { Lazy } from './lazy.ts';
 import type { MonitorSurroundings } from './monitor.ts';
 
 export class LazyMonitor {
-  readonly #stack: AsyncDisposableStack;
-  readonly #around: MonitorSurroundings;
-  #building: Promise<MonitorService> | undefined;
-  #service: MonitorService | undefined;
+  readonly #built: Lazy<MonitorService>;
 
-  /** What is built goes onto the stack. */
+  /** What is built is closed with the stack. */
   constructor(stack: AsyncDisposableStack, around: MonitorSurroundings) {
-    this.#stack = stack;
-    this.#around = around;
+    this.#built = stack.use(
+      new Lazy({
+        name: 'the monitor',
+        log: around.log,
+        build: async (attempt) => {
+          const { buildMonitor } = await import('./monitor.ts');
+          return buildMonitor(attempt, around);
+        },
+      }),
+    );
   }
 
   /** Undefined as long as nothing was watched or tested. */
   get service(): MonitorService | undefined {
-    return this.#service;
+    return this.#built.value;
   }
 
   async apply(wanted: CompiledConfig['monitor']): Promise<readonly string[]> {
     const idle = !wanted.enable || wanted.targets.length === 0;
-    if (this.#building === undefined && idle) return [];
+    if (!this.#built.begun && idle) return [];
     return (await this.load()).apply(wanted);
   }
 
@@ -33,11 +39,7 @@ export class LazyMonitor {
   }
 
   /** It is built when it is asked for first. */
-  async load(): Promise<MonitorService> {
-    this.#building ??= import('./monitor.ts').then(({ buildMonitor }) =>
-      buildMonitor(this.#stack, this.#around),
-    );
-    this.#service = await this.#building;
-    return this.#service;
+  load(): Promise<MonitorService> {
+    return this.#built.load();
   }
 }

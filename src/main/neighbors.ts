@@ -20,6 +20,7 @@ import { NeighborsService } from '../services/neighbors/service.ts';
 import type { Watch } from '../services/neighbors/watch.ts';
 import type { Observed } from '../state/observed.ts';
 import type { Observations } from '../tr181/table.ts';
+import { Lazy } from './lazy.ts';
 
 export interface NeighborsParts {
   readonly native: Native;
@@ -39,6 +40,8 @@ export interface NeighborsParts {
 
 /** From the first configuration on, until the LAN is listened to. */
 const WATCH_AFTER_MS = 1000;
+/** Where its code could not be loaded. */
+const WATCH_AGAIN_MS = 60_000;
 
 export interface BuiltNeighbors {
   readonly service: NeighborsService;
@@ -77,17 +80,14 @@ export function buildNeighbors(
       if (services.has('dhcpLeases')) service.leasesChanged();
     }),
   );
-  let watch: Watch | undefined;
   let wanted: NeighborsConfig | undefined;
-  /** Not before the daemon stands: what is found in the first second is found in the second, too. */
-  const load = async (): Promise<void> => {
+  const load = async (attempt: AsyncDisposableStack): Promise<Watch> => {
     const [{ Watch }, { LinuxFramePorts }, { LinuxArpScanner }] = await Promise.all([
       import('../services/neighbors/watch.ts'),
       import('../os/linux/frames.ts'),
       import('../os/linux/arp-scan.ts'),
     ]);
-    if (ended) return;
-    watch = new Watch({
+    const watching = new Watch({
       ...{ net, clock, log, neighbours: neighbours.value },
       frames: new LinuxFramePorts(reactor),
       scanner: new LinuxArpScanner(parts.native),
@@ -99,30 +99,34 @@ export function buildNeighbors(
       announce: (conflict) =>
         parts.emit('Device.Hosts.X_GATEHOUSE_AddressConflict!', conflictArgs(conflict)),
     });
-    service.askBy((places) => watch?.ask(places));
-    if (wanted !== undefined) watch.apply(wanted);
+    attempt.use(watching);
+    service.askBy((places) => watching.ask(places));
+    if (wanted !== undefined) watching.apply(wanted);
+    return watching;
   };
-  let ended = false;
+  const watch = stack.use(new Lazy({ name: 'the watch of the LAN', log, build: load }));
   let loading: Timer | undefined;
-  stack.defer(async () => {
-    ended = true;
-    loading?.cancel();
-    await watch?.[Symbol.asyncDispose]();
-  });
+  /** Not before the daemon stands: what is found in the first second is found in the second, too. */
+  const loadIn = (ms: number): void => {
+    loading = clock.after(ms, () => {
+      watch.load().catch(() => {
+        if (!stack.disposed) loadIn(WATCH_AGAIN_MS);
+      });
+    });
+  };
+  stack.defer(() => loading?.cancel());
   return ok({
     service,
-    watch: () => watch,
+    watch: () => watch.value,
     apply: (config) => {
       service.apply(config);
       wanted = config;
-      watch?.apply(config);
-      loading ??= clock.after(WATCH_AFTER_MS, () => {
-        load().catch((cause: unknown) => log.error({ err: cause }, 'the LAN is not watched'));
-      });
+      watch.value?.apply(config);
+      if (loading === undefined) loadIn(WATCH_AFTER_MS);
     },
     networkChanged: (links) => {
       if (links) service.linksChanged();
-      watch?.networkChanged();
+      watch.value?.networkChanged();
     },
   });
 }

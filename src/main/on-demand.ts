@@ -30,6 +30,8 @@ export interface OnDemandParts {
   model(): Model;
 }
 
+export type OnDemand = ReturnType<typeof buildOnDemand>;
+
 export function buildOnDemand(stack: AsyncDisposableStack, parts: OnDemandParts) {
   const { observed, log } = parts;
   const monitor = new LazyMonitor(stack, {

@@ -37,6 +37,16 @@ export function runParts(source: PartSource): void {
     if (there !== undefined) return there.exports;
     const module: Module = { exports: {} };
     modules.set(name, module);
+    try {
+      evaluate(name, module);
+    } catch (cause) {
+      // Or whoever loads it next would get what is half done.
+      modules.delete(name);
+      throw cause;
+    }
+    return module.exports;
+  };
+  const evaluate = (name: string, module: Module): void => {
     const cachedData = source.compiled(name.replace(/js$/, 'code'));
     const script = new Script(source.text(name), {
       filename: `${dirname(source.filename)}/${name}`,
@@ -44,7 +54,6 @@ export function runParts(source: PartSource): void {
     });
     const body = script.runInThisContext() as Body;
     body(module.exports, load, module, source.filename, dirname(source.filename));
-    return module.exports;
   };
   const load = (name: string): unknown =>
     name.startsWith('./') ? run(name.slice(2)) : source.load(name, run);

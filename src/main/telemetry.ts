@@ -12,6 +12,7 @@ import type { SyslogService } from '../services/syslog/service.ts';
 import type { Observed } from '../state/observed.ts';
 import type { Lookups, Observations } from '../tr181/table.ts';
 import type { Family } from '../wire/openmetrics.ts';
+import { Lazy } from './lazy.ts';
 
 export interface TelemetryParts {
   readonly observed: Observed<Observations>;
@@ -23,7 +24,7 @@ export interface TelemetryParts {
   http(): object | undefined;
 }
 
-export interface Telemetry extends Disposable {
+export interface Telemetry extends AsyncDisposable {
   readonly steps: Pick<Steps, 'metrics' | 'syslog'>;
   readonly syslog: readonly CollectorFigures[];
   /** Undefined while nobody may ask. */
@@ -69,21 +70,21 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
       loopDelaySec: Math.max(0, delayNs / 1e9 - LOOP_RESOLUTION_MS / 1000),
     };
   };
-  let syslog: SyslogService | undefined;
-  let watching: Disposable | undefined;
-  const loadSyslog = async (): Promise<SyslogService> => {
+  const loadSyslog = async (attempt: AsyncDisposableStack): Promise<SyslogService> => {
     const [{ SyslogService }, { LinuxSyslogWays }] = await Promise.all([
       import('../services/syslog/service.ts'),
       import('../os/linux/syslog-ways.ts'),
     ]);
     const { logs, clock, observed } = parts;
-    const service = new SyslogService({
-      ...{ ways: new LinuxSyslogWays(), clock, pid: process.pid },
-      log: logs.log.child({ service: 'syslog' }),
-      hostName: () => observed.get('system')?.kernelName ?? '',
-      report: (value) => observed.publish('syslog', value),
-    });
-    watching = logs.watch((line) => service.put(line));
+    const service = attempt.use(
+      new SyslogService({
+        ...{ ways: new LinuxSyslogWays(), clock, pid: process.pid },
+        log: logs.log.child({ service: 'syslog' }),
+        hostName: () => observed.get('system')?.kernelName ?? '',
+        report: (value) => observed.publish('syslog', value),
+      }),
+    );
+    attempt.use(logs.watch((line) => service.put(line)));
     return service;
   };
   const collect = async (): Promise<readonly Family[]> => {
@@ -93,7 +94,7 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
     const monitor = lookups.monitor();
     return families({
       ...{ observed: observed.values, status: status(), process: processFigures() },
-      ...{ links: net.links(), http: http(), syslog: syslog?.figures ?? [] },
+      ...{ links: net.links(), http: http(), syslog: syslog.value?.figures ?? [] },
       ...{ dns: lookups.dns(), dht: lookups.dht() },
       monoMs: () => lookups.monoMs(),
       boottimeMs: () => lookups.boottimeMs(),
@@ -102,35 +103,39 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
       statistics: (id) => monitor?.statistics(id),
     });
   };
-  let otlp: OtlpService | undefined;
-  const loadOtlp = async (): Promise<OtlpService> => {
+  const loadOtlp = async (attempt: AsyncDisposableStack): Promise<OtlpService> => {
     const [{ OtlpService }, { LinuxOtlpWay }, { encodeOtlpMetrics }] = await Promise.all([
       import('../services/otlp/service.ts'),
       import('../os/linux/otlp-way.ts'),
       import('../wire/otlp.ts'),
     ]);
     const { clock, logs, observed, status } = parts;
-    return new OtlpService({
-      ...{ way: new LinuxOtlpWay(), clock, log: logs.log.child({ service: 'otlp' }) },
-      report: (value) => observed.publish('otlp', value),
-      request: async () => {
-        const timeMs = clock.wallMs();
-        const { version } = status();
-        const host = observed.get('system')?.kernelName ?? '';
-        return encodeOtlpMetrics(await collect(), {
-          resource: {
-            ...{ 'service.name': 'gatehouse', 'service.version': version },
-            ...(host === '' ? {} : { 'host.name': host }),
-          },
-          scope: { name: 'gatehouse', version },
-          ...{ startMs: startedMs(), timeMs },
-        });
-      },
-    });
+    return attempt.use(
+      new OtlpService({
+        ...{ way: new LinuxOtlpWay(), clock, log: logs.log.child({ service: 'otlp' }) },
+        report: (value) => observed.publish('otlp', value),
+        request: async () => {
+          const timeMs = clock.wallMs();
+          const { version } = status();
+          const host = observed.get('system')?.kernelName ?? '';
+          return encodeOtlpMetrics(await collect(), {
+            resource: {
+              ...{ 'service.name': 'gatehouse', 'service.version': version },
+              ...(host === '' ? {} : { 'host.name': host }),
+            },
+            scope: { name: 'gatehouse', version },
+            ...{ startMs: startedMs(), timeMs },
+          });
+        },
+      }),
+    );
   };
+  const { log } = parts.logs;
+  const syslog = new Lazy({ name: 'the sender of the log', log, build: loadSyslog });
+  const otlp = new Lazy({ name: 'the sender of metrics', log, build: loadOtlp });
   return {
     get syslog() {
-      return syslog?.figures ?? [];
+      return syslog.value?.figures ?? [];
     },
     get token() {
       return token;
@@ -139,15 +144,13 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
       metrics: async (wanted) => {
         token = wanted.token;
         watchLoop(token !== undefined || wanted.otlp !== undefined);
-        if (otlp === undefined && wanted.otlp === undefined) return [];
-        otlp ??= await loadOtlp();
-        otlp.apply(wanted.otlp);
+        if (!otlp.begun && wanted.otlp === undefined) return [];
+        (await otlp.load()).apply(wanted.otlp);
         return [];
       },
       syslog: async (wanted) => {
-        if (syslog === undefined && wanted.collectors.length === 0) return [];
-        syslog ??= await loadSyslog();
-        syslog.apply(wanted);
+        if (!syslog.begun && wanted.collectors.length === 0) return [];
+        (await syslog.load()).apply(wanted);
         return [];
       },
     },
@@ -155,11 +158,10 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
       const { encodeOpenMetrics } = await import('../wire/openmetrics.ts');
       return encodeOpenMetrics(await collect());
     },
-    [Symbol.dispose]: () => {
+    [Symbol.asyncDispose]: async () => {
       delay?.disable();
-      watching?.[Symbol.dispose]();
-      syslog?.[Symbol.dispose]();
-      otlp?.[Symbol.dispose]();
+      await syslog[Symbol.asyncDispose]();
+      await otlp[Symbol.asyncDispose]();
     },
   };
 }

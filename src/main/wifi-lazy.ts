@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import type { CommandService } from '../edge/ubus/gatehouse.ts';
 import type { WifiService } from '../services/wifi/service.ts';
 import type { CompiledConfig } from '../tr181/model.ts';
+import { Lazy } from './lazy.ts';
 import type { WifiSurroundings } from './wifi.ts';
 import type { WifiModel } from './wifi-commands.ts';
 
@@ -11,24 +12,34 @@ export type WifiCommand = 'status' | 'scan' | 'join' | 'leave';
 type Command = CommandService['commands'][string];
 
 export class LazyWifi {
-  readonly #stack: AsyncDisposableStack;
   readonly #around: WifiSurroundings;
+  readonly #built: Lazy<WifiService>;
   #wanted: CompiledConfig['wifi'] | undefined;
-  #service: Promise<WifiService> | undefined;
 
   private constructor(stack: AsyncDisposableStack, around: WifiSurroundings) {
-    this.#stack = stack;
     this.#around = around;
+    this.#built = stack.use(
+      new Lazy({
+        name: 'Wi-Fi',
+        log: around.log,
+        build: async (attempt) => {
+          const { buildWifi } = await import('./wifi.ts');
+          const service = buildWifi(attempt, around);
+          if (this.#wanted !== undefined) await service.apply(this.#wanted);
+          return service;
+        },
+      }),
+    );
   }
 
   /** A radio that is there is known from the first answer on; one that comes later is, too. */
   static async build(stack: AsyncDisposableStack, around: WifiSurroundings): Promise<LazyWifi> {
     const wifi = new LazyWifi(stack, around);
-    if (wifi.#hasRadio()) await wifi.#load();
+    if (wifi.#hasRadio()) await wifi.#come();
     stack.use(
       around.net.subscribe((events) => {
         const links = events.some(({ what }) => what === 'link' || what === 'resync');
-        if (links && wifi.#service === undefined && wifi.#hasRadio()) void wifi.#come();
+        if (links && !wifi.#built.begun && wifi.#hasRadio()) void wifi.#come();
       }),
     );
     return wifi;
@@ -37,8 +48,8 @@ export class LazyWifi {
   async apply(wanted: CompiledConfig['wifi']): Promise<readonly string[]> {
     this.#wanted = wanted;
     const { radios, endPoints } = wanted;
-    if (this.#service === undefined && radios.length === 0 && endPoints.length === 0) return [];
-    return (await this.#load()).apply(wanted);
+    if (!this.#built.begun && radios.length === 0 && endPoints.length === 0) return [];
+    return (await this.#built.load()).apply(wanted);
   }
 
   commands(model: WifiModel): CommandService {
@@ -47,7 +58,7 @@ export class LazyWifi {
       async (args, { origin }) => {
         const [{ wifiCommand }, service] = await Promise.all([
           import('./wifi-commands.ts'),
-          this.#load(),
+          this.#built.load(),
         ]);
         return wifiCommand(name, { service, model, origin }, args);
       };
@@ -79,19 +90,9 @@ export class LazyWifi {
     };
   }
 
-  /** A radio was plugged in. */
+  /** There is a radio. What fails is in the log, and tried again with the next news of a link. */
   async #come(): Promise<void> {
-    await import('./wifi.ts');
-    if (!this.#stack.disposed) await this.#load();
-  }
-
-  #load(): Promise<WifiService> {
-    this.#service ??= import('./wifi.ts').then(async ({ buildWifi }) => {
-      const service = buildWifi(this.#stack, this.#around);
-      if (this.#wanted !== undefined) await service.apply(this.#wanted);
-      return service;
-    });
-    return this.#service;
+    await this.#built.load().catch(() => undefined);
   }
 
   #hasRadio(): boolean {

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { SystemError } from '../../src/base/errors.ts';
 import { Control } from '../../src/control/loop.ts';
 import type { CompiledConfig } from '../../src/tr181/model.ts';
 import { FakeClock } from '../lib/clock.ts';
@@ -153,3 +154,29 @@ t.test('what is held is applied once the answer is out, and a second later at mo
   t.equal(calls.includes('network=n4'), false, 'the next daemon applies what this one held');
   t.equal(clock.pending, 0);
 });
+
+t.test(
+  'what a step throws of the system is what failed of it; a bug is none of that',
+  async (t) => {
+    let thrown: Error | undefined = new SystemError('its code could not be read', 'EIO');
+    const { control, clock } = house(async (name) => {
+      if (name === 'dhcpClient' && thrown !== undefined) throw thrown;
+      return [];
+    });
+    await control.converge();
+    t.same(control.convergence, {
+      applied: 1,
+      failing: { dhcpClient: ['its code could not be read'] },
+    });
+    thrown = undefined;
+    clock.advance(60_000);
+    await control.converge();
+    t.same(control.convergence.failing, {});
+    await control[Symbol.asyncDispose]();
+
+    const other = house(async () => {
+      throw new TypeError('a bug');
+    });
+    await t.rejects(other.control.converge(), TypeError);
+  },
+);

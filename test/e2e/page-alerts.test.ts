@@ -88,6 +88,29 @@ t.test('alerts on the page', { skip: noBrowser() }, async (t) => {
     t.same(await badText(page), [], `${look.name}: text`);
     await page.screenshot({ path: `${PICTURES}alerts-${look.name}.png`, fullPage: true });
   }
+  const silence = card('Silence');
+  await silence.getByRole('button', { name: 'For 8 hours' }).click();
+  await silence.getByText(/^Nobody is told anything until /).waitFor();
+  await card('Who is told').getByText('silenced', { exact: true }).waitFor();
+  await silence.scrollIntoViewIfNeeded();
+  await page.screenshot({ path: `${PICTURES}alerts-silence.png` });
+  await router.waitFor(`${ALERTS}Channel.1.Status`, 'Silenced');
+  await silence.getByRole('button', { name: 'Tell again now' }).click();
+  await card('Who is told').getByText('not taken', { exact: true }).waitFor();
+
+  // As many rules for the same thing, each of which tells it.
+  const many = { Watch: 'Target', Severity: 'Info', RaiseAfter: '0', Evidence: 'false' };
+  for (let i = 0; i < 55; i++) {
+    await router.rows('add', { path: `${ALERTS}Rule.`, obj_path: many });
+  }
+  const told = card('What was told since the box started');
+  await told.getByText('50 rows', { exact: true }).waitFor();
+  const earlier = told.getByRole('button', { name: 'Show earlier ones' });
+  await earlier.scrollIntoViewIfNeeded();
+  await page.screenshot({ path: `${PICTURES}alerts-earlier.png` });
+  await earlier.click();
+  await told.getByText('56 rows', { exact: true }).waitFor();
+  t.equal(await earlier.count(), 0);
   t.same(heard, []);
 
   const person = await there.person({ locale: 'de-DE' });

@@ -123,6 +123,21 @@ t.test('a television that goes away', { skip: noNamespaces() ?? false }, async (
   t.match(await cli('alerts', 'history'), { code: 0, said: /cleared +Critical +tv/ });
   t.match(await cli('alerts', 'test', `${ALERTS}Channel.9`), { code: 1, said: /channel is off/ });
 
+  // A silence: the television goes and comes back, and only the box hears of it.
+  t.match(await cli('alerts', 'silence', '1h', channel), {
+    code: 0,
+    said: /nothing is told until/,
+  });
+  await router.waitFor(`${channel}Status`, 'Silenced');
+  ip('address', 'del', `${TV}/24`, 'dev', 'eth0');
+  await router.waitFor(`${ALERTS}Alert.1.Status`, 'Raised');
+  await router.waitFor(`${channel}Queued`, '1');
+  ip('address', 'add', `${TV}/24`, 'dev', 'eth0');
+  await router.waitFor(`${channel}Muted`, '2');
+  t.match(await cli('alerts', 'silence', 'off', channel), { code: 0, said: /told again/ });
+  await router.waitFor(`${channel}Status`, 'Idle');
+  t.equal(await router.value(`${channel}Delivered`), '3');
+
   // Nobody listens, and the daemon is killed: the next one tells it, once.
   await hangUp();
   t.same(await router.set({ [`${watched}Evidence`]: 'false' }), []);

@@ -35,7 +35,7 @@ t.test('channels: what is set, and what is told of them', async (t) => {
     channels: [
       {
         ...{ id: channel?.id ?? '', state: 'retrying', reason: 'HTTP 503', queued: 4 },
-        ...{ delivered: 3, failed: 2, dropped: 1 },
+        ...{ delivered: 3, failed: 2, dropped: 1, muted: 5 },
       },
     ],
     ...{ raised: 9, refused: 8, historyChanges: 7 },
@@ -44,11 +44,32 @@ t.test('channels: what is set, and what is told of them', async (t) => {
   await settled();
   const at = (path: string, ...names: readonly string[]) =>
     names.map((name) => b.get(`${path}${name}`));
-  t.same(at(CHANNEL, 'Status', 'Reason', 'Queued', 'Delivered', 'Failed', 'Dropped'), [
-    ...['Retrying', 'HTTP 503', '4', '3', '2', '1'],
+  t.same(at(CHANNEL, 'Status', 'Reason', 'Queued', 'Delivered', 'Failed', 'Dropped', 'Muted'), [
+    ...['Retrying', 'HTTP 503', '4', '3', '2', '1', '5'],
   ]);
   t.same(at(ALERTS, 'Raised', 'Refused', 'HistoryChanges'), ['9', '8', '7']);
   t.same(at(`${ALERTS}Alert.1.`, 'Status', 'Name', 'Silenced', 'Flapping', 'Since'), [
     ...['Clearing', 'tv', 'true', 'false', '1970-01-01T00:01:00Z'],
   ]);
+});
+
+t.test('a silence of all channels, or of one: the later of the two counts', async (t) => {
+  const b = bench();
+  const url = { URL: 'https://example.test/x' };
+  t.ok((await b.model.add(`${ALERTS}Channel.`, url, ORIGIN)).ok);
+  t.ok((await b.model.add(`${ALERTS}Channel.`, url, ORIGIN)).ok);
+  const until = () =>
+    b.model.compileAll().alerts.channels.map(({ silencedUntilMs }) => silencedUntilMs / 1000);
+  const set = async (path: string, value: string) => {
+    const changes = [{ path: `${ALERTS}${path}SilencedUntil`, value }];
+    return (await b.model.set(changes, ORIGIN)).ok;
+  };
+  t.same(until(), [0, 0]);
+  t.ok(await set('Channel.2.', '1970-01-01T00:01:00Z'));
+  t.same(until(), [0, 60]);
+  t.ok(await set('', '1970-01-01T00:00:30Z'));
+  t.same(until(), [30, 60]);
+  t.ok(await set('Channel.2.', '0001-01-01T00:00:00Z'));
+  t.same(until(), [30, 30]);
+  t.notOk(await set('', 'tomorrow'));
 });

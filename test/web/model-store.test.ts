@@ -13,22 +13,19 @@ const BYTES = `${ROW}Size`;
 function box() {
   const asked: {
     paths: readonly string[];
-    answer: (values: Record<string, string>, told?: number) => void;
+    answer: (values: Record<string, string>, changes?: number) => void;
     fail: (status: number) => void;
   }[] = [];
   const post = (_path: string, body: unknown): Promise<Answer<unknown>> => {
     const { promise, resolve } = Promise.withResolvers<Answer<unknown>>();
-    const fail = (status: number): void =>
-      resolve({
-        ok: false,
-        error: { status, message: '', faults: [], retryAfterSec: undefined },
-      });
-    const answer = (values: Record<string, string>, told = 0): void => {
+    const answer = (values: Record<string, string>, changes = 0): void => {
       const list = Object.entries(values).map(([path, value]): ModelValue => {
         return { path, value, type: 'string', writable: false, atMs: 0 };
       });
-      resolve({ ok: true, value: { revision: 1, told, values: list, faults: [] } });
+      resolve({ ok: true, value: { revision: 1, changes, values: list, faults: [] } });
     };
+    const fail = (status: number): void =>
+      resolve({ ok: false, error: { status, message: '', faults: [], retryAfterSec: undefined } });
     asked.push({ paths: (body as { paths: readonly string[] }).paths, answer, fail });
     return promise;
   };
@@ -105,49 +102,82 @@ t.test('a row that went meanwhile stays away, one that came is read', async (t) 
   t.same(asked, []);
 });
 
-t.test('what changed before the stream began is read once more', async (t) => {
-  const { store, asked, shown } = box();
-  store.watch([ROW]);
+t.test('many rows that come at once are read once each', async (t) => {
+  const there = box();
+  const { store, asked, shown } = there;
+  store.watch(['Device.X_GATEHOUSE_DNS.List.']);
   await turn();
-  asked.shift()?.answer({ [STATUS]: 'Waiting' }, 7);
+  asked.shift()?.answer({});
   await turn();
-  void store.read([BYTES]);
-  store.opened(9, false);
-  t.same(
-    asked.map(({ paths }) => paths),
-    [[BYTES], [ROW]],
-    'what is under way is not asked for twice',
-  );
-  asked.pop()?.answer({ [STATUS]: 'Current' }, 9);
-  asked.shift()?.answer({ [BYTES]: '1' }, 8);
-  await turn();
-  t.same(shown(), { [STATUS]: 'Current', [BYTES]: '1' });
-  t.same(
-    asked.map(({ paths }) => paths),
-    [[BYTES]],
-    'an answer that comes after the hello, and is older',
-  );
-  asked.shift()?.answer({ [BYTES]: '2' }, 9);
-  await turn();
-  t.same(shown(), { [STATUS]: 'Current', [BYTES]: '2' });
-  t.same(asked, []);
+  const rows = Array.from({ length: 40 }, (_, i) => `Device.X_GATEHOUSE_DNS.List.${i + 1}.`);
+  for (const row of rows.slice(0, 20)) store.patch(patch({ added: [row] }));
+  let answered = 0;
+  for (const row of rows.slice(20)) {
+    const next = asked.shift();
+    next?.answer({ [`${next.paths[0]}Status`]: 'Current' });
+    answered += 1;
+    store.patch(patch({ added: [row] }));
+    await turn();
+  }
+  for (let next = asked.shift(); next !== undefined; next = asked.shift()) {
+    next.answer({ [`${next.paths[0]}Status`]: 'Current' });
+    answered += 1;
+    await turn();
+  }
+  t.equal(answered, rows.length);
+  t.same(shown(), Object.fromEntries(rows.map((row) => [`${row}Status`, 'Current'])));
 });
 
-t.test('a stream that begins when nothing had changed asks for nothing', async (t) => {
-  const { store, asked } = box();
-  store.watch([ROW]);
+t.test('what an older answer of the whole undid is read again, in one request', async (t) => {
+  const there = box();
+  const { store, asked, shown } = there;
+  const table = 'Device.X_GATEHOUSE_DNS.List.';
+  store.watch([table]);
   await turn();
-  asked.shift()?.answer({ [STATUS]: 'Waiting' }, 7);
+  for (const n of [4, 5]) store.patch(patch({ added: [`${table}${n}.`] }));
+  const [whole, ...news] = asked.splice(0);
+  for (const { paths, answer } of news) answer({ [`${paths[0]}Status`]: 'Current' });
   await turn();
-  store.opened(7, false);
-  t.same(asked, []);
-  store.opened(7, true);
+  whole?.answer({ [STATUS]: 'Current' });
+  await turn();
   t.same(
     asked.map(({ paths }) => paths),
-    [[ROW]],
-    'but after a lost connection',
+    [[`${table}4.`, `${table}5.`]],
   );
+  asked.shift()?.answer({ [`${table}4.Status`]: 'Current', [`${table}5.Status`]: 'Current' });
+  await turn();
+  t.equal(Object.keys(shown()).length, 3);
 });
+
+t.test(
+  'what changed between an answer and the stream of events is read again, and no more',
+  async (t) => {
+    const there = box();
+    const { store, asked, shown } = there;
+    await watching(there, { [STATUS]: 'Waiting' });
+    store.follow(0, false);
+    t.same(asked, [], 'nothing changed between them');
+    store.follow(0, true);
+    t.same(asked.shift()?.paths, [ROW], 'all is read after a loss');
+
+    const late = box();
+    await watching(late, { [STATUS]: 'Fetching' });
+    late.store.follow(3, false);
+    late.asked.shift()?.answer({ [STATUS]: 'Current' }, 3);
+    await turn();
+    t.same(late.shown(), { [STATUS]: 'Current' });
+    t.same(late.asked, []);
+
+    void store.read([STATUS]);
+    store.follow(5, false);
+    asked.shift()?.answer({ [STATUS]: 'Fetching' }, 4);
+    await turn();
+    asked.shift()?.answer({ [STATUS]: 'Current' }, 5);
+    await turn();
+    t.same(shown(), { [STATUS]: 'Current' }, 'the answer was under way when the stream began');
+    t.same(asked, []);
+  },
+);
 
 t.test(
   'an answer that does not come in time is asked for again while somebody looks',

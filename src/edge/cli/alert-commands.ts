@@ -1,6 +1,7 @@
 /** alerts: what is bad now, what was told, and whether a channel works. */
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { isObject, type JsonObject, list, text } from './bus.ts';
+import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
 import { type Column, type Style, statusStyle } from './table.ts';
 
@@ -50,6 +51,45 @@ const TOLD: readonly Column<JsonObject>[] = [
   { title: 'REASON', cell: ({ reason }) => text(reason) },
 ];
 
+/** In parts, since a message on the bus has a limit; undefined when the router refuses. */
+async function everythingTold(session: Session): Promise<readonly JsonObject[] | undefined> {
+  const told: JsonObject[] = [];
+  for (let from: JsonObject = {}; ; ) {
+    const data = await session.ask('alerts', 'history', from);
+    if (data === undefined) return undefined;
+    const part = list(data['history']).filter(isObject);
+    told.push(...part);
+    const before = part.at(-1)?.['number'];
+    if (data['more'] !== true || typeof before !== 'number') return told;
+    from = { before };
+  }
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** 0 for `off`. */
+function silenceMs(given: string): number {
+  if (given === 'off') return 0;
+  const [, count, unit] = /^([1-9]\d{0,3})([mhd])$/.exec(given) ?? [];
+  const ms = Number(count) * (UNIT_MS[unit ?? ''] ?? Number.NaN);
+  if (Number.isNaN(ms)) throw new InvalidArgumentError('30m, 8h, 2d or off is wanted');
+  return ms;
+}
+
+async function silence(session: Session, ms: number, channel?: string): Promise<void> {
+  const object = channel?.replace(/\.$/, '') ?? 'Device.X_GATEHOUSE_Alerts';
+  const end = new Date(session.environment.wallMs() + ms).toISOString().replace(/\.\d+/, '');
+  const value = ms === 0 ? '0001-01-01T00:00:00Z' : end;
+  await session.withRouter(async (router) => {
+    const set = await router.set([{ name: `${object}.SilencedUntil`, value }]);
+    const paths = session.rows(set);
+    if (paths === undefined) return;
+    if (session.json) session.printJson(paths);
+    else if (session.exitCode === EXIT.done)
+      session.note(ms === 0 ? 'it is told again' : `nothing is told until ${end}, but tests`);
+  });
+}
+
 export function defineAlerts(alerts: Command, session: Session): void {
   alerts.allowExcessArguments(false);
   alerts
@@ -71,13 +111,18 @@ export function defineAlerts(alerts: Command, session: Session): void {
     .command('history')
     .description('what was told, the newest first')
     .action(async () => {
-      const data = await session.ask('alerts', 'list');
-      if (data === undefined) return;
-      const told = list(data['history']).filter(isObject);
+      const told = await everythingTold(session);
+      if (told === undefined) return;
       if (session.json) session.printJson(told);
       else if (told.length === 0) session.note('nothing was told since the start');
       else session.print(TOLD, told);
     });
+  alerts
+    .command('silence')
+    .argument('<time>', 'such as 30m, 8h or 2d from now; off: it is told again', silenceMs)
+    .argument('[channel]', 'its path, such as Device.X_GATEHOUSE_Alerts.Channel.1; else all')
+    .description('tell nothing for some time; what is bad or over by then is told afterwards')
+    .action((ms: number, channel?: string) => silence(session, ms, channel));
   alerts
     .command('test')
     .argument('<channel>', 'its path, such as Device.X_GATEHOUSE_Alerts.Channel.1')

@@ -13,5 +13,16 @@ export function alertRoutes({ alerts }: Parts): Hono<Env> {
     return c.json(data ?? {});
   });
 
+  app.get('/alerts/history', async (c) => {
+    const { history } = alerts.commands;
+    if (history === undefined) return refuse(c, 404, 'nothing is watched for here');
+    const text = c.req.query('before');
+    if (text !== undefined && !/^\d{1,9}$/.test(text)) return refuse(c, 400, 'before is a number');
+    const args = text === undefined ? {} : { before: Number(text) };
+    const { ended: signal } = c.var.session;
+    const { data } = await history.run(args, { origin: originOf(c), peer: undefined, signal });
+    return c.json(data ?? {});
+  });
+
   return app;
 }

@@ -37,7 +37,7 @@ export function modelRoutes(parts: Parts): Hono<Env> {
       if (result.ok) for (const value of result.value) values.push(value);
       else faults.push(result.error);
     }
-    return c.json({ revision: model.revision, told: events.told, values, faults });
+    return c.json({ revision: model.revision, changes: events.changes, values, faults });
   });
 
   app.post('/look', async (c) => {

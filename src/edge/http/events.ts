@@ -48,10 +48,10 @@ export class EventHub implements Disposable {
   #tick: Timer | undefined;
   #ticks = 0;
   #lines = 0;
-  #told = 0;
   #before: { readonly atMs: number; readonly links: ReadonlyMap<string, LinkCounters> } | undefined;
   #dropped = 0;
   #streams = 0;
+  #changes = 0;
   #closed = false;
 
   constructor(deps: EventDeps) {
@@ -67,12 +67,9 @@ export class EventHub implements Disposable {
     return this.#listeners.size;
   }
 
-  /**
-   * Changes of the model since start, heard by somebody or not. An answer that says fewer than the
-   * `hello` of a stream is older than it: what it lacks that stream never says.
-   */
-  get told(): number {
-    return this.#told;
+  /** Events of kind `change` since start, sent or not: an answer is from before those that it does not count. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** Listeners that were too slow, since start. */
@@ -102,7 +99,7 @@ export class EventHub implements Disposable {
           const { model, bootId, clock, configuration } = this.#deps;
           const serverTimeMs = clock.wallMs();
           const { revision } = model;
-          const hello = { stream, revision, told: this.#told, bootId, serverTimeMs };
+          const hello = { stream, revision, changes: this.#changes, bootId, serverTimeMs };
           this.#send(controller, this.#encode('hello', hello));
           if (configuration.pending !== undefined) {
             this.#send(controller, this.#encode('pending', configuration.pending));
@@ -147,8 +144,6 @@ export class EventHub implements Disposable {
   }
 
   #changed({ revision, notices }: Notification): void {
-    this.#told++;
-    if (this.#listeners.size === 0) return;
     const values: (readonly [string, string])[] = [];
     const [added, removed]: [string[], string[]] = [[], []];
     for (const notice of notices) {
@@ -158,6 +153,7 @@ export class EventHub implements Disposable {
       else this.#all('event', { path: notice.path, args: notice.args });
     }
     if (values.length + added.length + removed.length === 0) return;
+    this.#changes++;
     this.#all('change', { revision, values, added, removed });
   }
 

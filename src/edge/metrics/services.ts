@@ -327,8 +327,8 @@ function alertFamilies({ alerts }: Observed): readonly Family[] {
     counters(
       'alert_messages',
       'Alerts for a channel, by what became of them.',
-      channels.flatMap(({ id, delivered, failed, dropped }) =>
-        fields({ delivered, failed, dropped }, 'outcome', { channel: id }),
+      channels.flatMap(({ id, delivered, failed, dropped, muted }) =>
+        fields({ delivered, failed, dropped, muted }, 'outcome', { channel: id }),
       ),
     ),
   ];

@@ -1,24 +1,6 @@
 /** What is watched for, whom to tell, and how it stands. */
 import type { ChannelAddress } from '../../os/ports-alerts.ts';
-
-export const SEVERITIES = ['Info', 'Warning', 'Critical'] as const;
-export type Severity = (typeof SEVERITIES)[number];
-
-/**
- * Target: one of the monitor answers no more; TargetLossy: or answers in part. Link: an interface that
- * was up goes down. Lease: a DHCP client has none. NewDevice: one was never
- * seen before; AddressConflict: an address is in the wrong hands, which are told once and are nothing
- * that could end.
- */
-export const WATCHES = [
-  'Target',
-  'TargetLossy',
-  'Link',
-  'Lease',
-  'NewDevice',
-  'AddressConflict',
-] as const;
-export type Watch = (typeof WATCHES)[number];
+import type { KINDS, Severity, Watch } from '../../wire/alert.ts';
 
 export interface RuleConfig {
   /** `Device.X_GATEHOUSE_Alerts.Rule.3`. */
@@ -40,6 +22,8 @@ export interface ChannelConfig extends ChannelAddress {
   /** `Device.X_GATEHOUSE_Alerts.Channel.2`. */
   readonly id: string;
   readonly least: Severity;
+  /** Unix time, ms: until then it is told nothing but tests. */
+  readonly silencedUntilMs: number;
 }
 
 export interface AlertsConfig {
@@ -71,9 +55,6 @@ export interface Evidence {
   readonly capture: string;
 }
 
-/** `flapping`: it comes and goes, and is not told again until it is `steady`. */
-export const KINDS = ['raised', 'cleared', 'flapping', 'steady', 'event', 'test'] as const;
-
 export interface Notice {
   /** No other has it, of this box or another: whoever is told twice knows it by this. */
   readonly id: string;
@@ -81,6 +62,8 @@ export interface Notice {
   readonly number: number;
   readonly kind: (typeof KINDS)[number];
   readonly severity: Severity;
+  /** Which one told it; empty for a test. */
+  readonly rule: string;
   readonly watch: Watch | 'Test';
   readonly subject: string;
   readonly name: string;
@@ -107,7 +90,7 @@ export interface AlertObserved {
 
 export interface ChannelObserved {
   readonly id: string;
-  readonly state: 'idle' | 'sending' | 'retrying';
+  readonly state: 'idle' | 'sending' | 'retrying' | 'silenced';
   /** Of the last failure; empty after a success. */
   readonly reason: string;
   readonly queued: number;
@@ -116,6 +99,8 @@ export interface ChannelObserved {
   readonly failed: number;
   /** The oldest made room for newer ones. */
   readonly dropped: number;
+  /** Not told, since the channel was silenced and it was over before the end of that. */
+  readonly muted: number;
 }
 
 export interface AlertsObserved {

@@ -1,6 +1,7 @@
 /**
  * What is to be told on one channel: in order, one at a time, tried again for a day, bounded. What waits lies on the
- * shelf until it is taken or given up, so that the next daemon goes on with it.
+ * shelf until it is taken or given up, so that the next daemon goes on with it. While the channel is silenced nothing
+ * leaves, and of each thing only what it comes to waits: what came and went meanwhile is not told at all.
  */
 import { type Backoff, backoff, delayMs, failed, healthy } from '../../base/backoff.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
@@ -16,6 +17,8 @@ const MAX_RETRY_MS = 300_000;
 /** Nobody waits longer for an answer. */
 export const TIMEOUT_MS = 30_000;
 const KEEP_MS = 86_400_000;
+/** The wall clock, by which a silence ends, may be set meanwhile. */
+const LOOK_AGAIN_MS = 60_000;
 /** A clock that says less was not set yet, as after the start of a box without a battery. */
 const SET_SINCE_MS = Date.UTC(2026, 0, 1);
 
@@ -34,8 +37,8 @@ interface Queued {
   /** What happened is still being looked into. */
   unfinished: boolean;
   /** Unix time, ms, and monotonic. */
-  readonly putMs: number;
-  readonly untilMs: number;
+  putMs: number;
+  untilMs: number;
 }
 
 export class Outbox implements Disposable {
@@ -44,12 +47,14 @@ export class Outbox implements Disposable {
   #queue: Queued[] = [];
   #sending: AbortController | undefined;
   #retry: Timer | undefined;
+  #silence: Timer | undefined;
   #backoff: Backoff = backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
   #closed = false;
   #reason = '';
   #delivered = 0;
   #failed = 0;
   #dropped = 0;
+  #muted = 0;
 
   constructor(config: ChannelConfig, deps: OutboxDeps) {
     this.#config = config;
@@ -63,11 +68,17 @@ export class Outbox implements Disposable {
   }
 
   get observed(): ChannelObserved {
-    const state = this.#sending !== undefined ? 'sending' : this.#retry ? 'retrying' : 'idle';
     return {
-      ...{ id: this.#config.id, state, reason: this.#reason, queued: this.#queue.length },
-      ...{ delivered: this.#delivered, failed: this.#failed, dropped: this.#dropped },
+      ...{ id: this.#config.id, state: this.#state, reason: this.#reason },
+      ...{ queued: this.#queue.length, delivered: this.#delivered, failed: this.#failed },
+      ...{ dropped: this.#dropped, muted: this.#muted },
     };
+  }
+
+  get #state(): ChannelObserved['state'] {
+    if (this.#sending !== undefined) return 'sending';
+    if (this.#silence !== undefined) return 'silenced';
+    return this.#retry === undefined ? 'idle' : 'retrying';
   }
 
   /** What waits is told by the new settings, at once. */
@@ -81,6 +92,12 @@ export class Outbox implements Disposable {
 
   /** `unfinished`: it is sent when it was `found` what happened. */
   put(notice: Notice, unfinished: boolean): void {
+    if (!this.#isSilenced() || !this.#mute(notice)) this.#queueUp(notice, unfinished);
+    this.#next();
+    this.#deps.changed();
+  }
+
+  #queueUp(notice: Notice, unfinished: boolean): void {
     const { shelf, clock } = this.#deps;
     if (this.#queue.length === MAX_QUEUED) {
       // The first may be on its way.
@@ -91,8 +108,6 @@ export class Outbox implements Disposable {
     const putMs = clock.wallMs();
     const key = shelf.add(this.#config.id, { notice, putMs });
     this.#queue.push({ key, notice, unfinished, putMs, untilMs: clock.monoMs() + KEEP_MS });
-    this.#next();
-    this.#deps.changed();
   }
 
   /** What was put unfinished is known whole now. */
@@ -108,16 +123,73 @@ export class Outbox implements Disposable {
   [Symbol.dispose](): void {
     this.#closed = true;
     this.#retry?.cancel();
+    this.#silence?.cancel();
     this.#sending?.abort();
+  }
+
+  /** Looks whether the channel is silenced, and when to look again; says so when it begins and when it is over. */
+  #isSilenced(): boolean {
+    const { clock, log, shelf, changed } = this.#deps;
+    const { id: channel, silencedUntilMs } = this.#config;
+    const nowMs = clock.wallMs();
+    const was = this.#silence !== undefined;
+    this.#silence?.cancel();
+    this.#silence = undefined;
+    if (nowMs < silencedUntilMs) {
+      const waitMs = Math.min(LOOK_AGAIN_MS, silencedUntilMs - nowMs);
+      this.#silence = clock.after(waitMs, () => {
+        this.#next();
+        changed();
+      });
+      const until = new Date(silencedUntilMs).toISOString();
+      if (!was) log.info({ channel, until }, 'a channel is silenced');
+      return true;
+    }
+    if (!was) return false;
+    log.info({ channel, waiting: this.#queue.length }, 'a channel is not silenced any more');
+    // What waited for that is as old as if it came now.
+    for (const queued of this.#queue) {
+      queued.putMs = nowMs;
+      queued.untilMs = clock.monoMs() + KEEP_MS;
+      shelf.replace(queued.key, { notice: queued.notice, putMs: nowMs });
+    }
+    return false;
+  }
+
+  /**
+   * While the channel is silenced: what waits of the same thing gives way. Whether `notice` goes with it: it is over
+   * before anybody was told, or as bad as was told, or it is nothing that lasts.
+   */
+  #mute(notice: Notice): boolean {
+    const { kind, rule, watch, subject } = notice;
+    const first = this.#sending === undefined ? 0 : 1;
+    const at = this.#queue.findLastIndex(
+      (one, i) =>
+        i >= first &&
+        one.notice.rule === rule &&
+        one.notice.watch === watch &&
+        one.notice.subject === subject,
+    );
+    const [before] = kind === 'event' || at < 0 ? [] : this.#queue.splice(at, 1);
+    if (before !== undefined) {
+      this.#deps.shelf.remove(before.key);
+      this.#muted += 1;
+    }
+    const pair = [before?.notice.kind, kind].join();
+    const gone = kind === 'event' || pair === 'raised,cleared' || pair === 'cleared,raised';
+    if (gone) this.#muted += 1;
+    return gone;
   }
 
   /** What an earlier daemon left. */
   #restore(): void {
     const { clock, shelf } = this.#deps;
     const left = shelf.of(this.#config.id);
+    const nowMs = clock.wallMs();
     for (const [i, [key, { notice, putMs }]] of left.entries()) {
-      // The wall clock may have been set back meanwhile, or for the first time.
-      const waitedMs = putMs < SET_SINCE_MS ? 0 : Math.max(0, clock.wallMs() - putMs);
+      // A silence does not count, and the wall clock may have been set back meanwhile, or for the first time.
+      const sinceMs = Math.max(putMs, Math.min(nowMs, this.#config.silencedUntilMs));
+      const waitedMs = putMs < SET_SINCE_MS ? 0 : Math.max(0, nowMs - sinceMs);
       const untilMs = clock.monoMs() + KEEP_MS - waitedMs;
       if (i >= left.length - MAX_QUEUED && waitedMs < KEEP_MS) {
         this.#queue.push({ key, notice, unfinished: false, putMs, untilMs });
@@ -131,6 +203,7 @@ export class Outbox implements Disposable {
 
   #next(): void {
     const [first] = this.#queue;
+    if (this.#isSilenced()) return;
     if (first === undefined || this.#sending !== undefined || this.#retry !== undefined) return;
     if (!first.unfinished) void this.#send(first);
   }

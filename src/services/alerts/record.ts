@@ -1,6 +1,7 @@
 /** What outlives the daemon, as the store has it: JSON. Pure. */
 import { decodeError, ok, type Result } from '../../base/result.ts';
-import { type Evidence, KINDS, type Notice, SEVERITIES, WATCHES } from './config.ts';
+import { KINDS, SEVERITIES, WATCHES } from '../../wire/alert.ts';
+import type { Evidence, Notice } from './config.ts';
 import type { Codec } from './kept.ts';
 
 export interface Waiting {
@@ -43,6 +44,8 @@ function decodeWaiting(key: string, bytes: Uint8Array): Result<Waiting> {
   const watch = [...WATCHES, 'Test' as const].find((one) => one === said['watch']);
   const { id, number, subject, name, reason, atMs, sinceMs } = said;
   const { putMs } = value;
+  // Notices of older releases do not have it.
+  const rule = isText(said['rule']) ? said['rule'] : '';
   if (kind === undefined || severity === undefined || watch === undefined) {
     return decodeError('no kind, severity or watch', key, 0);
   }
@@ -56,7 +59,8 @@ function decodeWaiting(key: string, bytes: Uint8Array): Result<Waiting> {
   return ok({
     putMs,
     notice: {
-      ...{ id, number, kind, severity, watch, subject, name, reason, atMs, sinceMs },
+      ...{ id, number, kind, severity, rule, watch, subject, name, reason },
+      ...{ atMs, sinceMs },
       ...(evidence === undefined ? {} : { evidence }),
     },
   });

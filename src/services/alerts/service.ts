@@ -4,6 +4,7 @@ import type { Log } from '../../base/log.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { Store } from '../../os/ports.ts';
 import type { Messenger } from '../../os/ports-alerts.ts';
+import type { Severity } from '../../wire/alert.ts';
 import { Alert, type AlertDeps } from './alert.ts';
 import type {
   AlertsConfig,
@@ -11,7 +12,6 @@ import type {
   Evidence,
   Notice,
   RuleConfig,
-  Severity,
   Signal,
 } from './config.ts';
 import { letterOf, titleOf } from './letter.ts';
@@ -68,9 +68,16 @@ export class AlertsService implements AsyncDisposable {
     this.#told = new ToldAlerts(deps);
   }
 
-  /** The newest last. */
-  get history(): readonly Notice[] {
-    return this.#history;
+  /**
+   * What was told, the newest first: `most` at most of those before the one of that number, or of all. `more`:
+   * there are older ones.
+   */
+  history(
+    most: number,
+    before = Number.POSITIVE_INFINITY,
+  ): { readonly notices: readonly Notice[]; readonly more: boolean } {
+    const older = this.#history.filter(({ number }) => number < before);
+    return { notices: older.slice(-most).reverse(), more: older.length > most };
   }
 
   get observed(): AlertsObserved {
@@ -134,7 +141,7 @@ export class AlertsService implements AsyncDisposable {
     for (const rule of this.#config.rules) {
       if (!applies(rule, signal)) continue;
       const nowMs = this.#deps.clock.wallMs();
-      this.#tell(this.#notice('event', rule.severity, signal, nowMs), undefined);
+      this.#tell(this.#notice('event', rule, signal, nowMs), undefined);
     }
   }
 
@@ -145,7 +152,15 @@ export class AlertsService implements AsyncDisposable {
     const nowMs = this.#deps.clock.wallMs();
     const notice: Notice = {
       ...{ id: this.#deps.newId(), number: ++this.#number, kind: 'test', severity: 'Info' },
-      ...{ watch: 'Test', subject: '', name: '', reason: '', atMs: nowMs, sinceMs: nowMs },
+      ...{
+        rule: '',
+        watch: 'Test',
+        subject: '',
+        name: '',
+        reason: '',
+        atMs: nowMs,
+        sinceMs: nowMs,
+      },
     };
     const late = new AbortController();
     const limit = this.#deps.clock.after(TIMEOUT_MS, () => late.abort());
@@ -218,14 +233,15 @@ export class AlertsService implements AsyncDisposable {
   #raisedOrCleared(kind: Notice['kind'], alert: Alert): void {
     const { rule, signal, sinceMs } = alert;
     if (kind === 'raised') this.#raised += 1;
-    const notice = this.#notice(kind, rule.severity, signal, sinceMs);
+    const notice = this.#notice(kind, rule, signal, sinceMs);
     this.#tell(notice, kind === 'raised' && rule.evidence ? signal : undefined);
   }
 
-  #notice(kind: Notice['kind'], severity: Severity, signal: Signal, sinceMs: number): Notice {
+  #notice(kind: Notice['kind'], rule: RuleConfig, signal: Signal, sinceMs: number): Notice {
     const { watch, subject, name, reason } = signal;
     return {
-      ...{ id: this.#deps.newId(), number: ++this.#number, kind, severity, watch, subject, name },
+      ...{ id: this.#deps.newId(), number: ++this.#number, kind, severity: rule.severity },
+      ...{ rule: rule.id, watch, subject, name },
       ...{ reason: kind === 'cleared' ? '' : reason, atMs: this.#deps.clock.wallMs(), sinceMs },
     };
   }

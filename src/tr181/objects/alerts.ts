@@ -1,12 +1,7 @@
 /** `Device.X_GATEHOUSE_Alerts.`: what is told to whom when something breaks. */
 import { err, ok } from '../../base/result.ts';
-import type {
-  AlertsConfig,
-  ChannelConfig,
-  RuleConfig,
-  Severity,
-  Watch,
-} from '../../services/alerts/config.ts';
+import type { AlertsConfig, ChannelConfig, RuleConfig } from '../../services/alerts/config.ts';
+import { SEVERITIES, TOLD_KINDS, WATCHES } from '../../wire/alert.ts';
 import type { Row, RowReader } from '../reader.ts';
 import {
   ALIAS,
@@ -28,11 +23,6 @@ const CHANNELS = `${ALERTS}Channel.`;
 const RAISED = `${ALERTS}Alert.`;
 const NO_ALERTS = 'TR-181 has alarms for a controller (Device.FaultMgmt.), and nobody else is told';
 
-const SEVERITIES: readonly Severity[] = ['Info', 'Warning', 'Critical'];
-const WATCHES: readonly Watch[] = [
-  ...(['Target', 'TargetLossy', 'Link', 'Lease', 'NewDevice', 'AddressConflict'] as const),
-];
-
 /** What each kind of channel is reached by. */
 const SCHEMES: Readonly<Record<string, readonly string[]>> = {
   Webhook: ['https:', 'http:'],
@@ -42,6 +32,9 @@ const SCHEMES: Readonly<Record<string, readonly string[]>> = {
 const seconds = (fallback: number, about: string): ParamDef => ({
   ...{ type: 'unsignedInt', access: 'readWrite', default: String(fallback), units: 'seconds' },
   ...{ range: [[0, 86_400]], about },
+});
+const silencedUntil = (about: string): ParamDef => ({
+  ...{ type: 'dateTime', access: 'readWrite', default: '0001-01-01T00:00:00Z', about },
 });
 const count = (about: string): ParamDef => ({ type: 'StatsCounter64', about });
 
@@ -54,6 +47,9 @@ export const alerts: ObjectGroup = {
       about: 'Says when something breaks, and why.',
       params: own(NO_ALERTS, {
         Enable: { ...ENABLE, default: 'true', about: 'Whether rules are looked at.' },
+        SilencedUntil: silencedUntil(
+          'Until then no channel is told anything but tests; 0001-01-01T00:00:00Z: they are told. What is bad or over by then is told afterwards; what came and went meanwhile, and events, are not.',
+        ),
         Raised: count('Alerts raised so far.'),
         Refused: count('Things that found no room to be watched.'),
         HistoryChanges: count('Counts up with each change of what `gatehouse alerts history` has.'),
@@ -62,10 +58,7 @@ export const alerts: ObjectGroup = {
         Alert: {
           about: 'An alert was raised, or is over; or something happened that a rule is for.',
           args: {
-            Kind: {
-              type: 'string',
-              enum: ['raised', 'cleared', 'flapping', 'steady', 'event'],
-            },
+            Kind: { type: 'string', enum: TOLD_KINDS },
             Severity: { type: 'string', enum: SEVERITIES },
             Watch: { type: 'string' },
             Name: { type: 'string' },
@@ -140,11 +133,15 @@ export const alerts: ObjectGroup = {
           "PEM of the authority that signed the server's certificate; empty: those that everybody knows.",
         ),
         MinimumSeverity: choice(SEVERITIES, 'Info', 'What is less bad is not told here.'),
+        SilencedUntil: silencedUntil(
+          'The same for this channel alone; the later of the two counts.',
+        ),
         Status: {
           type: 'string',
-          enum: ['Disabled', 'Idle', 'Sending', 'Retrying'],
+          enum: ['Disabled', 'Idle', 'Sending', 'Retrying', 'Silenced'],
           default: 'Disabled',
-          about: 'Retrying: it was not taken; it is tried for a day.',
+          about:
+            'Retrying: it was not taken; it is tried for a day. Silenced: it is not told for some time (SilencedUntil).',
         },
         Reason: REASON,
         Queued: {
@@ -154,6 +151,7 @@ export const alerts: ObjectGroup = {
         Delivered: count('Alerts that were taken.'),
         Failed: count('Alerts that were refused for good, or not taken within a day.'),
         Dropped: count('Alerts that made room for newer ones.'),
+        Muted: count('Alerts that were not told, since all was over before the end of a silence.'),
       }),
       commands: {
         Test: {
@@ -194,7 +192,9 @@ export const alerts: ObjectGroup = {
   check,
 };
 
-const CHANNEL_STATES = { idle: 'Idle', sending: 'Sending', retrying: 'Retrying' } as const;
+const CHANNEL_STATES = {
+  ...({ idle: 'Idle', sending: 'Sending', retrying: 'Retrying', silenced: 'Silenced' } as const),
+};
 const ALERT_STATES = { pending: 'Pending', raised: 'Raised', clearing: 'Clearing' } as const;
 
 function report({ observed, rows }: ReportContext, out: ReportSink): void {
@@ -211,6 +211,7 @@ function report({ observed, rows }: ReportContext, out: ReportSink): void {
       ...{ Status: CHANNEL_STATES[channel.state], Reason: channel.reason },
       ...{ Queued: String(channel.queued), Delivered: String(channel.delivered) },
       ...{ Failed: String(channel.failed), Dropped: String(channel.dropped) },
+      Muted: String(channel.muted),
     });
   }
   for (const alert of seen?.alerts ?? []) {
@@ -246,12 +247,24 @@ function check(rows: RowReader, out: CheckSink): void {
 }
 
 export function compileAlerts(rows: RowReader): AlertsConfig {
+  const all = rows.at(ALERTS);
+  const allMs = all === undefined ? 0 : silencedOf(all);
   return {
-    enable: rows.at(ALERTS)?.bool('Enable') === true,
+    enable: all?.bool('Enable') === true,
     rules: rows.rows(RULES).filter(isOn).map(ruleOf),
-    channels: rows.rows(CHANNELS).filter(isOn).map(channelOf),
+    channels: rows
+      .rows(CHANNELS)
+      .filter(isOn)
+      .map(channelOf)
+      .map((one) => ({
+        ...one,
+        silencedUntilMs: Math.max(allMs, one.silencedUntilMs),
+      })),
   };
 }
+
+/** Unix time, ms; 0: it is not. */
+const silencedOf = (row: Row): number => Math.max(0, Date.parse(row.text('SilencedUntil')) || 0);
 
 const isOn = (row: Row): boolean => row.bool('Enable');
 
@@ -278,6 +291,7 @@ function channelOf(row: Row): ChannelConfig {
     ...{ url: row.text('URL'), username: row.text('Username'), password: row.text('Password') },
     ...{ topic: row.text('Topic'), from: row.text('From'), to: row.list('To') },
     ...{ authority: row.text('Authority'), least: severityOf(row.text('MinimumSeverity')) },
+    silencedUntilMs: silencedOf(row),
   };
 }
 

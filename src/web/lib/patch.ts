@@ -12,7 +12,7 @@ const covers = (prefix: string, path: string): boolean => {
 const starred = (path: string): string => path.replace(/\.\d+(?=\.)/g, '.*');
 
 /** Whether one of the prefixes that somebody looks at covers `path`. */
-const covered = (prefixes: Iterable<string>, path: string): boolean => {
+export const covered = (prefixes: Iterable<string>, path: string): boolean => {
   for (const prefix of prefixes) if (covers(prefix, path)) return true;
   return false;
 };

@@ -33,8 +33,8 @@ export interface ModelValue {
 
 export interface GetAnswer {
   readonly revision: number;
-  /** How many changes of the model there had been, as in the `hello` of a stream. */
-  readonly told: number;
+  /** Events of kind `change` that came before it; a stream's `hello` counts them, too. */
+  readonly changes: number;
   readonly values: readonly Omit<ModelValue, 'atMs'>[];
   readonly faults: readonly Fault[];
 }

@@ -82,15 +82,15 @@ export class App {
     this.#kept = keptDrafts((path) => this.model.values.peek().get(path)?.secret === true);
     this.drafts = this.#kept.drafts;
     this.events = new Events({
-      hello: ({ revision, stream, told }, again) => {
+      hello: ({ revision, stream, changes }, again) => {
         this.model.revision.value = Math.max(this.model.revision.peek(), revision);
         this.live.opened(stream);
-        this.model.opened(told, again);
         if (again) {
           this.returns.value++;
           // The session is still good: it was not the box that went.
           this.restart.value = 'no';
         }
+        this.model.follow(changes, again);
         void this.readPending();
       },
       change: (patch) => this.model.patch(patch),

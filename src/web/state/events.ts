@@ -7,8 +7,8 @@ export interface Hello {
   /** Number of this stream, to say what is looked at. */
   readonly stream: number;
   readonly revision: number;
-  /** How many changes of the model there had been: this stream says those that come after. */
-  readonly told: number;
+  /** Events of kind `change` before this stream, which it does not tell. */
+  readonly changes: number;
   readonly bootId: string;
   readonly serverTimeMs: number;
 }

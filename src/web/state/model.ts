@@ -1,6 +1,6 @@
 /** What the page shows of the model: read once for each place that is looked at, then kept by events. */
 import { batch, type Signal, signal } from '@preact/signals';
-import { applyLive, applyPatch, laidOver, type Values } from '../lib/patch.ts';
+import { applyLive, applyPatch, covered, laidOver, type Values } from '../lib/patch.ts';
 import type {
   GetAnswer,
   InstanceRow,
@@ -14,6 +14,13 @@ import type { Answer, Api } from './api.ts';
 /** After an answer that did not come. */
 const AGAIN_MS = 2000;
 
+/** An answer that is under way. */
+interface Asked {
+  readonly paths: readonly string[];
+  /** What the event stream said since it was asked for; each gives what is to be read for it. */
+  readonly meanwhile: (() => readonly string[])[];
+}
+
 export class ModelStore {
   readonly values: Signal<Values> = signal(new Map());
   /** Prefixes that were read whole at least once. */
@@ -24,14 +31,13 @@ export class ModelStore {
   readonly #api: Api;
   readonly #watched = new Map<string, number>();
   readonly #soon: string[] = [];
-  /** For each answer that is under way, what the event stream said since it was asked for. */
-  readonly #meanwhile = new Set<(() => void)[]>();
-  /** How many changes there had been when the stream began: it says those that come after. */
-  #since: number | undefined;
-  /** What was read before there was a stream. */
-  #early: { readonly paths: readonly string[]; readonly told: number }[] = [];
+  readonly #asked = new Set<Asked>();
+  /** Changes before the event stream that is followed; undefined before the first. */
+  #stream: { readonly changes: number } | undefined;
+  /** Changes before the oldest answer that is shown. */
+  #oldest = Infinity;
   /** What did not come, though somebody may wait for it. */
-  #owed = new Set<string>();
+  readonly #owed = new Set<string>();
   #schema: Promise<Answer<readonly SchemaRow[]>> | undefined;
 
   constructor(api: Api) {
@@ -60,17 +66,15 @@ export class ModelStore {
 
   async read(paths: readonly string[]): Promise<void> {
     if (paths.length === 0) return;
-    const meanwhile: (() => void)[] = [];
-    this.#meanwhile.add(meanwhile);
+    const stream = this.#stream;
+    const asked: Asked = { paths, meanwhile: [] };
+    this.#asked.add(asked);
     const answer = await this.#api.post<GetAnswer>('/api/get', { paths });
-    this.#meanwhile.delete(meanwhile);
+    this.#asked.delete(asked);
     if (!answer.ok) {
-      if (answer.error.status === 0) this.#readAgain(paths);
+      if (answer.error.status === 0) this.#readLater(paths);
       return;
     }
-    const { told } = answer.value;
-    if (this.#since === undefined) this.#early.push({ paths, told });
-    else if (told < this.#since) void this.read(paths);
     const atMs = performance.now();
     const values = answer.value.values.map((value): ModelValue => ({ ...value, atMs }));
     batch(() => {
@@ -78,12 +82,23 @@ export class ModelStore {
       this.revision.value = Math.max(this.revision.value, answer.value.revision);
       this.ready.value = new Set([...this.ready.value, ...paths]);
       // The answer may be older than these; where it is newer, the stream will say so yet.
-      for (const said of meanwhile) said();
+      const again = new Set(asked.meanwhile.flatMap((said) => said()));
+      void this.read([...again].filter((path) => this.#undid(asked, path)));
     });
+    const { changes } = answer.value;
+    this.#oldest = Math.min(this.#oldest, changes);
+    // What changed between the answer and the stream, neither of them tells.
+    if (this.#stream !== stream && changes < (this.#stream?.changes ?? 0)) void this.read(paths);
+  }
+
+  /** Whether what was read of `path` is gone by this older answer, and no other answer is under way that brings it. */
+  #undid({ paths }: Asked, path: string): boolean {
+    if (!covered(paths, path) && !paths.some((one) => covered([path], one))) return false;
+    return ![...this.#asked].some((other) => covered(other.paths, path));
   }
 
   /** The stream goes on by itself when one answer is late: it will not say what is missing. */
-  #readAgain(paths: readonly string[]): void {
+  #readLater(paths: readonly string[]): void {
     if (this.#owed.size === 0) {
       setTimeout(() => {
         const owed = [...this.#owed];
@@ -94,42 +109,45 @@ export class ModelStore {
     for (const path of paths) this.#owed.add(path);
   }
 
-  /**
-   * A stream of events begins after so many changes: what was answered before is read once more.
-   * After a lost connection, `again`, anything may have changed.
-   */
-  opened(told: number, again: boolean): void {
-    this.#since = told;
-    const early = this.#early.splice(0).filter((answer) => answer.told < told);
-    if (again) void this.readAll();
-    else void this.read(early.flatMap(({ paths }) => paths));
-  }
-
+  /** When anything may have changed. */
   readAll(): Promise<void> {
     this.rowsChanged.value++;
     return this.read([...this.#watched.keys()]);
   }
 
+  /**
+   * A stream of events begins behind `changes`: what was read before some of them is read again, and
+   * all of it after a loss (`again`).
+   */
+  follow(changes: number, again: boolean): void {
+    const isOld = again || this.#oldest < changes;
+    this.#stream = { changes };
+    this.#oldest = Infinity;
+    if (isOld) void this.readAll();
+  }
+
   patch(patch: Patch): void {
     this.revision.value = Math.max(this.revision.value, patch.revision);
     if (patch.added.length + patch.removed.length > 0) this.rowsChanged.value++;
-    this.#said(() => {
+    const wanted = this.#said(() => {
       const prefixes = new Set(this.#watched.keys());
       const { values, read } = applyPatch(this.values.value, patch, prefixes, performance.now());
       this.values.value = values;
-      void this.read(read);
+      return read;
     });
+    void this.read(wanted);
   }
 
   live(values: LiveValues): void {
     this.#said(() => {
       this.values.value = applyLive(this.values.value, values, performance.now());
+      return [];
     });
   }
 
-  #said(apply: () => void): void {
-    for (const meanwhile of this.#meanwhile) meanwhile.push(apply);
-    apply();
+  #said(apply: () => readonly string[]): readonly string[] {
+    for (const { meanwhile } of this.#asked) meanwhile.push(apply);
+    return apply();
   }
 
   /** The supported data model, asked for once. */

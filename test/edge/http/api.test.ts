@@ -19,6 +19,7 @@ t.test('the model: get, set, add, del, operate, schema, instances', async (t) =>
   });
   t.match(await json('/api/get', { paths: [CODE] }), {
     revision: b.model.revision,
+    changes: Number,
     values: [
       { path: CODE, value: 'a', type: 'string', writable: true, list: false, reference: false },
     ],

@@ -68,7 +68,12 @@ t.test('hello, changes, pending, traffic once a second, a comment every 15', asy
   const listener = reader(h.events.open(new AbortController().signal));
   t.match(await listener.next(), {
     event: 'hello',
-    data: { revision: h.model.revision, bootId: 'boot', serverTimeMs: h.clock.wallMs() },
+    data: {
+      revision: h.model.revision,
+      changes: 0,
+      bootId: 'boot',
+      serverTimeMs: h.clock.wallMs(),
+    },
   });
   await h.set(CODE, 'line\nbreak </script>');
   t.match(await listener.next(), {
@@ -80,6 +85,7 @@ t.test('hello, changes, pending, traffic once a second, a comment every 15', asy
       removed: [],
     },
   });
+  t.equal(h.events.changes, 1);
   h.pending({
     ...{ token: 'x', revision: 5, user: 'ann', via: 'http' },
     ...{ remainingMs: 9, deadlineMs: 99 },
@@ -201,7 +207,7 @@ t.test('over HTTPS: only who is logged in, and not longer than that', async (t) 
   t.equal((await owner.post('/api/look', { stream: 1, paths: [INFO] })).status, 404);
   t.equal((await owner.post('/api/look', { paths: [INFO] })).status, 400);
   const told = async (): Promise<number> =>
-    JSON.parse((await owner.post('/api/get', { paths: [CODE] })).text).told;
+    JSON.parse((await owner.post('/api/get', { paths: [CODE] })).text).changes;
   const before = await told();
   await owner.post('/api/set', { changes: [{ path: CODE, value: 'told to nobody' }] });
   const after = await told();
@@ -219,7 +225,7 @@ t.test('over HTTPS: only who is logged in, and not longer than that', async (t) 
   t.match(answer.text, /^event: hello\n[\s\S]*"seen"/);
   const [, hello = '{}'] = /^event: hello\ndata: (.*)/.exec(answer.text) ?? [];
   t.equal(
-    JSON.parse(hello).told,
+    JSON.parse(hello).changes,
     after,
     'a stream says what comes after the answers that say this',
   );

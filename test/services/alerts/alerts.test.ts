@@ -33,6 +33,7 @@ const RULE: RuleConfig = {
 const CHANNEL: ChannelConfig = {
   ...{ id: 'hook', kind: 'Webhook', url: 'https://example.test/', username: '', password: '' },
   ...{ topic: '', from: '', to: [], authority: '', least: 'Info' },
+  silencedUntilMs: 0,
 };
 
 const target = (name: string, bad: boolean): Signal => ({
@@ -302,7 +303,7 @@ t.test('only what is bad enough goes to a channel', async (t) => {
   });
   await settled();
   t.equal(house.letters.length, 0);
-  t.equal(house.service.history.length, 1);
+  t.equal(house.service.history(9).notices.length, 1);
 });
 
 t.test('bounds: things that are watched, and notices that are kept', async (t) => {
@@ -312,8 +313,25 @@ t.test('bounds: things that are watched, and notices that are kept', async (t) =
   await settled();
   house.clock.advance(30_000);
   await settled();
-  t.equal(house.service.history.length, MAX_HISTORY);
+  t.equal(house.service.history(MAX_HISTORY + 1).notices.length, MAX_HISTORY);
   t.equal(house.reports, 2, 'a burst is told once');
+});
+
+t.test('what was told is read in parts, the newest first', async (t) => {
+  await using house = new House({ rules: [{ ...RULE, watch: 'NewDevice', subject: '' }] });
+  t.same(house.service.history(2), { notices: [], more: false });
+  for (const subject of ['a', 'b', 'c', 'd', 'e']) {
+    const name = subject;
+    house.service.happened({ ...{ watch: 'NewDevice', subject, name, bad: true, reason: '' } });
+  }
+  const part = (before?: number) => {
+    const { notices, more } = house.service.history(2, before);
+    return [notices.map(({ name }) => name).join(), more, notices.at(-1)?.number];
+  };
+  t.same(part(), ['e,d', true, 4]);
+  t.same(part(4), ['c,b', true, 2]);
+  t.same(part(2), ['a', false, 1]);
+  t.same(part(1), ['', false, undefined]);
 });
 
 t.test('nothing goes on when it is over, or off', async (t) => {
@@ -332,7 +350,8 @@ t.test('nothing goes on when it is over, or off', async (t) => {
 
 t.test('a letter is one line of title, whatever a name holds', async (t) => {
   const letter = letterOf({
-    ...{ id: 'i', number: 1, kind: 'raised', severity: 'Warning', watch: 'Target', subject: 's' },
+    ...{ id: 'i', number: 1, kind: 'raised', severity: 'Warning', rule: 'r', watch: 'Target' },
+    subject: 's',
     ...{ name: 'a\r\nBcc: b@c\u0000\u202e', reason: 'x\n.\n', atMs: 0, sinceMs: 0 },
   });
   t.equal(letter.title, 'Warning: a Bcc: b@c: x .');

@@ -3,18 +3,16 @@ import fc from 'fast-check';
 import t from 'tap';
 import { err, ok, type Result } from '../../../src/base/result.ts';
 import type { Letter, NotTaken } from '../../../src/os/ports-alerts.ts';
-import {
-  type AlertsConfig,
-  type ChannelConfig,
-  type Evidence,
-  KINDS,
-  type RuleConfig,
-  SEVERITIES,
-  WATCHES,
+import type {
+  AlertsConfig,
+  ChannelConfig,
+  Evidence,
+  RuleConfig,
 } from '../../../src/services/alerts/config.ts';
 import { MAX_QUEUED } from '../../../src/services/alerts/outbox.ts';
 import { waitingCodec } from '../../../src/services/alerts/record.ts';
 import { AlertsService } from '../../../src/services/alerts/service.ts';
+import { KINDS, SEVERITIES, WATCHES } from '../../../src/wire/alert.ts';
 import { FakeClock } from '../../lib/clock.ts';
 import { MemoryLog } from '../../lib/log.ts';
 import { MemoryStore } from '../../state/memory-store.ts';
@@ -27,6 +25,7 @@ const TARGET: RuleConfig = { ...RULE, id: 'target', watch: 'Target', evidence: t
 const HOOK: ChannelConfig = {
   ...{ id: 'Device.X.Channel.2', kind: 'Webhook', url: '', username: '', password: '', topic: '' },
   ...{ from: '', to: [], authority: '', least: 'Info' },
+  silencedUntilMs: 0,
 };
 const AWAY = err({ message: 'nobody is there', forGood: false });
 const DAY_MS = 86_400_000;
@@ -350,12 +349,30 @@ t.test('a record comes back as it was, and cut ones are refused', async (t) => {
       kind: fc.constantFrom(...KINDS),
       severity: fc.constantFrom(...SEVERITIES),
       watch: fc.constantFrom(...WATCHES, 'Test' as const),
-      ...{ number: count, subject: text, name: text, reason: text, atMs: count, sinceMs: count },
+      ...{
+        number: count,
+        rule: text,
+        subject: text,
+        name: text,
+        reason: text,
+        atMs: count,
+        sinceMs: count,
+      },
       evidence: fc.record({ trace: fc.array(text, { maxLength: 5 }), capture: text }),
     },
     {
       requiredKeys: [
-        ...(['id', 'kind', 'severity', 'watch', 'number', 'subject', 'name', 'reason'] as const),
+        ...([
+          'id',
+          'kind',
+          'severity',
+          'watch',
+          'number',
+          'rule',
+          'subject',
+          'name',
+          'reason',
+        ] as const),
         ...(['atMs', 'sinceMs'] as const),
       ],
     },

@@ -1,7 +1,7 @@
 /** Alerts: what is bad now, what was told, who is told and whether that works, and what is watched for. */
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { timeMs } from '../../lib/format.ts';
+import { absolute, modelTime, timeMs } from '../../lib/format.ts';
 import type { Values } from '../../lib/patch.ts';
 import { nameOf, rowsOf } from '../../lib/paths.ts';
 import { type State, textAt } from '../../lib/status.ts';
@@ -19,18 +19,24 @@ const CHANNELS = `${ALERTS}Channel.`;
 const RULES = `${ALERTS}Rule.`;
 const PATHS = [ALERTS];
 const CHANNEL_NEW = ['Type', 'URL', 'MinimumSeverity', 'From', 'To', 'Topic'];
-const CHANNEL_EDIT = ['Enable', ...CHANNEL_NEW, 'Username', 'Password', 'Authority'];
+const CHANNEL_EDIT = [
+  ...['Enable', ...CHANNEL_NEW, 'Username', 'Password', 'Authority', 'SilencedUntil'],
+];
+/** Hours that are offered for a silence. */
+const SILENCES = [1, 8, 24];
 const RULE_NEW = ['Watch', 'Subject', 'Severity', 'RaiseAfter', 'ClearAfter', 'Behind', 'Evidence'];
 const SEVERITIES: Readonly<Record<string, State>> = {
   ...{ Critical: 'down', Warning: 'degraded', Info: 'unknown' },
 };
 const CHANNEL_STATES: Readonly<Record<string, State>> = {
   ...{ Idle: 'up', Sending: 'up', Retrying: 'down', Disabled: 'off' },
+  Silenced: 'off',
 };
 
 /** A notice as the box has it. */
 interface Told {
   readonly id: string;
+  readonly number: number;
   readonly kind: string;
   readonly severity: string;
   readonly watch: string;
@@ -57,6 +63,7 @@ export default function AlertsPage() {
         <Now values={values} />
         <History changes={textAt(values, `${ALERTS}HistoryChanges`)} />
         <Channels values={values} />
+        <Silence values={values} />
         <Rules values={values} rules={rules} />
       </div>
     </PartTexts>
@@ -121,31 +128,45 @@ function Moment({ text }: { text: string }) {
   return ms === undefined ? <span class="muted">—</span> : <When ms={ms} />;
 }
 
-/** Read again when the box says that it is another. */
+interface Part {
+  readonly history: readonly Told[];
+  readonly more: boolean;
+}
+
+/** Read again when the box says that it is another: as many parts as were asked for. */
 function History({ changes }: { changes: string }) {
   const app = useApp();
   const t = useTexts(texts);
-  const told = useSignal<readonly Told[] | undefined>(undefined);
+  const parts = useSignal(1);
+  const seen = useSignal<Part | undefined>(undefined);
   useEffect(() => {
     let left = false;
-    void app.api.get<{ history: readonly Told[] }>('/api/alerts').then((answer) => {
-      if (left) return;
-      if (answer.ok) told.value = answer.value.history;
-      else app.failed(answer.error);
-    });
+    const read = async (): Promise<void> => {
+      let all: Part = { history: [], more: true };
+      for (let i = 0; i < parts.value && all.more; i++) {
+        const oldest = all.history.at(-1);
+        const from = oldest === undefined ? '' : `?before=${oldest.number}`;
+        const answer = await app.api.get<Part>(`/api/alerts/history${from}`);
+        if (left) return;
+        if (!answer.ok) return app.failed(answer.error);
+        all = { history: [...all.history, ...answer.value.history], more: answer.value.more };
+      }
+      seen.value = all;
+    };
+    void read();
     return () => {
       left = true;
     };
-  }, [changes, app.returns.value]);
+  }, [changes, parts.value, app.returns.value]);
   const word = ({ kind }: Told): string => t(`kind.${kind}` as 'kind.raised');
   return (
     <Card title={t('alerts.history')} wide>
-      {told.value === undefined ? (
+      {seen.value === undefined ? (
         <Skeleton lines={4} />
       ) : (
         <Table
           label={t('alerts.history')}
-          rows={told.value}
+          rows={seen.value.history}
           keyOf={({ id }) => id}
           filter
           tall
@@ -180,6 +201,11 @@ function History({ changes }: { changes: string }) {
           ]}
         />
       )}
+      {seen.value?.more === true && (
+        <button type="button" class="quiet" onClick={() => (parts.value += 1)}>
+          {t('alerts.earlier')}
+        </button>
+      )}
     </Card>
   );
 }
@@ -196,6 +222,51 @@ function Found({ trace, capture }: NonNullable<Told['evidence']>) {
   );
 }
 
+/** When a silence ends (Unix time, ms); undefined when there is none. */
+function useSilence(values: Values): (object: string) => number | undefined {
+  const app = useApp();
+  const nowMs = Math.max(app.nowMs.value, Date.now()) + app.events.skewMs.value;
+  return (object) => {
+    const ms = timeMs(textAt(values, `${object}SilencedUntil`));
+    return ms !== undefined && ms > nowMs ? ms : undefined;
+  };
+}
+
+function Silence({ values }: { values: Values }) {
+  const app = useApp();
+  const t = useTexts(texts);
+  const untilMs = useSilence(values)(ALERTS);
+  if (!app.mayChange && untilMs === undefined) return null;
+  const set = async (hours: number): Promise<void> => {
+    const endMs = Date.now() + app.events.skewMs.value + hours * 3_600_000;
+    const value = modelTime(hours === 0 ? '' : new Date(endMs).toISOString());
+    const answer = await app.set([{ path: `${ALERTS}SilencedUntil`, value }], false);
+    if (!answer.ok) app.failed(answer.error);
+  };
+  return (
+    <Card title={t('alerts.silence')} wide>
+      {untilMs !== undefined && (
+        <Note kind="warn">{t('alerts.silent', { time: absolute(untilMs, app.locale) })}</Note>
+      )}
+      <p class="muted">{t('alerts.silenceIntro')}</p>
+      {app.mayChange && (
+        <p class="actions">
+          {SILENCES.map((hours) => (
+            <button key={hours} type="button" class="quiet" onClick={() => void set(hours)}>
+              {t('alerts.hours', { n: hours })}
+            </button>
+          ))}
+          {untilMs !== undefined && (
+            <button type="button" class="quiet" onClick={() => void set(0)}>
+              {t('alerts.tellAgain')}
+            </button>
+          )}
+        </p>
+      )}
+    </Card>
+  );
+}
+
 /** Where it leads, without what a token in its path would give away. */
 const channelName = (values: Values, row: string): string =>
   URL.parse(textAt(values, `${row}URL`))?.host || nameOf(row);
@@ -204,6 +275,7 @@ function Channels({ values }: { values: Values }) {
   const app = useApp();
   const t = useTexts(texts);
   const testing = useSignal<string | undefined>(undefined);
+  const silence = useSilence(values);
   const at = (row: string, name: string): string => textAt(values, `${row}${name}`);
   const name = (row: string): string => channelName(values, row);
   const word = (row: string): string =>
@@ -251,6 +323,13 @@ function Channels({ values }: { values: Values }) {
             <>
               <StateWord state={CHANNEL_STATES[at(row, 'Status')] ?? 'off'} word={word(row)} />
               {at(row, 'Reason') !== '' && <span class="hint">{at(row, 'Reason')}</span>}
+              {at(row, 'Status') === 'Silenced' && (
+                <span class="hint">
+                  {t('alerts.silencedUntil', {
+                    time: absolute(Math.max(silence(row) ?? 0, silence(ALERTS) ?? 0), app.locale),
+                  })}
+                </span>
+              )}
             </>
           ),
         },

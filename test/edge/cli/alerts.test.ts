@@ -1,0 +1,59 @@
+/** `gatehouse alerts`: what was told is read in parts until there is no more. */
+import t from 'tap';
+import { cli, FakeBus } from './fake.ts';
+
+const MOST = 50;
+
+const bus = (all: number) =>
+  new FakeBus({
+    'gatehouse call': ({ args }) => {
+      const from = Number((args as { before?: number }).before ?? all + 1);
+      const numbers = Array.from({ length: Math.min(MOST, from - 1) }, (_, i) => from - 1 - i);
+      const history = numbers.map((number) => ({ number, kind: 'event', name: `n${number}` }));
+      return { status: 'success', message: null, data: { history, more: from - 1 > MOST } };
+    },
+  });
+
+t.test('the whole history', async (t) => {
+  const asked = bus(120);
+  const { code, out } = await cli(['alerts', 'history', '--json'], asked);
+  t.equal(code, 0);
+  const numbers = JSON.parse(out).map(({ number }: { number: number }) => number);
+  t.same(
+    numbers,
+    Array.from({ length: 120 }, (_, i) => 120 - i),
+  );
+  t.equal(asked.calls.length, 3);
+  t.match((await cli(['alerts', 'history'], bus(51))).out, / n51\s(.*\n)*.* n1\s/);
+});
+
+t.test('none', async (t) => {
+  const { code, err } = await cli(['alerts', 'history'], bus(0));
+  t.equal(code, 0);
+  t.match(err, /nothing was told/);
+});
+
+t.test('silence: for how long, and whom', async (t) => {
+  const asked = new FakeBus({
+    'bbfdm set': () => ({ results: [{ path: 'x', data: '1' }] }),
+  });
+  const run = (...args: readonly string[]) =>
+    cli(['alerts', 'silence', ...args], asked, { wallMs: () => Date.UTC(2026, 2, 1, 12) });
+  const all = await run('90m');
+  t.equal(all.code, 0);
+  t.match(all.err, /nothing is told until 2026-03-01T13:30:00Z/);
+  t.equal((await run('2d', 'Device.X_GATEHOUSE_Alerts.Channel.3.')).code, 0);
+  t.match((await run('off')).err, /told again/);
+  t.same(
+    asked.calls.map(({ args }) => Object.entries(args['obj_path'] ?? {})[0]),
+    [
+      ['X_GATEHOUSE_Alerts.SilencedUntil', '2026-03-01T13:30:00Z'],
+      ['X_GATEHOUSE_Alerts.Channel.3.SilencedUntil', '2026-03-03T12:00:00Z'],
+      ['X_GATEHOUSE_Alerts.SilencedUntil', '0001-01-01T00:00:00Z'],
+    ],
+  );
+  for (const wrong of ['2', 'h', '0h', '2w', '99999d', '-1h']) {
+    t.equal((await run(wrong)).code, 2, wrong);
+  }
+  t.equal(asked.calls.length, 3);
+});
