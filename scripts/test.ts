@@ -11,7 +11,7 @@ import { createWriteStream, globSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..');
-const FILE_TIMEOUT_SEC = 300;
+const FILE_TIMEOUT_SEC = 600;
 /** An emulated machine takes its time to boot, and some boot often. */
 const IMAGE_TIMEOUT_SEC = 1500;
 

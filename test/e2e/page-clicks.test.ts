@@ -6,7 +6,7 @@ import t from 'tap';
 import { NodeCertificates } from '../../src/os/linux/tls-x509.ts';
 import { complaints, HOME, house, noBrowser, setUp } from './page-house.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(290_000);
 
 const CLIENT = 'Device.DHCPv4.Client.1.';
 const CODE = 'Device.DeviceInfo.ProvisioningCode';
@@ -16,7 +16,6 @@ t.test('the owner clicks', { skip: noBrowser() }, async (t) => {
   await using there = await house('clicks');
   const { router } = there;
   const page = await (await there.person({ acceptDownloads: true })).newPage();
-  page.setDefaultTimeout(10_000);
   const heard = complaints(page);
   const press = (name: string | RegExp) => page.getByRole('button', { name }).click();
   await setUp(page);

@@ -6,7 +6,7 @@ import { getPeers } from '../lib/torrent-packets.ts';
 import { badText, dress, LOOKS, sticksOut, violations } from './page-axe.ts';
 import { complaints, HOME, house, noBrowser, setUp } from './page-house.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 
 const PICTURES = fileURLToPath(new URL('../../build/screenshots/', import.meta.url));
 const DHT = 'Device.X_GATEHOUSE_DHT.';
@@ -16,7 +16,6 @@ t.test('the DHT on the page', { skip: noBrowser() }, async (t) => {
   await using there = await house('pdht');
   const { router } = there;
   const page = await (await there.person()).newPage();
-  page.setDefaultTimeout(20_000);
   const heard = complaints(page);
   await setUp(page);
   await page.goto(`${HOME}/#/network/dht`);

@@ -8,7 +8,7 @@ import t from 'tap';
 import { badText, dress, LOOKS, sticksOut, violations } from './page-axe.ts';
 import { complaints, HOME, house, noBrowser, setUp } from './page-house.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(290_000);
 
 const DNS = 'Device.X_GATEHOUSE_DNS.';
 const PICTURES = fileURLToPath(new URL('../../build/screenshots/', import.meta.url));
@@ -56,7 +56,6 @@ t.test('names', { skip: noBrowser() }, async (t) => {
     router.until(`${name} is ${wanted}`, () => dig(name) === wanted);
   await answers('www.example', '203.0.113.1');
   const page = await (await there.person()).newPage();
-  page.setDefaultTimeout(15_000);
   const heard = complaints(page);
   const main = page.locator('main');
   const press = (name: string | RegExp) => main.getByRole('button', { name }).first().click();

@@ -11,6 +11,8 @@ import { home, type Namespaces, noNamespaces } from '../lib/netns.ts';
 import { Router, type RouterOptions } from '../lib/router.ts';
 
 const CHROMIUM = '/usr/bin/chromium';
+/** How long any one thing may take, on a machine that is busy with others. */
+const PATIENCE_MS = 60_000;
 export const PASSWORD = 'correct horse battery';
 /** Where the page is at first. */
 export const HOME = 'https://192.168.1.1';
@@ -73,15 +75,18 @@ export async function house(
   stack.defer(() => browser.close());
   return {
     ...{ spaces, router, browser, folder },
-    person: (options = {}) =>
-      browser.newContext({
+    person: async (options = {}) => {
+      const context = await browser.newContext({
         ignoreHTTPSErrors: true,
         locale: 'en-GB',
         timezoneId: 'Europe/Berlin',
         viewport: { width: 1280, height: 860 },
         reducedMotion: 'reduce',
         ...options,
-      }),
+      });
+      context.setDefaultTimeout(PATIENCE_MS);
+      return context;
+    },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
@@ -132,13 +137,15 @@ export function complaints(page: Page): string[] {
 
 /** Opens the page at an address that the router may be moving to. */
 async function reach(page: Page, at: string): Promise<void> {
-  const end = performance.now() + 10_000;
+  const end = performance.now() + PATIENCE_MS;
   for (;;) {
     try {
       await page.goto(`${at}/`);
       return;
     } catch (cause) {
-      if (!/ERR_CONNECTION|ERR_ADDRESS/.test(String(cause)) || performance.now() > end) throw cause;
+      // The error page of one attempt may come late, in the midst of the next.
+      const away = /ERR_CONNECTION|ERR_ADDRESS|interrupted by .*chrome-error:/;
+      if (!away.test(String(cause)) || performance.now() > end) throw cause;
       await pause(50);
     }
   }

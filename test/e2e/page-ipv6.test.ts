@@ -4,7 +4,7 @@ import { TalkingServer6 } from '../lib/isp.ts';
 import { dress, LOOKS, sticksOut, violations } from './page-axe.ts';
 import { complaints, HOME, house, noBrowser, setUp } from './page-house.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(290_000);
 
 const CLIENT = 'Device.DHCPv6.Client.1.';
 
@@ -19,7 +19,6 @@ t.test('the page of IPv6', { skip: noBrowser() }, async (t) => {
   await router.waitFor(`${CLIENT}X_GATEHOUSE_State`, 'Bound', 60_000);
 
   const page = await (await there.person()).newPage();
-  page.setDefaultTimeout(30_000);
   const heard = complaints(page);
   await setUp(page);
   await page.goto(`${HOME}/#/network/ipv6`);

@@ -3,7 +3,7 @@ import type { Page, Request } from 'playwright-core';
 import t from 'tap';
 import { complaints, HOME, house, logIn, noBrowser, setUp } from './page-house.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(290_000);
 
 const CLIENT = 'Device.DHCPv4.Client.1.';
 const RENEW = `${CLIENT}Renew()`;
@@ -12,7 +12,6 @@ t.test('what is live', { skip: noBrowser() }, async (t) => {
   await using there = await house('live');
   const { router, spaces } = there;
   const page = await (await there.person()).newPage();
-  page.setDefaultTimeout(10_000);
   const heard = complaints(page);
   const press = (name: string | RegExp) => page.getByRole('button', { name }).click();
   const asked: Request[] = [];
@@ -85,8 +84,13 @@ t.test('what is live', { skip: noBrowser() }, async (t) => {
     await router.until('it went up', () => moved(before));
     const shown = await received.textContent();
     await router.until('it went up again', () => moved(shown));
+    // The WAN's lease may be renewed meanwhile, whose times are read again.
+    const read = asked
+      .slice(start)
+      .filter((request) => request.url().endsWith('/api/get'))
+      .flatMap((request) => (request.postDataJSON() as { paths: string[] }).paths);
     t.same(
-      asked.slice(start).filter((request) => request.url().endsWith('/api/get')),
+      read.filter((path) => !path.startsWith('Device.DHCPv4.Client.')),
       [],
     );
     t.ok(looks().at(-1)?.includes('Device.IP.Interface.1.Stats.'));
@@ -117,12 +121,16 @@ t.test('what is live', { skip: noBrowser() }, async (t) => {
     await page.getByText('No lines fit.').waitFor();
     await page.getByLabel('Filter').fill('');
     const top = async (): Promise<string> => (await lines.first().textContent()) ?? '';
-    const renew = () => router.call('bbfdm', 'operate', { command: RENEW });
+    const acks = async (): Promise<number> => Number(await router.value(`${CLIENT}Stats.ACK`));
+    // The next is asked for when this one is over: the client takes two at once for one.
+    const renew = async (): Promise<void> => {
+      const before = await acks();
+      await router.call('bbfdm', 'operate', { command: RENEW });
+      await router.until('the renewal is over', async () => (await acks()) > before);
+    };
     const newest = await top();
     await renew();
     await router.until('a new line is on top', async () => (await top()) !== newest);
-    // The log of a renewal comes in several lines.
-    await router.waitFor(`${CLIENT}DHCPStatus`, 'Bound');
     const list = page.getByRole('region', { name: 'Log' }).last();
     await list.hover();
     await page.mouse.wheel(0, 120);
@@ -141,10 +149,6 @@ t.test('what is live', { skip: noBrowser() }, async (t) => {
     await page.getByLabel('Follow').uncheck();
     const held = await top();
     await renew();
-    await router.until('the renewal is over', async () => {
-      const counts = await router.get(`${CLIENT}Stats.`);
-      return Number(counts[`${CLIENT}Stats.ACK`]) >= 5;
-    });
     t.equal(await top(), held);
     await page.getByLabel('Follow').check();
     await router.until('all is there', async () => (await top()) !== held);

@@ -7,7 +7,7 @@ import t from 'tap';
 import { badText, dress, LOOKS, sticksOut, violations } from './page-axe.ts';
 import { complaints, HOME, house, noBrowser, setUp } from './page-house.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 
 const PICTURES = fileURLToPath(new URL('../../build/screenshots/', import.meta.url));
 const SERVER = fileURLToPath(new URL('../interop/load-server.ts', import.meta.url));
@@ -23,7 +23,6 @@ t.test('the line under load on the page', { skip: noBrowser() }, async (t) => {
   await using _server = { [Symbol.asyncDispose]: async () => void server.stdin.end() };
   await once(server.stdout, 'data');
   const page = await (await there.person()).newPage();
-  page.setDefaultTimeout(20_000);
   const heard = complaints(page);
   await setUp(page);
   await page.goto(`${HOME}/#/monitor/paths`);

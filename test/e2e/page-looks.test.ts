@@ -19,7 +19,7 @@ import {
   setUp,
 } from './page-house.ts';
 
-t.setTimeout(280_000);
+t.setTimeout(290_000);
 
 const PICTURES = fileURLToPath(new URL('../../build/screenshots/', import.meta.url));
 const CLIENT = encodeURIComponent('Device.DHCPv4.Client.1.');

@@ -6,7 +6,7 @@ import { DOMAIN_ROWS } from '../lib/map-net.ts';
 import { badText, dress, LOOKS, sticksOut, violations } from './page-axe.ts';
 import { complaints, HOME, house, noBrowser, setUp } from './page-house.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 
 const PICTURES = fileURLToPath(new URL('../../build/screenshots/', import.meta.url));
 // Native IPv4 is what the browser's home has besides.
@@ -19,7 +19,6 @@ t.test('the shared address on the page', { skip: noBrowser() }, async (t) => {
   await using there = await house('pmap', { rows: ROWS, tun: true });
   const { router } = there;
   const page = await (await there.person()).newPage();
-  page.setDefaultTimeout(20_000);
   const heard = complaints(page);
   await setUp(page);
   await page.goto(`${HOME}/#/network/map`);

@@ -2,7 +2,7 @@
 import t from 'tap';
 import { complaints, HOME, house, noBrowser, PASSWORD } from './page-house.ts';
 
-t.setTimeout(90_000);
+t.setTimeout(290_000);
 
 t.test('the wizard moves the LAN; a viewer looks on', { skip: noBrowser() }, async (t) => {
   await using there = await house('move');

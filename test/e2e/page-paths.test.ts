@@ -6,7 +6,7 @@ import { TunHosts } from '../lib/tun-hosts.ts';
 import { badText, dress, LOOKS, sticksOut, violations } from './page-axe.ts';
 import { complaints, HOME, house, noBrowser, setUp } from './page-house.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 
 const PICTURES = fileURLToPath(new URL('../../build/screenshots/', import.meta.url));
 const TARGETS = 'Device.X_GATEHOUSE_Monitor.Target.';
@@ -27,7 +27,6 @@ t.test('watched paths on the page', { skip: noBrowser() }, async (t) => {
     t.notOk(added[0]?.fault, JSON.stringify(added));
   }
   const page = await (await there.person()).newPage();
-  page.setDefaultTimeout(20_000);
   const heard = complaints(page);
   await setUp(page);
   await page.goto(`${HOME}/#/monitor/paths`);

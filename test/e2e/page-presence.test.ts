@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { complaints, HOME, house, macOf, noBrowser, setUp } from './page-house.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 
 const PICTURES = fileURLToPath(new URL('../../build/screenshots/', import.meta.url));
 const [PHONE] = [macOf(0)];
@@ -12,7 +12,6 @@ t.test('presence', { skip: noBrowser() }, async (t) => {
   await using there = await house('presence', { devices: ['phone', 'tv'] });
   const { router, spaces } = there;
   const page = await (await there.person()).newPage();
-  page.setDefaultTimeout(20_000);
   const heard = complaints(page);
   const exec = (node: string, ...args: [string, ...string[]]) => spaces.exec(node, ...args);
   exec('phone', 'ip', 'address', 'add', '192.168.1.20/24', 'dev', 'eth0');

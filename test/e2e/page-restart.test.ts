@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { complaints, HOME, house, logIn, noBrowser, setUp } from './page-house.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(290_000);
 
 const HELPER = fileURLToPath(new URL('../../build/native/root-helper', import.meta.url));
 
@@ -18,7 +18,6 @@ t.test('the name of the box, and its restart', { skip: noBrowser() }, async (t) 
   await using there = await house('restart');
   const { router, folder } = there;
   const page = await (await there.person()).newPage();
-  page.setDefaultTimeout(15_000);
   const heard = complaints(page);
   const button = page.getByRole('button', { name: 'Restart the router' });
   await setUp(page);

@@ -14,7 +14,7 @@ import {
   PASSWORD,
 } from './page-house.ts';
 
-t.setTimeout(200_000);
+t.setTimeout(290_000);
 
 const PICTURES = fileURLToPath(new URL('../../build/screenshots/states/', import.meta.url));
 
@@ -40,7 +40,6 @@ t.test('every state, every look, both languages', { skip: noBrowser() }, async (
     ['en', 'en-GB'],
   ] as const) {
     const page = await (await there.person({ locale })).newPage();
-    page.setDefaultTimeout(10_000);
     heard.push(complaints(page));
     readers.push(reader(t, there, page, language, places));
   }

@@ -21,7 +21,7 @@ import { ROOT, UID } from '../lib/small-box.ts';
 import { dress, LOOKS, violations } from './page-axe.ts';
 import { complaints, HOME, house, noBrowser, setUp } from './page-house.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 
 t.test('an update, from the file to the restart', { skip: noBrowser() }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'gh-page-update-'));
@@ -43,7 +43,6 @@ t.test('an update, from the file to the restart', { skip: noBrowser() }, async (
   await using there = await house('update', { library: join(folder, 'library') });
   const { router } = there;
   const page = await (await there.person()).newPage();
-  page.setDefaultTimeout(20_000);
   const heard = complaints(page);
   await setUp(page);
   await page.goto(`${HOME}/#/system/firmware`);

@@ -35,7 +35,6 @@ t.test('a reader and the router', { skip: noBrowser() }, async (t) => {
   const { router } = there;
   const context = await there.person({ acceptDownloads: true });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
   const heard = complaints(page);
   const press = (name: string | RegExp) => page.getByRole('button', { name }).click();
 
@@ -245,10 +244,10 @@ t.test('a reader and the router', { skip: noBrowser() }, async (t) => {
     await page
       .getByText(/No contact/)
       .first()
-      .waitFor({ timeout: 40_000 });
+      .waitFor();
     await page.getByText('A change is on trial').first().waitFor();
     await router.waitFor(LAN, '192.168.1.1', 80_000);
-    await page.getByText('Live', { exact: true }).waitFor({ timeout: 30_000 });
+    await page.getByText('Live', { exact: true }).waitFor();
     await page.getByText('A change is on trial').first().waitFor({ state: 'detached' });
     // What was typed is an unsaved edit again, for the answer to it was never heard.
     const field = page.getByRole('textbox', { name: /^Address/ });
@@ -259,7 +258,7 @@ t.test('a reader and the router', { skip: noBrowser() }, async (t) => {
   await t.test('an address that moves is confirmed from the other side', async (t) => {
     await change(page, '192.168.5.1');
     await router.waitFor(LAN, '192.168.5.1');
-    t.equal(await page.getByRole('link', { name: 'https://192.168.5.1/' }).count(), 1);
+    await page.getByRole('link', { name: 'https://192.168.5.1/' }).waitFor();
     await logIn(page, 'https://192.168.5.1');
     await page.getByText('A change is on trial').first().waitFor();
     await press('Confirm');

@@ -9,7 +9,7 @@ import { NODE_FLAGS } from '../lib/node-flags.ts';
 import { Router } from '../lib/router.ts';
 import { until } from '../lib/until.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(290_000);
 
 const ENTRY = sh(fileURLToPath(new URL('../../scripts/entry', import.meta.url))).trim();
 const ALERTS = 'Device.X_GATEHOUSE_Alerts.';
@@ -103,7 +103,7 @@ t.test('a television that goes away', { skip: noNamespaces() ?? false }, async (
     obj_path: { ...trigger, Protocol: 'icmp' },
   });
   await router.waitFor('Device.X_GATEHOUSE_Capture.Trigger.1.Status', 'Armed');
-  const target = { Host: TV, Name: 'tv', Interval: '1', Burst: '3', Spacing: '50', Timeout: '300' };
+  const target = { Host: TV, Name: 'tv', Interval: '1', Burst: '3', Spacing: '50', Timeout: '800' };
   await router.rows('add', { path: TARGETS, obj_path: { ...target, BackOff: 'false' } });
   await router.waitFor(`${TARGETS}1.Status`, 'Up');
 

@@ -12,7 +12,7 @@ import { dnsmasq, ISP_RANGE } from '../lib/isp.ts';
 import { home, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(590_000);
 
 const ROOT = join(import.meta.dirname, '../..');
 /** What the system itself starts a dynamic program by. */

@@ -22,7 +22,7 @@ const COMPARED =
   /^eth(:(arp|ip|ipv6)(:(tcp|udp|icmp|icmpv6))?(:(dns|dhcp|dhcpv6|ntp|ssdp|mdns))?)?$/;
 
 const skip = noNamespaces() ?? noTshark();
-t.setTimeout(120_000);
+t.setTimeout(290_000);
 
 t.test('real programs', { skip: skip ?? false }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'gh-corpus-'));

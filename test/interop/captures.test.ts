@@ -6,7 +6,7 @@ import { loadNative } from '../../src/os/linux/native.ts';
 import { home, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(290_000);
 
 const CAPTURE = 'Device.X_GATEHOUSE_Capture.';
 const LAPTOP = '192.168.1.77';
@@ -177,7 +177,7 @@ t.test('captures of a house', { skip: noNamespaces() ?? false }, async (t) => {
     t.same(
       await router.set({
         ...{ [`${row}Interface`]: 'lan0', [`${row}Protocol`]: 'icmp' },
-        ...{ [`${row}SecondsAfter`]: '2', [`${row}Enable`]: 'true' },
+        ...{ [`${row}SecondsAfter`]: '6', [`${row}Enable`]: 'true' },
       }),
       [],
     );

@@ -29,10 +29,10 @@ import { dibbler } from '../../src/services/dhcp6-client/dibbler.ts';
 import { odhcp6c } from '../../src/services/dhcp6-client/odhcp6c.ts';
 import { decodeLeaseMessage } from '../../src/wire/lease.ts';
 import { dnsmasq, ISP_RANGE, Kea6, type Server } from '../lib/isp.ts';
-import { home, type Namespaces, noNamespaces } from '../lib/netns.ts';
+import { home, type Namespaces, noNamespaces, signalIfThere } from '../lib/netns.ts';
 import { DUID, net } from '../services/dhcp6-client/talk.ts';
 
-t.setTimeout(200_000);
+t.setTimeout(290_000);
 
 const PLUGIN = fileURLToPath(new URL('../../build/native/lease-plugin', import.meta.url));
 const UID = 6767;
@@ -89,7 +89,7 @@ class Stage implements AsyncDisposable {
 
   /** What its hook says next that the program translates to something. */
   async said<Said>(program: Pick<ClientProgram<never, Said>, 'translate'>): Promise<Said> {
-    for (const end = performance.now() + 40_000; performance.now() < end; await pause(20)) {
+    for (const end = performance.now() + 60_000; performance.now() < end; await pause(20)) {
       const names = readdirSync(join(this.folder, 'spool')).filter((name) => /^\d/.test(name));
       for (const name of names.toSorted().slice(this.#heard)) {
         this.#heard++;
@@ -105,7 +105,7 @@ class Stage implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.signal('SIGKILL');
-    for (const pid of this.#spaces.pids('r')) process.kill(pid, 'SIGKILL');
+    for (const pid of this.#spaces.pids('r')) signalIfThere(pid, 'SIGKILL');
     await this.ended();
     rmSync(this.folder, { recursive: true, force: true });
   }

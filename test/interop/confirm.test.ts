@@ -3,7 +3,7 @@ import t from 'tap';
 import { home, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(290_000);
 
 const LAN = 'Device.IP.Interface.2.IPv4Address.1.IPAddress';
 
@@ -22,7 +22,7 @@ t.test('set with confirmation, kill -9, and back', { skip: noNamespaces() ?? fal
   await router.until('the LAN has its address', () => shown().includes('192.168.1.1/24'));
 
   // Long enough for a kill and a start; what is waited for are states, never times.
-  await config('set', { values: { [LAN]: '10.77.0.1' }, confirm: 8 });
+  await config('set', { values: { [LAN]: '10.77.0.1' }, confirm: 16 });
   await router.until('the new address is in the kernel', () => shown().includes('10.77.0.1/24'));
   const token = (await pending())?.['token'];
   await router.stop('SIGKILL');
@@ -51,7 +51,7 @@ t.test('set with confirmation, kill -9, and back', { skip: noNamespaces() ?? fal
   const backup = { passphrase: 'three words here' };
   const { file } = await config('backup', backup);
   await config('set', { values: { [LAN]: '10.79.0.1' } });
-  const tried = await config('restore_backup', { ...backup, file, confirm: 8 });
+  const tried = await config('restore_backup', { ...backup, file, confirm: 16 });
   await router.until('the address of the backup', () => shown().includes('10.78.0.1/24'));
   await router.stop('SIGKILL');
   await router.start();
@@ -62,7 +62,7 @@ t.test('set with confirmation, kill -9, and back', { skip: noNamespaces() ?? fal
 
   // The whole address, row and all, by whoever came by it.
   const row = LAN.slice(0, LAN.lastIndexOf('.') + 1);
-  await config('del', { paths: [row], confirm: 8 });
+  await config('del', { paths: [row], confirm: 16 });
   await router.until('no address is left', () => !shown().includes('10.79.0.1'));
   await router.stop('SIGKILL');
   await router.start();

@@ -8,7 +8,7 @@ import { NODE_FLAGS } from '../lib/node-flags.ts';
 import { Pty } from '../lib/pty.ts';
 import { Router } from '../lib/router.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(290_000);
 const skip = noNamespaces() ?? false;
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const ENTRY = join(ROOT, sh(join(ROOT, 'scripts/entry')).trim());

@@ -15,6 +15,8 @@ import { frameOf, mutate, random, requestOf } from './dhcp-packets.ts';
 
 const NONE = ipv4(0);
 const BATCH = 64;
+/** So often a thing is said before it is given up, where nothing else is wanted: for a minute. */
+const PATIENCE = 120;
 const TURN_MS = 10;
 /** A load says how far it is after so many ACKs. */
 const PROGRESS = 250;
@@ -231,7 +233,7 @@ function repeat(waitMs: number, tries: number): void {
 type Ask = Extract<CrowdOrder, { do: 'acquire' | 'initReboot' | 'renew' | 'rebind' }>;
 
 function askAll(order: Ask): Promise<void> {
-  const { first, count, prefix = '0216', window = 64, tries = 8, waitMs = 500 } = order;
+  const { first, count, prefix = '0216', window = 64, tries = PATIENCE, waitMs = 500 } = order;
   const { promise, resolve } = Promise.withResolvers<void>();
   let next = first;
   wanted = order.server;
@@ -329,7 +331,7 @@ async function starve(order: Extract<CrowdOrder, { do: 'starve' }>): Promise<voi
 
 async function fuzz(order: Extract<CrowdOrder, { do: 'fuzz' }>): Promise<void> {
   const next = random(order.seed);
-  const good = { do: 'rebind', first: order.good, count: 1, tries: 20, waitMs: 250 } as const;
+  const good = { do: 'rebind', first: order.good, count: 1 } as const;
   for (let i = 1; i <= order.count; i++) {
     send(mutate(next));
     if (i % BATCH === 0) {

@@ -9,7 +9,7 @@ import type { Server } from '../lib/isp.ts';
 import { noNamespaces } from '../lib/netns.ts';
 import { type Kind, PROGRAMS, RealClient } from '../lib/real-clients.ts';
 
-t.setTimeout(200_000);
+t.setTimeout(290_000);
 
 const LEASE_SEC = 60;
 /** Longer than any client waits before it does something. */

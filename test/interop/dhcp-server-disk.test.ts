@@ -10,7 +10,7 @@ import { tell } from '../lib/dhcp-crowd.ts';
 import { DhcpLan, SERVER, segmentRows } from '../lib/dhcp-lan.ts';
 import { noNamespaces } from '../lib/netns.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(290_000);
 
 const ALL = { first: 0, count: 40 };
 const EACH = { acked: 40, naks: 0, silent: 0, moved: 0, wrong: [] };

@@ -8,7 +8,7 @@ import { DhcpLan, lanRows, NO_GUARD } from '../lib/dhcp-lan.ts';
 import { noNamespaces } from '../lib/netns.ts';
 import { random } from './dhcp-packets.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(290_000);
 
 const KILLS = Number(process.env['GATEHOUSE_TEST_KILLS'] ?? 20);
 

@@ -4,7 +4,7 @@ import { tell } from '../lib/dhcp-crowd.ts';
 import { DhcpLan, POOL, segmentRows } from '../lib/dhcp-lan.ts';
 import { noNamespaces } from '../lib/netns.ts';
 
-t.setTimeout(60_000);
+t.setTimeout(290_000);
 
 const ADDRESS = 'Device.IP.Interface.2.IPv4Address.1.IPAddress';
 const ALL = { first: 0, count: 40 };
@@ -46,16 +46,16 @@ t.test('another address of the LAN', { skip: noNamespaces() ?? false }, async (t
     { acked: 0, naks: 0, silent: 20 },
     'what is sent to the old address is not ours',
   );
-  const rebound = await tell(crowd, { do: 'rebind', ...first, ...QUICK });
+  const rebound = await tell(crowd, { do: 'rebind', ...first });
   t.match(rebound, { acked: 0, naks: 20 }, 'REBINDING is refused');
-  const rebooted = await tell(crowd, { do: 'initReboot', first: 20, count: 20, ...QUICK });
+  const rebooted = await tell(crowd, { do: 'initReboot', first: 20, count: 20 });
   t.match(rebooted, { acked: 0, naks: 20 }, 'INIT-REBOOT is refused');
   const mark = witness.lines.length;
   const moved = await tell(crowd, { do: 'acquire', ...ALL });
   t.match(moved, { acked: 40, acks: { '10.20.30.1': 40 }, naks: 0, silent: 0, wrong: [] });
-  await router.until('all were seen', () => addresses(mark).length === 40);
+  // Who waited long asked twice, and was told twice.
+  await router.until('all were seen', () => new Set(addresses(mark)).size === 40);
   const there = addresses(mark);
-  t.equal(new Set(there).size, 40);
   t.same(
     there.filter((address) => !address.startsWith('10.20.30.')),
     [],
@@ -69,6 +69,6 @@ t.test('another address of the LAN', { skip: noNamespaces() ?? false }, async (t
   await router.stop('SIGKILL');
   await lan.start();
   await lan.served();
-  t.match(await tell(crowd, { do: 'initReboot', ...ALL, ...QUICK }), { acked: 0, naks: 40 });
+  t.match(await tell(crowd, { do: 'initReboot', ...ALL }), { acked: 0, naks: 40 });
   t.match(await tell(crowd, { do: 'acquire', ...ALL }), { acked: 40, acks: { '192.168.1.1': 40 } });
 });

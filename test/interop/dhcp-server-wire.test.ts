@@ -8,7 +8,7 @@ import { tell } from '../lib/dhcp-crowd.ts';
 import { DhcpLan, lanRows, NO_GUARD, POOL, SERVER, segmentRows } from '../lib/dhcp-lan.ts';
 import { noNamespaces } from '../lib/netns.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(290_000);
 
 interface Golden {
   readonly messages: readonly {
@@ -58,7 +58,7 @@ t.test('requests of well-known clients', { skip: noNamespaces() ?? false }, asyn
   await lan.served();
   for (const { name, mac, payload, answer } of golden.messages) {
     const mark = witness.lines.length;
-    const told = await tell(crowd, { do: 'say', payload, mac, waitMs: 5000 });
+    const told = await tell(crowd, { do: 'say', payload, mac, waitMs: 60_000 });
     const decoded = decodeDhcp4(fromHex(told.answer ?? '') ?? new Uint8Array(0));
     if (!decoded.ok) {
       t.fail(`${name}: no answer`);

@@ -11,7 +11,7 @@ import { NODE_FLAGS } from '../lib/node-flags.ts';
 import { Router } from '../lib/router.ts';
 import { until } from '../lib/until.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 
 const ENTRY = sh(fileURLToPath(new URL('../../scripts/entry', import.meta.url))).trim();
 const PEER = fileURLToPath(new URL('dht-npm-child.ts', import.meta.url));

@@ -10,7 +10,7 @@ import { BOX4, BOX6, DhtNet, PORT, Talk } from '../lib/dht-net.ts';
 import { runAlone } from '../lib/netns.ts';
 import { until } from '../lib/until.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(290_000);
 
 const PEERS = 12;
 const FIRST = 10;

@@ -11,7 +11,7 @@ import { BOX4, DhtNet, PORT, Talk } from '../lib/dht-net.ts';
 import { runAlone } from '../lib/netns.ts';
 import { until } from '../lib/until.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 
 const CHILD = fileURLToPath(new URL('dht-npm-child.ts', import.meta.url));
 const hash = (byte: number): string => byte.toString(16).padStart(2, '0').repeat(20);

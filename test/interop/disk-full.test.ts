@@ -7,7 +7,7 @@ import { dnsmasq, ISP_RANGE } from '../lib/isp.ts';
 import { home, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(290_000);
 
 const CLIENT = 'Device.DHCPv4.Client.1.';
 

@@ -7,7 +7,7 @@ import { home, noNamespaces, sh } from '../lib/netns.ts';
 import { NODE_FLAGS } from '../lib/node-flags.ts';
 import { Router } from '../lib/router.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 
 const ENTRY = join(import.meta.dirname, '../../src/main.ts');
 const DNS = 'Device.X_GATEHOUSE_DNS.';

@@ -10,7 +10,7 @@ import { home, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 import { Serving } from '../lib/signed-zones.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 
 const SCRIPT = `#!/bin/sh
 [ "$1" = bound ] || exit 0

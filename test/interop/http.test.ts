@@ -5,7 +5,7 @@ import t from 'tap';
 import { home, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(290_000);
 
 const SETUP = {
   password: 'correct horse battery',

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { noNamespaces } from '../lib/netns.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 
 const LAB = join(import.meta.dirname, '../../scripts/lab');
 const NAME = `t${process.pid}`;

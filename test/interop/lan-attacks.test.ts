@@ -8,7 +8,7 @@ import { median } from '../lib/median.ts';
 import { home, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 
 const CLIENT = 'Device.DHCPv4.Client.1.';
 const BASE = 'https://192.168.1.1';

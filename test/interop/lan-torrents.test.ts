@@ -15,7 +15,7 @@ import { Router } from '../lib/router.ts';
 import { lanSearch } from '../lib/torrent-packets.ts';
 import { until } from '../lib/until.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(290_000);
 
 const ENTRY = sh(fileURLToPath(new URL('../../scripts/entry', import.meta.url))).trim();
 const NODE = fileURLToPath(new URL('dht-npm-child.ts', import.meta.url));

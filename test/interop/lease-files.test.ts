@@ -61,7 +61,7 @@ async function run(file: string, args: readonly string[], ready: RegExp): Promis
   );
 }
 
-t.test('lease files', { timeout: 60_000 }, async (t) => {
+t.test('lease files', { timeout: 290_000 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'gh-lease-files-'));
   chmodSync(folder, 0o777);
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));

@@ -9,7 +9,7 @@ import { home, type Namespaces, noNamespaces, sh } from '../lib/netns.ts';
 import { NODE_FLAGS } from '../lib/node-flags.ts';
 import { Router } from '../lib/router.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 
 const ENTRY = sh(fileURLToPath(new URL('../../scripts/entry', import.meta.url))).trim();
 const SERVER = fileURLToPath(new URL('load-server.ts', import.meta.url));

@@ -6,7 +6,7 @@ import { Namespaces, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 import { cpuSec, residentMb } from '../lib/usage.ts';
 
-t.setTimeout(280_000);
+t.setTimeout(290_000);
 
 const CLIENTS = 32;
 const ROUNDS = 50;
@@ -66,7 +66,7 @@ t.test(`${CLIENTS} clients on ${CLIENTS} links`, { skip: noNamespaces() ?? false
     );
   };
   const from = performance.now();
-  await router.until('all are bound', bound, 60_000);
+  await router.until('all are bound', bound);
   t.comment(`all bound after ${Math.round(performance.now() - from)} ms`);
   t.equal(router.processes('udhcpc').length, CLIENTS);
   const daemon = router.pid;
@@ -95,13 +95,16 @@ t.test(`${CLIENTS} clients on ${CLIENTS} links`, { skip: noNamespaces() ?? false
       return Object.values(status).filter((s) => s !== 'Up').length >= CLIENTS;
     });
     await flap(true);
-    await router.until('all are bound', bound, 30_000);
+    await router.until('all are bound', bound);
     // What the first rounds load and cache is no leak.
     if (round === 10) before = await settled();
   }
-  const after = await settled();
+  // What is open for a moment is no loss; what is lost stays open.
+  const after = await router.until('no descriptor is lost', async () => {
+    const now = await settled();
+    return now.descriptors <= before.descriptors ? now : undefined;
+  });
   t.equal(router.processes('udhcpc').length, CLIENTS, 'one client each');
-  t.equal(after.descriptors, before.descriptors, 'no descriptor is lost');
   t.ok(
     after.mb < before.mb + 15,
     `${before.mb.toFixed(0)} MB after 10 rounds, ${after.mb.toFixed(0)} MB after ${ROUNDS}`,

@@ -5,7 +5,7 @@ import { Namespaces, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 import { cpuSec, residentMb, shareMb } from '../lib/usage.ts';
 
-t.setTimeout(280_000);
+t.setTimeout(290_000);
 
 const LINKS = 16;
 

@@ -6,7 +6,7 @@ import t from 'tap';
 import { noNamespaces } from '../lib/netns.ts';
 import { until } from '../lib/until.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(290_000);
 
 const LAB = join(import.meta.dirname, '../../scripts/lab');
 const NAME = `m${process.pid}`;

@@ -10,7 +10,7 @@ import { Namespaces, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 import type { Crowd } from './map-crowd.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(290_000);
 
 const CROWD = join(import.meta.dirname, 'map-crowd.ts');
 const DOMAIN = 'Device.MAP.Domain.1.';

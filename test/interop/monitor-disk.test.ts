@@ -24,7 +24,7 @@ import { runAlone } from '../lib/netns.ts';
 import { until } from '../lib/until.ts';
 import type { Line } from './monitor-disk-child.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(290_000);
 
 const TARGETS = 20;
 const MOST_WAITING = 30_000;

@@ -10,7 +10,7 @@ import { NODE_FLAGS } from '../lib/node-flags.ts';
 import { Router } from '../lib/router.ts';
 import { TunHosts } from '../lib/tun-hosts.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 
 const ENTRY = sh(fileURLToPath(new URL('../../scripts/entry', import.meta.url))).trim();
 const TARGETS = 'Device.X_GATEHOUSE_Monitor.Target.';

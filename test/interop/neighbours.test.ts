@@ -5,7 +5,7 @@ import t from 'tap';
 import { home, noNamespaces } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(290_000);
 
 const HOSTS = 'Device.Hosts.';
 const SCAN = `${HOSTS}X_GATEHOUSE_Scan.`;

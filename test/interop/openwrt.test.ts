@@ -29,10 +29,10 @@ import { tableFromPlain, tableToPlain } from '../../src/wire/blobmsg-json.ts';
 import { calls, instances } from '../lib/init-script.ts';
 import { dnsmasq, ISP_RANGE } from '../lib/isp.ts';
 import { MemoryLog } from '../lib/log.ts';
-import { home, type Namespaces, noNamespaces, sh } from '../lib/netns.ts';
+import { home, type Namespaces, noNamespaces, sh, signalIfThere } from '../lib/netns.ts';
 import { until } from '../lib/until.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(290_000);
 
 const ROOT = join(import.meta.dirname, '../..');
 const [PACKAGE] = globSync('build/openwrt/gatehouse_*_x86_64.ipk', { cwd: ROOT });
@@ -122,7 +122,7 @@ class Box implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const pid of this.#spaces.pids('r')) process.kill(pid, 'SIGKILL');
+    for (const pid of this.#spaces.pids('r')) signalIfThere(pid, 'SIGKILL');
     for (const child of this.#running) {
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     }

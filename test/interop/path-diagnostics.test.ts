@@ -7,7 +7,7 @@ import { noParser, parseOpenMetrics } from '../lib/openmetrics.ts';
 import { type OtlpRequest, readOtlp } from '../lib/otlp.ts';
 import { Router } from '../lib/router.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
 const METRICS = 'Device.X_GATEHOUSE_Metrics.';

@@ -8,7 +8,7 @@ import { sh } from '../lib/netns.ts';
 import { NODE_FLAGS } from '../lib/node-flags.ts';
 import { noBoxes, ROOT, SmallBox } from '../lib/small-box.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 const skip = noBoxes() ?? false;
 
 class Gatehouse extends SmallBox {

@@ -7,7 +7,7 @@ import { dnsmasq } from '../lib/isp.ts';
 import { home, noNamespaces, sh } from '../lib/netns.ts';
 import { Router } from '../lib/router.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(290_000);
 
 const CLIENT = 'Device.DHCPv4.Client.1.';
 const RANGE = [

@@ -40,7 +40,7 @@ const CONFIG: WifiConfig = {
 
 const ALONE = 'GATEHOUSE_WIFI_ALONE';
 
-t.setTimeout(120_000);
+t.setTimeout(290_000);
 
 // Once more, in a network namespace of its own.
 if (skip === undefined && process.env[ALONE] === undefined) {

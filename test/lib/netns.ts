@@ -10,6 +10,15 @@ const quiet = (file: string, ...args: string[]): void => {
   spawnSync(file, args, { stdio: 'ignore' });
 };
 
+/** Signals a process that may have ended by itself since it was listed. */
+export function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (cause) {
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'ESRCH')) throw cause;
+  }
+}
+
 /** Why network namespaces cannot be made here, or undefined when they can: hand it to tap as `skip`. */
 export function noNamespaces(): string | undefined {
   if (process.getuid?.() !== 0) return 'needs root for network namespaces';

@@ -30,7 +30,7 @@ export class Pty implements AsyncDisposable {
   }
 
   /** What came since the last call, up to `text`. */
-  async until(text: string, timeoutMs = 20_000): Promise<string> {
+  async until(text: string, timeoutMs = 60_000): Promise<string> {
     const bound = AbortSignal.timeout(timeoutMs);
     for (;;) {
       const at = this.shown.indexOf(text, this.#seen);

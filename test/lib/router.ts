@@ -20,7 +20,7 @@ import { loadNative, Reactor } from '../../src/os/linux/native.ts';
 import { LinuxUnixSockets } from '../../src/os/linux/unix.ts';
 import { tableFromPlain, tableToPlain } from '../../src/wire/blobmsg-json.ts';
 import { MemoryLog } from './log.ts';
-import { type Namespaces, sh } from './netns.ts';
+import { type Namespaces, sh, signalIfThere } from './netns.ts';
 import { NODE_FLAGS } from './node-flags.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -287,7 +287,11 @@ export class Router implements AsyncDisposable {
     await this.bus[Symbol.asyncDispose]();
     await this.#reactor[Symbol.asyncDispose]();
     await this.stop('SIGKILL');
-    for (const pid of this.#spaces.pids(this.#node)) process.kill(pid, 'SIGKILL');
+    await this.until('all processes have ended', () => {
+      const pids = this.#spaces.pids(this.#node);
+      for (const pid of pids) signalIfThere(pid, 'SIGKILL');
+      return pids.length === 0;
+    });
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -1,4 +1,5 @@
 /** The page's copy of the model, as answers and events come in any order. */
+import { mock } from 'node:test';
 import t from 'tap';
 import type { ModelValue } from '../../src/web/lib/shapes.ts';
 import type { Answer, Api } from '../../src/web/state/api.ts';
@@ -13,6 +14,7 @@ function box() {
   const asked: {
     paths: readonly string[];
     answer: (values: Record<string, string>, changes?: number) => void;
+    fail: (status: number) => void;
   }[] = [];
   const post = (_path: string, body: unknown): Promise<Answer<unknown>> => {
     const { promise, resolve } = Promise.withResolvers<Answer<unknown>>();
@@ -22,7 +24,9 @@ function box() {
       });
       resolve({ ok: true, value: { revision: 1, changes, values: list, faults: [] } });
     };
-    asked.push({ paths: (body as { paths: readonly string[] }).paths, answer });
+    const fail = (status: number): void =>
+      resolve({ ok: false, error: { status, message: '', faults: [], retryAfterSec: undefined } });
+    asked.push({ paths: (body as { paths: readonly string[] }).paths, answer, fail });
     return promise;
   };
   const store = new ModelStore({ post } as unknown as Api);
@@ -172,5 +176,37 @@ t.test(
     await turn();
     t.same(shown(), { [STATUS]: 'Current' }, 'the answer was under way when the stream began');
     t.same(asked, []);
+  },
+);
+
+t.test(
+  'an answer that does not come in time is asked for again while somebody looks',
+  async (t) => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    t.teardown(() => mock.timers.reset());
+    const { store, asked, shown } = box();
+    const leave = store.watch([ROW, BYTES]);
+    await turn();
+    asked.shift()?.fail(0);
+    await turn();
+    t.same(asked, []);
+    mock.timers.tick(2000);
+    t.same(asked[0]?.paths, [ROW, BYTES]);
+    t.notOk(store.ready.value.has(ROW));
+    asked.shift()?.answer({ [STATUS]: 'Current' });
+    await turn();
+    t.same(shown(), { [STATUS]: 'Current' });
+    t.ok(store.ready.value.has(ROW));
+    void store.read([ROW]);
+    asked.shift()?.fail(401);
+    await turn();
+    mock.timers.tick(2000);
+    t.same(asked, [], 'a refusal stays one');
+    void store.read([ROW]);
+    asked.shift()?.fail(0);
+    await turn();
+    leave();
+    mock.timers.tick(2000);
+    t.same(asked, [], 'nobody looks any more');
   },
 );

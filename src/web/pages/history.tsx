@@ -16,10 +16,15 @@ export function HistoryPage() {
   const revision = app.model.revision.value;
   const pending = app.pending.value === null;
   useEffect(() => {
+    let left = false;
     void app.api.get<History>('/api/config/history').then((answer) => {
+      if (left) return;
       if (answer.ok) history.value = answer.value;
       else app.failed(answer.error);
     });
+    return () => {
+      left = true;
+    };
   }, [revision, pending]);
   if (history.value === undefined) return <Skeleton lines={8} />;
   const entries = [...history.value.entries].sort((a, b) => b.revision - a.revision);

@@ -24,9 +24,13 @@ export function ModelPage() {
   const open = useSignal<ReadonlySet<string>>(new Set(['Device.', ...above(chosen)]));
   const changes = app.model.rowsChanged.value;
   useEffect(() => {
+    let left = false;
     void app.model.instances('Device.').then((rows) => {
-      instances.value = rows;
+      if (!left) instances.value = rows;
     });
+    return () => {
+      left = true;
+    };
   }, [changes]);
   useEffect(() => {
     open.value = new Set([...open.peek(), ...above(chosen)]);

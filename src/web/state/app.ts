@@ -185,8 +185,11 @@ export class App {
   }
 
   async readPending(): Promise<void> {
+    const before = this.pending.peek();
     const answer = await this.api.get<History>('/api/config/history');
-    if (answer.ok) this.pending.value = answer.value.pending ?? null;
+    // What was heard while the answer was under way is newer.
+    if (answer.ok && this.pending.peek() === before)
+      this.pending.value = answer.value.pending ?? null;
   }
 
   /** Sends changes; with `trial` they return by themselves after a minute unless confirmed. */

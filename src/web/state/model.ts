@@ -11,6 +11,9 @@ import type {
 } from '../lib/shapes.ts';
 import type { Answer, Api } from './api.ts';
 
+/** After an answer that did not come. */
+const AGAIN_MS = 2000;
+
 /** An answer that is under way. */
 interface Asked {
   readonly paths: readonly string[];
@@ -33,6 +36,8 @@ export class ModelStore {
   #stream: { readonly changes: number } | undefined;
   /** Changes before the oldest answer that is shown. */
   #oldest = Infinity;
+  /** What did not come, though somebody may wait for it. */
+  readonly #owed = new Set<string>();
   #schema: Promise<Answer<readonly SchemaRow[]>> | undefined;
 
   constructor(api: Api) {
@@ -66,7 +71,10 @@ export class ModelStore {
     this.#asked.add(asked);
     const answer = await this.#api.post<GetAnswer>('/api/get', { paths });
     this.#asked.delete(asked);
-    if (!answer.ok) return;
+    if (!answer.ok) {
+      if (answer.error.status === 0) this.#readLater(paths);
+      return;
+    }
     const atMs = performance.now();
     const values = answer.value.values.map((value): ModelValue => ({ ...value, atMs }));
     batch(() => {
@@ -89,8 +97,21 @@ export class ModelStore {
     return ![...this.#asked].some((other) => covered(other.paths, path));
   }
 
+  /** The stream goes on by itself when one answer is late: it will not say what is missing. */
+  #readLater(paths: readonly string[]): void {
+    if (this.#owed.size === 0) {
+      setTimeout(() => {
+        const owed = [...this.#owed];
+        this.#owed.clear();
+        if (this.#watched.size > 0) void this.read(owed);
+      }, AGAIN_MS);
+    }
+    for (const path of paths) this.#owed.add(path);
+  }
+
   /** When anything may have changed. */
   readAll(): Promise<void> {
+    this.rowsChanged.value++;
     return this.read([...this.#watched.keys()]);
   }
 

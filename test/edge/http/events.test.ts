@@ -206,6 +206,12 @@ t.test('over HTTPS: only who is logged in, and not longer than that', async (t) 
   t.equal((await b.visitor().get('/api/events')).status, 401);
   t.equal((await owner.post('/api/look', { stream: 1, paths: [INFO] })).status, 404);
   t.equal((await owner.post('/api/look', { paths: [INFO] })).status, 400);
+  const told = async (): Promise<number> =>
+    JSON.parse((await owner.post('/api/get', { paths: [CODE] })).text).changes;
+  const before = await told();
+  await owner.post('/api/set', { changes: [{ path: CODE, value: 'told to nobody' }] });
+  const after = await told();
+  t.ok(after > before, 'what nobody listened to is counted');
   const stream = owner.get('/api/events');
   while (b.service.events.listeners === 0) await new Promise(setImmediate);
   t.equal((await owner.post('/api/look', { stream: 1, paths: [INFO] })).status, 200);
@@ -217,5 +223,11 @@ t.test('over HTTPS: only who is logged in, and not longer than that', async (t) 
   const answer = await stream;
   t.match(answer.headers['content-type'], 'text/event-stream');
   t.match(answer.text, /^event: hello\n[\s\S]*"seen"/);
+  const [, hello = '{}'] = /^event: hello\ndata: (.*)/.exec(answer.text) ?? [];
+  t.equal(
+    JSON.parse(hello).changes,
+    after,
+    'a stream says what comes after the answers that say this',
+  );
   t.notMatch(answer.text, /another long one|argon2id/);
 });

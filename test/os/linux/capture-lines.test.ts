@@ -1,18 +1,18 @@
 /** A line for each packet: of files all, beside what tshark says of them; of live packets as many as are taken. */
-import { execFile, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import { LinuxCaptureEngine } from '#src/os/linux/capture-engine.ts';
 import { loadNative } from '#src/os/linux/native.ts';
 import type { PacketLines } from '#src/os/ports-capture.ts';
 import { pcapFile, Traffic } from '../../lib/capture-files.ts';
+import { datagrams } from '../../lib/datagrams.ts';
 import { runAlone, sh } from '../../lib/netns.ts';
 import { noTshark } from '../../lib/tshark.ts';
 
-const run = promisify(execFile);
 const ROWS = { endpoints: 10, conversations: 10, flows: 10, names: 10 };
 const engine = new LinuxCaptureEngine(loadNative());
 const folder = mkdtempSync(join(tmpdir(), 'gh-lines-'));
@@ -85,20 +85,22 @@ runAlone(t, 'lines of packets', import.meta.url, () => {
     const lines = await written(false, async (lines) => {
       const ending = new AbortController();
       const listening = engine.listen('lo', {
-        ...{ rows: ROWS, promiscuous: false, ringBytes: 8 << 20, filter: 'icmp' },
+        ...{ rows: ROWS, promiscuous: false, ringBytes: 8 << 20, filter: 'udp' },
         ...{ signal: ending.signal, lines },
       });
-      await run('ping', ['-q', '-c', '20', '-i', '0.01', '127.0.0.1']);
-      await run('ping', ['-q', '-f', '-c', '5000', '127.0.0.1']);
-      await run('ping', ['-q', '-c', '2', '-i', '1.1', '127.0.0.1']);
+      // Lines are counted by the second: one of each of the last two begins anew.
+      for (const count of [10_000, 1, 1]) {
+        await datagrams(count, '127.0.0.1');
+        await pause(1100);
+      }
       ending.abort();
       const heard = await listening;
       if (!heard.ok) throw heard.error;
-      t.equal(heard.value.packets, 10_044);
+      t.equal(heard.value.packets, 10_002);
     });
     const told = lines.filter((line) => / > /.test(line)).length;
     const left = lines.flatMap((line) => /^\.\.\. (\d+) more/.exec(line)?.[1] ?? []).map(Number);
-    t.ok(told >= 44 && told < 10_044);
-    t.equal(told + left.reduce((a, b) => a + b, 0), 10_044, 'each is shown, or is in a number');
+    t.ok(told >= 502 && told < 10_002);
+    t.equal(told + left.reduce((a, b) => a + b, 0), 10_002, 'each is shown, or is in a number');
   });
 });

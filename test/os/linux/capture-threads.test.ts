@@ -1,19 +1,17 @@
 /** Packets shared out over threads: what they count together is what one thread counts alone, of the same packets. */
-import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { promisify } from 'node:util';
 import t from 'tap';
 import { ipv4 } from '#src/base/ip.ts';
 import { ipv6 } from '#src/base/ip6.ts';
 import { LinuxCaptureEngine } from '#src/os/linux/capture-engine.ts';
 import { loadNative } from '#src/os/linux/native.ts';
 import type { CaptureReport, CaptureTorrents } from '#src/os/ports-capture.ts';
+import { datagrams } from '../../lib/datagrams.ts';
 import { runAlone, sh } from '../../lib/netns.ts';
 import { getPeers, HASH } from '../../lib/torrent-packets.ts';
 import { until } from '../../lib/until.ts';
 
-const run = promisify(execFile);
 const ROWS = { endpoints: 1e4, conversations: 1e4, flows: 1e4, names: 100 };
 const engine = new LinuxCaptureEngine(loadNative());
 const HOSTS = 40;
@@ -72,7 +70,7 @@ async function traffic(): Promise<void> {
     );
   }
   for (const socket of [...sockets, sink]) socket.close();
-  await run('ping', ['-q', '-c', '20', '-i', '0.01', '::1']);
+  await datagrams(40, '::1');
 }
 
 runAlone(t, 'threads', import.meta.url, () => {
@@ -81,7 +79,7 @@ runAlone(t, 'threads', import.meta.url, () => {
     const ending = new AbortController();
     const wanted = {
       ...{ rows: ROWS, promiscuous: false, ringBytes: 4 << 20 },
-      ...{ filter: 'udp or icmp6', signal: ending.signal },
+      ...{ filter: 'udp', signal: ending.signal },
     };
     const seen: CaptureReport[] = [];
     const started = Array.from({ length: 3 }, () => Promise.withResolvers<void>());

@@ -34,13 +34,14 @@ export function Log({ values }: { values: Values }) {
   useLive([LOG]);
   useEffect(() => {
     if (!app.mayChange || (paused.peek() && entries.peek() !== undefined)) return;
-    const known = entries.peek();
-    const after = known?.[0]?.id;
+    const after = entries.peek()?.[0]?.id;
     void ask<LogAnswer>(app, 'log', after === undefined ? {} : { after }).then((answer) => {
       if (!answer.ok) return app.failed(answer.error);
-      const came = [...answer.value.entries];
+      // Another answer may have brought some of them meanwhile.
+      const known = entries.peek() ?? [];
+      const came = answer.value.entries.filter((entry) => entry.id > (known[0]?.id ?? 0));
       if (after !== undefined) came.reverse();
-      entries.value = [...came, ...(entries.peek() ?? [])].slice(0, SHOWN);
+      entries.value = [...came, ...known].slice(0, SHOWN);
     });
   }, [recorded, privacy, paused.value]);
   if (!app.mayChange) {
