@@ -1,4 +1,5 @@
 /** The real adapters of the command line, apart from the streams. */
+import { randomUUID } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import type { Log } from '../base/log.ts';
 import { ok } from '../base/result.ts';
@@ -47,6 +48,7 @@ export function commandLine({
   | 'readPiece'
   | 'writeFile'
   | 'wallMs'
+  | 'newId'
   | 'pause'
   | 'connect'
   | 'auditFiles'
@@ -67,6 +69,7 @@ export function commandLine({
     readPiece,
     writeFile: writePrivate,
     wallMs: () => Date.now(),
+    newId: () => randomUUID(),
     pause,
     connect: async (path) => {
       const native = loadNative(nativePath);

@@ -1,6 +1,7 @@
 /**
  * Commands of the DHT that take long, by a name that whoever asks gives them: how far each is, and its
  * end before its time. One that nobody asks about any more is ended, since whoever began it has gone.
+ * Those without a name end with their caller alone. There is a bound for each kind.
  */
 import type { Clock, Timer } from '../base/clock.ts';
 import { err, ok, type Result } from '../base/result.ts';
@@ -22,6 +23,7 @@ interface Job {
 export class DhtJobs {
   readonly #clock: Clock;
   readonly #jobs = new Map<string, Job>();
+  #unnamed = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -33,7 +35,7 @@ export class DhtJobs {
     lost: AbortSignal,
     work: (watch: Watch) => Promise<T>,
   ): Promise<Result<T, string>> {
-    if (name === '') return ok(await work({ signal: lost }));
+    if (name === '') return this.#runUnnamed(lost, work);
     if (name.length > MAX_NAME) return err(`a job has a name of at most ${MAX_NAME} characters`);
     if (this.#jobs.has(name)) return err(`there is a job ${name} already`);
     if (this.#jobs.size >= MAX_JOBS) return err(`no more than ${MAX_JOBS} jobs at a time`);
@@ -49,6 +51,21 @@ export class DhtJobs {
     } finally {
       job.timer.cancel();
       this.#jobs.delete(name);
+    }
+  }
+
+  async #runUnnamed<T>(
+    lost: AbortSignal,
+    work: (watch: Watch) => Promise<T>,
+  ): Promise<Result<T, string>> {
+    if (this.#unnamed >= MAX_JOBS) {
+      return err(`no more than ${MAX_JOBS} commands without a job at a time`);
+    }
+    this.#unnamed += 1;
+    try {
+      return ok(await work({ signal: lost }));
+    } finally {
+      this.#unnamed -= 1;
     }
   }
 

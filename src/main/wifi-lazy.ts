@@ -1,7 +1,6 @@
 /** Wi-Fi as it is joined to the rest: loaded where there is a radio, or a wish for one, so that it costs nothing elsewhere. */
-import { readlinkSync } from 'node:fs';
-import { basename } from 'node:path';
 import type { CommandService } from '../edge/ubus/gatehouse.ts';
+import { phyOf } from '../os/linux/phy.ts';
 import type { WifiService } from '../services/wifi/service.ts';
 import type { CompiledConfig } from '../tr181/model.ts';
 import { Lazy } from './lazy.ts';
@@ -100,15 +99,5 @@ export class LazyWifi {
     return links.some(
       ({ name, kind, loopback }) => kind === undefined && !loopback && phyOf(name) !== undefined,
     );
-  }
-}
-
-/** Name of the radio below an interface, such as phy0. */
-export function phyOf(ifName: string): string | undefined {
-  try {
-    return basename(readlinkSync(`/sys/class/net/${ifName}/phy80211`));
-  } catch {
-    // It is no Wi-Fi, or gone.
-    return undefined;
   }
 }

@@ -4,13 +4,13 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { LinuxDirectories, LinuxFiles } from '../os/linux/files.ts';
 import type { Reactor } from '../os/linux/native.ts';
+import { phyOf } from '../os/linux/phy.ts';
 import type { LinuxProcesses } from '../os/linux/process.ts';
 import { LinuxDatagramSockets } from '../os/linux/unix-datagram.ts';
 import type { Net } from '../os/ports.ts';
 import { WifiService } from '../services/wifi/service.ts';
 import type { Observed } from '../state/observed.ts';
 import type { Observations } from '../tr181/table.ts';
-import { phyOf } from './wifi-lazy.ts';
 
 const WPA_SUPPLICANT = '/usr/sbin/wpa_supplicant';
 

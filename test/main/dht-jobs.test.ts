@@ -55,3 +55,25 @@ t.test('there is a bound', async (t) => {
   await t.rejects(jobs.run('bad', never, fails), /broken/);
   t.equal(jobs.step('bad'), undefined);
 });
+
+t.test('those without a name have a bound of their own', async (t) => {
+  const jobs = new DhtJobs(new FakeClock());
+  const lost = new AbortController();
+  const all = Array.from({ length: 16 }, () => jobs.run('', lost.signal, untilStopped));
+  t.match(await jobs.run('', never, untilStopped), { ok: false, error: /16 commands/ });
+  const named = jobs.run('one', never, untilStopped);
+  t.ok(jobs.step('one'), 'a job has room');
+  jobs.stop('one');
+  await named;
+  lost.abort();
+  t.ok((await Promise.all(all)).every(({ ok }) => ok));
+  await t.rejects(
+    jobs.run('', never, () => Promise.reject(new RangeError('broken'))),
+    /broken/,
+  );
+  const after = Array.from({ length: 16 }, () => jobs.run('', never, async () => 'done'));
+  t.ok(
+    (await Promise.all(after)).every(({ ok }) => ok),
+    'what is over leaves room',
+  );
+});

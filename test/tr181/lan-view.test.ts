@@ -83,3 +83,32 @@ t.test('all of it is forgotten by a command', async (t) => {
   t.match(done, { ok: true });
   t.equal(cleared, 1);
 });
+
+t.test('a device lists its newest torrents, each once; a torrent its devices', async (t) => {
+  const b = bench();
+  const [device] = SEEN.devices;
+  const part = { seen: ['utp'] as const, client: undefined, ...figures };
+  const many: LanTorrentsObserved = {
+    ...SEEN,
+    devices: [1, 2].map((id) => ({
+      ...{ ...figures, addresses: [`192.168.1.${id}`], likely: device?.likely ?? figures },
+      ...{ id, mac: id === 1 ? '02:00:00:00:00:01' : undefined },
+    })),
+    torrents: Array.from({ length: 40 }, (_, i) => ({
+      ...{ ...figures, id: i + 1, infoHash: `${i + 1}`.padStart(40, '0'), name: undefined },
+      // The twentieth is the newest, and the first device has it on two links.
+      lastMs: i === 19 ? 9e12 : figures.lastMs + i,
+      parts: (i === 19 ? [1, 1, 2] : [1]).map((one) => ({ ...part, device: one })),
+    })),
+  };
+  b.observed.publish('lanTorrents', many);
+  const hashes = b.get(`${VIEW}Host.1.Torrents`).split(',').map(Number);
+  t.equal(hashes.length, 32);
+  t.same(hashes.slice(0, 4), [20, 40, 39, 38]);
+  t.equal(b.get(`${VIEW}Host.2.Torrents`), '20'.padStart(40, '0'));
+  const both = '02:00:00:00:00:01,192.168.1.2';
+  t.equal(b.get(`${VIEW}Torrent.20.Hosts`), `02:00:00:00:00:01,${both}`);
+  b.observed.publish('lanTorrents', { ...many, torrents: many.torrents.slice(0, 1) });
+  t.equal(b.get(`${VIEW}Host.1.Torrents`), '1'.padStart(40, '0'));
+  t.equal(b.get(`${VIEW}Host.2.Torrents`), '', 'what is known is looked at anew');
+});

@@ -43,7 +43,7 @@ export async function runInJob(
   router: Router,
   { command, args, signal, told }: Job,
 ): Promise<Awaited<ReturnType<Router['command']>>> {
-  const job = `${command} ${environment.wallMs()}`;
+  const job = `${command} ${environment.newId()}`;
   const over = new AbortController();
   const answer = router.command('dht', command, { ...args, job }).finally(() => over.abort());
   const stop = (): void => void router.command('dht', 'stop', { job });

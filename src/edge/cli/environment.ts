@@ -43,6 +43,8 @@ export interface CliEnvironment {
   writeFile(path: string, bytes: Uint8Array, replace: boolean): Result<void, SystemError>;
   /** Unix time in ms. */
   wallMs(): number;
+  /** What no other command line has: 36 characters. */
+  newId(): string;
   /** Over at the signal, too, where there is one. */
   pause(ms: number, signal?: AbortSignal): Promise<void>;
   /** Fires on Ctrl-C and SIGTERM: `watch` ends in order. */

@@ -61,6 +61,8 @@ export class LanTorrentsService implements AsyncDisposable {
   readonly #ledger = new Ledger();
   readonly #names: TorrentNames;
   readonly #hearings = new Map<string, Hearing>();
+  /** Networks of links that could not be heard, until it is tried again. */
+  readonly #unheard = new Map<string, string>();
   #config = OFF;
   #fault = '';
   #retry: Timer | undefined;
@@ -121,6 +123,7 @@ export class LanTorrentsService implements AsyncDisposable {
   async apply(config: LanTorrentsConfig): Promise<readonly string[]> {
     return this.#inTurn(async () => {
       this.#config = config;
+      this.#unheard.clear();
       await this.#follow();
       if (!config.enable) await this.#forgetAll();
       else if (!config.resolveNames) await this.#names.stop();
@@ -138,6 +141,7 @@ export class LanTorrentsService implements AsyncDisposable {
   /** Forgets all that was heard. */
   async clear(): Promise<void> {
     await this.#inTurn(async () => {
+      this.#unheard.clear();
       // The engines forget only with their captures.
       for (const hearing of [...this.#hearings.values()]) await this.#end(hearing);
       await this.#forgetAll();
@@ -172,7 +176,6 @@ export class LanTorrentsService implements AsyncDisposable {
   /** Hears what is to be heard, and no other link. */
   async #follow(): Promise<void> {
     const { enable, links } = this.#config;
-    this.#retry?.cancel();
     const before = [...this.#hearings.keys()].join();
     const wanted = enable ? links.slice(0, MAX_LINKS).filter((name) => this.#deps.isUp(name)) : [];
     for (const hearing of [...this.#hearings.values()]) {
@@ -180,8 +183,15 @@ export class LanTorrentsService implements AsyncDisposable {
       if (!wanted.includes(ifName) || networks !== this.#networksOf(ifName))
         await this.#end(hearing);
     }
-    for (const ifName of wanted)
-      if (!this.#hearings.has(ifName) && this.#networksOf(ifName) !== '') this.#begin(ifName);
+    for (const ifName of this.#unheard.keys())
+      if (!wanted.includes(ifName)) this.#unheard.delete(ifName);
+    for (const ifName of wanted) {
+      const networks = this.#networksOf(ifName);
+      // What could not be heard as it is now is tried again after a time, not whenever others change.
+      if (this.#hearings.has(ifName) || networks === '') continue;
+      if (this.#unheard.get(ifName) !== networks) this.#begin(ifName);
+    }
+    if (this.#unheard.size === 0) this.#stopRetry();
     if ([...this.#hearings.keys()].join() !== before) this.#tell();
   }
 
@@ -196,6 +206,7 @@ export class LanTorrentsService implements AsyncDisposable {
       ...{ ifName, networks: this.#networksOf(ifName), end, live: undefined },
       ...{ over: Promise.resolve(), looks: 0, droppedPackets: 0 },
     };
+    this.#unheard.delete(ifName);
     this.#hearings.set(ifName, hearing);
     this.#ledger.begin(ifName);
     this.#fault = '';
@@ -222,10 +233,19 @@ export class LanTorrentsService implements AsyncDisposable {
         this.#hearings.delete(ifName);
         this.#fault = heard.ok ? '' : heard.error.message;
         this.#deps.log.warn({ ifName, reason: this.#fault }, 'the LAN is not heard');
-        this.#retry?.cancel();
-        this.#retry = this.#deps.clock.after(RETRY_MS, () => this.surroundingsChanged());
+        this.#unheard.set(ifName, hearing.networks);
+        this.#retry ??= this.#deps.clock.after(RETRY_MS, () => {
+          this.#retry = undefined;
+          this.#unheard.clear();
+          this.surroundingsChanged();
+        });
         this.#tell();
       });
+  }
+
+  #stopRetry(): void {
+    this.#retry?.cancel();
+    this.#retry = undefined;
   }
 
   async #end(hearing: Hearing): Promise<void> {

@@ -3,6 +3,7 @@ import { ok } from '../../base/result.ts';
 import type {
   LanTorrent,
   LanTorrentsConfig,
+  LanTorrentsObserved,
   TorrentDevice,
 } from '../../services/lan-torrents/config.ts';
 import type { RowReader } from '../reader.ts';
@@ -131,10 +132,41 @@ export function compileLanView(rows: RowReader): LanTorrentsConfig {
   };
 }
 
+/** What is known, by the numbers of the rows. */
+interface Index {
+  readonly of: LanTorrentsObserved;
+  readonly devices: ReadonlyMap<number, TorrentDevice>;
+  readonly torrents: ReadonlyMap<number, LanTorrent>;
+  /** Infohashes of a device, the newest first. */
+  readonly hashes: ReadonlyMap<number, readonly string[]>;
+}
+
+function indexOf(of: LanTorrentsObserved): Index {
+  const hashes = new Map<number, string[]>();
+  for (const { infoHash, parts } of of.torrents.toSorted((a, b) => b.lastMs - a.lastMs)) {
+    for (const device of new Set(parts.map((part) => part.device))) {
+      const known = hashes.get(device);
+      if (known === undefined) hashes.set(device, [infoHash]);
+      else if (known.length < MAX_LISTED) known.push(infoHash);
+    }
+  }
+  return {
+    ...{ of, hashes, devices: new Map(of.devices.map((device) => [device.id, device])) },
+    torrents: new Map(of.torrents.map((torrent) => [torrent.id, torrent])),
+  };
+}
+
 /** What a row tells is read when it is asked for: only that it is there is news. */
 function report({ observed, lookups }: ReportContext, out: ReportSink): void {
   const known = observed.lanTorrents;
   const now = lookups.lanTorrents;
+  let last: Index | undefined;
+  /** All parameters of one answer are asked for at once, and what is known is the same for all of them. */
+  const indexed = (): Index | undefined => {
+    const found = now();
+    if (found !== last?.of) last = found === undefined ? undefined : indexOf(found);
+    return last;
+  };
   out.put(VIEW, {
     Status: STATUS[known?.status ?? 'off'],
     Reason: known?.reason ?? '',
@@ -145,7 +177,7 @@ function report({ observed, lookups }: ReportContext, out: ReportSink): void {
   });
   for (const { id } of known?.devices ?? []) {
     const of = (read: (device: TorrentDevice) => unknown) => (): string => {
-      const device = now()?.devices.find((one) => one.id === id);
+      const device = indexed()?.devices.get(id);
       return device === undefined ? '' : String(read(device));
     };
     out.row(HOSTS, String(id), {
@@ -154,22 +186,16 @@ function report({ observed, lookups }: ReportContext, out: ReportSink): void {
       ...figuresOf(of),
       LikelyBytesSent: of(({ likely }) => likely.sentBytes),
       LikelyBytesReceived: of(({ likely }) => likely.receivedBytes),
-      Torrents: () =>
-        (now()?.torrents ?? [])
-          .filter(({ parts }) => parts.some(({ device }) => device === id))
-          .toSorted((a, b) => b.lastMs - a.lastMs)
-          .slice(0, MAX_LISTED)
-          .map(({ infoHash }) => infoHash)
-          .join(),
+      Torrents: () => (indexed()?.hashes.get(id) ?? []).join(),
     });
   }
   for (const { id } of known?.torrents ?? []) {
     const of = (read: (torrent: LanTorrent) => unknown) => (): string => {
-      const torrent = now()?.torrents.find((one) => one.id === id);
+      const torrent = indexed()?.torrents.get(id);
       return torrent === undefined ? '' : String(read(torrent));
     };
     const nameOf = (device: number): string => {
-      const found = now()?.devices.find((one) => one.id === device);
+      const found = indexed()?.devices.get(device);
       return found?.mac ?? found?.addresses[0] ?? '';
     };
     out.row(TORRENTS, String(id), {

@@ -140,6 +140,21 @@ t.test('how far a search is, and what it has found at Ctrl-C', async (t) => {
   t.equal(refused.code, 2);
 });
 
+t.test('two command lines of the same moment have jobs of their own', async (t) => {
+  const { bus, jobs } = daemon(() => {
+    if (jobs.length === 2) for (const job of jobs) job.end();
+  });
+  const args = ['dht', 'find', 'cd'.repeat(20)];
+  const both = await Promise.all([1, 2].map(() => cli(args, bus, { pause: breath })));
+  t.same(
+    both.map(({ code }) => code),
+    [0, 0],
+  );
+  const names = jobs.map(({ name }) => String(name));
+  t.equal(new Set(names).size, 2);
+  t.ok(names.every((name) => name.startsWith('find ') && name.length <= 64));
+});
+
 t.test('the crawler is followed until Ctrl-C', async (t) => {
   const ending = new AbortController();
   let looks = 0;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { digests } from '#src/os/linux/digests.ts';
 import { png } from '#src/os/linux/png.ts';
 import { captureService } from '#src/services/capture/service.ts';
@@ -133,6 +133,7 @@ export const fakeEnvironment = (
   pause: async () => undefined,
   writeFile: () => ok(undefined),
   wallMs: () => Date.UTC(2026, 0, 2, 3, 4, 5),
+  newId: randomUUID,
   signal: new AbortController().signal,
   connect: async () => (bus instanceof FakeBus ? ok(bus) : failed(bus)),
   auditFiles: () => [],

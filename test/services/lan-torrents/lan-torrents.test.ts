@@ -317,6 +317,54 @@ t.test('service: follows links and their networks; a fault is told and tried aga
   await service[Symbol.asyncDispose]();
 });
 
+t.test(
+  'service: a link that cannot be heard is tried again in time, or when it is another',
+  async (t) => {
+    const { service, up, move, clock, log, break: broken, heard } = box();
+    const settled = async (): Promise<void> => {
+      for (let i = 0; i < 50; i++) await Promise.resolve();
+    };
+    const changes = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) {
+        service.surroundingsChanged();
+        await settled();
+      }
+    };
+    const tries = (): number =>
+      log.lines.filter(({ message }) => message === 'the LAN is not heard').length;
+    broken(new SystemError('no right to it', 'EPERM'));
+    await service.apply(ON);
+    await settled();
+    t.equal(tries(), 1);
+    await changes(20);
+    t.equal(tries(), 1, 'others change all the time');
+    clock.advance(29_999);
+    await changes(1);
+    t.equal(tries(), 1);
+    clock.advance(1);
+    await settled();
+    t.equal(tries(), 2, 'its time has come, whatever changed meanwhile');
+    move(0x0a000000);
+    await changes(2);
+    t.equal(tries(), 3, 'it has another network');
+    up.length = 0;
+    await changes(1);
+    up.push('br-lan');
+    await changes(2);
+    t.equal(tries(), 4, 'it was down');
+    await service.apply(ON);
+    await settled();
+    t.equal(tries(), 5, 'somebody asks for it');
+    broken(undefined);
+    clock.advance(30_000);
+    await settled();
+    t.equal(heard.length, 1);
+    await service.apply({ ...ON, enable: false });
+    t.equal(clock.pending, 0);
+    await service[Symbol.asyncDispose]();
+  },
+);
+
 t.test('service: with a torrent that found no room its name goes', async (t) => {
   const { service, looks, tell, asked } = box();
   const settled = async (): Promise<void> => {

@@ -113,7 +113,10 @@ export class LoadTests implements AsyncDisposable {
     if (!order.ok) return order;
     const { store, clock } = this.#deps;
     const controller = new AbortController();
-    const before = this.#usageNow();
+    const now = this.#usageNow();
+    // Runs of an older release are numbered by themselves.
+    const lastNumber = Math.max(now.lastNumber, this.#runs.at(-1)?.number ?? 0) + 1;
+    const before: Usage = { ...now, lastNumber };
     const reserved = charged(before, order.value.capBytes);
     const running = { cause, controller, done: Promise.resolve() as Promise<unknown> };
     this.#running = running;
@@ -202,9 +205,11 @@ export class LoadTests implements AsyncDisposable {
 
   async #ended(result: Omit<LoadRun, 'number' | 'slot'>, before: Usage): Promise<LoadRun> {
     const { store, log } = this.#deps;
-    const number = (this.#runs.at(-1)?.number ?? 0) + 1;
+    const number = before.lastNumber;
     const run: LoadRun = { number, slot: slotOf(number), ...result };
-    this.#runs = [...this.#runs, run].slice(-KEPT_RUNS);
+    // Numbers of tests that a kill cut short are left out, so the oldest may have the same place.
+    const others = this.#runs.filter(({ slot }) => slot !== run.slot);
+    this.#runs = [...others, run].slice(-KEPT_RUNS);
     // All of it on the day on which it began.
     this.#usage = charged(before, run.bytes);
     const written = await store.commit([usageChange(this.#usage), runChange(run)]);

@@ -6,9 +6,11 @@ export interface Usage {
   readonly day: string;
   readonly dayBytes: number;
   readonly monthBytes: number;
+  /** Of the last test that began, whether or not it could be kept: no other gets it. */
+  readonly lastNumber: number;
 }
 
-export const UNUSED: Usage = { day: '', dayBytes: 0, monthBytes: 0 };
+export const UNUSED: Usage = { day: '', dayBytes: 0, monthBytes: 0, lastNumber: 0 };
 
 const monthOf = (day: string): string => day.slice(0, 7);
 
@@ -17,10 +19,11 @@ export const usageOn = (usage: Usage, day: string): Usage => ({
   day: day > usage.day ? day : usage.day,
   dayBytes: day > usage.day ? 0 : usage.dayBytes,
   monthBytes: monthOf(day) > monthOf(usage.day) ? 0 : usage.monthBytes,
+  lastNumber: usage.lastNumber,
 });
 
 export const charged = (usage: Usage, bytes: number): Usage => ({
-  day: usage.day,
+  ...usage,
   dayBytes: usage.dayBytes + bytes,
   monthBytes: usage.monthBytes + bytes,
 });

@@ -95,9 +95,25 @@ t.test('where all hours are allowed it is spread a little', async (t) => {
 });
 
 t.test('a clock that is set back and forth makes no bytes free', async (t) => {
-  const used = { day: '2026-12-01', dayBytes: 5, monthBytes: 7 };
+  const lastNumber = 3;
+  const used = { day: '2026-12-01', dayBytes: 5, monthBytes: 7, lastNumber };
   const back = charged(usageOn(used, '2026-11-30'), 1);
-  t.same(usageOn(back, '2026-12-01'), { day: '2026-12-01', dayBytes: 6, monthBytes: 8 });
-  t.same(usageOn(back, '2026-12-02'), { day: '2026-12-02', dayBytes: 0, monthBytes: 8 });
-  t.same(usageOn(back, '2027-01-01'), { day: '2027-01-01', dayBytes: 0, monthBytes: 0 });
+  t.same(usageOn(back, '2026-12-01'), {
+    day: '2026-12-01',
+    dayBytes: 6,
+    monthBytes: 8,
+    lastNumber,
+  });
+  t.same(usageOn(back, '2026-12-02'), {
+    day: '2026-12-02',
+    dayBytes: 0,
+    monthBytes: 8,
+    lastNumber,
+  });
+  t.same(usageOn(back, '2027-01-01'), {
+    day: '2027-01-01',
+    dayBytes: 0,
+    monthBytes: 0,
+    lastNumber,
+  });
 });

@@ -239,7 +239,40 @@ t.test('what cannot be written down is not taken', async (t) => {
   box.store.failing = 'ENOSPC';
   await box.pass(120_000);
   t.match(box.tests.observed, { runs: [{ number: 1 }], dayBytes: 60e6 });
-  t.match(new Box(box.store).tests.observed, { runs: [], dayBytes: 100e6 });
+  const next = new Box(box.store);
+  t.match(next.tests.observed, { runs: [], dayBytes: 100e6 });
+  box.store.failing = undefined;
+  next.tests.apply({ ...CONFIG, enable: false, caps: { ...CONFIG.caps, dayBytes: 1e12 } });
+  await begun(next, 'Owner');
+  await next.pass(120_000);
+  t.match(next.tests.observed, { runs: [{ number: 2, slot: 2 }] }, 'nobody else has its number');
+});
+
+t.test('where numbers are left out each row still has a place of its own', async (t) => {
+  const box = new Box();
+  box.takes = 1e6;
+  const config = { ...CONFIG, enable: false };
+  const caps = { runBytes: 2e6, dayBytes: 1e12, monthBytes: 1e12 };
+  box.tests.apply({ ...config, caps });
+  await begun(box, 'Owner');
+  await box.pass(60_000);
+  await begun(box, 'Owner');
+  // A kill: the second has no result.
+  const next = new Box(box.store);
+  next.takes = 1e6;
+  next.tests.apply({ ...config, caps });
+  for (let i = 0; i < 99; i++) {
+    await begun(next, 'Owner');
+    await next.pass(60_000);
+  }
+  const { runs } = next.tests.observed;
+  t.match([runs.length, runs[0], runs.at(-1)], [99, { number: 3 }, { number: 101, slot: 1 }]);
+  t.equal(new Set(runs.map(({ slot }) => slot)).size, runs.length);
+  const kept = new Box(box.store).tests.observed.runs;
+  t.same(
+    kept.map(({ number }) => number),
+    runs.map(({ number }) => number),
+  );
 });
 
 t.test('a test that cannot begin is tried again in an hour, and it is said why', async (t) => {
