@@ -1,5 +1,5 @@
 /** What tshark counts in a capture file, to be compared with what the engine counts. */
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 
 export const noTshark = (): string | undefined =>
   spawnSync('tshark', ['--version']).status === 0 ? undefined : 'needs tshark';
@@ -34,6 +34,15 @@ const FIELDS = [
  * By the fields of each packet, since `-z conv,ip` rounds bytes. As its own tables do, packets are
  * counted for each IP header in them, but not for those that ICMP sends back.
  */
+/**
+ * What a program of Wireshark says, apart from any runtime that this process was given before its libraries: under
+ * ASan's, capinfos waits for ever for a lock of its own locale.
+ */
+export function wireshark(program: 'capinfos' | 'tshark', ...args: string[]): string {
+  const { LD_PRELOAD: _, ...env } = process.env;
+  return execFileSync(program, args, { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
 export function tsharkFigures(file: string): TsharkFigures {
   const { stdout, stderr, status } = spawnSync(
     'tshark',

@@ -12,7 +12,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 
-t.setTimeout(600_000);
+t.setTimeout(900_000);
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TESTS = [
@@ -26,6 +26,7 @@ const TESTS = [
   'os/linux/capture-live',
   'os/linux/capture-threads',
   'os/linux/capture-torrents',
+  'os/linux/capture-write',
   'os/linux/frames',
   'os/linux/udp',
   'native/root-helper',

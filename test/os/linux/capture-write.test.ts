@@ -22,7 +22,7 @@ import { loadNative } from '#src/os/linux/native.ts';
 import type { CaptureReport, ListenOptions, LiveCapture } from '#src/os/ports-capture.ts';
 import { dnsMessage } from '../../lib/capture-files.ts';
 import { runAlone, sh } from '../../lib/netns.ts';
-import { noTshark } from '../../lib/tshark.ts';
+import { noTshark, wireshark } from '../../lib/tshark.ts';
 import { until } from '../../lib/until.ts';
 
 const run = promisify(execFile);
@@ -115,7 +115,7 @@ runAlone(t, 'live packets into files', import.meta.url, () => {
     t.equal(again.error, null);
     t.equal(statSync(path).mode & 0o777, 0o600);
     if (noTshark() !== undefined) return;
-    const told = sh('capinfos', '-M', path);
+    const told = wireshark('capinfos', '-M', path);
     t.match(told, /Number of packets: *2003/);
     t.match(told, /Capture oper-sys: *Linux/);
     t.match(told, /Capture application: *Gatehouse/);
@@ -123,7 +123,7 @@ runAlone(t, 'live packets into files', import.meta.url, () => {
     t.match(told, /Filter string = udp port 9/);
     t.match(told, /Time resolution = 0x09/);
     t.match(told, /Number of stat entries = 1/);
-    const lengths = sh(
+    const lengths = wireshark(
       'tshark',
       '-r',
       path,
@@ -158,7 +158,7 @@ s.sendto(bytes.fromhex('${answer}'),('127.0.0.1',4000))`;
     t.ok(bytes.includes(Buffer.concat([record, Buffer.from('www.example.org\0')])));
     t.equal((await read(path)).error, null);
     if (noTshark() === undefined)
-      t.match(sh('capinfos', '-M', path), /Number of resolved IPv4 addresses in file: 1/);
+      t.match(wireshark('capinfos', '-M', path), /Number of resolved IPv4 addresses in file: 1/);
   });
 
   t.test('several captures at once, each its own', async (t) => {
