@@ -27,13 +27,21 @@ const LMDB_ADDON = `module.exports = () =>
 
 const packages: Plugin = {
   name: 'packages',
-  setup({ onLoad }) {
+  setup({ onLoad, onResolve }) {
     onLoad({ filter: /node-gyp-build-optional-packages\/index\.js$/ }, () => ({
       contents: LMDB_ADDON,
     }));
-    // lmdb's encoder: values are stored as bytes. pino's threads: it writes from this one.
+    // lmdb's encoder: values are stored as bytes.
     onLoad({ filter: /\/msgpackr\/.*\.js$/ }, () => ({ contents: 'export class Encoder {}' }));
-    onLoad({ filter: /\/thread-stream\/index\.js$/ }, () => ({ contents: '' }));
+    // pino's threads and files: it writes from this thread, into a file of our own.
+    onLoad({ filter: /\/pino\/lib\/transport\.js$/ }, () => ({ contents: '' }));
+    onLoad({ filter: /\/sonic-boom\/index\.js$/ }, () => ({
+      contents: 'module.exports = class {};',
+    }));
+    onResolve({ filter: /^worker_threads$/ }, ({ path }) => ({ path, namespace: 'one thread' }));
+    onLoad({ filter: /./, namespace: 'one thread' }, () => ({
+      contents: 'export const isMainThread = true;',
+    }));
   },
 };
 

@@ -1,6 +1,6 @@
 /** What the daemon tells others of itself: metrics and its log; loaded when somebody asks. */
 import { readdirSync } from 'node:fs';
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import type { EventLoopUtilization, monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Clock } from '../base/clock.ts';
 import type { Steps } from '../control/loop.ts';
 import type { MetricSources } from '../edge/metrics/families.ts';
@@ -37,13 +37,15 @@ const CLOCK_SET_MS = 10_000;
 
 export function buildTelemetry(parts: TelemetryParts): Telemetry {
   let token: string | undefined;
-  let busySince = performance.eventLoopUtilization();
+  let busySince: EventLoopUtilization | undefined;
   let delay: ReturnType<typeof monitorEventLoopDelay> | undefined;
-  const watchLoop = (on: boolean): void => {
+  const watchLoop = async (on: boolean): Promise<void> => {
     // A timer of its own: only where somebody collects.
     if (!on) delay?.disable();
     else if (delay === undefined) {
-      delay = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+      // It takes 3 ms to load.
+      const hooks = await import('node:perf_hooks');
+      delay = hooks.monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
       delay.enable();
     } else delay.enable();
   };
@@ -58,7 +60,8 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
     const { user, system } = process.cpuUsage();
     const { rss, heapUsed } = process.memoryUsage();
     const now = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(now, busySince);
+    const { utilization } =
+      busySince === undefined ? now : performance.eventLoopUtilization(now, busySince);
     busySince = now;
     const delayNs = delay?.percentile(99) ?? 0;
     delay?.reset();
@@ -143,7 +146,7 @@ export function buildTelemetry(parts: TelemetryParts): Telemetry {
     steps: {
       metrics: async (wanted) => {
         token = wanted.token;
-        watchLoop(token !== undefined || wanted.otlp !== undefined);
+        await watchLoop(token !== undefined || wanted.otlp !== undefined);
         if (!otlp.begun && wanted.otlp === undefined) return [];
         (await otlp.load()).apply(wanted.otlp);
         return [];

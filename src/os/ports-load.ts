@@ -16,7 +16,7 @@ export interface LoadWanted {
 export interface LoadTransfers {
   /** No piece of a body is longer. */
   readonly pieceBytes: number;
-  /** GET; `came` is told of each piece of a body as it comes. */
+  /** GET; `came` is told of each piece of a body as it comes, and of none once `signal` fired. */
   download(
     wanted: LoadWanted,
     came: (bytes: number) => void,

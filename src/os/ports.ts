@@ -382,10 +382,15 @@ export interface CertificateFacts {
   readonly fingerprint: string;
 }
 
+export interface TlsChain {
+  readonly ca: TlsMaterial;
+  readonly leaf: TlsMaterial;
+}
+
 /** Makes and judges certificates (RFC 5280), ECDSA P-256. */
 export interface Certificates {
-  /** A root that signs leaves alone, for ten years. */
-  makeCa(name: string, nowMs: number): Promise<TlsMaterial>;
+  /** A root that signs leaves alone, for ten years, and the first leaf of it. */
+  makeChain(name: string, names: CertificateNames, nowMs: number): Promise<TlsChain>;
   /** For TLS servers, for 90 days; the root follows it in the chain. */
   makeLeaf(ca: TlsMaterial, names: CertificateNames, nowMs: number): Promise<TlsMaterial>;
   /** Refuses what does not parse, a chain that does not hold, and a key that does not fit or is weak. */

@@ -113,7 +113,7 @@ export async function askForAddress(
   const argv = spaces.argv(
     device,
     'udhcpc',
-    ...['-i', 'eth0', '-f', '-n', '-q', '-t', '30', '-T', '1', '-s', script],
+    ...['-i', 'eth0', '-f', '-n', '-q', '-t', '60', '-T', '1', '-s', script],
     ...['-x', `hostname:${hostName}`, ...options],
   );
   const client = spawn('ip', argv, { stdio: 'ignore' });

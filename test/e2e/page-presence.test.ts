@@ -16,8 +16,8 @@ t.test('presence', { skip: noBrowser() }, async (t) => {
   const exec = (node: string, ...args: [string, ...string[]]) => spaces.exec(node, ...args);
   exec('phone', 'ip', 'address', 'add', '192.168.1.20/24', 'dev', 'eth0');
   exec('tv', 'ip', 'address', 'add', '192.168.1.21/24', 'dev', 'eth0');
-  exec('phone', 'ping', '-c', '1', '-W', '5', '192.168.1.1');
-  exec('tv', 'ping', '-c', '1', '-W', '5', '192.168.1.1');
+  exec('phone', 'ping', '-c', '1', '-W', '30', '192.168.1.1');
+  exec('tv', 'ping', '-c', '1', '-W', '30', '192.168.1.1');
   await setUp(page);
   await page.goto(`${HOME}/#/devices/presence`);
 

@@ -52,7 +52,8 @@ for (const arch of ARCHES) {
       stderr: /cannot reach the daemon/,
     });
     // What is loaded for certificates alone is in it, too.
-    const order = JSON.stringify({ make: 'ca', name: 'x', nowMs: 1_700_000_000_000 });
+    const names = { hosts: ['x'], addresses: [] };
+    const order = JSON.stringify({ make: 'chain', name: 'x', names, nowMs: 1_700_000_000_000 });
     t.match(run(['make-certificate'], order), { status: 0, stdout: /BEGIN CERTIFICATE/ });
     // None of Node's own switches opens it.
     const hostile = spawnSync(words[0] ?? '', [...words.slice(1), '--version'], {

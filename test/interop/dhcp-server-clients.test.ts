@@ -69,12 +69,14 @@ class Guest {
   /** Waits until it said, or was told, this since the mark; gives the address that it was about. */
   async seen(what: string): Promise<string> {
     const wanted = `${this.#mac} ${what}`;
-    const line = await this.#lan.router.until(
-      `${this.node}: ${what} after ${this.talk.join(', ')}; it says ${this.client.said.slice(-1000)}`,
-      () => this.#witness.lines.slice(this.#mark).find((said) => said.includes(wanted)),
-      MOST_MS,
-    );
-    return line.split(' ')[4] ?? '';
+    const heard = () => this.#witness.lines.slice(this.#mark).find((said) => said.includes(wanted));
+    try {
+      const line = await this.#lan.router.until(`${this.node}: ${what}`, heard, MOST_MS);
+      return line.split(' ')[4] ?? '';
+    } catch (cause) {
+      const talk = this.talk.join(', ');
+      throw new Error(`after ${talk}; it says ${this.client.said.slice(-1000)}`, { cause });
+    }
   }
 
   /** Types and states since the mark, each said once in a row. */

@@ -106,11 +106,11 @@ t.test('SLAAC, DHCPv6, delegation', { skip: noNamespaces() ?? false }, async (t)
   await t.test('the kernel of a host makes its own address', async (t) => {
     await router.until('there is an address', () => addresses().includes(subnet));
     t.notMatch(spaces.exec('lan', 'ip', '-6', 'route'), /default/, 'this box leads nowhere');
-    spaces.exec('lan', 'ping', '-6', '-c', '1', '-W', '5', `${subnet}:1`);
+    spaces.exec('lan', 'ping', '-6', '-c', '1', '-W', '30', `${subnet}:1`);
   });
 
   await t.test('rdisc6 sees what is advertised', async (t) => {
-    const seen = spaces.exec('lan', 'rdisc6', '-1', '-r', '3', '-w', '3000', 'eth0');
+    const seen = spaces.exec('lan', 'rdisc6', '-1', '-r', '3', '-w', '20000', 'eth0');
     t.match(seen, /Stateful other conf\.\s+:\s+Yes/);
     t.match(seen, /Router lifetime\s+:\s+0 /);
     t.match(seen, /Recursive DNS server\s+:\s+fd53::1/);
@@ -162,7 +162,7 @@ t.test('SLAAC, DHCPv6, delegation', { skip: noNamespaces() ?? false }, async (t)
     // Traffic really goes there: a host in the delegated network answers.
     const host = `${prefix.replace(/\/.*/, '')}1`;
     spaces.exec('lan', 'ip', '-6', 'address', 'add', `${host}/128`, 'dev', 'lo');
-    spaces.exec('r', 'ping', '-6', '-c', '1', '-W', '5', host);
+    spaces.exec('r', 'ping', '-6', '-c', '1', '-W', '30', host);
     t.ok(dhclient.lines.length > 0);
   });
 

@@ -56,7 +56,7 @@ t.test(
       spaces.exec('r', 'ip', '-br', 'address').includes('192.168.1.1/24'),
     );
     const dig = (...args: string[]): string =>
-      spaces.exec('lan', 'dig', '@192.168.1.1', '+time=2', '+tries=3', ...args);
+      spaces.exec('lan', 'dig', '@192.168.1.1', '+time=20', '+tries=3', ...args);
     const short = (name: string): string => {
       try {
         return dig('+short', name).trim();

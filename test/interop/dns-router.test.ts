@@ -65,7 +65,7 @@ t.test('names of a house', { skip: noNamespaces() ?? false }, async (t) => {
     '-n',
     '-q',
     '-t',
-    '5',
+    '20',
     '-x',
     'hostname:laptop',
     '-s',
@@ -73,7 +73,7 @@ t.test('names of a house', { skip: noNamespaces() ?? false }, async (t) => {
   );
   t.equal(readFileSync(out, 'utf8').trim(), '192.168.1.1', 'DHCP names the box itself');
   const dig = (...args: string[]): string =>
-    spaces.exec('lan', 'dig', '@192.168.1.1', '+time=3', '+tries=2', ...args).trim();
+    spaces.exec('lan', 'dig', '@192.168.1.1', '+time=30', '+tries=2', ...args).trim();
   await router.until('the provider’s resolver answers', () =>
     dig('+short', 'www.example') === '203.0.113.80' ? true : undefined,
   );
@@ -118,7 +118,7 @@ t.test('names of a house', { skip: noNamespaces() ?? false }, async (t) => {
     '-n',
     '-q',
     '-t',
-    '5',
+    '20',
     '-s',
     script,
   );
@@ -154,7 +154,9 @@ t.test('the DNS server alone', { skip: noNamespaces() ?? false }, async (t) => {
   const router = stack.use(new Router(spaces, 'r', { rows }));
   await router.start('--only', 'dns');
   const dig = (...args: string[]): string =>
-    spaces.exec('lan', 'dig', '@192.168.50.1', '-p', '5353', '+time=3', '+tries=2', ...args).trim();
+    spaces
+      .exec('lan', 'dig', '@192.168.50.1', '-p', '5353', '+time=30', '+tries=2', ...args)
+      .trim();
   await router.until('it listens', () => spaces.exec('r', 'ss', '-Hlun').includes(':5353'));
   await router.until('the upstream answers', () =>
     dig('+short', 'www.example') === '203.0.113.80' ? true : undefined,

@@ -59,22 +59,18 @@ t.test(
       return Object.fromEntries(own.map(([path, value]) => [path.slice(row.length), value]));
     };
     const until = (mac: string, what: string, values: Record<string, string | RegExp>) =>
-      router.until(
-        what,
-        async () => {
-          const now = await host(mac);
-          const fits = Object.entries(values).every(([name, value]) => {
-            const is = now?.[name] ?? '';
-            return value instanceof RegExp ? value.test(is) : value === is;
-          });
-          return fits ? now : undefined;
-        },
-        30_000,
-      );
+      router.until(what, async () => {
+        const now = await host(mac);
+        const fits = Object.entries(values).every(([name, value]) => {
+          const is = now?.[name] ?? '';
+          return value instanceof RegExp ? value.test(is) : value === is;
+        });
+        return fits ? now : undefined;
+      });
 
     await t.test('one that only has an address of its own appears by ARP', async (t) => {
       spaces.exec('lan', 'ip', 'address', 'add', '192.168.1.20/24', 'dev', 'eth0');
-      spaces.exec('lan', 'ping', '-c', '1', '-W', '5', '192.168.1.1');
+      spaces.exec('lan', 'ping', '-c', '1', '-W', '30', '192.168.1.1');
       const now = await until(STATIC, 'the host is active', {
         Active: '1',
         IPAddress: '192.168.1.20',
@@ -94,9 +90,9 @@ t.test(
     });
 
     await t.test('one with a lease has its name, and a row of the DHCP server', async (t) => {
-      const options = ['-i', 'eth0', '-n', '-q', '-f', '-t', '10', '-T', '1', '-s', script];
+      const options = ['-i', 'eth0', '-n', '-q', '-f', '-t', '60', '-T', '1', '-s', script];
       spaces.exec('lan2', 'udhcpc', ...options, '-x', 'hostname:Printer');
-      spaces.exec('lan2', 'ping', '-c', '1', '-W', '5', '192.168.1.1');
+      spaces.exec('lan2', 'ping', '-c', '1', '-W', '30', '192.168.1.1');
       const now = await until(LEASED, 'it has its name', {
         ...{ Active: '1', HostName: 'printer', IPAddress: /^192\.168\.1\.1\d\d$/ },
         DHCPClient: /^Device\.DHCPv4\.Server\.Pool\.1\.Client\.\d+$/,
@@ -130,7 +126,7 @@ t.test(
         spaces.exec('lan2', 'ip', 'address', 'flush', 'dev', 'eth0');
         const now = await until(LEASED, 'it is found to be gone', { Active: '0' });
         t.equal(now['HostName'], 'printer');
-        t.match(await host(STATIC), { Active: '1' }, 'it answers when it is asked');
+        t.ok(await until(STATIC, 'it answers when it is asked', { Active: '1' }));
       },
     );
 
@@ -138,7 +134,7 @@ t.test(
       spaces.exec('lan', 'ip', 'link', 'set', 'eth0', 'down');
       await until(STATIC, 'it is away', { Active: '0' });
       spaces.exec('lan', 'ip', 'link', 'set', 'eth0', 'up');
-      spaces.exec('lan', 'ping', '-c', '1', '-W', '9', '192.168.1.1');
+      spaces.exec('lan', 'ping', '-c', '1', '-W', '30', '192.168.1.1');
       t.ok(await until(STATIC, 'it is back', { Active: '1' }));
     });
 

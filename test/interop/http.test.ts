@@ -30,7 +30,7 @@ t.test(
     /** What curl says in a namespace: its output, or `failed`. */
     const curl = (node: string, ...args: string[]): string => {
       try {
-        return spaces.exec(node, 'curl', '-sS', '--max-time', '5', ...args);
+        return spaces.exec(node, 'curl', '-sS', '--max-time', '60', ...args);
       } catch {
         return 'failed';
       }
@@ -129,7 +129,7 @@ t.test(
         return got === 'failed' ? undefined : got;
       });
       t.match(JSON.parse(session), { setupNeeded: false });
-      t.equal(curl('lan', '-k', 'https://192.168.1.1/api/session'), 'failed');
+      t.equal(curl('lan', '-m', '5', '-k', 'https://192.168.1.1/api/session'), 'failed');
     });
 
     await t.test('the next daemon has the same root', async (t) => {

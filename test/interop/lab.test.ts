@@ -60,7 +60,20 @@ for (const [isp, processesOf] of [
     t.match(lab('status').stdout, /web: running/);
 
     t.equal(lab('exec', 'router', 'ip', 'link', 'set', 'wan0', 'up').code, 0);
-    const client = ['timeout', '10', 'udhcpc', '-i', 'wan0', '-f', '-n', '-q', '-s', '/bin/true'];
+    const client = [
+      'timeout',
+      '60',
+      'udhcpc',
+      '-i',
+      'wan0',
+      '-f',
+      '-n',
+      '-q',
+      '-t',
+      '20',
+      '-s',
+      '/bin/true',
+    ];
     t.match(
       lab('exec', 'router', ...client).stderr,
       /lease of 198\.51\.100\.1\d\d obtained from 198\.51\.100\.1/,
@@ -80,10 +93,10 @@ t.test('an ISP with IPv6 delegates a prefix', { skip }, async (t) => {
   t.equal(lab('up', '--isp', 'dual').code, 0);
   t.equal(lab('exec', 'router', 'ip', 'link', 'set', 'wan0', 'up').code, 0);
   const ready = 'until ip -6 address show dev wan0 -tentative | grep -q fe80; do sleep 0.05; done';
-  t.equal(lab('exec', 'router', 'timeout', '10', 'sh', '-c', ready).code, 0);
+  t.equal(lab('exec', 'router', 'timeout', '60', 'sh', '-c', ready).code, 0);
   const ask = [
     'timeout',
-    '20',
+    '55',
     'dhclient',
     '-6',
     '-P',

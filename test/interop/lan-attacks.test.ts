@@ -35,7 +35,7 @@ t.test('no attack from the LAN costs a lease', { skip: noNamespaces() ?? false }
   const owner = (path: string, body?: object): number => {
     const json = body === undefined ? [] : ['-d', JSON.stringify(body)];
     const head = ['-H', `Origin: ${BASE}`, '-H', 'Content-Type: application/json'];
-    const curl = ['-ksm', '5', '-o', '/dev/null', '-w', '%{http_code}', '--interface', OWNER];
+    const curl = ['-ksm', '30', '-o', '/dev/null', '-w', '%{http_code}', '--interface', OWNER];
     try {
       return Number(spaces.exec('lan', 'curl', ...curl, ...head, ...json, `${BASE}${path}`));
     } catch {

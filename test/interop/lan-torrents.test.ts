@@ -190,11 +190,7 @@ t.test('the LAN’s BitTorrent', { skip: noNamespaces() ?? false }, async (t) =>
     `s.sendto(base64.b64decode("${search}"), ("239.192.152.143", 6771))`,
   ];
   t.equal(await run('lan', '/usr/bin/python3', '-c', send.join('\n')), '');
-  await until(
-    'it has a name',
-    async () => (await view()).torrents[0]?.name === 'plain.bin',
-    40_000,
-  );
+  await until('it has a name', async () => (await view()).torrents[0]?.name === 'plain.bin');
   await cli('set', `${VIEW}Enable=false`);
   t.match(await view(), { status: 'off', devices: [], torrents: [] }, 'off forgets');
 });

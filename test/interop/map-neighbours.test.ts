@@ -52,7 +52,7 @@ t.test('neighbours share an address', { skip }, async (t) => {
     );
   const crowd = async (node: string): Promise<Crowd> =>
     JSON.parse(
-      await within(spaces, node, process.execPath, CROWD, 'connect', '400', '15000', ...places),
+      await within(spaces, node, process.execPath, CROWD, 'connect', '400', '60000', ...places),
     );
   // 800 connections to two destinations: more than the 504 that one customer's ports could carry.
   const [mine, theirs] = await Promise.all([crowd('lan'), crowd('lan2')]);

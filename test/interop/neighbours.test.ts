@@ -120,7 +120,7 @@ s.send(b'\\xff'*6+m+b'\\x08\\x06\\0\\1\\x08\\0\\6\\4\\0\\2'+m+ip+b'\\xff'*6+ip)`
     spaces.exec('c', 'sysctl', '-qw', 'net.ipv6.conf.v0.disable_ipv6=1');
     spaces.exec('c', 'ip', 'link', 'set', 'v0', 'up');
     spaces.exec('c', 'ip', 'address', 'add', '192.168.1.50/24', 'dev', 'v0');
-    spaces.exec('c', 'ping', '-c', '1', '-W', '5', '192.168.1.20');
+    spaces.exec('c', 'ping', '-c', '1', '-W', '30', '192.168.1.20');
     await router.until('it is known', async () => {
       const found = await device(mac);
       return found?.active === true && found.addresses.includes('192.168.1.50') ? true : undefined;
@@ -166,9 +166,9 @@ for i in range(2000):
         spaces.exec('e', 'ip', 'link', 'set', 'eth0', 'down');
         spaces.exec('e', 'ip', 'link', 'set', 'eth0', 'address', mac);
         spaces.exec('e', 'ip', 'link', 'set', 'eth0', 'up');
-        const options = ['-i', 'eth0', '-n', '-q', '-f', '-t', '10', '-T', '1', '-s', script];
+        const options = ['-i', 'eth0', '-n', '-q', '-f', '-t', '60', '-T', '1', '-s', script];
         spaces.exec('e', 'udhcpc', ...options, '-C', '-x', '0x3d:ff00112233445566');
-        spaces.exec('e', 'ping', '-c', '1', '-W', '5', '192.168.1.1');
+        spaces.exec('e', 'ping', '-c', '1', '-W', '30', '192.168.1.1');
       };
       const script = join(router.folder, 'udhcpc.sh');
       writeFileSync(script, SCRIPT);
@@ -216,7 +216,7 @@ for i in range(2000):
 
   await t.test('two that have one address are an alarm', async (t) => {
     address('d', '192.168.1.80/24');
-    spaces.exec('d', 'ping', '-c', '1', '-W', '5', '192.168.1.1');
+    spaces.exec('d', 'ping', '-c', '1', '-W', '30', '192.168.1.1');
     address('c', '192.168.1.80/24');
     const found = await router.until('it is told', async () => {
       announce('c', '192.168.1.80');

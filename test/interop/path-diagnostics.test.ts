@@ -40,7 +40,7 @@ t.test('the daemon measures paths', { skip: noNamespaces() ?? false }, async (t)
     const { output = [] } = done as unknown as { output?: { path: string; data: string }[] };
     return Object.fromEntries(output.map((row) => [row.path, row.data]));
   };
-  const here = { Host: '192.168.1.5' };
+  const here = { Host: '192.168.1.5', Timeout: '20000' };
   const done = await operate('IPPing', { ...here, NumberOfRepetitions: '4' });
   t.match(done, { Status: 'Complete', IPAddressUsed: here.Host, SuccessCount: '4' });
   t.match(done, { FailureCount: '0', MinimumResponseTimeDetailed: /^[1-9]\d*$/ });

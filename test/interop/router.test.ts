@@ -44,7 +44,7 @@ t.test(
       [`${CLIENT}SubnetMask`]: '255.255.255.0',
       [`${CLIENT}IPRouters`]: '198.51.100.1',
       [`${CLIENT}DHCPServer`]: '198.51.100.1',
-      [`${CLIENT}Stats.ACK`]: '1',
+      [`${CLIENT}Stats.ACK`]: /^[1-9]/,
     });
     const remaining = Number(client[`${CLIENT}LeaseTimeRemaining`]);
     t.ok(remaining > 100 && remaining <= 120, `${remaining} s remain`);
@@ -61,7 +61,7 @@ t.test(
       await router.until('the LAN address is set', () =>
         spaces.exec('r', 'ip', '-br', 'address').includes('192.168.1.1/24'),
       );
-      spaces.exec('lan', 'ping', '-c', '2', '-i', '0.2', '-W', '2', '203.0.113.10');
+      spaces.exec('lan', 'ping', '-c', '2', '-i', '0.2', '-W', '20', '203.0.113.10');
       t.pass('ping through NAT');
       t.throws(
         () => spaces.exec('web', 'ping', '-c', '1', '-W', '1', address),
@@ -119,7 +119,7 @@ t.test(
       await router.until('the firewall is back', () =>
         spaces.exec('r', 'nft', 'list', 'ruleset').includes('policy drop'),
       );
-      spaces.exec('lan', 'ping', '-c', '1', '-W', '2', '203.0.113.10');
+      spaces.exec('lan', 'ping', '-c', '1', '-W', '20', '203.0.113.10');
       t.pass('and traffic flows');
     });
 

@@ -82,7 +82,7 @@ async function inside(t: Test): Promise<void> {
       },
     });
   const until = async (there: () => boolean): Promise<void> => {
-    const late = AbortSignal.timeout(30_000);
+    const late = AbortSignal.timeout(60_000);
     while (!there()) {
       if (late.aborted) throw new Error(`too late: ${JSON.stringify(now)}`);
       await new Promise<void>((resolve) => {

@@ -154,8 +154,8 @@ export class CertificateKeeper implements AsyncDisposable {
       this.#imported = undefined;
     }
     // A root that has run out is of no use to those who trust it either.
-    if (this.#ca === undefined || this.#ca.facts.notAfterMs <= nowMs) await this.#makeCa(nowMs);
-    if (this.#ca !== undefined && this.#leafIsDue(nowMs)) await this.#makeLeaf(this.#ca, nowMs);
+    if (this.#ca === undefined || this.#ca.facts.notAfterMs <= nowMs) await this.#makeChain(nowMs);
+    else if (this.#leafIsDue(nowMs)) await this.#makeLeaf(this.#ca, nowMs);
     this.#use(this.#imported ?? this.#leaf);
   }
 
@@ -171,18 +171,24 @@ export class CertificateKeeper implements AsyncDisposable {
     return wanted.length !== names.length || wanted.some((name) => !names.includes(name));
   }
 
-  async #makeCa(nowMs: number): Promise<void> {
-    const { certificates, log, names } = this.#deps;
-    const material = await certificates.makeCa(names().hosts[0] ?? 'gatehouse', nowMs);
-    this.#ca = this.#keep('ca', material);
+  async #makeChain(nowMs: number): Promise<void> {
+    const { certificates, log } = this.#deps;
+    const names = this.#deps.names();
+    const made = await certificates.makeChain(names.hosts[0] ?? 'gatehouse', names, nowMs);
+    this.#ca = this.#keep('ca', made.ca);
     log.info({ fingerprint: this.#ca?.facts.fingerprint }, 'made a device CA');
+    this.#takeLeaf(made.leaf);
   }
 
   async #makeLeaf(ca: Held, nowMs: number): Promise<void> {
-    const { certificates, log, names } = this.#deps;
+    const { certificates, names } = this.#deps;
     const material = await certificates.makeLeaf(ca.material, names(), nowMs);
+    this.#takeLeaf(material);
+  }
+
+  #takeLeaf(material: TlsMaterial): void {
     this.#leaf = this.#keep('leaf', material) ?? this.#leaf;
-    log.info({ names: this.#leaf?.facts.names }, 'made a certificate');
+    this.#deps.log.info({ names: this.#leaf?.facts.names }, 'made a certificate');
   }
 
   #use(held: Held | undefined): void {

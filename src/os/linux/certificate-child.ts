@@ -7,7 +7,13 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { errorCode, errorMessage, SystemError } from '../../base/errors.ts';
 import type { Result } from '../../base/result.ts';
-import type { CertificateFacts, CertificateNames, Certificates, TlsMaterial } from '../ports.ts';
+import type {
+  CertificateFacts,
+  CertificateNames,
+  Certificates,
+  TlsChain,
+  TlsMaterial,
+} from '../ports.ts';
 import type { Command } from './program.ts';
 
 /** The hidden command of `main.ts` that makes one. */
@@ -16,7 +22,12 @@ const MAKE_CERTIFICATE = 'make-certificate';
 const TIMEOUT_MS = 60_000;
 
 type Order =
-  | { readonly make: 'ca'; readonly name: string; readonly nowMs: number }
+  | {
+      readonly make: 'chain';
+      readonly name: string;
+      readonly names: CertificateNames;
+      readonly nowMs: number;
+    }
   | {
       readonly make: 'leaf';
       readonly ca: TlsMaterial;
@@ -34,8 +45,9 @@ export class ChildCertificates implements Certificates {
     this.#command = command;
   }
 
-  makeCa(name: string, nowMs: number): Promise<TlsMaterial> {
-    return ask(this.#command, { make: 'ca', name, nowMs });
+  /** Both by one child: its start takes most of the time. */
+  makeChain(name: string, names: CertificateNames, nowMs: number): Promise<TlsChain> {
+    return ask(this.#command, { make: 'chain', name, names, nowMs });
   }
 
   makeLeaf(ca: TlsMaterial, names: CertificateNames, nowMs: number): Promise<TlsMaterial> {
@@ -51,13 +63,16 @@ export class ChildCertificates implements Certificates {
 export async function fulfil(order: string, make: Certificates): Promise<string> {
   const asked = JSON.parse(order) as Order;
   const made =
-    asked.make === 'ca'
-      ? await make.makeCa(asked.name, asked.nowMs)
+    asked.make === 'chain'
+      ? await make.makeChain(asked.name, asked.names, asked.nowMs)
       : await make.makeLeaf(asked.ca, asked.names, asked.nowMs);
   return JSON.stringify(made);
 }
 
-async function ask([file, ...args]: Command, order: Order): Promise<TlsMaterial> {
+async function ask<T extends TlsChain | TlsMaterial>(
+  [file, ...args]: Command,
+  order: Order,
+): Promise<T> {
   const child = spawn(file, [...args, MAKE_CERTIFICATE], {
     env: {},
     cwd: '/',
@@ -76,7 +91,7 @@ async function ask([file, ...args]: Command, order: Order): Promise<TlsMaterial>
   try {
     const [out, said, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
     if (code !== 0) throw new SystemError(`it ended with ${code}: ${said.slice(-300)}`, 'ECHILD');
-    return JSON.parse(out) as TlsMaterial;
+    return JSON.parse(out) as T;
   } catch (cause) {
     throw new SystemError(`no certificate was made: ${errorMessage(cause)}`, errorCode(cause), {
       cause,

@@ -32,10 +32,14 @@ export class LinuxLoadTransfers implements LoadTransfers {
     came: (bytes: number) => void,
     signal: AbortSignal,
   ): Promise<Result<void, SystemError>> {
+    // One read may hold several pieces, and the signal fire at the first of them.
+    const count = (bytes: number): void => {
+      if (!signal.aborted) came(bytes);
+    };
     return transfer(wanted, signal, async (connections, first) => {
       let url = first;
       for (let hops = 0; !signal.aborted; ) {
-        const next = await get(connections, url, came);
+        const next = await get(connections, url, count);
         if (next === undefined) continue;
         if (++hops > MAX_REDIRECTS) throw unusable(`more than ${MAX_REDIRECTS} redirects`);
         url = next;

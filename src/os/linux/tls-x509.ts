@@ -4,7 +4,13 @@
  */
 import { createPrivateKey, type KeyObject, type webcrypto, X509Certificate } from 'node:crypto';
 import { decodeError, ok, type Result } from '../../base/result.ts';
-import type { CertificateFacts, CertificateNames, Certificates, TlsMaterial } from '../ports.ts';
+import type {
+  CertificateFacts,
+  CertificateNames,
+  Certificates,
+  TlsChain,
+  TlsMaterial,
+} from '../ports.ts';
 
 const DAY_MS = 86_400_000;
 const CA_YEARS = 10;
@@ -23,6 +29,11 @@ async function library(): Promise<Library> {
 }
 
 export class NodeCertificates implements Certificates {
+  async makeChain(name: string, names: CertificateNames, nowMs: number): Promise<TlsChain> {
+    const ca = await this.makeCa(name, nowMs);
+    return { ca, leaf: await this.makeLeaf(ca, names, nowMs) };
+  }
+
   async makeCa(name: string, nowMs: number): Promise<TlsMaterial> {
     const x509 = await library();
     const keys = await newKeys();

@@ -24,7 +24,7 @@ function started(t: Test, path: string, newest: number) {
   const until = async (text: string): Promise<void> => {
     while (!heard.includes(text)) {
       await new Promise<void>((resolve, reject) => {
-        const bound = setTimeout(() => reject(new Error(`no ${text} among ${heard}`)), 5000);
+        const bound = setTimeout(() => reject(new Error(`no ${text} among ${heard}`)), 60_000);
         changed = () => {
           clearTimeout(bound);
           resolve();

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setDefaultCACertificates } from 'node:tls';
@@ -69,6 +69,29 @@ t.test('what comes is counted as it comes, and all streams end at once', async (
   t.ok(longest <= transfers.pieceBytes, `no piece is longer than is said: ${longest}`);
   t.equal(late, 0, 'nothing is told after the end');
   await until('all connections are gone', () => sockets.size === 0);
+});
+
+t.test('of pieces that come in one, those after the end are not told', async (t) => {
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => {});
+    const head = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n';
+    socket.once('data', () => socket.write(`${head}3\r\none\r\n3\r\ntwo\r\n`));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const controller = new AbortController();
+  const told: number[] = [];
+  const done = await transfers.download(
+    { url: `http://127.0.0.1:${port}/`, streams: 1 },
+    (bytes) => {
+      told.push(bytes);
+      controller.abort();
+    },
+    controller.signal,
+  );
+  t.same(done, { ok: true, value: undefined });
+  t.same(told, [3]);
 });
 
 t.test('one body after the other, on the same connection', async (t) => {
