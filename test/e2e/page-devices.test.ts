@@ -48,7 +48,11 @@ t.test('devices', { skip: noBrowser() }, async (t) => {
     t.equal(await row('pixel-9').count(), 0);
     const address = await askForAddress(there, 'phone', 'pixel-9');
     t.match(address, /^192\.168\.1\./);
-    await row('pixel-9').filter({ hasText: address }).waitFor();
+    // The lease is told first; that the device is there, and who made it, a moment later.
+    await row('pixel-9')
+      .filter({ hasText: address })
+      .filter({ hasText: /Here|Away/ })
+      .waitFor();
     const text = await said(row('pixel-9'));
     t.match(text, /dc:a6:32:00:00:01/);
     t.match(text, /Raspberry Pi/);
