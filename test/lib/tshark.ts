@@ -31,10 +31,6 @@ const FIELDS = [
 ];
 
 /**
- * By the fields of each packet, since `-z conv,ip` rounds bytes. As its own tables do, packets are
- * counted for each IP header in them, but not for those that ICMP sends back.
- */
-/**
  * What a program of Wireshark says, apart from any runtime that this process was given before its libraries: under
  * ASan's, capinfos waits for ever for a lock of its own locale.
  */
@@ -43,6 +39,10 @@ export function wireshark(program: 'capinfos' | 'tshark', ...args: string[]): st
   return execFileSync(program, args, { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
+/**
+ * By the fields of each packet, since `-z conv,ip` rounds bytes. As its own tables do, packets are
+ * counted for each IP header in them, but not for those that ICMP sends back.
+ */
 export function tsharkFigures(file: string): TsharkFigures {
   const { stdout, stderr, status } = spawnSync(
     'tshark',
