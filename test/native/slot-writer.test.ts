@@ -14,7 +14,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
@@ -316,6 +316,8 @@ t.test('what changes between verification and writing is no slot', { skip }, asy
   await box.bundle('1.1', 11, { sizes: { kernel: 1 << 20, initramfs: 1000, rootfs: 200 << 20 } });
   const changes = watch(box.at('run/update'));
   const writer = box.start('install');
+  // Whoever stops it comes first.
+  setPriority(writer.pid ?? 0, constants.priority.PRIORITY_LOW);
   const ended = once(writer, 'exit');
   // Verification of the kernel is over at the first percent of 200 MB.
   for await (const _ of on(changes)) {
