@@ -58,13 +58,14 @@ request subnet-mask, routers, domain-name, domain-name-servers, domain-search, n
 send host-name "real-dhclient";
 supersede dhcp-renewal-time 3;
 supersede dhcp-rebinding-time 5;
-timeout 60; retry 1; reboot 5; select-timeout 0; initial-interval 1; backoff-cutoff 2;
+timeout 60; retry 1; reboot 60; select-timeout 0; initial-interval 1; backoff-cutoff 2;
 `;
 const DHCPCD = `hostname real-dhcpcd
 option domain_name_servers, domain_name, domain_search, ntp_servers, interface_mtu, classless_static_routes, routers
 noipv6
 noipv4ll
 timeout 60
+reboot 60
 `;
 const NETWORKD = `[Match]
 Name=eth0
