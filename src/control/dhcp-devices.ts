@@ -8,9 +8,9 @@ import { contains, formatIpv4, type Ipv4, type Mac } from '../base/ip.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import type { LeaseView } from '../services/dhcp-server/config.ts';
 import type { Fault, Model, Origin } from '../tr181/model.ts';
+import { dateTimeOf, UNKNOWN_TIME } from '../tr181/types.ts';
 
 const RULES = 'Device.DHCPv4.Server.X_GATEHOUSE_Rule.';
-const NEVER = '0001-01-01T00:00:00Z';
 
 export interface DhcpDevicesParts {
   readonly model: Pick<Model, 'get' | 'set' | 'add' | 'del' | 'compileAll'>;
@@ -105,9 +105,7 @@ export class DhcpDevices {
   }
 
   #until(seconds: number): string {
-    if (seconds === 0) return NEVER;
-    const end = new Date(this.#parts.clock.wallMs() + seconds * 1000);
-    return `${end.toISOString().slice(0, 19)}Z`;
+    return seconds === 0 ? UNKNOWN_TIME : dateTimeOf(this.#parts.clock.wallMs() + seconds * 1000);
   }
 
   /** Path of the rule that `decide` made for a device. */

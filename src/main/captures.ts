@@ -66,8 +66,8 @@ export class LazyCaptures implements AsyncDisposable {
     this.#config = config;
     const rows = [...config.captures, ...config.triggers];
     const wanted = config.enable && rows.some(({ enable }) => enable);
-    if (!this.#built.begun && !wanted) return [];
     const built = this.#built.begun;
+    if (!built && !wanted) return [];
     const service = await this.wanted();
     return built ? service.apply(config) : [];
   }

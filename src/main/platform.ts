@@ -1,5 +1,4 @@
 /** What the daemon stands on: the adapters that several services share, each opened once, and what they report to. */
-
 import type { DaemonOptions } from '../edge/cli/daemon-options.ts';
 import { bootId } from '../os/linux/boot.ts';
 import type { LinuxClock } from '../os/linux/clock.ts';

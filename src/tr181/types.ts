@@ -77,13 +77,15 @@ export const baseOf = (type: TypeName): BaseType => BASES[type];
 
 export const isNumeric = (base: BaseType): boolean => LIMITS[base] !== undefined;
 
+/** No moment at all (TR-106 §3.2.1). */
+export const UNKNOWN_TIME = '0001-01-01T00:00:00Z';
+
 /** What a parameter without value and default reads as: the empty value of its type. */
 export function emptyValue(spec: ValueSpec): string {
   if (spec.list !== undefined) return '';
   const base = BASES[spec.type];
   if (base === 'boolean') return 'false';
-  // TR-106 §3.2.1: Unknown Time.
-  if (base === 'dateTime') return '0001-01-01T00:00:00Z';
+  if (base === 'dateTime') return UNKNOWN_TIME;
   return isNumeric(base) ? '0' : '';
 }
 

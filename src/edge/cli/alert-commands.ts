@@ -1,6 +1,8 @@
 /** alerts: what is bad now, what was told, and whether a channel works. */
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+import { dateTimeOf, UNKNOWN_TIME } from '../../tr181/types.ts';
 import { isObject, type JsonObject, list, text } from './bus.ts';
+import { duration } from './dhcp-commands.ts';
 import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
 import { type Column, type Style, statusStyle } from './table.ts';
@@ -65,28 +67,19 @@ async function everythingTold(session: Session): Promise<readonly JsonObject[] |
   }
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+/** Seconds; 0 for `off`. */
+const silenceFor = (given: string): number => (given === 'off' ? 0 : duration(given));
 
-/** 0 for `off`. */
-function silenceMs(given: string): number {
-  if (given === 'off') return 0;
-  const [, count, unit] = /^([1-9]\d{0,3})([mhd])$/.exec(given) ?? [];
-  const ms = Number(count) * (UNIT_MS[unit ?? ''] ?? Number.NaN);
-  if (Number.isNaN(ms)) throw new InvalidArgumentError('30m, 8h, 2d or off is wanted');
-  return ms;
-}
-
-async function silence(session: Session, ms: number, channel?: string): Promise<void> {
+async function silence(session: Session, sec: number, channel?: string): Promise<void> {
   const object = channel?.replace(/\.$/, '') ?? 'Device.X_GATEHOUSE_Alerts';
-  const end = new Date(session.environment.wallMs() + ms).toISOString().replace(/\.\d+/, '');
-  const value = ms === 0 ? '0001-01-01T00:00:00Z' : end;
+  const value = sec === 0 ? UNKNOWN_TIME : dateTimeOf(session.environment.wallMs() + 1000 * sec);
   await session.withRouter(async (router) => {
     const set = await router.set([{ name: `${object}.SilencedUntil`, value }]);
     const paths = session.rows(set);
     if (paths === undefined) return;
     if (session.json) session.printJson(paths);
     else if (session.exitCode === EXIT.done)
-      session.note(ms === 0 ? 'it is told again' : `nothing is told until ${end}, but tests`);
+      session.note(sec === 0 ? 'it is told again' : `nothing is told until ${value}, but tests`);
   });
 }
 
@@ -119,10 +112,10 @@ export function defineAlerts(alerts: Command, session: Session): void {
     });
   alerts
     .command('silence')
-    .argument('<time>', 'such as 30m, 8h or 2d from now; off: it is told again', silenceMs)
+    .argument('<time>', 'such as 30m, 8h or 1d12h from now; off: it is told again', silenceFor)
     .argument('[channel]', 'its path, such as Device.X_GATEHOUSE_Alerts.Channel.1; else all')
     .description('tell nothing for some time; what is bad or over by then is told afterwards')
-    .action((ms: number, channel?: string) => silence(session, ms, channel));
+    .action((sec: number, channel?: string) => silence(session, sec, channel));
   alerts
     .command('test')
     .argument('<channel>', 'its path, such as Device.X_GATEHOUSE_Alerts.Channel.1')

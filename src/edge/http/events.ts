@@ -144,6 +144,8 @@ export class EventHub implements Disposable {
   }
 
   #changed({ revision, notices }: Notification): void {
+    if (notices.some(({ kind }) => kind !== 'event')) this.#changes++;
+    if (this.#listeners.size === 0) return;
     const values: (readonly [string, string])[] = [];
     const [added, removed]: [string[], string[]] = [[], []];
     for (const notice of notices) {
@@ -153,7 +155,6 @@ export class EventHub implements Disposable {
       else this.#all('event', { path: notice.path, args: notice.args });
     }
     if (values.length + added.length + removed.length === 0) return;
-    this.#changes++;
     this.#all('change', { revision, values, added, removed });
   }
 

@@ -152,15 +152,8 @@ export class AlertsService implements AsyncDisposable {
     const nowMs = this.#deps.clock.wallMs();
     const notice: Notice = {
       ...{ id: this.#deps.newId(), number: ++this.#number, kind: 'test', severity: 'Info' },
-      ...{
-        rule: '',
-        watch: 'Test',
-        subject: '',
-        name: '',
-        reason: '',
-        atMs: nowMs,
-        sinceMs: nowMs,
-      },
+      ...{ rule: '', watch: 'Test', subject: '', name: '', reason: '' },
+      ...{ atMs: nowMs, sinceMs: nowMs },
     };
     const late = new AbortController();
     const limit = this.#deps.clock.after(TIMEOUT_MS, () => late.abort());

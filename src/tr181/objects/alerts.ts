@@ -13,7 +13,7 @@ import {
   type ReportContext,
   type ReportSink,
 } from '../table.ts';
-import { dateTimeOf } from '../types.ts';
+import { dateTimeOf, UNKNOWN_TIME } from '../types.ts';
 import { checkAuthority } from './authority.ts';
 import { choice, own, text } from './params.ts';
 
@@ -34,7 +34,7 @@ const seconds = (fallback: number, about: string): ParamDef => ({
   ...{ range: [[0, 86_400]], about },
 });
 const silencedUntil = (about: string): ParamDef => ({
-  ...{ type: 'dateTime', access: 'readWrite', default: '0001-01-01T00:00:00Z', about },
+  ...{ type: 'dateTime', access: 'readWrite', default: UNKNOWN_TIME, about },
 });
 const count = (about: string): ParamDef => ({ type: 'StatsCounter64', about });
 
@@ -193,8 +193,11 @@ export const alerts: ObjectGroup = {
 };
 
 const CHANNEL_STATES = {
-  ...({ idle: 'Idle', sending: 'Sending', retrying: 'Retrying', silenced: 'Silenced' } as const),
-};
+  idle: 'Idle',
+  sending: 'Sending',
+  retrying: 'Retrying',
+  silenced: 'Silenced',
+} as const;
 const ALERT_STATES = { pending: 'Pending', raised: 'Raised', clearing: 'Clearing' } as const;
 
 function report({ observed, rows }: ReportContext, out: ReportSink): void {
@@ -255,11 +258,7 @@ export function compileAlerts(rows: RowReader): AlertsConfig {
     channels: rows
       .rows(CHANNELS)
       .filter(isOn)
-      .map(channelOf)
-      .map((one) => ({
-        ...one,
-        silencedUntilMs: Math.max(allMs, one.silencedUntilMs),
-      })),
+      .map((row) => channelOf(row, allMs)),
   };
 }
 
@@ -283,7 +282,8 @@ function ruleOf(row: Row): RuleConfig {
   };
 }
 
-function channelOf(row: Row): ChannelConfig {
+/** `allMs`: until then all channels are silenced. */
+function channelOf(row: Row, allMs: number): ChannelConfig {
   const kind = row.text('Type');
   return {
     id: row.id,
@@ -291,7 +291,7 @@ function channelOf(row: Row): ChannelConfig {
     ...{ url: row.text('URL'), username: row.text('Username'), password: row.text('Password') },
     ...{ topic: row.text('Topic'), from: row.text('From'), to: row.list('To') },
     ...{ authority: row.text('Authority'), least: severityOf(row.text('MinimumSeverity')) },
-    silencedUntilMs: silencedOf(row),
+    silencedUntilMs: Math.max(allMs, silencedOf(row)),
   };
 }
 

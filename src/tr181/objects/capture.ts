@@ -20,7 +20,7 @@ import {
   type ReportedValues,
   type ReportSink,
 } from '../table.ts';
-import { dateTimeOf } from '../types.ts';
+import { dateTimeOf, UNKNOWN_TIME } from '../types.ts';
 import { compileDhcpClient } from './dhcpv4-client.ts';
 import { compileDhcp6Client } from './dhcpv6-client.ts';
 import { ifNameBehind } from './interfaces.ts';
@@ -98,7 +98,7 @@ const FILTERS: Readonly<Record<string, ParamDef>> = {
 };
 const REASON: ParamDef = { type: 'string', about: 'Why it waits or failed, for people.' };
 const START: Pick<ParamDef, 'type' | 'default'> = {
-  ...{ type: 'dateTime', default: '0001-01-01T00:00:00Z' },
+  ...{ type: 'dateTime', default: UNKNOWN_TIME },
 };
 const whole = (range: readonly [number, number], value: number, about: string): ParamDef => ({
   ...{ type: 'unsignedInt', access: 'readWrite', range: [range], default: String(value), about },

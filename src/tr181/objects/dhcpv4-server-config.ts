@@ -26,6 +26,7 @@ import type {
 } from '../../services/dhcp-server/config.ts';
 import type { Row, RowReader } from '../reader.ts';
 import type { CheckSink } from '../table.ts';
+import { UNKNOWN_TIME } from '../types.ts';
 import { ifNameOf, isBridge, portsOf } from './interfaces.ts';
 
 export const SERVER = 'Device.DHCPv4.Server.';
@@ -34,7 +35,6 @@ export const RULES = `${SERVER}X_GATEHOUSE_Rule.`;
 const SEGMENTS = `${SERVER}X_GATEHOUSE_Segment.`;
 
 /** TR-106: the time of what has none. */
-const NO_TIME = '0001-01-01T00:00:00Z';
 const ALL_BITS = 'ff:ff:ff:ff:ff:ff' as Mac;
 const MODES: Readonly<Record<string, ServerMode>> = {
   Open: 'open',
@@ -246,7 +246,7 @@ function compileStatic(row: Row, move: (address: Ipv4) => Ipv4): StaticConfig | 
 /** When a rule ends, Unix ms; Infinity for never. */
 export function untilMs(row: Row): number {
   const text = row.text('Until');
-  return text === NO_TIME ? Number.POSITIVE_INFINITY : Date.parse(text);
+  return text === UNKNOWN_TIME ? Number.POSITIVE_INFINITY : Date.parse(text);
 }
 
 function compileRule(row: Row): RuleConfig {

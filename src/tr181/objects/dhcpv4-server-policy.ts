@@ -6,6 +6,7 @@ import { parseMac } from '../../base/ip.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { splitRow } from '../../state/rows.ts';
 import { ALIAS, type CommandContext, ENABLE, type ObjectDef, type ParamDef } from '../table.ts';
+import { UNKNOWN_TIME } from '../types.ts';
 import { address, mac, matchMode, segmentOf } from './dhcpv4-server-params.ts';
 import { own } from './params.ts';
 
@@ -124,7 +125,7 @@ export const DHCP_POLICY_TABLES: readonly ObjectDef[] = [
       Until: {
         type: 'dateTime',
         access: 'readWrite',
-        default: '0001-01-01T00:00:00Z',
+        default: UNKNOWN_TIME,
         about: 'When the rule ends by itself; 0001-01-01T00:00:00Z for never.',
       },
     }),

@@ -8,6 +8,7 @@ import type {
 } from '../../services/dhcp6-server/config.ts';
 import type { RowReader } from '../reader.ts';
 import type { CheckSink, Lookups, ReportContext, Reported, ReportSink } from '../table.ts';
+import { dateTimeOf } from '../types.ts';
 import { compileDhcp6Server, POOLS6, SERVER6, STATICS6 } from './dhcpv6-server-config.ts';
 import { IP } from './interfaces.ts';
 import { prefixesOf6 } from './ip6.ts';
@@ -140,11 +141,8 @@ const isActive = (binding: Binding6View, lookups: Lookups): boolean =>
 /** A CLOCK_BOOTTIME moment as the wall clock has it now. */
 function timeOf(bootMs: number, lookups: Lookups): string {
   if (bootMs === Number.POSITIVE_INFINITY) return FOREVER;
-  return dateTime(lookups.wallMs() + bootMs - lookups.boottimeMs());
+  return dateTimeOf(lookups.wallMs() + bootMs - lookups.boottimeMs());
 }
-
-export const dateTime = (wallMs: number): string =>
-  `${new Date(wallMs).toISOString().slice(0, 19)}Z`;
 
 export function checkDhcp6Server(rows: RowReader, out: CheckSink): void {
   for (const pool of rows.rows(POOLS6)) {

@@ -5,12 +5,10 @@ import type { ListObserved, PolicyObserved } from '../../services/dns/policy-con
 import { formatName } from '../../wire/dns-name.ts';
 import type { RowReader } from '../reader.ts';
 import type { ReportContext, ReportedValues, ReportSink } from '../table.ts';
-import { dateTimeOf } from '../types.ts';
+import { dateTimeOf, UNKNOWN_TIME } from '../types.ts';
 import { CACHE, DNS, FORWARDING, RELAY } from './dns-config.ts';
 import { LISTS } from './dns-policy-config.ts';
 import { DNS_COUNTERS } from './dns-server.ts';
-
-const UNKNOWN_TIME = '0001-01-01T00:00:00Z';
 
 export function reportDns({ observed, rows, lookups }: ReportContext, out: ReportSink): void {
   const { dns, dnsPolicy } = observed;

@@ -17,7 +17,7 @@ import {
   type ReportContext,
   type ReportSink,
 } from '../table.ts';
-import { dateTimeOf } from '../types.ts';
+import { dateTimeOf, UNKNOWN_TIME } from '../types.ts';
 import { number, own, text } from './params.ts';
 
 const LOAD = 'Device.X_GATEHOUSE_Monitor.LoadTest.';
@@ -190,7 +190,7 @@ export const loadTest: ObjectGroup = {
         },
         Reason: REASON,
         NextTest: {
-          ...{ type: 'dateTime', default: '0001-01-01T00:00:00Z' },
+          ...{ type: 'dateTime', default: UNKNOWN_TIME },
           about: 'When the next test begins; 0001-01-01T00:00:00Z without a schedule.',
         },
         Phase: {
@@ -261,7 +261,7 @@ function report({ observed, rows }: ReportContext, out: ReportSink): void {
   const { running, nextMs } = seen ?? {};
   out.put(LOAD, {
     ...{ Status: seen?.status ?? 'Disabled', Reason: seen?.reason ?? '' },
-    NextTest: nextMs === undefined ? '0001-01-01T00:00:00Z' : dateTimeOf(nextMs),
+    NextTest: nextMs === undefined ? UNKNOWN_TIME : dateTimeOf(nextMs),
     Phase: running === undefined ? '' : PHASES[running.phase],
     Rate: String(Math.round((running?.bitsPerSec ?? 0) / 1000)),
     RoundTrip: String(Math.round(running?.rttUs ?? 0)),

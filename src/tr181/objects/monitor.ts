@@ -12,7 +12,6 @@ import {
   type ReportContext,
   type ReportSink,
 } from '../table.ts';
-
 import { CHECKS, checkKind, kindOf, specOf } from './monitor-checks.ts';
 import { STATISTICS, statisticsOf } from './monitor-statistics.ts';
 import { number, own } from './params.ts';

@@ -11,9 +11,10 @@ import {
   type ReportContext,
   type ReportSink,
 } from '../table.ts';
+import { dateTimeOf } from '../types.ts';
 import { NAMES } from './dhcpv6-server.ts';
 import { ADVERTISE, SETTINGS } from './dhcpv6-server-config.ts';
-import { checkDomains, dateTime } from './dhcpv6-server-report.ts';
+import { checkDomains } from './dhcpv6-server-report.ts';
 import { prefixesOf6 } from './ip6.ts';
 import { learnedPrefixIds } from './ip6-learned.ts';
 
@@ -207,8 +208,8 @@ function report({ observed, rows }: ReportContext, out: ReportSink): void {
       ...{ Interface: one.segment, SourceAddress: formatIpv6(one.router), Chaddr: one.mac },
       Lifetime: String(one.lifetimeSec),
       Prefixes: one.prefixes.map(formatPrefix6).join(','),
-      FirstSeen: dateTime(one.firstWallMs),
-      LastSeen: () => dateTime(one.lastWallMs),
+      FirstSeen: dateTimeOf(one.firstWallMs),
+      LastSeen: () => dateTimeOf(one.lastWallMs),
     });
   }
 }

@@ -44,16 +44,19 @@ t.test('silence: for how long, and whom', async (t) => {
   t.match(all.err, /nothing is told until 2026-03-01T13:30:00Z/);
   t.equal((await run('2d', 'Device.X_GATEHOUSE_Alerts.Channel.3.')).code, 0);
   t.match((await run('off')).err, /told again/);
+  // As every time on the command line: weeks, too, and parts that add up.
+  t.equal((await run('1w12h')).code, 0);
   t.same(
     asked.calls.map(({ args }) => Object.entries(args['obj_path'] ?? {})[0]),
     [
       ['X_GATEHOUSE_Alerts.SilencedUntil', '2026-03-01T13:30:00Z'],
       ['X_GATEHOUSE_Alerts.Channel.3.SilencedUntil', '2026-03-03T12:00:00Z'],
       ['X_GATEHOUSE_Alerts.SilencedUntil', '0001-01-01T00:00:00Z'],
+      ['X_GATEHOUSE_Alerts.SilencedUntil', '2026-03-09T00:00:00Z'],
     ],
   );
-  for (const wrong of ['2', 'h', '0h', '2w', '99999d', '-1h']) {
+  for (const wrong of ['two', 'h', '0h', '2y', '99999d', '-1h']) {
     t.equal((await run(wrong)).code, 2, wrong);
   }
-  t.equal(asked.calls.length, 3);
+  t.equal(asked.calls.length, 4);
 });

@@ -19,9 +19,8 @@ const CHANNELS = `${ALERTS}Channel.`;
 const RULES = `${ALERTS}Rule.`;
 const PATHS = [ALERTS];
 const CHANNEL_NEW = ['Type', 'URL', 'MinimumSeverity', 'From', 'To', 'Topic'];
-const CHANNEL_EDIT = [
-  ...['Enable', ...CHANNEL_NEW, 'Username', 'Password', 'Authority', 'SilencedUntil'],
-];
+const CREDENTIALS = ['Username', 'Password', 'Authority'];
+const CHANNEL_EDIT = ['Enable', ...CHANNEL_NEW, ...CREDENTIALS, 'SilencedUntil'];
 /** Hours that are offered for a silence. */
 const SILENCES = [1, 8, 24];
 const RULE_NEW = ['Watch', 'Subject', 'Severity', 'RaiseAfter', 'ClearAfter', 'Behind', 'Evidence'];
