@@ -1,9 +1,10 @@
 /** By what the browser knows the box: its own authority to trust, or a certificate to import. */
 import { useSignal } from '@preact/signals';
-import { useEffect, useId } from 'preact/hooks';
+import { useId } from 'preact/hooks';
 import { timeMs } from '../lib/format.ts';
 import type { Certificate } from '../lib/shapes.ts';
 import { useApp, useT } from '../state/app.ts';
+import { useAnswer } from '../ui/hooks.ts';
 import { Card, Copy, Fact, Facts, Note, Skeleton, When } from '../ui/parts.tsx';
 
 export function CertificatePage() {
@@ -14,12 +15,15 @@ export function CertificatePage() {
   const certificatePem = useSignal('');
   const keyPem = useSignal('');
   const fault = useSignal<string | undefined>(undefined);
-  const read = async (): Promise<void> => {
-    const answer = await app.api.get<Certificate>('/api/certificate');
-    if (answer.ok) found.value = answer.value;
-    else app.failed(answer.error);
-  };
-  useEffect(() => void read(), []);
+  const changes = useSignal(0);
+  useAnswer(
+    () => app.api.get<Certificate>('/api/certificate'),
+    [changes.value],
+    (answer) => {
+      if (answer.ok) found.value = answer.value;
+      else app.failed(answer.error);
+    },
+  );
   const bring = async (): Promise<void> => {
     const answer = await app.api.post('/api/certificate', {
       certificatePem: certificatePem.value,
@@ -30,13 +34,13 @@ export function CertificatePage() {
     certificatePem.value = '';
     keyPem.value = '';
     app.say(t('certificate.imported'));
-    await read();
+    changes.value += 1;
   };
   const back = async (): Promise<void> => {
     const answer = await app.api.post('/api/certificate', { own: true });
     if (!answer.ok) return app.failed(answer.error);
     app.say(t('certificate.backDone'));
-    await read();
+    changes.value += 1;
   };
   const { value: certificate } = found;
   const ends = certificate === undefined ? undefined : timeMs(certificate.notAfter);

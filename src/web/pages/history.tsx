@@ -1,11 +1,11 @@
 /** The last configurations: who changed what, and the way back. */
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
 import { absolute, relative, timeMs } from '../lib/format.ts';
 import { ofAccount } from '../lib/paths.ts';
 import type { History, HistoryEntry } from '../lib/shapes.ts';
 import { useApp, useT } from '../state/app.ts';
 import { Confirm } from '../ui/dialog.tsx';
+import { useAnswer } from '../ui/hooks.ts';
 import { Card, Empty, Note, Skeleton } from '../ui/parts.tsx';
 
 export function HistoryPage() {
@@ -15,17 +15,14 @@ export function HistoryPage() {
   const asking = useSignal<HistoryEntry | undefined>(undefined);
   const revision = app.model.revision.value;
   const pending = app.pending.value === null;
-  useEffect(() => {
-    let left = false;
-    void app.api.get<History>('/api/config/history').then((answer) => {
-      if (left) return;
+  useAnswer(
+    () => app.api.get<History>('/api/config/history'),
+    [revision, pending],
+    (answer) => {
       if (answer.ok) history.value = answer.value;
       else app.failed(answer.error);
-    });
-    return () => {
-      left = true;
-    };
-  }, [revision, pending]);
+    },
+  );
   if (history.value === undefined) return <Skeleton lines={8} />;
   const entries = [...history.value.entries].sort((a, b) => b.revision - a.revision);
   return (

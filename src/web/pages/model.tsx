@@ -6,7 +6,7 @@ import { href } from '../lib/router.ts';
 import type { InstanceRow } from '../lib/shapes.ts';
 import { above, buildTree, type Line, search, type TreeNode, visible } from '../lib/tree.ts';
 import { useApp, useT } from '../state/app.ts';
-import { useSchema } from '../ui/hooks.ts';
+import { useAnswer, useSchema } from '../ui/hooks.ts';
 import { Icon } from '../ui/icons.tsx';
 import { Empty, PageHead, Skeleton } from '../ui/parts.tsx';
 import { ObjectView, Watched } from './model-object.tsx';
@@ -23,15 +23,11 @@ export function ModelPage() {
   const [chosen = 'Device.'] = app.route.value.rest;
   const open = useSignal<ReadonlySet<string>>(new Set(['Device.', ...above(chosen)]));
   const changes = app.model.rowsChanged.value;
-  useEffect(() => {
-    let left = false;
-    void app.model.instances('Device.').then((rows) => {
-      if (!left) instances.value = rows;
-    });
-    return () => {
-      left = true;
-    };
-  }, [changes]);
+  useAnswer(
+    () => app.model.instances('Device.'),
+    [changes],
+    (rows) => (instances.value = rows),
+  );
   useEffect(() => {
     open.value = new Set([...open.peek(), ...above(chosen)]);
   }, [chosen]);

@@ -1,6 +1,6 @@
 /** What the box says of itself: its log and its audit trail, followed live. */
 import { useSignal } from '@preact/signals';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useId, useRef } from 'preact/hooks';
 import type { Key } from '../i18n/en.ts';
 import { absolute } from '../lib/format.ts';
 import {
@@ -19,6 +19,7 @@ import {
 import { href } from '../lib/router.ts';
 import type { LogLine } from '../lib/shapes.ts';
 import { useApp, useT } from '../state/app.ts';
+import { useAnswer } from '../ui/hooks.ts';
 import { Part } from '../ui/part.tsx';
 import { Empty, PageHead, Scroll, Skeleton, Tabs } from '../ui/parts.tsx';
 import { Table } from '../ui/table.tsx';
@@ -60,22 +61,14 @@ export function Monitor() {
 function useLines(address: string): readonly LogLine[] | undefined {
   const app = useApp();
   const lines = useSignal<readonly LogLine[] | undefined>(undefined);
-  useEffect(() => {
-    let stale = false;
-    void app.api
-      .get<readonly LogLine[] | { entries?: readonly LogLine[]; lines?: readonly LogLine[] }>(
-        address,
-      )
-      .then((answer) => {
-        if (stale) return;
-        if (!answer.ok) return app.failed(answer.error);
-        const { value } = answer;
-        lines.value = 'length' in value ? value : (value.entries ?? value.lines ?? []);
-      });
-    return () => {
-      stale = true;
-    };
-  }, [address, app.returns.value]);
+  useAnswer(
+    () => app.api.get<{ entries: readonly LogLine[] }>(address),
+    [address, app.returns.value],
+    (answer) => {
+      if (answer.ok) lines.value = answer.value.entries;
+      else app.failed(answer.error);
+    },
+  );
   return lines.value;
 }
 

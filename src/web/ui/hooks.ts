@@ -20,14 +20,31 @@ export function useLive(objects: readonly string[]): void {
   useEffect(() => live.look(objects), [objects.join(' ')]);
 }
 
+/** Asks anew when an input is another. Of two answers the later question's is taken, whichever comes last. */
+export function useAnswer<T>(
+  ask: () => Promise<T>,
+  inputs: readonly unknown[],
+  take: (answer: T) => void,
+): void {
+  useEffect(() => {
+    let stale = false;
+    void ask().then((answer) => {
+      if (!stale) take(answer);
+    });
+    return () => {
+      stale = true;
+    };
+  }, inputs);
+}
+
 /** The supported model; empty until it is there. */
 export function useSchema(): readonly SchemaRow[] {
   const { model } = useApp();
   const rows = useSignal<readonly SchemaRow[]>([]);
-  useEffect(() => {
-    void model.schema().then((schema) => {
-      rows.value = schema;
-    });
-  }, []);
+  useAnswer(
+    () => model.schema(),
+    [],
+    (schema) => (rows.value = schema),
+  );
   return rows.value;
 }

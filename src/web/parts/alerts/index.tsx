@@ -1,12 +1,12 @@
 /** Alerts: what is bad now, what was told, who is told and whether that works, and what is watched for. */
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
 import { absolute, modelTime, timeMs } from '../../lib/format.ts';
 import type { Values } from '../../lib/patch.ts';
 import { nameOf, rowsOf } from '../../lib/paths.ts';
 import { type State, textAt } from '../../lib/status.ts';
+import type { Answer } from '../../state/api.ts';
 import { PartTexts, useApp, useTexts } from '../../state/app.ts';
-import { useModel } from '../../ui/hooks.ts';
+import { useAnswer, useModel } from '../../ui/hooks.ts';
 import { Card, Empty, Note, Skeleton, StateWord, When } from '../../ui/parts.tsx';
 import { RowsCard, useEnabledColumn } from '../../ui/rows-card.tsx';
 import { type Column, Table } from '../../ui/table.tsx';
@@ -138,25 +138,21 @@ function History({ changes }: { changes: string }) {
   const t = useTexts(texts);
   const parts = useSignal(1);
   const seen = useSignal<Part | undefined>(undefined);
-  useEffect(() => {
-    let left = false;
-    const read = async (): Promise<void> => {
-      let all: Part = { history: [], more: true };
-      for (let i = 0; i < parts.value && all.more; i++) {
-        const oldest = all.history.at(-1);
-        const from = oldest === undefined ? '' : `?before=${oldest.number}`;
-        const answer = await app.api.get<Part>(`/api/alerts/history${from}`);
-        if (left) return;
-        if (!answer.ok) return app.failed(answer.error);
-        all = { history: [...all.history, ...answer.value.history], more: answer.value.more };
-      }
-      seen.value = all;
-    };
-    void read();
-    return () => {
-      left = true;
-    };
-  }, [changes, parts.value, app.returns.value]);
+  const read = async (): Promise<Answer<Part>> => {
+    let all: Part = { history: [], more: true };
+    for (let i = 0; i < parts.value && all.more; i++) {
+      const oldest = all.history.at(-1);
+      const from = oldest === undefined ? '' : `?before=${oldest.number}`;
+      const answer = await app.api.get<Part>(`/api/alerts/history${from}`);
+      if (!answer.ok) return answer;
+      all = { history: [...all.history, ...answer.value.history], more: answer.value.more };
+    }
+    return { ok: true, value: all };
+  };
+  useAnswer(read, [changes, parts.value, app.returns.value], (answer) => {
+    if (answer.ok) seen.value = answer.value;
+    else app.failed(answer.error);
+  });
   const word = ({ kind }: Told): string => t(`kind.${kind}` as 'kind.raised');
   return (
     <Card title={t('alerts.history')} wide>

@@ -1,12 +1,11 @@
 /** One capture: how it goes, its bandwidth, who talked how much with whom, and in which protocols. */
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
 import { nameAt } from '../../lib/devices.ts';
 import { absolute, bytes, number, rate } from '../../lib/format.ts';
 import type { Values } from '../../lib/patch.ts';
 import { textAt } from '../../lib/status.ts';
 import { useApp, useTexts } from '../../state/app.ts';
-import { useLive } from '../../ui/hooks.ts';
+import { useAnswer, useLive } from '../../ui/hooks.ts';
 import { Card, Empty, Fact, Facts, Note, Skeleton, StateWord, When } from '../../ui/parts.tsx';
 import { type Column, Table } from '../../ui/table.tsx';
 import { Actions } from './actions.tsx';
@@ -22,16 +21,13 @@ export function Detail({ values, row }: { values: Values; row: string }) {
   const report = useSignal<Report | null>(null);
   useLive([row]);
   // Its packets are told once a second; when they change, so did the rest.
-  useEffect(() => {
-    let stale = false;
-    if (id !== '')
-      void ask<{ report: Report | null }>(app, 'status', { id }).then((answer) => {
-        if (!stale && answer.ok) report.value = answer.value.report;
-      });
-    return () => {
-      stale = true;
-    };
-  }, [id, status, at('Packets')]);
+  useAnswer(
+    async () => (id === '' ? undefined : ask<{ report: Report | null }>(app, 'status', { id })),
+    [id, status, at('Packets')],
+    (answer) => {
+      if (answer?.ok) report.value = answer.value.report;
+    },
+  );
   const seen = report.value;
   const files = at('Files')
     .split(',')

@@ -1,12 +1,11 @@
 /** What was written: files to fetch or to remove, and the triggers that write by themselves. */
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
 import { bytes } from '../../lib/format.ts';
 import type { Values } from '../../lib/patch.ts';
 import { rowsOf } from '../../lib/paths.ts';
 import { textAt, titleOf } from '../../lib/status.ts';
 import { useApp, useTexts } from '../../state/app.ts';
-import { useLive } from '../../ui/hooks.ts';
+import { useAnswer, useLive } from '../../ui/hooks.ts';
 import { Card, Empty, StateWord, When } from '../../ui/parts.tsx';
 import { RowsCard, useEnabledColumn } from '../../ui/rows-card.tsx';
 import { Table } from '../../ui/table.tsx';
@@ -25,15 +24,13 @@ export function Files({ values }: { values: Values }) {
     ]),
     ...rowsOf(values.keys(), TRIGGERS).map((row) => textAt(values, `${row}LastFile`)),
   ].join();
-  useEffect(() => {
-    let stale = false;
-    void ask<{ files: readonly StoredFile[] }>(app, 'files').then((answer) => {
-      if (!stale && answer.ok) files.value = [...answer.value.files].reverse();
-    });
-    return () => {
-      stale = true;
-    };
-  }, [written, removed.value]);
+  useAnswer(
+    () => ask<{ files: readonly StoredFile[] }>(app, 'files'),
+    [written, removed.value],
+    (answer) => {
+      if (answer.ok) files.value = [...answer.value.files].reverse();
+    },
+  );
   const remove = async (name: string): Promise<void> => {
     const answer = await ask(app, 'remove_file', { name });
     if (!answer.ok) return app.failed(answer.error);

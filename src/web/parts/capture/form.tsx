@@ -1,7 +1,7 @@
 /** What a capture is to hear, put together step by step; the router checks each step, and says what becomes of it. */
 import { type Signal, useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId } from 'preact/hooks';
+import { useId } from 'preact/hooks';
 import { devicesAt } from '../../lib/devices.ts';
 import { duration } from '../../lib/format.ts';
 import type { Values } from '../../lib/patch.ts';
@@ -9,6 +9,7 @@ import { rowsOf } from '../../lib/paths.ts';
 import { IP, textAt } from '../../lib/status.ts';
 import type { Answer } from '../../state/api.ts';
 import { useApp, useTexts } from '../../state/app.ts';
+import { useAnswer } from '../../ui/hooks.ts';
 import { Card } from '../../ui/parts.tsx';
 import { ask } from './data.ts';
 import { texts } from './texts.ts';
@@ -33,16 +34,11 @@ export function StartForm({ values }: { values: Values }) {
     ...(vlan.value.trim() === '' ? {} : { vlan: vlan.value.trim() }),
     ...(raw.value.trim() === '' ? {} : { filter: raw.value }),
   };
-  const asked = JSON.stringify(args);
-  useEffect(() => {
-    let stale = false;
-    void ask<{ filter: string }>(app, 'check', JSON.parse(asked)).then((answer) => {
-      if (!stale) checked.value = answer;
-    });
-    return () => {
-      stale = true;
-    };
-  }, [asked]);
+  useAnswer(
+    () => ask<{ filter: string }>(app, 'check', args),
+    [JSON.stringify(args)],
+    (answer) => (checked.value = answer),
+  );
   const start = async (): Promise<void> => {
     const answer = await ask(app, 'start', {
       ...args,

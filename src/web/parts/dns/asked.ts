@@ -1,8 +1,8 @@
 /** Questions to the DNS server that are no values of the model. */
 import { type Signal, useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
 import type { Answer } from '../../state/api.ts';
 import { type App, useApp } from '../../state/app.ts';
+import { useAnswer } from '../../ui/hooks.ts';
 
 export const ask = <T>(app: App, command: string, args: object = {}): Promise<Answer<T>> =>
   app.api.post<T>(`/api/dns/${command}`, args);
@@ -15,15 +15,11 @@ export function useAsked<T>(
 ): Signal<Answer<T> | undefined> {
   const app = useApp();
   const answer: Signal<Answer<T> | undefined> = useSignal(undefined);
-  useEffect(() => {
-    let left = false;
-    void ask<T>(app, command, args).then((came) => {
-      if (!left) answer.value = came;
-    });
-    return () => {
-      left = true;
-    };
-  }, [command, JSON.stringify(args), again]);
+  useAnswer(
+    () => ask<T>(app, command, args),
+    [command, JSON.stringify(args), again],
+    (came) => (answer.value = came),
+  );
   return answer;
 }
 
