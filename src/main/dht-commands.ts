@@ -76,14 +76,16 @@ const COMMANDS: Readonly<
     return done({ infohash: toHex(hash.value), ...peersOf(found.peers), ...countsOf(found) });
   },
 
-  announce: async ({ operations }, args, watch) => {
+  announce: async ({ operations, port: ownPort }, args, watch) => {
     const hash = hashOf(args['infohash']);
     if (!hash.ok) return failed(hash.error);
     const { port = 0, seed = false } = args;
     if (typeof port !== 'number' || port < 0 || port > 65_535)
       return failed('a port is a number up to 65535');
-    const own = port === 0 ? undefined : port;
-    const told = await operations.announce(hash.value, own, seed === true || seed === 1, watch);
+    const implied = port === 0;
+    const at = implied ? ownPort : port;
+    const whole = seed === true || seed === 1;
+    const told = await operations.announce(hash.value, at, whole, { ...watch, implied });
     if (told.stored === 0) return failed(untold(watch), { refusals: [...told.refusals] });
     return done({
       ...{ infohash: toHex(hash.value), stored: told.stored, refusals: [...told.refusals] },

@@ -38,6 +38,8 @@ const RESOLVE_MS = 60_000;
 const TABLES_KEY = 'dht/tables';
 
 interface Running {
+  /** That of the sockets. */
+  readonly port: number;
   readonly node: DhtNode;
   readonly operations: DhtOperations;
   readonly sockets: Readonly<Partial<Record<Family, UdpSocket>>>;
@@ -62,7 +64,7 @@ export class DhtService implements AsyncDisposable {
   }
 
   /** Undefined while it is off or could not start. */
-  get running(): Pick<Running, 'node' | 'operations' | 'crawler'> | undefined {
+  get running(): Pick<Running, 'port' | 'node' | 'operations' | 'crawler'> | undefined {
     return this.#running;
   }
 
@@ -133,7 +135,8 @@ export class DhtService implements AsyncDisposable {
     const parts = { node, operations, clock, log, random };
     const crawler = new Crawler({ ...parts, config: config.crawler });
     const follower = new Follower({ ...parts, store, announcements: config.announcements });
-    const running: Running = { node, operations, sockets, crawler, follower, timers: [] };
+    const { port } = config;
+    const running: Running = { port, node, operations, sockets, crawler, follower, timers: [] };
     this.#running = running;
     const { literal, names } = splitBootstrap(config.bootstrap);
     node.start(literal, store.get(TABLES_KEY));
@@ -147,7 +150,7 @@ export class DhtService implements AsyncDisposable {
         return empty ? this.#resolve(running, names) : undefined;
       });
     }
-    log.info({ port: config.port, families }, 'the DHT node is up');
+    log.info({ port, families }, 'the DHT node is up');
   }
 
   async #stop(): Promise<void> {
