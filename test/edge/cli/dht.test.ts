@@ -230,6 +230,9 @@ t.test('by infohash, from peers that are named and those of the DHT', async (t) 
   t.match(nobody.err, /none is known, name some with --peer; no daemon is there/);
   const inside = await cli(['dht', 'metadata', hash, '--peer', where], undefined, { peers });
   t.match(inside.err, /1 of no address that may be asked \(see --private\)/);
+  const odd = ['dht', 'metadata', hash, '--private', '--peer', '203.0.113.1:1'];
+  const unfit = (await cli(odd, undefined, { peers })).err;
+  t.match(unfit, /1 of no address that may be asked\)/, 'what is said already is no remedy');
   const off = new FakeBus({
     'gatehouse call': () => ({ status: 'error', message: 'the DHT node is off', data: null }),
   });
@@ -254,4 +257,10 @@ t.test('by infohash, from peers that are named and those of the DHT', async (t) 
     ['dht', 'metadata', hash, '--timeout', '0'],
   ])
     t.equal((await cli(wrong, undefined, { peers })).code, 2, wrong.join(' '));
+  for (const [wrong, why] of [
+    [`magnet:?xt=urn:btih:${hash}&xt=urn:btih:${hash}`, /xt: there twice/],
+    ['magnet:?xt=%zz', /xt: a broken percent escape/],
+    ['good.torrent', /infohash: neither .*; a file is read by --file/],
+  ] as const)
+    t.match((await cli(['dht', 'metadata', wrong], undefined, { peers })).err, why);
 });
