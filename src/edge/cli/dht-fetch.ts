@@ -90,7 +90,7 @@ export async function fetchMetadata(
   // A file that others would be harmed by is not made.
   if (faults.length > 0) return session.fail(`${options.out} was not written`);
   const written = environment.writeFile(options.out, bytes, false);
-  if (!written.ok) return session.fail(`${options.out}: ${written.error.message}`);
+  if (!written.ok) return session.fail(written.error.message);
   // Peers give the layers with the content (BEP 52), which nobody asks for here.
   const layers = torrent?.info.version === 'v1' ? '' : ', without piece layers';
   session.note(`${options.out}: ${bytes.length.toLocaleString('en')} bytes${layers}`);

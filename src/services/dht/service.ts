@@ -9,7 +9,14 @@ import type { Result } from '../../base/result.ts';
 import type { Store } from '../../os/ports.ts';
 import type { UdpSocket, UdpSockets } from '../../os/ports-udp.ts';
 import { AddressPolicy } from './address-policy.ts';
-import type { DhtConfig, DhtCounters, DhtObserved, Family, IpPrefix } from './config.ts';
+import type {
+  CrawlerObserved,
+  DhtConfig,
+  DhtCounters,
+  DhtObserved,
+  Family,
+  IpPrefix,
+} from './config.ts';
 import { Crawler } from './crawler.ts';
 import { Follower } from './follower.ts';
 import { type DhtCrypto, DhtNode } from './node.ts';
@@ -36,6 +43,10 @@ const SAVE_MS = 10 * 60_000;
 /** Names are asked for again while nobody is in a table. */
 const RESOLVE_MS = 60_000;
 const TABLES_KEY = 'dht/tables';
+
+const NO_CRAWLER: CrawlerObserved = {
+  ...{ enabled: false, running: false, hashes: 0, nodesAsked: 0, nodesKnown: 0 },
+};
 
 interface Running {
   /** That of the sockets. */
@@ -78,7 +89,7 @@ export class DhtService implements AsyncDisposable {
       ...{ reason: this.#reason, tables, counters: this.#counters() },
       ...{ flows: node?.flows ?? 0, peers: node?.peers.peers ?? 0 },
       ...{ infoHashes: node?.peers.swarms ?? 0, items: node?.items.size ?? 0 },
-      crawler: crawler?.observed ?? { running: false, hashes: 0, nodesAsked: 0, nodesKnown: 0 },
+      crawler: crawler?.observed ?? NO_CRAWLER,
       announcement: follower?.observed,
     };
   }
