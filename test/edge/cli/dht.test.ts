@@ -182,6 +182,20 @@ t.test('the state of the node, with its budgets, or why there is none', async (t
   t.match((await status({ status: 'Disabled' })).err, /X_GATEHOUSE_DHT\.Enable/);
 });
 
+t.test(
+  'a line of progress is as long as the terminal is wide, so that the next one replaces it',
+  async (t) => {
+    let looks = 0;
+    const { bus, jobs } = daemon(() => {
+      if (++looks === 2) jobs[0]?.end();
+    });
+    const stderr = new Captured(true);
+    stderr.columns = 20;
+    await cli(['dht', 'find', 'cd'.repeat(20)], bus, { stderr, pause: breath });
+    t.match(stderr.text, `${CLEAR}12 nodes asked, 7 a${CLEAR}`);
+  },
+);
+
 t.test('two command lines of the same moment have jobs of their own', async (t) => {
   const { bus, jobs } = daemon(() => {
     if (jobs.length === 2) for (const job of jobs) job.end();
