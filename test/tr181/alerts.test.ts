@@ -36,6 +36,7 @@ t.test('channels: what is set, and what is told of them', async (t) => {
       {
         ...{ id: channel?.id ?? '', state: 'retrying', reason: 'HTTP 503', queued: 4 },
         ...{ delivered: 3, failed: 2, dropped: 1, muted: 5 },
+        silencedUntilMs: 0,
       },
     ],
     ...{ raised: 9, refused: 8, historyChanges: 7 },

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Assignment } from './arguments.ts';
 import { isObject, type Json, type JsonObject, list, text } from './bus.ts';
 import { add, assignmentsOf, del, set } from './model-commands.ts';
+import { rowPath } from './row-path.ts';
 import type { Session } from './session.ts';
 import { type Column, type Style, statusStyle } from './table.ts';
 
@@ -138,25 +139,8 @@ async function show(session: Session): Promise<void> {
 }
 
 /** The path of a target by its number, Alias, name, host or path; undefined after it said why not. */
-export async function pathOf(session: Session, wanted: string): Promise<string | undefined> {
-  if (/^\d{1,9}$/.test(wanted)) return `${TABLE}${wanted}.`;
-  if (wanted.startsWith(TABLE)) return wanted.endsWith('.') ? wanted : `${wanted}.`;
-  const found: string[] = [];
-  await session.withRouter(async (router) => {
-    const rows = session.rows(
-      await router.get([`${TABLE}*.Name`, `${TABLE}*.Host`, `${TABLE}*.Alias`]),
-    );
-    for (const { path, value } of rows ?? []) {
-      const row = path.slice(0, path.lastIndexOf('.') + 1);
-      if (value === wanted && !found.includes(row)) found.push(row);
-    }
-    if (found.length === 0 && rows !== undefined) session.fail(`there is no target ${wanted}`);
-    if (found.length > 1) {
-      session.fail(`${found.length} targets are ${wanted}: name one by its number`);
-    }
-  });
-  return found.length === 1 ? found[0] : undefined;
-}
+export const pathOf = (session: Session, wanted: string): Promise<string | undefined> =>
+  rowPath(session, { table: TABLE, kind: 'target', names: ['Name', 'Host', 'Alias'] }, wanted);
 
 async function change(session: Session, wanted: string, values: readonly string[]): Promise<void> {
   const given = await assignmentsOf(session, values);

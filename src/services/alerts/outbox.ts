@@ -72,6 +72,7 @@ export class Outbox implements Disposable {
       ...{ id: this.#config.id, state: this.#state, reason: this.#reason },
       ...{ queued: this.#queue.length, delivered: this.#delivered, failed: this.#failed },
       ...{ dropped: this.#dropped, muted: this.#muted },
+      silencedUntilMs: this.#silence === undefined ? 0 : this.#config.silencedUntilMs,
     };
   }
 
