@@ -332,8 +332,7 @@ async function drawChart(session: Session, path: string, options: ChartOptions):
     const bytes = output.endsWith('.png')
       ? done.service.chartPng(...asked)
       : new TextEncoder().encode(done.service.chart(...asked));
-    const written = session.environment.writeFile(output, bytes, options.force === true);
-    if (!written.ok) refuse(session, written.error);
+    session.writeFile(output, bytes, options.force);
   }
   complain(session, path, done.report);
 }

@@ -129,11 +129,9 @@ function write(
   data: JsonObject,
   file: string,
   bytes: Uint8Array,
-  force = false,
+  force: boolean | undefined,
 ): void {
-  const written = session.environment.writeFile(file, bytes, force);
-  if (written.ok) session.note(`${file}: ${text(data['name'])}`);
-  else session.fail(written.error.message);
+  if (session.writeFile(file, bytes, force)) session.note(`${file}: ${text(data['name'])}`);
 }
 
 /** Page by page: a message on the bus has a limit. */

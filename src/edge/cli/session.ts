@@ -63,6 +63,15 @@ export class Session {
     this.exitCode = code;
   }
 
+  /** Whether a file was written; says why not. `replace` is the command's --force. */
+  writeFile(path: string, bytes: Uint8Array, replace = false): boolean {
+    const written = this.environment.writeFile(path, bytes, replace);
+    if (written.ok) return true;
+    const hint = written.error.code === 'EEXIST' ? '; --force writes over it' : '';
+    this.fail(`${written.error.message}${hint}`);
+    return false;
+  }
+
   faults(faults: readonly FaultRow[]): void {
     for (const { path, message } of faults)
       this.fail(
