@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { errorCode, errorMessage, SystemError } from '../../base/errors.ts';
 
@@ -6,6 +7,13 @@ export function systemError(what: string, negative: number, remedy?: string): Sy
   const known = getSystemErrorMap().get(negative);
   const [code, message] = known ?? otherErrno(negative);
   return new SystemError(`${what}: ${message}`, code, remedy === undefined ? {} : { remedy });
+}
+
+/** The same of a call for raw frames, with who may have them. */
+export function frameError(what: string, negative: number): SystemError {
+  const isForRoot = [-constants.errno.EPERM, -constants.errno.EACCES].includes(negative);
+  const remedy = isForRoot ? 'raw frames are for root, or with CAP_NET_RAW' : undefined;
+  return systemError(what, negative, remedy);
 }
 
 /** OpenSSL's messages name the source file; this is the part for people. */
