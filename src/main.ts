@@ -37,6 +37,9 @@ async function daemon(args: readonly string[]): Promise<number> {
 const output = (stream: NodeJS.WriteStream): Output => ({
   write: (text) => stream.write(text),
   isTerminal: stream.isTTY === true,
+  get columns() {
+    return stream.isTTY ? stream.columns : undefined;
+  },
 });
 
 async function environment(): Promise<CliEnvironment> {

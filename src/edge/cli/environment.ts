@@ -15,6 +15,8 @@ import type { GlobalOptions } from './session.ts';
 export interface Output {
   write(text: string): unknown;
   readonly isTerminal: boolean;
+  /** Of the terminal as it is now; undefined where there is none, or it does not say. */
+  readonly columns?: number | undefined;
 }
 
 export interface CliEnvironment {

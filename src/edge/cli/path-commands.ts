@@ -244,7 +244,7 @@ async function loadAsTable(
 ): Promise<Result<AsTable | undefined, string>> {
   if (path === undefined) return { ok: true, value: undefined };
   const bytes = session.environment.readFile(path, AS_TABLE_BYTES);
-  if (!bytes.ok) return { ok: false, error: `${path}: ${bytes.error.message}` };
+  if (!bytes.ok) return { ok: false, error: bytes.error.message };
   const { parseAsTable } = await import('../../wire/as-table.ts');
   const parsed = parseAsTable(new TextDecoder().decode(bytes.value));
   return parsed.ok ? parsed : { ok: false, error: `${path}: ${parsed.error.message}` };

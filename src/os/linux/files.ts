@@ -86,6 +86,12 @@ export function writePrivate(
   );
 }
 
+/** A regular file, also by a link that its user made to it; EFBIG for one of more than `maxBytes`. */
+export const readWhole = (path: string, maxBytes: number): Result<Uint8Array, SystemError> =>
+  attempt(`read ${path}`, () =>
+    withFile(path, O_RDONLY | O_NONBLOCK, 0, (fd) => readAll(fd, path, maxBytes)),
+  );
+
 /** At most `maxBytes` of a regular file from `offset` on, and how long it is in all. */
 export function readPiece(
   path: string,
