@@ -93,9 +93,11 @@ function reasonOf(error: SystemError): string {
 function explain(object: string, method: string, status: number, message: string): string {
   switch (status) {
     case UBUS_STATUS.notFound:
-      return `nobody serves '${object}' on this bus; is the daemon running?`;
+      return `nobody serves '${object}' on this bus to this user; is the daemon running? Else try as root`;
     case UBUS_STATUS.permissionDenied:
       return `permission denied: ${object} ${method}`;
+    case UBUS_STATUS.connectionFailed:
+      return `the daemon went away before it answered (${object} ${method})`;
     default:
       return `${object} ${method}: ${message}`;
   }
