@@ -84,9 +84,12 @@ async function main(args: readonly string[]): Promise<number> {
   }
   // `gatehouse get … | head` closes the pipe early, a terminal goes away: that ends the output, it is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
-    process.exit(0);
+    if (error.code === 'EPIPE' || error.code === 'EIO') process.exit(0);
+    process.stderr.write(`gatehouse: the output cannot be written: ${error.message}\n`);
+    process.exit(1);
   });
+  // There is nowhere to say it.
+  process.stderr.on('error', () => {});
   const [{ runCli }, built] = await Promise.all([import('./edge/cli/program.ts'), environment()]);
   return runCli(args, built);
 }
