@@ -189,7 +189,8 @@ async function read(
   });
   if (shown) stderr.write('\r\u001b[K');
   if (!found.ok) {
-    refuse(session, found.error);
+    // `-v | head` has what it wanted.
+    if (lines === undefined || found.error.code !== 'EPIPE') refuse(session, found.error);
     return undefined;
   }
   return { report: found.value, service };
@@ -305,7 +306,7 @@ async function exportCsv(session: Session, path: string, options: ExportOptions)
   const lines = packets ? { fd: STDOUT, csv: true } : undefined;
   const done = await read(session, path, rowsOf(top), options, lines);
   if (done === undefined) return;
-  if (!packets) session.data(done.service.csv(done.report, table as CsvTable | undefined));
+  if (!packets) await session.pieces(done.service.csv(done.report, table as CsvTable | undefined));
   complain(session, path, done.report);
 }
 
