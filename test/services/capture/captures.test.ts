@@ -253,7 +253,7 @@ t.test('what is wrong is said before anybody listens', async (t) => {
     ],
   });
   t.match(service.observed.sessions, [
-    { state: 'failed', reason: /^Filter: NaN is no port/ },
+    { state: 'failed', reason: /^Filter: "http" is no port: a number/ },
     { state: 'waiting', reason: 'the router has no wan' },
   ]);
   t.match(service.start({ ...SPEC, ifName: 'a b' }), { ok: false, error: /no name/ });
