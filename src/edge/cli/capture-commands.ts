@@ -211,12 +211,10 @@ export function progressText(
 }
 
 /** What is wrong with the file, after all that it gave. */
-function complain(
-  session: Session,
-  path: string,
-  { error, errorOffset, truncated, packets }: CaptureReport,
-): void {
+function complain(session: Session, path: string, report: CaptureReport): void {
+  const { error, errorOffset, truncated, packets } = report;
   if (error === null) return;
+  if (isNone(report)) return session.fail(`${called(path)}: ${error}`);
   const before = truncated && packets > 0 ? '; what was before it was read' : '';
   session.fail(`${called(path)}: ${error}, at byte ${errorOffset ?? 0}${before}`);
 }

@@ -102,7 +102,7 @@ t.test(
       t.same(await run(...args), {
         code: 1,
         out: '',
-        err: `gatehouse: ${file}: this is neither pcap nor pcapng, at byte 0\n`,
+        err: `gatehouse: ${file}: this is neither pcap nor pcapng\n`,
       });
     const { out } = await run('analyze', file, '--json');
     t.match(JSON.parse(out), { format: 'unknown', error: /neither/ });
