@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { parseDaemonOptions } from './edge/cli/daemon-options.ts';
 import type { CliEnvironment, Output } from './edge/cli/environment.ts';
-import { systemError } from './os/linux/errno.ts';
+import { failureWords } from './os/linux/errno.ts';
 import { LinuxFiles } from './os/linux/files.ts';
 import { thisProgram } from './os/linux/program.ts';
 
@@ -42,6 +42,9 @@ const output = (stream: NodeJS.WriteStream): Output => ({
     if (stream.writableNeedDrain) await once(stream, 'drain');
   },
   isTerminal: stream.isTTY === true,
+  get columns() {
+    return stream.isTTY ? stream.columns : undefined;
+  },
 });
 
 async function environment(): Promise<CliEnvironment> {
@@ -87,8 +90,7 @@ async function main(args: readonly string[]): Promise<number> {
   // `gatehouse get … | head` closes the pipe early, a terminal goes away: that ends the output, it is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE' || error.code === 'EIO') process.exit(0);
-    const { message } = systemError('standard output', error.errno ?? 0);
-    process.stderr.write(`gatehouse: ${message}\n`);
+    process.stderr.write(`gatehouse: standard output: ${failureWords(error)}\n`);
     process.exit(1);
   });
   const [{ runCli }, built] = await Promise.all([import('./edge/cli/program.ts'), environment()]);

@@ -43,6 +43,10 @@ const SSH_KEY =
   /^(ssh-(rsa|ed25519)|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com) [A-Za-z0-9+/]+={0,3}( [^\p{Cc}]*)?$/u;
 const USER_NAME = /^[a-z][a-z0-9_.@-]{0,63}$/;
 
+/** As it is told in a fault: short, and with nothing in it that steers a terminal. */
+const quoted = (text: string): string =>
+  JSON.stringify(text.length > 64 ? `${text.slice(0, 63)}…` : text);
+
 /** Gathers items that are right and says what is wrong with the others. */
 class Gathered {
   settings: CardSettings = {};
@@ -50,7 +54,10 @@ class Gathered {
 
   hostName(name: string): void {
     if (isHostLabel(name)) this.settings = { ...this.settings, hostName: name };
-    else this.faults.push('the host name is none: letters, digits, and hyphens inside (RFC 1123)');
+    else
+      this.faults.push(
+        `${quoted(name)} is no host name: letters, digits, and hyphens inside (RFC 1123)`,
+      );
   }
 
   user(user: CardUser): void {
@@ -58,7 +65,7 @@ class Gathered {
     const fault = hash === undefined ? undefined : cryptFault(hash);
     if (!USER_NAME.test(name)) {
       this.faults.push(
-        'the user name is none: lower-case letters first, then digits and _ . @ - too',
+        `${quoted(name)} is no user name: lower-case letters first, then digits and _ . @ - too`,
       );
     } else if (fault !== undefined) this.faults.push(`user ${name}: ${fault}`);
     else if (hash === undefined && password === undefined) {
@@ -79,22 +86,26 @@ class Gathered {
     const { ssid, key } = wifi;
     // IEEE 802.11: 32 bytes at most; the key as IEEE 802.11i annex M.4 has it.
     if (ssid === '' || new TextEncoder().encode(ssid).length > 32) {
-      this.faults.push('the name of the Wi-Fi has 1 to 32 bytes');
+      this.faults.push(`${quoted(ssid)} is no name of a Wi-Fi: it has 1 to 32 bytes`);
     } else if (key !== undefined && !/^([0-9a-fA-F]{64}|[\x20-\x7e]{8,63})$/.test(key)) {
       this.faults.push('the password of the Wi-Fi has 8 to 63 characters of ASCII');
     } else this.settings = { ...this.settings, wifi };
   }
 
-  country(code: string): void {
-    if (/^[A-Z]{2}$/.test(code)) this.settings = { ...this.settings, country: code };
-    else this.faults.push('the country of the Wi-Fi is two capital letters, such as DE');
+  country(text: string): void {
+    const country = text.toUpperCase();
+    if (/^[A-Z]{2}$/.test(country)) this.settings = { ...this.settings, country };
+    else
+      this.faults.push(
+        `${quoted(text)} is no country for the Wi-Fi: two letters are wanted, such as DE`,
+      );
   }
 
   timeZone(name: string): void {
     // Whether there is such a zone is the model's to say.
     if (/^[A-Za-z0-9_+/<>,.:-]{1,256}$/.test(name)) {
       this.settings = { ...this.settings, timeZone: name };
-    } else this.faults.push('the time zone is none');
+    } else this.faults.push(`${quoted(name)} is no time zone`);
   }
 }
 

@@ -188,7 +188,8 @@ export function errorsText(faults: readonly CardFault[]): string {
     '',
     'They are read at the first start alone. Correct them, reset the box to its',
     'factory settings (on its console, or in failsafe), and they are read again;',
-    'or set the same on the page.',
+    'or set the same on the page. A file of which a part was applied is named',
+    '….applied now, and its passwords are removed: put them back, and rename it.',
     '',
   ].join('\r\n');
 }

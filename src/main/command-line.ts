@@ -9,7 +9,7 @@ import { connectBus } from '../edge/cli/ubus-bus.ts';
 import { auditFiles, sha256 } from '../os/linux/audit.ts';
 import { LinuxClock } from '../os/linux/clock.ts';
 import { digests } from '../os/linux/digests.ts';
-import { LinuxDirectories, readPiece, writePrivate } from '../os/linux/files.ts';
+import { readPiece, readWhole, writePrivate } from '../os/linux/files.ts';
 import { loadNative, Reactor } from '../os/linux/native.ts';
 import type { Program } from '../os/linux/program.ts';
 import { readLine, readSecret } from '../os/linux/terminal.ts';
@@ -65,7 +65,7 @@ export function commandLine({
     readStdin: () => text(process.stdin),
     readSecret,
     readLine,
-    readFile: (path, maxBytes) => new LinuxDirectories().read(path, maxBytes),
+    readFile: readWhole,
     readPiece,
     writeFile: writePrivate,
     wallMs: () => Date.now(),

@@ -56,10 +56,12 @@ const COMMANDS: Readonly<
   ping: async ({ node }, args) => {
     const to = parseIpPort(textOf(args['node']), 'node');
     if (!to.ok) return failed(to.error.message);
-    if (!node.mayReach(to.value)) return failed(`${formatIpPort(to.value)} is not talked to`);
+    if (!node.mayReach(to.value))
+      return failed(`${formatIpPort(to.value)} is not talked to: ${whyNotReached(node.isPrivate)}`);
     const answer = await node.ping(to.value);
     if (answer === undefined) return failed(`${formatIpPort(to.value)} does not answer`);
-    return done({ node: formatIpPort(to.value), id: toHex(answer.id), rttMs: answer.rttMs });
+    const rttMs = Math.round(answer.rttMs * 1000) / 1000;
+    return done({ node: formatIpPort(to.value), id: toHex(answer.id), rttMs });
   },
 
   find: async ({ operations }, args, watch) => {
@@ -76,15 +78,18 @@ const COMMANDS: Readonly<
     return done({ infohash: toHex(hash.value), ...peersOf(found.peers), ...countsOf(found) });
   },
 
-  announce: async ({ operations }, args, watch) => {
+  announce: async ({ operations, port: ownPort }, args, watch) => {
     const hash = hashOf(args['infohash']);
     if (!hash.ok) return failed(hash.error);
     const { port = 0, seed = false } = args;
     if (typeof port !== 'number' || port < 0 || port > 65_535)
       return failed('a port is a number up to 65535');
-    const own = port === 0 ? undefined : port;
-    const told = await operations.announce(hash.value, own, seed === true || seed === 1, watch);
-    if (told.stored === 0) return failed(untold(watch), { refusals: [...told.refusals] });
+    const implied = port === 0;
+    const at = implied ? ownPort : port;
+    const whole = seed === true || seed === 1;
+    const told = await operations.announce(hash.value, at, whole, { ...watch, implied });
+    if (told.stored === 0)
+      return failed(untold(watch, told.refusals), { refusals: [...told.refusals] });
     return done({
       ...{ infohash: toHex(hash.value), stored: told.stored, refusals: [...told.refusals] },
       ...peersOf(told.peers),
@@ -129,7 +134,7 @@ const COMMANDS: Readonly<
     const said = { target: toHex(target), stored, refusals: [...refusals] };
     const key = item.signed === undefined ? null : toHex(item.signed.key);
     const seq = item.signed === undefined ? null : Number(item.signed.seq);
-    return stored === 0 ? failed(untold(watch), said) : done({ ...said, key, seq });
+    return stored === 0 ? failed(untold(watch, refusals), said) : done({ ...said, key, seq });
   },
 
   crawl: async ({ crawler }, { most = 100 }) => {
@@ -138,8 +143,16 @@ const COMMANDS: Readonly<
   },
 };
 
-const untold = ({ signal }: Watch): string =>
-  signal?.aborted === true ? 'stopped before anybody was told' : 'nobody took it';
+const whyNotReached = (isPrivate: boolean): string =>
+  isPrivate
+    ? 'it is in none of Device.X_GATEHOUSE_DHT.PrivateNetworks'
+    : "it is no address of the Internet, or one of the box's own networks";
+
+function untold({ signal }: Watch, refusals: readonly string[]): string {
+  if (signal?.aborted === true) return 'stopped before anybody was told';
+  const why = [...new Set(refusals)].slice(0, 3);
+  return why.length === 0 ? 'nobody took it' : `nobody took it: ${why.join('; ')}`;
+}
 
 function statusOf(service: DhtService | undefined): object {
   if (service === undefined) return { status: 'Disabled' };

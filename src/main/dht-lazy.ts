@@ -61,8 +61,14 @@ export class LazyDht {
           import('./dht-jobs.ts'),
         ]);
         const service = this.#node.value;
-        if (name !== 'status' && service?.running === undefined)
-          return failed('the DHT node is off: set Device.X_GATEHOUSE_DHT.Enable to true');
+        if (name !== 'status' && service?.running === undefined) {
+          const reason = service?.observed.reason;
+          return failed(
+            reason === undefined
+              ? 'the DHT node is off: set Device.X_GATEHOUSE_DHT.Enable to true'
+              : `the DHT node could not start: ${reason}`,
+          );
+        }
         this.#jobs ??= new DhtJobs(this.#around.clock);
         return dhtCommand(name, service, this.#jobs, args, signal);
       };

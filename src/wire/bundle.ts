@@ -89,7 +89,7 @@ export function decodeBundleHead(bytes: Uint8Array): Result<BundleHead> {
     return decodeError(`${bytes.length} bytes of ${BUNDLE_HEAD_BYTES}`, 'length', bytes.length);
   }
   const r = new ByteReader(bytes);
-  if (r.u64('magic') !== MAGIC) return decodeError('no update bundle of Gatehouse', 'magic', 0);
+  if (r.u64('magic') !== MAGIC) return decodeError('it does not begin as one', 'magic', 0);
   const format = r.u32('format');
   if (format !== FORMAT) return decodeError(`format ${format}`, 'format', 8);
   const length = r.u32('length');

@@ -57,7 +57,9 @@ export type KrpcQuery =
       readonly method: 'announce_peer';
       readonly infoHash: Uint8Array;
       readonly token: Uint8Array;
-      /** Undefined: the port that the datagram came from (`implied_port`). */
+      /** The port that counts is the one that the datagram came from (`implied_port`). */
+      readonly implied: boolean;
+      /** Beside `implied` for those who do not know that, and libtorrent refuses without; others may leave it out. */
       readonly port: number | undefined;
       readonly seed: boolean;
     }
@@ -161,13 +163,13 @@ const METHODS: Readonly<Record<string, (read: Fields) => KrpcQuery>> = {
     const implied = read.flag('implied_port');
     const infoHash = read.string('info_hash', ID_BYTES);
     const token = read.string('token', 1, MAX_TOKEN_BYTES);
-    // Beside `implied_port` the port says nothing, but is a port still.
     const port = read.port(implied);
     return {
       method: 'announce_peer',
       infoHash,
       token,
-      port: implied ? undefined : port,
+      implied,
+      port,
       seed: read.flag('seed'),
     };
   },
@@ -417,7 +419,7 @@ const argumentsOf = (query: KrpcQuery): Arguments => {
       };
     case 'announce_peer':
       return {
-        implied_port: query.port === undefined ? 1 : undefined,
+        implied_port: query.implied ? 1 : undefined,
         info_hash: query.infoHash,
         port: query.port,
         seed: query.seed ? 1 : undefined,

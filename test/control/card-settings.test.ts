@@ -68,11 +68,11 @@ x = 1
   for (const says of [
     /colour is not known/,
     /\[custom\] is not known/,
-    /host name/,
+    /" ?[^"]+" is no host name/,
     /2 of the SSH keys/,
     /ssh_import_id is not taken/,
-    /two capital letters/,
-    /time zone/,
+    /"Germany" is no country .*two letters/,
+    /"\$\(reboot\)" is no time zone/,
   ]) {
     t.ok(
       faults.some((fault) => says.test(fault)),
@@ -94,8 +94,15 @@ t.test('custom.toml that cannot be read, or is of another version', async (t) =>
 t.test('users', async (t) => {
   const user = (lines: string) => readCustomToml(`config_version = 1\n[user]\n${lines}`);
   t.match(user('name = "pi"\npassword = "$1$x$y"').faults, [/user pi: the password is not hashed/]);
-  t.match(user('name = "Pi"\npassword = "x"').faults, [/the user name is none/]);
+  t.match(user('name = "Pi"\npassword = "x"').faults, [/"Pi" is no user name/]);
   t.match(user('name = "pi"').faults, [/user pi has no password/]);
+  t.match(user(`name = "${'\\u001b'.repeat(200)}"\npassword = "x"`).faults, [
+    /^.{1,460} is no user/,
+  ]);
+  t.same(readCustomToml('config_version = 1\n[wlan]\ncountry = "de"'), {
+    settings: { country: 'DE' },
+    faults: [],
+  });
   t.match(user('password = "x"').faults, [/without a user name/]);
 });
 

@@ -128,6 +128,7 @@ t.test('a Wi-Fi: joined as a second WAN, or as the one that was named', async (t
 t.test('the file of errors', async (t) => {
   t.equal(errorsText([]), '');
   const text = errorsText([{ file: 'custom.toml', message: 'line 1: a key is wanted' }]);
+  t.match(text, /passwords are removed: put them back, and rename it/);
   t.match(text, '  custom.toml: line 1: a key is wanted\r\n');
   t.notMatch(text.replaceAll('\r\n', ''), '\n');
 });

@@ -29,7 +29,10 @@ export const target = {
         },
         {
           ...base,
-          query: { method: 'announce_peer', infoHash: id, token: id, port: 6881, seed: true },
+          query: {
+            ...{ method: 'announce_peer', infoHash: id, token: id, implied: true, port: 6881 },
+            seed: true,
+          },
         },
         { ...base, query: { method: 'put', token: id, value: [1, id], signed: undefined } },
         {

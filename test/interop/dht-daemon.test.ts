@@ -17,6 +17,8 @@ const ENTRY = sh(fileURLToPath(new URL('../../scripts/entry', import.meta.url)))
 const PEER = fileURLToPath(new URL('dht-npm-child.ts', import.meta.url));
 const ROOT = 'Device.X_GATEHOUSE_DHT.';
 const HASH = 'ab'.repeat(20);
+/** Takes a port of both families. */
+const HOLD = "require('node:dgram').createSocket('udp6').bind(7777, () => console.log('held'))";
 
 t.test('the daemon’s node', { skip: noNamespaces() ?? false }, async (t) => {
   await using stack = new AsyncDisposableStack();
@@ -68,7 +70,9 @@ t.test('the daemon’s node', { skip: noNamespaces() ?? false }, async (t) => {
   );
   t.match(await json('dht', 'status'), { status: 'Enabled', port: 6889 });
   t.match(await json('dht', 'ping', '198.51.100.1:6881'), { node: '198.51.100.1:6881' });
-  t.match(await cli('dht', 'ping', '203.0.113.1:1'), { code: 1, stderr: /is not talked to/ });
+  t.match(await cli('dht', 'ping', '203.0.113.1:1'), {
+    ...{ code: 1, stderr: /is not talked to: .*PrivateNetworks/ },
+  });
 
   await peer.ask('announce', HASH, 7001);
   t.match(await json('dht', 'peers', HASH), { peers: ['198.51.100.1:7001'] });
@@ -103,6 +107,20 @@ t.test('the daemon’s node', { skip: noNamespaces() ?? false }, async (t) => {
   t.match(stopped, { status: 'success' });
   t.match(found, { status: 'success', data: { searches: [{ answered: 0 }] } });
   t.match(await call('progress', { job: 'mine' }), { status: 'error', message: /no such job/ });
+  t.match(await json('dht', 'announce', HASH), { stored: 1 });
+  const both = await peer.ask<readonly string[]>('peers', HASH);
+  t.ok(both.includes('198.51.100.2:6889'), `at the node's own port: ${both}`);
+  const holder = spawn('ip', spaces.argv('r', process.execPath, '-e', HOLD));
+  stack.defer(async () => {
+    const gone = once(holder, 'exit');
+    holder.kill('SIGKILL');
+    await gone;
+  });
+  await once(holder.stdout, 'data');
+  await cli('set', `${ROOT}Port=7777`);
+  await until('it is told', async () => (await router.value(`${ROOT}Status`)) === 'Error');
+  const why = { code: 1, stderr: /could not start: UDP socket at .*: address already in use/ };
+  t.match(await cli('dht', 'find', HASH), why);
   await cli('set', `${ROOT}Enable=false`);
   t.match(await json('dht', 'status'), { status: 'Disabled' });
 });

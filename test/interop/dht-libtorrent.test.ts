@@ -58,6 +58,9 @@ runAlone(t, 'a swarm of libtorrent', import.meta.url, () => {
         seen?.some(([address, port]) => [BOX4, BOX6].includes(address) && port === 7002),
         JSON.stringify(seen),
       );
+      const implied = hash();
+      const told = await operations.announce(bytes(implied), PORT, false, { implied: true });
+      t.ok(told.stored >= 8, `${told.stored} keep it: ${told.refusals}`);
     });
 
     await t.test('immutable items, both ways', async (t) => {

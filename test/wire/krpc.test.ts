@@ -25,10 +25,17 @@ const QUERIES: readonly KrpcMessage[] = [
   query({
     ...{ method: 'get_peers', infoHash: fill(20), want: ['n4'], scrape: true, noSeed: true },
   }),
-  query({ method: 'announce_peer', infoHash: fill(20), token: fill(8), port: 6881, seed: true }),
   query({
-    ...{ method: 'announce_peer', infoHash: fill(20), token: fill(8), port: undefined },
+    ...{ method: 'announce_peer', infoHash: fill(20), token: fill(8), implied: false, port: 6881 },
+    seed: true,
+  }),
+  query({
+    ...{ method: 'announce_peer', infoHash: fill(20), token: fill(8), implied: true, port: 6881 },
     seed: false,
+  }),
+  query({
+    ...{ method: 'announce_peer', infoHash: fill(20), token: fill(8), implied: true },
+    ...{ port: undefined, seed: false },
   }),
   query({ method: 'get', target: fill(20), want: ['n4'], seq: 9007199254740993n }),
   query({ method: 'put', token: fill(8), value: bytes('Hello World!'), signed: undefined }),
@@ -63,6 +70,7 @@ t.test('the examples of BEP 5, both ways', async (t) => {
     'd1:ad2:id20:abcdefghij01234567899:info_hash20:mnopqrstuvwxyz123456e1:q9:get_peers1:t2:aa1:y1:qe',
     'd1:rd2:id20:abcdefghij01234567895:token8:aoeusnth6:valuesl6:axje.u6:idhtnmee1:t2:aa1:y1:re',
     'd1:ad2:id20:abcdefghij01234567899:info_hash20:mnopqrstuvwxyz1234564:porti6881e5:token8:aoeusnthe1:q13:announce_peer1:t2:aa1:y1:qe',
+    'd1:ad2:id20:abcdefghij012345678912:implied_porti1e9:info_hash20:mnopqrstuvwxyz1234564:porti6881e5:token8:aoeusnthe1:q13:announce_peer1:t2:aa1:y1:qe',
   ]) {
     const read = reader.read(bytes(example));
     if (!read.ok) return t.fail(`${example}: ${read.error.field} ${read.error.message}`);
@@ -136,7 +144,10 @@ t.test('lengths and ranges', async (t) => {
   };
   for (const length of [0, 19, 21])
     wrong(query({ method: 'find_node', target: fill(length), want: [] }), 203, 'target');
-  const announce = { method: 'announce_peer', infoHash: fill(20), seed: false } as const;
+  const announce = {
+    ...({ method: 'announce_peer', infoHash: fill(20) } as const),
+    ...{ implied: false, seed: false },
+  };
   wrong(query({ ...announce, token: fill(8), port: 0 }), 203, 'port');
   wrong(query({ ...announce, token: fill(8), port: 65_536 }), 203, 'port');
   wrong(query({ ...announce, token: fill(0), port: 1 }), 203, 'token');

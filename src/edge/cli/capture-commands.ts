@@ -214,9 +214,9 @@ export function progressText(
 function complain(session: Session, path: string, report: CaptureReport): void {
   const { error, errorOffset, truncated, packets } = report;
   if (error === null) return;
-  if (isNone(report)) return session.fail(`${called(path)}: ${error}`);
+  const where = isNone(report) ? '' : `, at byte ${errorOffset ?? 0}`;
   const before = truncated && packets > 0 ? '; what was before it was read' : '';
-  session.fail(`${called(path)}: ${error}, at byte ${errorOffset ?? 0}${before}`);
+  session.fail(`${called(path)}: ${error}${where}${before}`);
 }
 
 const called = (path: string): string => (path === '-' ? 'standard input' : path);
@@ -339,10 +339,7 @@ async function drawChart(session: Session, path: string, options: ChartOptions):
     const bytes = output.endsWith('.png')
       ? done.service.chartPng(...asked)
       : new TextEncoder().encode(done.service.chart(...asked));
-    const written = session.environment.writeFile(output, bytes, options.force === true);
-    if (!written.ok && written.error.code === 'EEXIST')
-      session.fail(`${output} is there already: --force replaces it`);
-    else if (!written.ok) refuse(session, written.error);
+    session.writeFile(output, bytes, options.force);
   }
   complain(session, path, done.report);
 }

@@ -78,7 +78,7 @@ async function metadata(
   const { environment } = session;
   const path = file ?? '';
   const bytes = environment.readFile(path, TORRENT_LIMITS.maxBytes);
-  if (!bytes.ok) return session.fail(`${path}: ${bytes.error.message}`);
+  if (!bytes.ok) return session.fail(bytes.error.message);
   tellTorrent(session, path, readTorrent(bytes.value, environment.digests));
 }
 

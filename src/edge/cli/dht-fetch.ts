@@ -5,6 +5,7 @@ import type { MetadataFetcher } from '../../services/dht/metadata.ts';
 import type { FetchProgress } from '../../services/dht/metadata-config.ts';
 import type { MetadataFetch } from '../../services/dht/metadata-fetch.ts';
 import type { MetadataSeeder, SeederLimits } from '../../services/dht/metadata-seeder.ts';
+import type { EndReason } from '../../services/dht/peer-machine.ts';
 import { parseMagnet, shortHash } from '../../wire/magnet.ts';
 import { METADATA_PIECE_BYTES } from '../../wire/peer-wire.ts';
 import { readTorrent, writeTorrent } from '../../wire/torrent.ts';
@@ -43,7 +44,12 @@ export async function fetchMetadata(
 ): Promise<void> {
   const { environment } = session;
   const magnet = parseMagnet(text);
-  if (!magnet.ok) return session.fail(magnet.error.message, EXIT.usage);
+  if (!magnet.ok) {
+    const { field, message } = magnet.error;
+    // Whoever names a file hears where it goes.
+    const hint = /[./]/.test(text) && field === 'infohash' ? '; a file is read by --file' : '';
+    return session.fail(`${field}: ${message}${hint}`, EXIT.usage);
+  }
   const { id, peers, trackers } = magnet.value;
   await using tools = await environment.peers();
   const { fetcher } = tools;
@@ -67,7 +73,7 @@ export async function fetchMetadata(
     const { reason, message } = result.error;
     if (session.json)
       session.printJson({ error: { reason, message, dht }, peers: plainOf(progress) });
-    return session.fail(`${message}${whyNot(progress)}; ${dht}`);
+    return session.fail(`${message}${whyNot(progress, options.private === true)}; ${dht}`);
   }
   const { infoBytes, faults, from, tookMs } = result.value;
   const bytes = writeTorrent(infoBytes, trackers);
@@ -84,7 +90,7 @@ export async function fetchMetadata(
   // A file that others would be harmed by is not made.
   if (faults.length > 0) return session.fail(`${options.out} was not written`);
   const written = environment.writeFile(options.out, bytes, false);
-  if (!written.ok) return session.fail(`${options.out}: ${written.error.message}`);
+  if (!written.ok) return session.fail(written.error.message);
   // Peers give the layers with the content (BEP 52), which nobody asks for here.
   const layers = torrent?.info.version === 'v1' ? '' : ', without piece layers';
   session.note(`${options.out}: ${bytes.length.toLocaleString('en')} bytes${layers}`);
@@ -160,9 +166,26 @@ function sizeOf(received: number, whole: number): string {
   return `${done} of ${pieces} pieces, ${some} of ${all} bytes`;
 }
 
-function whyNot({ known, unfit, ends, convicted }: FetchProgress): string {
-  const why = Object.entries(ends).map(([reason, count]) => `${count} ${reason}`);
-  if (unfit > 0) why.push(`${unfit} of no address that may be asked (see --private)`);
+const ENDS: Readonly<Record<EndReason, string>> = {
+  delivered: 'gave all of it',
+  unreachable: 'unreachable',
+  silent: 'silent',
+  left: 'hung up',
+  otherTorrent: 'answered for another torrent',
+  noMetadata: 'without metadata',
+  badSize: 'named a size that cannot be',
+  rejected: 'refused to give it',
+  broken: 'broke the protocol',
+  stopped: 'still being asked',
+  lagging: 'too slow',
+};
+
+function whyNot({ known, unfit, ends, convicted }: FetchProgress, isPrivate: boolean): string {
+  const why = Object.entries(ends).map(
+    ([reason, count]) => `${count} ${ENDS[reason as EndReason]}`,
+  );
+  const remedy = isPrivate ? '' : ' (see --private)';
+  if (unfit > 0) why.push(`${unfit} of no address that may be asked${remedy}`);
   if (convicted.length > 0)
     why.push(`wrong metadata from ${convicted.map(formatIpPort).join(', ')}`);
   return known + unfit === 0

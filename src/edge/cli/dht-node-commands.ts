@@ -7,13 +7,14 @@ import { EXIT } from './environment.ts';
 import { tellerOf } from './progress-line.ts';
 import type { Session } from './session.ts';
 import { type Column, statusStyle } from './table.ts';
+import { within } from './whole-number.ts';
 
 const TABLE: readonly Column<JsonObject>[] = [
   { title: 'FAMILY', cell: ({ family }) => `IPv${text(family)}` },
   { title: 'NODES', cell: ({ nodes }) => text(nodes) },
   { title: 'SPARES', cell: ({ spares }) => text(spares) },
   { title: 'BUCKETS', cell: ({ buckets }) => text(buckets) },
-  { title: 'RTT', cell: ({ rttMs }) => `${text(rttMs)} ms` },
+  { title: 'RTT', cell: ({ nodes, rttMs }) => (nodes === 0 ? '' : `${text(rttMs)} ms`) },
   { title: 'SEEN AS', cell: ({ externalAddress }) => text(externalAddress ?? '') },
   { title: 'ID', cell: ({ id }) => text(id) },
 ];
@@ -26,6 +27,7 @@ const HASH: readonly Column<JsonObject>[] = [
   { title: 'SEEN', cell: ({ seenMs }) => new Date(Number(seenMs)).toISOString() },
 ];
 
+const NAME_WIDTH = 17;
 /** Between two looks at the crawler. */
 const FOLLOW_MS = 1_000;
 
@@ -53,9 +55,14 @@ export function defineDhtNode(dht: Command, session: Session): void {
     .action((infohash: string) => peers(session, infohash));
   define('announce', 'announces that this address has a torrent')
     .argument('<infohash>', 'infohash or magnet link')
-    .option('--port <port>', 'TCP port where it is to be had; 0 is the node’s own', '0')
+    .option(
+      '--port <port>',
+      'TCP port where it is to be had; 0 is the node’s own',
+      within(0, 65_535),
+      0,
+    )
     .option('--seed', 'all of it is there')
-    .action((infohash: string, options: { port: string; seed?: true }) =>
+    .action((infohash: string, options: { port: number; seed?: true }) =>
       announce(session, infohash, options),
     );
   const item = define('item', 'values that the DHT keeps (BEP 44)');
@@ -91,10 +98,10 @@ export function defineDhtNode(dht: Command, session: Session): void {
       publish(session, { version, url, sha256 }, options),
     );
   define('crawl', 'infohashes that the crawler came across, the newest first')
-    .option('--most <count>', 'so many at most', '100')
+    .option('--most <count>', 'so many at most', within(1, 500), 100)
     .option('--follow', 'how far it is, until Ctrl-C; then what it knows')
-    .action(({ most, follow }: { most: string; follow?: true }) =>
-      crawl(session, Number(most), follow === true),
+    .action(({ most, follow }: { most: number; follow?: true }) =>
+      crawl(session, most, follow === true),
     );
 }
 
@@ -106,20 +113,30 @@ async function status(session: Session): Promise<void> {
   if (data === undefined) return;
   if (session.json) return session.printJson(data);
   const state = text(data['status']);
-  session.line(`status       ${state}`, statusStyle(state));
-  if (state === 'Disabled') return;
-  for (const name of ['port', 'flows', 'peers', 'infoHashes', 'items'])
-    session.line(`${name.padEnd(12)} ${text(data[name] ?? '')}`, undefined);
-  const { counters, announcement, reason } = data;
+  session.line(`${'status'.padEnd(NAME_WIDTH)} ${state}`, statusStyle(state));
+  if (state === 'Disabled')
+    return session.note('to switch it on, set Device.X_GATEHOUSE_DHT.Enable to true');
+  const { announcement, reason, budget } = data;
+  if (typeof reason === 'string') session.note(reason);
+  if (state === 'Error') return;
+  const fact = (name: string, value: Json | undefined, of?: Json): void =>
+    session.line(
+      `${name.padEnd(NAME_WIDTH)} ${text(value ?? '')}${of === undefined ? '' : ` of ${text(of)}`}`,
+      undefined,
+    );
+  const limits = isObject(budget ?? null) ? (budget as JsonObject) : {};
+  fact('port', data['port']);
+  fact('flows', data['flows'], limits['flows']);
+  for (const name of ['peers', 'infoHashes', 'items']) fact(name, data[name]);
+  for (const [name, value] of Object.entries(limits)) if (name !== 'flows') fact(name, value);
   for (const [name, value] of Object.entries(
-    isObject(counters ?? null) ? (counters as JsonObject) : {},
+    isObject(data['counters'] ?? null) ? (data['counters'] as JsonObject) : {},
   ))
-    if (value !== 0) session.line(`${name.padEnd(16)} ${text(value)}`, undefined);
+    if (value !== 0) fact(name, value);
   session.data('\n');
   session.print(TABLE, rows(data['tables']));
   if (isObject(announcement ?? null))
     session.note(`an update is announced: ${text((announcement as JsonObject)['version'])}`);
-  if (typeof reason === 'string') session.note(reason);
 }
 
 async function ping(session: Session, node: string): Promise<void> {
@@ -160,11 +177,10 @@ async function peers(session: Session, infohash: string): Promise<void> {
 async function announce(
   session: Session,
   infohash: string,
-  options: { readonly port: string; readonly seed?: true },
+  { port, seed }: { readonly port: number; readonly seed?: true },
 ): Promise<void> {
-  if (!/^\d{1,5}$/.test(options.port)) return session.fail('--port is a number', EXIT.usage);
-  const seed = options.seed === true ? 1 : 0;
-  const data = await askInJob(session, 'announce', { infohash, port: Number(options.port), seed });
+  const args = { infohash, port, seed: seed === true ? 1 : 0 };
+  const data = await askInJob(session, 'announce', args);
   if (data === undefined) return;
   if (session.json) session.printJson(data);
   else session.line(`${text(data['stored'])} nodes keep it`, undefined);
@@ -195,10 +211,14 @@ async function putItem(
   for (const [name, given] of Object.entries({ seq, cas }))
     if (given !== undefined && !/^\d{1,15}$/.test(given))
       return session.fail(`--${name} is a number`, EXIT.usage);
+  // Only what is signed has these; they would be lost in silence.
+  for (const [name, given] of Object.entries({ salt, seq, cas }))
+    if (given !== undefined && path === undefined)
+      return session.fail(`--${name} is of an item that is signed: give --seed, too`, EXIT.usage);
   const args: Record<string, Json> = bencode === true ? { bencode: value } : { text: value };
   if (path !== undefined) {
     const read = session.environment.readFile(path, 4096);
-    if (!read.ok) return session.fail(`${path}: ${read.error.message}`);
+    if (!read.ok) return session.fail(read.error.message);
     args['seed'] = String.fromCharCode(...read.value).trim();
   }
   if (salt !== undefined) args['salt'] = salt;
@@ -230,7 +250,6 @@ async function publish(
 }
 
 async function crawl(session: Session, most: number, follow: boolean): Promise<void> {
-  if (!Number.isInteger(most) || most < 1) return session.fail('--most is a number', EXIT.usage);
   if (follow && !(await followCrawler(session))) return;
   const data = await session.ask('dht', 'crawl', { most });
   if (data === undefined) return;
@@ -253,7 +272,11 @@ async function followCrawler(session: Session): Promise<boolean> {
   return true;
 }
 
-const crawledLine = ({ hashes, nodesAsked, nodesKnown, running }: JsonObject): string =>
+const crawledLine = ({ hashes, nodesAsked, nodesKnown, running, enabled }: JsonObject): string =>
   `${text(hashes)} infohashes of ${text(nodesAsked)} nodes, ${text(nodesKnown)} known; ${
-    running === true ? 'it goes on' : 'it is not its time'
+    running === true
+      ? 'it goes on'
+      : enabled === false
+        ? 'it is off: set Device.X_GATEHOUSE_DHT.Crawler.Enable to true'
+        : 'it is not its time'
   }`;

@@ -18,7 +18,7 @@ const EVERYWHERE: readonly IpPort[] = [
 export async function seed(session: Session, path: string, options: SeedOptions): Promise<void> {
   const { environment } = session;
   const bytes = environment.readFile(path, TORRENT_LIMITS.maxBytes);
-  if (!bytes.ok) return session.fail(`${path}: ${bytes.error.message}`);
+  if (!bytes.ok) return session.fail(bytes.error.message);
   const { torrent, faults } = readTorrent(bytes.value, environment.digests);
   if (torrent === undefined || faults.length > 0) {
     for (const { field, message } of faults) session.fail(`${path}: ${field}: ${message}`);

@@ -17,6 +17,8 @@ export interface Output {
   /** Resolves when more may be written without piling up; absent where that is always so. */
   taken?(): Promise<void>;
   readonly isTerminal: boolean;
+  /** Of the terminal as it is now; undefined where there is none, or it does not say. */
+  readonly columns?: number | undefined;
 }
 
 export interface CliEnvironment {

@@ -7,6 +7,8 @@ import type { Session } from './session.ts';
 export interface PowerOptions {
   readonly yes?: boolean;
   readonly reason?: string;
+  /** What follows when it is not wanted now; without it that is a failure. */
+  readonly later?: string;
 }
 
 interface Way {
@@ -36,13 +38,20 @@ export const reboot = (session: Session, options: PowerOptions): Promise<void> =
 export const powerOff = (session: Session, options: PowerOptions): Promise<void> =>
   goDown(session, POWER_OFF, options);
 
-async function goDown(session: Session, way: Way, { yes, reason }: PowerOptions): Promise<void> {
+const isYes = (answer: string | undefined): boolean => /^y(es)?$/i.test(answer?.trim() ?? '');
+
+async function goDown(
+  session: Session,
+  way: Way,
+  { yes, reason, later }: PowerOptions,
+): Promise<void> {
   if (yes !== true) {
     const answer = await session.environment.readLine(way.question);
+    if (later !== undefined && !isYes(answer)) return session.note(later);
     if (answer === undefined) {
       return session.fail('nobody sits at a terminal to confirm it: add --yes', EXIT.usage);
     }
-    if (!/^y(es)?$/i.test(answer.trim())) return session.fail('nothing was done');
+    if (!isYes(answer)) return session.fail('nothing was done');
   }
   const input = [
     ...way.input,

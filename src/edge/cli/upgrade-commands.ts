@@ -48,7 +48,8 @@ export async function upgrade(
     if (session.json) session.printJson(done);
     else session.note(restart ? 'the other slot is booted next' : 'this slot stays');
   });
-  if (restart && !session.json) await reboot(session, options.yes === true ? { yes: true } : {});
+  if (restart && !session.json)
+    await reboot(session, { yes: options.yes === true, later: "'gatehouse reboot' starts it" });
 }
 
 /** Whether the next boot is of another slot than the one that runs. */
@@ -64,6 +65,7 @@ async function install(
   path: string,
 ): Promise<'activate' | undefined> {
   const { environment } = session;
+  const { signal } = environment;
   const first = environment.readPiece(path, 0, PIECE_BYTES);
   if (!first.ok) {
     session.fail(first.error.message);
@@ -73,9 +75,15 @@ async function install(
   if ((await ask(session, router, 'begin', { size: sizeBytes })) === undefined) return undefined;
   for (let offset = 0; offset < sizeBytes; ) {
     const piece = environment.readPiece(path, offset, PIECE_BYTES);
-    const { signal } = environment;
     if (!piece.ok || signal.aborted || piece.value.bytes.length === 0) {
-      session.fail(piece.ok ? 'given up' : piece.error.message);
+      endProgress(session);
+      session.fail(
+        !piece.ok
+          ? piece.error.message
+          : signal.aborted
+            ? 'given up: nothing was installed'
+            : `${path}: it became shorter`,
+      );
       await router.command('update', 'cancel', {});
       return undefined;
     }
@@ -87,8 +95,14 @@ async function install(
   }
   let now = await ask(session, router, 'install');
   while (now !== undefined && ['verifying', 'writing'].includes(text(now['state']))) {
+    if (signal.aborted) {
+      endProgress(session);
+      // The slot writer cannot be stopped, and need not be: it writes where nothing runs.
+      session.fail("not waited for: it goes on, 'gatehouse upgrade --status' tells; not activated");
+      return undefined;
+    }
     progress(session, text(now['state']), Number(now['percent']));
-    await environment.pause(POLL_MS);
+    await environment.pause(POLL_MS, signal);
     now = await ask(session, router, 'status');
   }
   if (now === undefined) return undefined;

@@ -2,7 +2,7 @@
 import { close, constants, fstat, open } from 'node:fs';
 import { constants as os } from 'node:os';
 import { promisify } from 'node:util';
-import { SystemError } from '../../base/errors.ts';
+import { errorCode, SystemError } from '../../base/errors.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type {
   AnalyzeOptions,
@@ -20,7 +20,7 @@ import {
   WHOLE_BYTES,
   writeError,
 } from './capture-raw.ts';
-import { systemError } from './errno.ts';
+import { failureWords, systemError } from './errno.ts';
 import { otherPacking, packing, unpacked } from './unpack.ts';
 
 /** Some 55 MB, touched as they fill. */
@@ -68,9 +68,8 @@ export class LinuxCaptureEngine implements CaptureEngine {
       return ok(await this.#run({ fd, what }, is.isFile() ? is.size : undefined, options));
     } catch (thrown) {
       if (thrown instanceof SystemError) return err(thrown);
-      const { errno } = thrown as NodeJS.ErrnoException;
-      if (errno === undefined) throw thrown;
-      return err(systemError(what, errno));
+      const told = `${what}: ${failureWords(thrown)}`;
+      return err(new SystemError(told, errorCode(thrown), { cause: thrown }));
     } finally {
       if (fd !== STDIN) await closeFd(fd);
     }

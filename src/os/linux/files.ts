@@ -17,9 +17,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { errorCode, errorMessage, SystemError } from '../../base/errors.ts';
+import { errorCode, SystemError } from '../../base/errors.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { Directories, Files } from '../ports.ts';
+import { failureWords } from './errno.ts';
 
 const { O_WRONLY, O_RDONLY, O_CREAT, O_EXCL, O_TRUNC, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY } =
   constants;
@@ -84,6 +85,12 @@ export function writePrivate(
     }),
   );
 }
+
+/** A regular file, also by a link that its user made to it; EFBIG for one of more than `maxBytes`. */
+export const readWhole = (path: string, maxBytes: number): Result<Uint8Array, SystemError> =>
+  attempt(`read ${path}`, () =>
+    withFile(path, O_RDONLY | O_NONBLOCK, 0, (fd) => readAll(fd, path, maxBytes)),
+  );
 
 /** At most `maxBytes` of a regular file from `offset` on, and how long it is in all. */
 export function readPiece(
@@ -195,7 +202,7 @@ function attempt<T>(what: string, run: () => T): Result<T, SystemError> {
   } catch (thrown) {
     if (thrown instanceof SystemError) return err(thrown);
     return err(
-      new SystemError(`${what}: ${errorMessage(thrown)}`, errorCode(thrown), { cause: thrown }),
+      new SystemError(`${what}: ${failureWords(thrown)}`, errorCode(thrown), { cause: thrown }),
     );
   }
 }

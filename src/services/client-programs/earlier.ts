@@ -1,9 +1,57 @@
-/**
- * Processes of an earlier daemon, known by the configuration file that they were started with: the one
- * that is as it would be started now goes on, all others are ended before another one is started.
- */
+/** Processes of an earlier daemon: the one that is as it would be started now goes on, all others are ended. */
 import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
 import type { ChildProcess, Files, Processes, ProcessIdentity } from '../../os/ports.ts';
+
+export interface Earlier {
+  readonly child: ChildProcess;
+  readonly args: readonly string[];
+}
+
+export interface LeftClients {
+  /** Those that run for this client. */
+  readonly running: readonly ProcessIdentity[];
+  /** The one that served it, as it was stored. */
+  readonly known: ProcessIdentity | undefined;
+  /** Path of the program. */
+  readonly file: string;
+  /** Ends it with its lease kept. */
+  readonly end: 'SIGTERM' | 'SIGKILL';
+  /** Whether one with these arguments is as it would be started now. */
+  fits(args: readonly string[]): boolean;
+}
+
+/**
+ * Of a client's processes the known one, or else the first, if it fits. The others are ended; what they
+ * hold stays held, or is given back by the one that follows.
+ */
+export function takeClient(
+  deps: Pick<EarlierDeps, 'argumentsOf'> & {
+    readonly log: Log;
+    readonly processes: Pick<Processes, 'adopt'>;
+  },
+  { running, known, file, end, fits }: LeftClients,
+): Earlier | undefined {
+  const isKnown = ({ pid, startTicks }: ProcessIdentity) =>
+    pid === known?.pid && startTicks === known.startTicks;
+  const chosen = running.find(isKnown) ?? running[0];
+  let taken: Earlier | undefined;
+  for (const identity of running) {
+    const { pid } = identity;
+    const child = deps.processes.adopt(identity, file);
+    if (child === undefined) continue;
+    const args = deps.argumentsOf(identity).slice(1);
+    if (identity === chosen && fits(args)) {
+      deps.log.info({ pid }, 'adopted the running client');
+      taken = { child, args };
+    } else {
+      deps.log.warn({ pid }, 'ended a stray client');
+      child.signal(end);
+      child.release();
+    }
+  }
+  return taken;
+}
 
 export interface EarlierDeps {
   readonly clock: Clock;
@@ -21,14 +69,10 @@ export interface EarlierProgram {
   readonly end: 'SIGTERM' | 'SIGKILL';
 }
 
-export interface Earlier {
-  readonly child: ChildProcess;
-  readonly args: readonly string[];
-}
-
 /** After that it is killed, and after that again nobody waits for it any more. */
 const END_MS = 2000;
 
+/** Those that are known by the configuration file that they were started with; the next one waits for the ended. */
 export class EarlierProcesses {
   readonly #deps: EarlierDeps;
   readonly #program: EarlierProgram;

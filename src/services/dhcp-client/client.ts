@@ -1,18 +1,21 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { SystemError } from '../../base/errors.ts';
-import { formatIpv4, type Ipv4 } from '../../base/ip.ts';
+import { formatIpv4, type Ipv4, type Mac } from '../../base/ip.ts';
 import type { Log } from '../../base/log.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type {
   AddressPlanner,
   Link,
-  PacketTap,
   PacketTaps,
   Processes,
   ProcessIdentity,
 } from '../../os/ports.ts';
+import { Attachment } from '../client-programs/attachment.ts';
+import { takeClient } from '../client-programs/earlier.ts';
 import type { HookMessage, Launch } from '../client-programs/program.ts';
+import type { RosterClient } from '../client-programs/roster.ts';
 import { Runner } from '../client-programs/runner.ts';
+import { statusOf } from '../client-programs/status.ts';
 import type { ClientConfig, ClientObserved } from './config.ts';
 import {
   judgeLease,
@@ -54,15 +57,13 @@ const ASKING_MS = 10_000;
 const readNothing = (): undefined => undefined;
 
 /** One `Device.DHCPv4.Client.{i}.`: runs its machine and its process. */
-export class Client {
+export class Client implements RosterClient<ClientConfig, ClientRecord> {
   readonly #deps: ClientDeps;
   readonly #log: Log;
   #config: ClientConfig;
   #state: ClientState = INITIAL;
   readonly #runner: Runner;
-  #tap: { readonly tap: PacketTap; readonly ifIndex: number } | undefined;
-  /** Undefined until the link was first looked at. */
-  #carrier: boolean | undefined;
+  readonly #attachment: Attachment;
   #view: WireView = NOTHING_SEEN;
   #lastAddress: Ipv4 | undefined;
   /** The client that an earlier daemon started: what it spooled counts, though it may be dead by now. */
@@ -99,6 +100,7 @@ export class Client {
       },
       over: () => this.#ended(),
     });
+    this.#attachment = new Attachment({ ...deps, log: this.#log, filter: 'dhcp4' });
   }
 
   get config(): ClientConfig {
@@ -107,34 +109,28 @@ export class Client {
 
   /**
    * Takes up what an earlier daemon left: its lease, and of the processes that are `running` with
-   * this hook the one that serves it with the arguments wanted today. The others are ended.
+   * this hook the one that serves it with the arguments wanted today.
    */
   recover(record: ClientRecord | undefined, running: readonly ProcessIdentity[]): void {
-    const { clock, bootId, processes } = this.#deps;
+    const { clock, bootId } = this.#deps;
     this.#lastAddress = record?.lastAddress;
     this.#formerPid = record?.process?.pid;
     this.#askedAtMs = record?.bootId === bootId ? record.askedAtMs : undefined;
     const lease = record === undefined ? undefined : validLease(record, bootId, clock.boottimeMs());
-    const same = (p: ProcessIdentity) =>
-      p.pid === record?.process?.pid && p.startTicks === record.process.startTicks;
-    const chosen = this.#wanted() && (running.find(same) ?? running[0]);
-    for (const stray of running) {
-      const child = processes.adopt(stray, this.#deps.udhcpc);
-      if (child === undefined) continue;
-      const args = this.#deps.argumentsOf(stray).slice(1);
-      const wanted = this.#wanted();
-      if (stray === chosen && wanted !== undefined && udhcpc.same(args, wanted, readNothing)) {
-        this.#log.info({ pid: stray.pid }, 'adopted the running client');
-        this.#openTap();
-        this.#runner.adopt(child, args);
-      } else {
-        this.#log.warn({ pid: stray.pid }, 'ended a stray client');
-        child.signal('SIGTERM');
-        child.release();
-      }
+    const wanted = this.#wanted();
+    const earlier = takeClient(
+      { ...this.#deps, log: this.#log },
+      {
+        ...{ running, known: record?.process, file: this.#deps.udhcpc, end: udhcpc.end },
+        fits: (args) => wanted !== undefined && udhcpc.same(args, wanted, readNothing),
+      },
+    );
+    if (earlier !== undefined) {
+      this.#watch();
+      this.#runner.adopt(earlier.child, earlier.args);
     }
     if (lease !== undefined) {
-      const clientAlive = this.#runner.identity !== undefined;
+      const clientAlive = earlier !== undefined;
       this.#dispatch({ type: 'recovered', lease, clientAlive });
     }
   }
@@ -159,30 +155,25 @@ export class Client {
   /** Looks at the link again; called at every change of links. */
   linkChanged(): void {
     const { ifName, enable } = this.#config;
-    const link = ifName === undefined ? undefined : this.#deps.linkOf(ifName);
     if (!enable || ifName === undefined) {
       this.#runner.tell({ type: 'stop', release: true });
       return;
     }
-    const replaced = this.#tap !== undefined && this.#tap.ifIndex !== link?.ifIndex;
-    if (link === undefined || replaced) {
+    const { link, lost, cameBack } = this.#attachment.look(ifName);
+    if (lost) {
       // The address went with the interface; another one by the same name starts from nothing.
-      this.#carrier = undefined;
-      this.#closeTap();
       if (this.#state.held !== undefined) this.#dispatch({ type: 'stop' });
       this.#runner.tell({ type: 'gone' });
     }
     if (link === undefined) return;
     const running = this.#runner.identity !== undefined;
-    const cameBack = running && link.carrier && this.#carrier === false;
-    this.#carrier = link.carrier;
-    this.#openTap();
+    this.#watch();
     // On a link that is down the first DISCOVER would only be lost, and the next comes seconds later.
     if (link.adminUp) this.#runner.tell({ type: 'start' });
     // After the cable came back it may be another network (RFC 2131 §3.7): the client starts over,
     // asking for the address that it keeps meanwhile. A unicast renewal would wait for an ARP
     // answer that is often lost in the first moments.
-    if (cameBack) this.#runner.tell({ type: 'restart' });
+    if (running && cameBack) this.#runner.tell({ type: 'restart' });
   }
 
   /** `Renew()`: asks the server now. An error when there is nothing to ask with. */
@@ -239,30 +230,20 @@ export class Client {
   async close(): Promise<void> {
     for (const timer of [this.#timer, this.#grace]) timer?.cancel();
     this.#runner.close();
-    await this.#tap?.tap[Symbol.asyncDispose]();
-    this.#tap = undefined;
+    await this.#attachment.close();
   }
 
   get observed(): ClientObserved {
     const { held } = this.#state;
     const { enable, ifName } = this.#config;
-    const misconfigured = enable && ifName === undefined;
-    const trouble = this.#runner.trouble ?? this.#trouble;
-    const reasons = [...(trouble === undefined ? [] : [trouble]), ...this.#remarks];
-    if (misconfigured) reasons.unshift('Interface names no interface');
-    else if (this.#runner.state === 'Absent') reasons.unshift(`no interface ${ifName}`);
-    else if (this.#carrier === false) reasons.unshift(`no link on ${ifName}`);
-    const error = trouble !== undefined || this.#runner.state === 'Absent';
     return {
       id: this.#config.id,
-      status: misconfigured
-        ? 'Error_Misconfigured'
-        : !enable
-          ? 'Disabled'
-          : error
-            ? 'Error'
-            : 'Enabled',
-      reason: reasons.length === 0 ? undefined : reasons.join('; '),
+      ...statusOf({
+        ...{ enable, ifName, remarks: this.#remarks },
+        absent: this.#runner.state === 'Absent',
+        carrier: this.#attachment.carrier,
+        trouble: this.#runner.trouble ?? this.#trouble,
+      }),
       dhcpStatus: this.#state.name,
       lease: held === undefined ? undefined : this.#observedLease(held),
       counts: this.#view.counts,
@@ -334,7 +315,7 @@ export class Client {
     this.#remarks = [];
     this.#trouble = undefined;
     this.#dispatch({ type: 'stop' });
-    this.#closeTap();
+    void this.#attachment.close();
     void this.#save().then(() => {
       for (const resolve of this.#onEnded.splice(0)) resolve();
     });
@@ -355,30 +336,25 @@ export class Client {
 
   // ---- the wire ------------------------------------------------------------------------------
 
-  #openTap(): void {
+  #watch(): void {
     const link = this.#deps.linkOf(this.#config.ifName ?? '');
-    if (link?.mac === undefined || this.#tap !== undefined) return;
+    if (link?.mac === undefined) return;
     const { mac } = link;
-    const tap = this.#deps.taps.open(link.ifIndex, 'dhcp4', (frame, outgoing) => {
-      const now = this.#deps.clock.boottimeMs();
-      const { view, seen } = look(this.#view, frame, outgoing, mac, now);
-      this.#view = view;
-      if (seen === undefined) return;
-      if (seen.type === 'ack') this.#expectHook(seen.raw);
-      else {
-        if (outgoing) this.#runner.hear();
-        if (seen.type === 'request' && seen.renewal !== 'none') this.#askedAtMs = now;
-        this.#dispatch(seen);
-      }
-      if (seen.type === 'release') this.#runner.released();
-    });
-    if (tap.ok) this.#tap = { tap: tap.value, ifIndex: link.ifIndex };
-    else this.#log.warn({ code: tap.error.code }, `cannot watch messages: ${tap.error.message}`);
+    this.#attachment.watch(link, (frame, outgoing) => this.#passed(frame, outgoing, mac));
   }
 
-  #closeTap(): void {
-    void this.#tap?.tap[Symbol.asyncDispose]();
-    this.#tap = undefined;
+  #passed(frame: Uint8Array, outgoing: boolean, mac: Mac): void {
+    const now = this.#deps.clock.boottimeMs();
+    const { view, seen } = look(this.#view, frame, outgoing, mac, now);
+    this.#view = view;
+    if (seen === undefined) return;
+    if (seen.type === 'ack') this.#expectHook(seen.raw);
+    else {
+      if (outgoing) this.#runner.hear();
+      if (seen.type === 'request' && seen.renewal !== 'none') this.#askedAtMs = now;
+      this.#dispatch(seen);
+    }
+    if (seen.type === 'release') this.#runner.released();
   }
 
   /** udhcpc sometimes takes an ACK without calling its hook; then the ACK itself is taken. */

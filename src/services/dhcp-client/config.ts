@@ -1,4 +1,5 @@
 import type { Ipv4, PrefixLen } from '../../base/ip.ts';
+import type { ClientStatus } from '../client-programs/status.ts';
 
 /** One enabled or disabled `Device.DHCPv4.Client.{i}.`, given whole to the service. */
 export interface ClientConfig {
@@ -57,11 +58,8 @@ export interface LeaseObserved {
   readonly options: readonly { readonly code: number; readonly hex: string }[];
 }
 
-export interface ClientObserved {
+export interface ClientObserved extends ClientStatus {
   readonly id: string;
-  readonly status: 'Disabled' | 'Enabled' | 'Error_Misconfigured' | 'Error';
-  /** What is wrong or was clamped, for people; undefined when all is well. */
-  readonly reason: string | undefined;
   readonly dhcpStatus: DhcpStatus;
   readonly lease: LeaseObserved | undefined;
   readonly counts: MessageCounts;

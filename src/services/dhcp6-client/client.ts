@@ -7,13 +7,16 @@ import { err, ok, type Result } from '../../base/result.ts';
 import type {
   Address6Planner,
   Link,
-  PacketTap,
   PacketTaps,
   Processes,
   ProcessIdentity,
 } from '../../os/ports.ts';
+import { Attachment } from '../client-programs/attachment.ts';
+import { takeClient } from '../client-programs/earlier.ts';
 import type { HookMessage, Launch, ReadFile } from '../client-programs/program.ts';
+import type { RosterClient } from '../client-programs/roster.ts';
 import { Runner } from '../client-programs/runner.ts';
+import { statusOf } from '../client-programs/status.ts';
 import type { Client6Config, Client6Observed } from './config.ts';
 import { factsOf } from './facts.ts';
 import { type Held, keyOfIa, type RawReply } from './lease.ts';
@@ -57,15 +60,13 @@ const SAME_ANSWER_MS = 2000;
 const RESTART_PAUSE_MS = 5000;
 
 /** One `Device.DHCPv6.Client.{i}.`: runs its machine and its process. */
-export class Client6 {
+export class Client6 implements RosterClient<Client6Config, Client6Record> {
   readonly #deps: Client6Deps;
   readonly #log: Log;
   readonly #runner: Runner;
   #config: Client6Config;
   #state: ClientState6 = INITIAL6;
-  #tap: { readonly tap: PacketTap; readonly ifIndex: number } | undefined;
-  /** Undefined until the link was first looked at. */
-  #carrier: boolean | undefined;
+  readonly #attachment: Attachment;
   #view: WireView6 = NOTHING_SEEN6;
   #answeredAtMs = Number.NEGATIVE_INFINITY;
   readonly #lastAddresses = new Map<number, Ipv6>();
@@ -105,6 +106,7 @@ export class Client6 {
       },
       over: () => this.#ended(),
     });
+    this.#attachment = new Attachment({ ...deps, log: this.#log, filter: 'dhcp6' });
   }
 
   get config(): Client6Config {
@@ -117,10 +119,10 @@ export class Client6 {
 
   /**
    * Takes up what an earlier daemon left: what it held, and of the processes that are `running` in
-   * this folder the one that serves it as wanted today. The others are ended.
+   * this folder the one that serves it as wanted today.
    */
   recover(record: Client6Record | undefined, running: readonly ProcessIdentity[]): void {
-    const { clock, bootId, processes, program, read } = this.#deps;
+    const { clock, bootId, program, read } = this.#deps;
     for (const [iaid, address] of record?.lastAddresses ?? []) {
       this.#lastAddresses.set(iaid, address);
     }
@@ -128,27 +130,22 @@ export class Client6 {
     this.#formerPid = record?.process?.pid;
     if (record?.bootId === bootId) this.#answeredAtMs = record.answeredAtMs;
     const wanted = this.#launch();
-    const same = (p: ProcessIdentity) =>
-      p.pid === record?.process?.pid && p.startTicks === record.process.startTicks;
-    const chosen = wanted && (running.find(same) ?? running[0]);
-    for (const stray of program === undefined ? [] : running) {
-      const child = processes.adopt(stray, program?.file ?? '');
-      if (child === undefined) continue;
-      const args = this.#deps.argumentsOf(stray).slice(1);
-      if (stray === chosen && wanted !== undefined && program?.face.same(args, wanted, read)) {
-        this.#log.info({ pid: stray.pid }, 'adopted the running client');
-        this.#openTap();
-        this.#runner.adopt(child, args);
-      } else {
-        this.#log.warn({ pid: stray.pid }, 'ended a stray client');
-        // What it holds stays held, or is given back by the one that follows.
-        child.signal('SIGKILL');
-        child.release();
-      }
+    const earlier =
+      program &&
+      takeClient(
+        { ...this.#deps, log: this.#log },
+        {
+          ...{ running, known: record?.process, file: program.file, end: program.face.end },
+          fits: (args) => wanted !== undefined && program.face.same(args, wanted, read),
+        },
+      );
+    if (earlier !== undefined) {
+      this.#watch();
+      this.#runner.adopt(earlier.child, earlier.args);
     }
     const held = record === undefined ? undefined : stillHeld(record, bootId, clock.boottimeMs());
     if (held !== undefined) {
-      const clientAlive = this.#runner.identity !== undefined;
+      const clientAlive = earlier !== undefined;
       this.#dispatch({ type: 'recovered', held, clientAlive });
       // It was to be renewed meanwhile, and nobody saw what came of it.
       if (clientAlive && clock.boottimeMs() >= held.t1AtMs) this.#restart();
@@ -176,29 +173,24 @@ export class Client6 {
   /** Looks at the link again; called at every change of links and addresses. */
   linkChanged(): void {
     const { ifName, enable } = this.#config;
-    const link = ifName === undefined ? undefined : this.#deps.linkOf(ifName);
     if (!enable || ifName === undefined || this.#blocked !== undefined) {
       this.#runner.tell({ type: 'stop', release: true });
       return;
     }
-    const replaced = this.#tap !== undefined && this.#tap.ifIndex !== link?.ifIndex;
-    if (link === undefined || replaced) {
+    const { link, lost, cameBack } = this.#attachment.look(ifName);
+    if (lost) {
       // The addresses went with the interface; another one by the same name starts from nothing.
-      this.#carrier = undefined;
-      this.#closeTap();
       if (this.#state.held !== undefined) this.#dispatch({ type: 'stop' });
       this.#runner.tell({ type: 'gone' });
     }
     if (link === undefined) return;
     const running = this.#runner.identity !== undefined;
-    const cameBack = running && link.carrier && this.#carrier === false;
-    this.#carrier = link.carrier;
-    this.#openTap();
+    this.#watch();
     // It speaks from the link-local address, which must be past duplicate detection.
     const ready = link.adminUp && link.carrier && this.#deps.linkLocalOf(ifName) !== undefined;
     if (ready) this.#runner.tell({ type: 'start' });
     // After the cable came back it may be another network (RFC 8415 §18.2.12): what is held is asked for anew.
-    if (cameBack) this.#runner.tell({ type: 'restart' });
+    if (running && cameBack) this.#runner.tell({ type: 'restart' });
   }
 
   /** `Renew()`: asks the server now. An error when there is nothing to ask with. */
@@ -243,25 +235,20 @@ export class Client6 {
   async close(): Promise<void> {
     for (const timer of [this.#timer, this.#pause]) timer?.cancel();
     this.#runner.close();
-    await this.#tap?.tap[Symbol.asyncDispose]();
-    this.#tap = undefined;
+    await this.#attachment.close();
   }
 
   get observed(): Client6Observed {
     const { enable, ifName, id } = this.#config;
-    const misconfigured = enable && ifName === undefined;
-    const trouble = this.#runner.trouble ?? this.#trouble ?? (enable ? this.#blocked : undefined);
-    const reasons = [...(trouble === undefined ? [] : [trouble]), ...this.#remarks];
-    const absent = this.#runner.state === 'Absent';
-    if (misconfigured) reasons.unshift('Interface names no interface');
-    else if (absent) reasons.unshift(`no interface ${ifName}`);
-    else if (enable && this.#carrier === false) reasons.unshift(`no link on ${ifName}`);
-    const bad = trouble !== undefined || absent ? 'Error' : 'Enabled';
     return {
       ...{ id, ifName, state: this.#state.name, lease: this.#state.held },
       facts: factsOf(this.#state.held?.options ?? []),
-      status: misconfigured ? 'Error_Misconfigured' : enable ? bad : 'Disabled',
-      reason: reasons.length === 0 ? undefined : reasons.join('; '),
+      ...statusOf({
+        ...{ enable, ifName, remarks: this.#remarks },
+        absent: this.#runner.state === 'Absent',
+        carrier: this.#attachment.carrier,
+        trouble: this.#runner.trouble ?? this.#trouble ?? (enable ? this.#blocked : undefined),
+      }),
       ...{ counts: this.#view.counts, pid: this.#runner.identity?.pid, restarts: this.#restarts },
     };
   }
@@ -350,7 +337,7 @@ export class Client6 {
     this.#remarks = [];
     this.#trouble = undefined;
     this.#dispatch({ type: 'stop' });
-    this.#closeTap();
+    void this.#attachment.close();
     void this.#save().then(() => {
       for (const resolve of this.#onEnded.splice(0)) resolve();
     });
@@ -358,28 +345,23 @@ export class Client6 {
 
   // ---- the wire ------------------------------------------------------------------------------
 
-  #openTap(): void {
+  #watch(): void {
     const link = this.#deps.linkOf(this.#config.ifName ?? '');
-    if (link === undefined || this.#tap !== undefined) return;
-    const { clock, duid, taps } = this.#deps;
-    const tap = taps.open(link.ifIndex, 'dhcp6', (frame, outgoing) => {
-      const { view, seen } = look6(this.#view, frame, outgoing, duid, clock.boottimeMs());
-      this.#view = view;
-      if (outgoing && seen !== undefined) this.#runner.hear();
-      if (seen === undefined) return;
-      if (seen.type === 'reply') {
-        this.#take(seen.reply);
-        void this.#save();
-      } else this.#dispatch(seen);
-      if (seen.type === 'release') this.#runner.released();
-    });
-    if (tap.ok) this.#tap = { tap: tap.value, ifIndex: link.ifIndex };
-    else this.#log.warn({ code: tap.error.code }, `cannot watch messages: ${tap.error.message}`);
+    if (link === undefined) return;
+    this.#attachment.watch(link, (frame, outgoing) => this.#passed(frame, outgoing));
   }
 
-  #closeTap(): void {
-    void this.#tap?.tap[Symbol.asyncDispose]();
-    this.#tap = undefined;
+  #passed(frame: Uint8Array, outgoing: boolean): void {
+    const { clock, duid } = this.#deps;
+    const { view, seen } = look6(this.#view, frame, outgoing, duid, clock.boottimeMs());
+    this.#view = view;
+    if (seen === undefined) return;
+    if (outgoing) this.#runner.hear();
+    if (seen.type === 'reply') {
+      this.#take(seen.reply);
+      void this.#save();
+    } else this.#dispatch(seen);
+    if (seen.type === 'release') this.#runner.released();
   }
 
   // ---- what is held --------------------------------------------------------------------------

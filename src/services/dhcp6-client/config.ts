@@ -1,4 +1,5 @@
 import type { Ipv6, Ipv6Prefix } from '../../base/ip6.ts';
+import type { ClientStatus } from '../client-programs/status.ts';
 
 /** One enabled or disabled `Device.DHCPv6.Client.{i}.`, given whole to the service. */
 export interface Client6Config {
@@ -120,13 +121,10 @@ export interface Facts6 {
   }[];
 }
 
-export interface Client6Observed {
+export interface Client6Observed extends ClientStatus {
   readonly id: string;
   /** Kernel name. */
   readonly ifName: string | undefined;
-  readonly status: 'Disabled' | 'Enabled' | 'Error_Misconfigured' | 'Error';
-  /** What is wrong or was refused, for people; undefined when all is well. */
-  readonly reason: string | undefined;
   readonly state: Dhcp6State;
   readonly lease: Lease6Observed | undefined;
   /** What the options of `lease` tell. */

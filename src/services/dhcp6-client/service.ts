@@ -1,8 +1,9 @@
 import type { SystemError } from '../../base/errors.ts';
 import { formatPrefix6, type Ipv6, ipv6 } from '../../base/ip6.ts';
 import { err, ok, type Result } from '../../base/result.ts';
-import type { Directories, Files, ProcessIdentity, Store } from '../../os/ports.ts';
+import type { Directories, Files, Store } from '../../os/ports.ts';
 import type { HookMessage, Launch } from '../client-programs/program.ts';
+import { Roster } from '../client-programs/roster.ts';
 import { Client6, type Client6Deps } from './client.ts';
 import type {
   Client6Config,
@@ -12,13 +13,10 @@ import type {
   LanPrefix6,
 } from './config.ts';
 import { planLan } from './plan.ts';
-import { decodeRecord6, encodeRecord6 } from './record.ts';
+import { type Client6Record, decodeRecord6, encodeRecord6 } from './record.ts';
 
 export interface Dhcp6ClientDeps
-  extends Omit<
-    Client6Deps,
-    'hook' | 'folder' | 'duid' | 'read' | 'prepare' | 'save' | 'changed' | 'argumentsOf'
-  > {
+  extends Omit<Client6Deps, 'hook' | 'folder' | 'duid' | 'read' | 'prepare' | 'save' | 'changed'> {
   readonly store: Store;
   readonly files: Files;
   readonly directories: Directories;
@@ -27,7 +25,6 @@ export interface Dhcp6ClientDeps
   /** Directory of the clients' own folders: `RUN_DIR/dhcp6`. */
   readonly workDir: string;
   randomBytes(count: number): Uint8Array;
-  argumentsOf(process: ProcessIdentity): readonly string[];
   /** Makes `hookDir/<id>` a link to the plugin. */
   linkHook(id: string): Result<void, SystemError>;
   /** All that the LAN has of delegated prefixes, with the resolvers that came with them; told when it changed. */
@@ -45,20 +42,24 @@ const LAN = 'lan6';
 /** All DHCPv6 clients of the box, and the prefixes that they bring to the LAN. */
 export class Dhcp6ClientService implements AsyncDisposable {
   readonly #deps: Dhcp6ClientDeps;
-  readonly #clients = new Map<string, Client6>();
-  /** Clients whose removal is under way, by id: a new one of that id waits. */
-  readonly #leaving = new Map<string, Promise<void>>();
+  readonly #roster: Roster<Client6Config, Client6Record, Client6>;
   #duid: Uint8Array = new Uint8Array(0);
-  #wanted: ReadonlyMap<string, Client6Config> = new Map();
   #lans: readonly Lan6Config[] = [];
   #lan: ReturnType<typeof planLan> = { placed: [], unplaced: [] };
   #told = '';
-  #reporting = false;
-  #applied = false;
-  #closed = false;
 
   constructor(deps: Dhcp6ClientDeps) {
     this.#deps = deps;
+    const folderOf = (id: string): string => `${deps.workDir}/${id}`;
+    this.#roster = new Roster({
+      ...{ log: deps.log, store: deps.store, processes: deps.processes, linkHook: deps.linkHook },
+      ...{ keyPrefix: KEY, decode: decodeRecord6, encode: encodeRecord6, markOf: folderOf },
+      make: (config, save, changed) => this.#make(folderOf(config.id), config, save, changed),
+      changed: () => {
+        this.#distribute();
+        deps.report(this.observed);
+      },
+    });
   }
 
   /** This box's DUID, or a new one for good (RFC 8415 §11). Before anything else. */
@@ -83,51 +84,35 @@ export class Dhcp6ClientService implements AsyncDisposable {
    */
   recover({ clients, lans }: Dhcp6ClientConfig): void {
     this.#lans = lans;
-    this.#takeUp(clients);
+    this.#roster.recover(clients);
     this.#distribute();
   }
 
   /** Makes `config` the whole truth. */
-  apply(config: Dhcp6ClientConfig): void {
-    const wanted = new Map(config.clients.map((client) => [client.id, client]));
-    this.#wanted = wanted;
-    this.#lans = config.lans;
-    this.#applied = true;
-    for (const [id, client] of this.#clients) {
-      const next = wanted.get(id);
-      // On another interface it is another client: the old one gives its leases back first.
-      if (next === undefined || next.ifName !== client.config.ifName) this.#remove(id, client);
-    }
-    this.#takeUp(config.clients);
-    for (const next of config.clients) {
-      const client = this.#clients.get(next.id);
-      if (client !== undefined) client.configure(next);
-      else void this.#leaving.get(next.id)?.then(() => this.#returned(next.id));
-    }
+  apply({ clients, lans }: Dhcp6ClientConfig): void {
+    this.#lans = lans;
+    this.#roster.apply(clients);
     this.#distribute();
-    this.#changed();
   }
 
   linksChanged(): void {
-    // What was recovered is not started before it is applied.
-    if (!this.#applied) return;
-    for (const client of this.#clients.values()) client.linkChanged();
+    this.#roster.linksChanged();
   }
 
   /** A message of the hook; false when no client of ours is meant. */
   async hook(message: HookMessage): Promise<boolean> {
-    return (await this.#clients.get(message.clientId)?.hook(message)) ?? false;
+    return await this.#roster.hook(message);
   }
 
   renew(id: string): Result<void, string> {
-    return this.#clients.get(id)?.renew() ?? err(`no DHCPv6 client ${id}`);
+    return this.#roster.get(id)?.renew() ?? err(`no DHCPv6 client ${id}`);
   }
 
   get observed(): Dhcp6ClientObserved {
     const face = this.#deps.program?.face;
     return {
       duid: this.#duid,
-      clients: [...this.#clients.values()].map((client) => client.observed),
+      clients: this.#roster.all.map((client) => client.observed),
       lanPrefixes: this.#lan.placed,
       unplaced: this.#lan.unplaced,
       program: face && { name: face.name, limits: face.limits },
@@ -136,47 +121,28 @@ export class Dhcp6ClientService implements AsyncDisposable {
 
   /** Lets go: processes, addresses and routes stay for the next daemon. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
-    await Promise.all([...this.#clients.values()].map((client) => client.close()));
-    this.#clients.clear();
+    await this.#roster.close();
   }
 
-  #takeUp(clients: readonly Client6Config[]): void {
-    const fresh = clients.filter(({ id }) => !this.#clients.has(id) && !this.#leaving.has(id));
-    const { processes, workDir } = this.#deps;
-    const running = processes.findByArguments(fresh.map(({ id }) => `${workDir}/${id}`));
-    for (const config of fresh) this.#recover(config, running.get(`${workDir}/${config.id}`) ?? []);
-  }
-
-  #recover(config: Client6Config, running: readonly ProcessIdentity[]): void {
-    const { store, hookDir, workDir, files, log } = this.#deps;
-    const { id } = config;
-    const key = `${KEY}${id}`;
-    const folder = `${workDir}/${id}`;
-    const linked = this.#deps.linkHook(id);
-    if (!linked.ok) log.error({ code: linked.error.code }, linked.error.message);
-    const client = new Client6(
+  #make(
+    folder: string,
+    config: Client6Config,
+    save: Client6Deps['save'],
+    changed: () => void,
+  ): Client6 {
+    const { hookDir, files } = this.#deps;
+    return new Client6(
       {
         ...this.#deps,
-        ...{ hook: `${hookDir}/${id}`, folder, duid: this.#duid },
+        ...{ hook: `${hookDir}/${config.id}`, folder, duid: this.#duid, save, changed },
         read: (name) => {
           const text = files.readText(`${folder}/${name}`);
           return text.ok ? text.value : undefined;
         },
         prepare: (launch) => this.#prepare(folder, launch),
-        save: (record) => store.commit([{ key, value: encodeRecord6(record) }]),
-        changed: () => this.#changed(),
       },
       config,
     );
-    this.#clients.set(id, client);
-    const bytes = store.get(key);
-    const record = bytes === undefined ? undefined : decodeRecord6(bytes);
-    if (record?.ok === false) {
-      log.warn({ key, field: record.error.field }, `stored lease ignored: ${record.error.message}`);
-    }
-    const usable = record?.ok === true && record.value.ifName === (config.ifName ?? '');
-    client.recover(usable ? record.value : undefined, running);
   }
 
   #prepare(folder: string, { files, stale }: Launch): Result<void, SystemError> {
@@ -197,29 +163,9 @@ export class Dhcp6ClientService implements AsyncDisposable {
     return ok(undefined);
   }
 
-  /** The old client of this id is gone; by now the configuration may have changed again. */
-  #returned(id: string): void {
-    const next = this.#wanted.get(id);
-    if (next === undefined || this.#clients.has(id) || this.#closed) return;
-    this.#takeUp([next]);
-    this.#clients.get(id)?.configure(next);
-  }
-
-  #remove(id: string, client: Client6): void {
-    this.#clients.delete(id);
-    const left = client.remove().then(async () => {
-      if (this.#clients.has(id)) return;
-      const gone = await this.#deps.store.commit([{ key: `${KEY}${id}`, value: undefined }]);
-      if (!gone.ok) this.#deps.log.error({ code: gone.error.code }, gone.error.message);
-      this.#leaving.delete(id);
-      this.#changed();
-    });
-    this.#leaving.set(id, left);
-  }
-
   /** Gives each network of the LAN its part of what is delegated now. */
   #distribute(): void {
-    const clients = [...this.#clients.values()];
+    const clients = this.#roster.all;
     this.#lan = planLan(
       this.#lans,
       clients.map((client) => ({ id: client.config.id, prefixes: client.held?.prefixes ?? [] })),
@@ -244,17 +190,5 @@ export class Dhcp6ClientService implements AsyncDisposable {
       this.#deps.log.error({ code: error.code }, `prefix on the LAN: ${error.message}`);
     }
     this.#deps.lanChanged(placed, resolvers);
-  }
-
-  /** One distribution and one report for however many changes one turn of the event loop brings. */
-  #changed(): void {
-    if (this.#reporting || this.#closed) return;
-    this.#reporting = true;
-    queueMicrotask(() => {
-      this.#reporting = false;
-      if (this.#closed) return;
-      this.#distribute();
-      this.#deps.report(this.observed);
-    });
   }
 }

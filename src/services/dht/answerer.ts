@@ -106,9 +106,9 @@ export class Answerer {
         };
       }
       case 'announce_peer': {
-        const { infoHash, token, seed } = query;
+        const { infoHash, token, seed, implied, port } = query;
         if (!tokens.valid(token, from.address, infoHash, nowMs)) return BAD_TOKEN;
-        const peer = { address: from.address, port: query.port ?? from.port };
+        const peer = { address: from.address, port: implied ? from.port : (port ?? from.port) };
         if (!this.#deps.policy.allows(peer))
           return { code: KRPC_ERRORS.protocol, message: 'not a port to be reached at' };
         peers.announce(infoHash, peer, seed, nowMs);

@@ -83,6 +83,8 @@ export interface DhtCounters {
 }
 
 export interface CrawlerObserved {
+  readonly enabled: boolean;
+  /** It is its time. */
   readonly running: boolean;
   readonly hashes: number;
   readonly nodesAsked: number;

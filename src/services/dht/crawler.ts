@@ -48,6 +48,7 @@ export class Crawler {
 
   get observed(): CrawlerObserved {
     return {
+      enabled: this.#deps.config.enable,
       running: !this.#stopped && this.#isTime(),
       hashes: this.#hashes.size,
       nodesAsked: this.#asked,

@@ -29,12 +29,14 @@ export interface FetchProgress {
   /** Told of by whoever knows; those that may not be spoken to are counted apart. */
   readonly known: number;
   readonly unfit: number;
+  /** Peers that were asked, however often. */
   readonly tried: number;
   readonly connecting: number;
   readonly talking: number;
   /** Of the peer that is furthest. */
   readonly receivedBytes: number;
   readonly sizeBytes: number | undefined;
+  /** Peers, by what came of asking each the last time. */
   readonly ends: Readonly<Partial<Record<EndReason, number>>>;
   /** Gave what is not the torrent's. */
   readonly convicted: readonly IpPort[];

@@ -54,9 +54,9 @@ export class MetadataFetch {
   readonly result: Promise<Result<Fetched, FetchFailure>>;
   readonly #owner: FetchOwner;
   readonly #resolve: (result: Result<Fetched, FetchFailure>) => void;
-  readonly #seen = new Set<number | string>();
+  /** Who may be asked, with what came of the last attempt. */
+  readonly #seen = new Map<number | string, EndReason | undefined>();
   readonly #candidates: Candidate[] = [];
-  readonly #ends: Partial<Record<EndReason, number>> = {};
   readonly #convicted: IpPort[] = [];
   #waiting: 'more' | 'noMore' = 'more';
   #unfit = 0;
@@ -101,7 +101,7 @@ export class MetadataFetch {
         this.#dropped += 1;
         continue;
       }
-      this.#seen.add(key);
+      this.#seen.set(key, undefined);
       this.#candidates.push({ endpoint, attempts: 0, fromMs: 0 });
     }
     this.#owner.changed(this);
@@ -126,13 +126,13 @@ export class MetadataFetch {
   take(nowMs: number): { readonly endpoint: IpPort; readonly attempts: number } | undefined {
     const at = this.#candidates.findIndex(({ fromMs }) => fromMs <= nowMs);
     const [candidate] = at < 0 ? [] : this.#candidates.splice(at, 1);
-    if (candidate !== undefined) this.#tried += 1;
+    if (candidate?.attempts === 0) this.#tried += 1;
     return candidate;
   }
 
   /** What came of one. */
   ended(endpoint: IpPort, attempts: number, reason: EndReason, nowMs: number): void {
-    this.#ends[reason] = (this.#ends[reason] ?? 0) + 1;
+    this.#seen.set(keyOf(endpoint), reason);
     if (this.#over || attempts + 1 >= MAX_ATTEMPTS || !WORTH_ANOTHER.has(reason)) return;
     this.#candidates.push({
       endpoint,
@@ -158,8 +158,15 @@ export class MetadataFetch {
     return {
       ...{ known: this.#seen.size, unfit: this.#unfit, tried: this.#tried },
       ...{ connecting, talking: this.peers.size - connecting, receivedBytes, sizeBytes },
-      ...{ ends: { ...this.#ends }, convicted: [...this.#convicted] },
+      ...{ ends: this.#ends(), convicted: [...this.#convicted] },
     };
+  }
+
+  #ends(): FetchProgress['ends'] {
+    const ends: Partial<Record<EndReason, number>> = {};
+    for (const reason of this.#seen.values())
+      if (reason !== undefined) ends[reason] = (ends[reason] ?? 0) + 1;
+    return ends;
   }
 
   /** Once; what is told later is told to nobody. */

@@ -163,6 +163,11 @@ export class DhtNode {
     return this.#budget.flows(this.#deps.clock.monoMs());
   }
 
+  /** It talks to the owner's networks alone. */
+  get isPrivate(): boolean {
+    return this.#deps.policy.isPrivate;
+  }
+
   mayReach(endpoint: IpPort): boolean {
     return this.#deps.policy.allows(endpoint);
   }

@@ -107,16 +107,16 @@ export class DhtOperations {
     };
   }
 
-  /** `port` undefined: the one that we talk from. */
+  /** With `implied` the port is the one that we talk from, as others see it behind an address translation. */
   async announce(
     infoHash: Uint8Array,
-    port: number | undefined,
+    port: number,
     seed: boolean,
-    watch: Watch = {},
+    { implied = false, ...watch }: Watch & { readonly implied?: boolean } = {},
   ): Promise<PeersFound & Stored> {
     const result = await this.getPeers(infoHash, watch);
     const told = await this.#tell(result.searches, watch, (token) => ({
-      ...{ method: 'announce_peer', infoHash, token, port, seed },
+      ...{ method: 'announce_peer', infoHash, token, implied, port, seed },
     }));
     return { ...result, target: infoHash, ...told };
   }

@@ -9,7 +9,14 @@ import type { Result } from '../../base/result.ts';
 import type { Store } from '../../os/ports.ts';
 import type { UdpSocket, UdpSockets } from '../../os/ports-udp.ts';
 import { AddressPolicy } from './address-policy.ts';
-import type { DhtConfig, DhtCounters, DhtObserved, Family, IpPrefix } from './config.ts';
+import type {
+  CrawlerObserved,
+  DhtConfig,
+  DhtCounters,
+  DhtObserved,
+  Family,
+  IpPrefix,
+} from './config.ts';
 import { Crawler } from './crawler.ts';
 import { Follower } from './follower.ts';
 import { type DhtCrypto, DhtNode } from './node.ts';
@@ -37,7 +44,13 @@ const SAVE_MS = 10 * 60_000;
 const RESOLVE_MS = 60_000;
 const TABLES_KEY = 'dht/tables';
 
+const NO_CRAWLER: CrawlerObserved = {
+  ...{ enabled: false, running: false, hashes: 0, nodesAsked: 0, nodesKnown: 0 },
+};
+
 interface Running {
+  /** That of the sockets. */
+  readonly port: number;
   readonly node: DhtNode;
   readonly operations: DhtOperations;
   readonly sockets: Readonly<Partial<Record<Family, UdpSocket>>>;
@@ -62,7 +75,7 @@ export class DhtService implements AsyncDisposable {
   }
 
   /** Undefined while it is off or could not start. */
-  get running(): Pick<Running, 'node' | 'operations' | 'crawler'> | undefined {
+  get running(): Pick<Running, 'port' | 'node' | 'operations' | 'crawler'> | undefined {
     return this.#running;
   }
 
@@ -76,7 +89,7 @@ export class DhtService implements AsyncDisposable {
       ...{ reason: this.#reason, tables, counters: this.#counters() },
       ...{ flows: node?.flows ?? 0, peers: node?.peers.peers ?? 0 },
       ...{ infoHashes: node?.peers.swarms ?? 0, items: node?.items.size ?? 0 },
-      crawler: crawler?.observed ?? { running: false, hashes: 0, nodesAsked: 0, nodesKnown: 0 },
+      crawler: crawler?.observed ?? NO_CRAWLER,
       announcement: follower?.observed,
     };
   }
@@ -133,7 +146,8 @@ export class DhtService implements AsyncDisposable {
     const parts = { node, operations, clock, log, random };
     const crawler = new Crawler({ ...parts, config: config.crawler });
     const follower = new Follower({ ...parts, store, announcements: config.announcements });
-    const running: Running = { node, operations, sockets, crawler, follower, timers: [] };
+    const { port } = config;
+    const running: Running = { port, node, operations, sockets, crawler, follower, timers: [] };
     this.#running = running;
     const { literal, names } = splitBootstrap(config.bootstrap);
     node.start(literal, store.get(TABLES_KEY));
@@ -147,7 +161,7 @@ export class DhtService implements AsyncDisposable {
         return empty ? this.#resolve(running, names) : undefined;
       });
     }
-    log.info({ port: config.port, families }, 'the DHT node is up');
+    log.info({ port, families }, 'the DHT node is up');
   }
 
   async #stop(): Promise<void> {

@@ -25,12 +25,14 @@ export class Upload {
     this.#head = new Uint8Array([...this.#head, ...bytes.subarray(0, lacking)]);
     if (this.#head.length < BUNDLE_HEAD_BYTES) return undefined;
     const head = decodeBundleHead(this.#head);
-    if (!head.ok) return `this is no update bundle: ${head.error.message}`;
+    if (!head.ok) return `this is no update bundle of Gatehouse: ${head.error.message}`;
     const { manifest } = head.value;
     if (arch !== undefined && manifest.arch !== arch) {
       return `this update is for ${manifest.arch}, the box is ${arch}`;
     }
-    if (bundleBytes(manifest) !== this.sizeBytes) return 'the bundle is cut off';
+    const excess = this.sizeBytes - bundleBytes(manifest);
+    if (excess < 0) return `the bundle is cut off: ${-excess} bytes are missing`;
+    if (excess > 0) return `${excess} bytes too many behind the bundle`;
     this.version = manifest.version;
     return undefined;
   }

@@ -56,10 +56,10 @@ t.test('none at all', async (t) => {
   t.equal(code, 1);
   t.match(JSON.parse(out), { acceptable: false, torrent: null, faults: [{ field: /./ }] });
   const gone = await cli(['dht', 'metadata', '--file', 'x.torrent'], undefined, {
-    readFile: () => err(new SystemError('no such file', 'ENOENT')),
+    readFile: (path) => err(new SystemError(`read ${path}: no such file`, 'ENOENT')),
   });
   t.equal(gone.code, 1);
-  t.match(gone.err, /x\.torrent: no such file/);
+  t.match(gone.err, /^gatehouse: read x\.torrent: no such file$/m, 'its name is said once');
   t.equal((await cli(['dht', 'metadata'], undefined)).code, 2);
 });
 
@@ -117,7 +117,7 @@ t.test('how far a search is, and what it has found at Ctrl-C', async (t) => {
     [['peers', hash], /198\.51\.100\.7:7000/],
     [['announce', hash], /0 nodes keep it/],
     [['item', 'get', hash], /a value/],
-    [['item', 'put', 'a value', '--cas', '3'], /ababab/],
+    [['item', 'put', 'a value', '--cas', '3', '--seed', 'seed'], /ababab/],
   ] as const) {
     const ending = new AbortController();
     let looks = 0;
@@ -126,19 +126,75 @@ t.test('how far a search is, and what it has found at Ctrl-C', async (t) => {
     });
     const stderr = new Captured(true);
     const { signal } = ending;
-    const ran = await cli(['dht', ...args], bus, { signal, stderr, pause: breath });
+    const readFile = () => ok(encodeBencode('07'));
+    const ran = await cli(['dht', ...args], bus, { signal, stderr, pause: breath, readFile });
     t.match(ran.out, found, args.join(' '));
     const line = '12 nodes asked, 7 answered, the closest shares 9 bits, 1 peers';
     t.ok(stderr.text.startsWith(`${CLEAR}${line}${CLEAR}stopped; this is what was found\n`));
     t.equal(jobs.length, 1);
     const quiet = daemon(() => quiet.jobs[0]?.end());
-    const json = await cli(['dht', ...args, '--json'], quiet.bus, { pause: breath });
+    const json = await cli(['dht', ...args, '--json'], quiet.bus, { pause: breath, readFile });
     t.equal(json.err, '', 'nothing but data with --json');
     t.match(JSON.parse(json.out), FOUND);
   }
   const refused = await cli(['dht', 'item', 'put', 'x', '--cas', 'x'], daemon(() => {}).bus);
   t.equal(refused.code, 2);
 });
+
+t.test('wrong words are refused here, and not lost', async (t) => {
+  for (const [wrong, why] of [
+    [['item', 'put', 'x', '--salt', 's'], /--salt .* --seed/],
+    [['item', 'put', 'x', '--seq', '5'], /--seq .* --seed/],
+    [['announce', 'ab'.repeat(20), '--port', '65536'], /from 0 to 65535/],
+    [['crawl', '--most', '0'], /from 1 to 500/],
+  ] as const) {
+    const ran = await cli(['dht', ...wrong], daemon(() => {}).bus);
+    t.equal(ran.code, 2, wrong.join(' '));
+    t.match(ran.err, why);
+  }
+});
+
+t.test('the state of the node, with its budgets, or why there is none', async (t) => {
+  const status = (data: JsonObject) =>
+    cli(
+      ['dht', 'status'],
+      new FakeBus({ 'gatehouse call': () => ({ status: 'success', message: null, data }) }),
+    );
+  const table = { spares: 0, id: 'ab'.repeat(20), externalAddress: null, buckets: 1 };
+  const on = await status({
+    ...{ status: 'Enabled', port: 6889, flows: 3, counters: { answers: 7, timeouts: 0 } },
+    budget: { packetsOutPerSec: 250, flows: 1000 },
+    tables: [
+      { ...table, family: 4, nodes: 3, rttMs: 4 },
+      { ...table, family: 6, nodes: 0, rttMs: 0 },
+    ],
+  });
+  t.match(on.out, /^flows +3 of 1000$/m);
+  t.match(on.out, /^packetsOutPerSec +250$/m);
+  t.match(on.out, /^answers +7$/m);
+  t.notMatch(on.out, 'timeouts');
+  t.match(on.out, /^IPv4 .* 4 ms/m);
+  t.notMatch(on.out, '0 ms', 'who was never asked took no time');
+  const reason = 'UDP socket at 0.0.0.0:53: address already in use';
+  t.match(await status({ status: 'Error', reason, tables: [] }), {
+    ...{ out: /^status +Error\n$/, err: `${reason}\n` },
+  });
+  t.match((await status({ status: 'Disabled' })).err, /X_GATEHOUSE_DHT\.Enable/);
+});
+
+t.test(
+  'a line of progress is as long as the terminal is wide, so that the next one replaces it',
+  async (t) => {
+    let looks = 0;
+    const { bus, jobs } = daemon(() => {
+      if (++looks === 2) jobs[0]?.end();
+    });
+    const stderr = new Captured(true);
+    stderr.columns = 20;
+    await cli(['dht', 'find', 'cd'.repeat(20)], bus, { stderr, pause: breath });
+    t.match(stderr.text, `${CLEAR}12 nodes asked, 7 a${CLEAR}`);
+  },
+);
 
 t.test('two command lines of the same moment have jobs of their own', async (t) => {
   const { bus, jobs } = daemon(() => {
@@ -166,6 +222,12 @@ t.test('the crawler is followed until Ctrl-C', async (t) => {
       return { status: 'success', message: null, data };
     },
   });
+  const off = { hashes: 0, nodesAsked: 0, nodesKnown: 0, running: false, enabled: false };
+  const said = await cli(
+    ['dht', 'crawl'],
+    new FakeBus({ 'gatehouse call': () => ({ status: 'success', message: null, data: off }) }),
+  );
+  t.match(said.err, /it is off: set Device\.X_GATEHOUSE_DHT\.Crawler\.Enable/);
   const stderr = new Captured(true);
   const { signal } = ending;
   const ran = await cli(['dht', 'crawl', '--follow'], bus, { signal, stderr });
@@ -230,6 +292,9 @@ t.test('by infohash, from peers that are named and those of the DHT', async (t) 
   t.match(nobody.err, /none is known, name some with --peer; no daemon is there/);
   const inside = await cli(['dht', 'metadata', hash, '--peer', where], undefined, { peers });
   t.match(inside.err, /1 of no address that may be asked \(see --private\)/);
+  const odd = ['dht', 'metadata', hash, '--private', '--peer', '203.0.113.1:1'];
+  const unfit = (await cli(odd, undefined, { peers })).err;
+  t.match(unfit, /1 of no address that may be asked\)/, 'what is said already is no remedy');
   const off = new FakeBus({
     'gatehouse call': () => ({ status: 'error', message: 'the DHT node is off', data: null }),
   });
@@ -254,4 +319,10 @@ t.test('by infohash, from peers that are named and those of the DHT', async (t) 
     ['dht', 'metadata', hash, '--timeout', '0'],
   ])
     t.equal((await cli(wrong, undefined, { peers })).code, 2, wrong.join(' '));
+  for (const [wrong, why] of [
+    [`magnet:?xt=urn:btih:${hash}&xt=urn:btih:${hash}`, /xt: there twice/],
+    ['magnet:?xt=%zz', /xt: a broken percent escape/],
+    ['good.torrent', /infohash: neither .*; a file is read by --file/],
+  ] as const)
+    t.match((await cli(['dht', 'metadata', wrong], undefined, { peers })).err, why);
 });

@@ -102,6 +102,7 @@ export interface Ran {
 /** A stream that keeps what was written. */
 export class Captured implements Output {
   readonly isTerminal: boolean;
+  columns: number | undefined;
   text = '';
 
   constructor(isTerminal = false) {

@@ -102,6 +102,40 @@ t.test('what fails is told, and nothing is activated', async (t) => {
   t.match(await cli(['upgrade', 'none.gup'], bus()), { code: 1, err: /no such file/ });
 });
 
+t.test(
+  'Ctrl-C: what is on its way is given up, what is being written goes on, and is not activated',
+  async (t) => {
+    for (const [when, message, last] of [
+      ['write', /given up: nothing was installed/, 'cancel'],
+      ['status', /it goes on, .*not activated/, 'status'],
+    ] as const) {
+      const ctrlC = new AbortController();
+      const b = bus();
+      const connected = b.call.bind(b);
+      b.call = (object, method, args) => {
+        if (args['command'] === when) ctrlC.abort();
+        return connected(object, method, args);
+      };
+      const { signal } = ctrlC;
+      const ran = await cli(['upgrade', 'new.gup', '--yes'], b, { readPiece, signal });
+      t.match(ran, { code: 1, err: message });
+      t.equal(commands(b).at(-1), last);
+    }
+  },
+);
+
+t.test('who does not want the box to start again now is told how it does', async (t) => {
+  for (const readLine of [async () => 'n', async () => undefined]) {
+    const b = bus();
+    const ran = await cli(['upgrade', 'new.gup'], b, { readPiece, readLine });
+    t.match(ran, {
+      code: 0,
+      err: /the other slot is booted next\n'gatehouse reboot' starts it\n$/,
+    });
+    t.equal(commands(b).at(-1), 'activate');
+  }
+});
+
 t.test('status, for people and as JSON; back again; wrong usage', async (t) => {
   const status = { state: 'failed', missing: null, fault: 'cut off', said: SAID };
   const b = bus({ status: { status: 'success', message: null, data: status } });

@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { bootId } from '#src/os/linux/boot.ts';
-import { LinuxDirectories, LinuxFiles, writePrivate } from '#src/os/linux/files.ts';
+import { LinuxDirectories, LinuxFiles, readWhole, writePrivate } from '#src/os/linux/files.ts';
 
 const files = new LinuxFiles();
 const directories = new LinuxDirectories();
@@ -144,4 +144,15 @@ t.test('a private file is nobody else’s, and is not written over unasked', asy
   symlinkSync('elsewhere', join(path, '../link'));
   t.match(writePrivate(join(path, '../link'), Buffer.from('x'), false), code('EEXIST'));
   t.notOk(existsSync(join(path, '../elsewhere')), 'never through a link');
+});
+
+t.test('a file that the user names may be a link to one', async (t) => {
+  const dir = folder(t);
+  writeFileSync(join(dir, 'file'), 'twelve bytes');
+  symlinkSync('file', join(dir, 'link'));
+  const read = readWhole(join(dir, 'link'), 12);
+  t.equal(read.ok && String(read.value), 'twelve bytes');
+  t.match(readWhole(join(dir, 'link'), 11), code('EFBIG'));
+  t.match(readWhole(dir, 12), code('EINVAL'));
+  t.match(readWhole(join(dir, 'gone'), 12), code('ENOENT'));
 });

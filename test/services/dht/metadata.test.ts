@@ -216,6 +216,10 @@ t.test('nobody listens, and somebody is silent: it ends in time', async (t) => {
   const running = fetch(infoOf(100), [silent, at('127.0.0.1:1')], 700);
   t.match(await running.result, { ok: false, error: { reason: 'late' } });
   t.match(running.progress(), { known: 2, ends: { unreachable: 1, stopped: 1 } });
+  // Whoever is asked again is one peer still.
+  const again = fetch(infoOf(150), [at('127.0.0.1:1')], 60_000);
+  t.match(await again.result, { ok: false, error: { reason: 'nobody' } });
+  t.match(again.progress(), { known: 1, tried: 1, ends: { unreachable: 1 } });
   const other = fetch(infoOf(200), [silent]);
   t.equal(fetch(infoOf(200), [silent]), other, 'whoever wants the same joins in');
   fetcher.cancel(other);

@@ -82,7 +82,10 @@ t.test('a node costs at most 64 bytes in the table, of either family', async (t)
     t.ok(each <= 64, `${each} bytes each`);
   }
   const hash = crypto.sha1(Buffer.from('both families'));
-  await swarm.clock.until(member(swarm, 3).dht.announce(hash, undefined, false), 20_000);
+  await swarm.clock.until(
+    member(swarm, 3).dht.announce(hash, 7000, false, { implied: true }),
+    20_000,
+  );
   const found = await swarm.clock.until(member(swarm, 30).dht.getPeers(hash), 20_000);
   t.same(
     found.peers.map(({ address }) => typeof address).sort(),

@@ -171,7 +171,9 @@ t.test('what is refused, and why', { skip }, async (t) => {
   t.notOk(existsSync(box.at('update/bundle.gup')));
 
   await service.begin(bundle.length - 1);
-  t.match(await why(service.write(0, bundle.subarray(0, 4096))), /cut off/);
+  t.match(await why(service.write(0, bundle.subarray(0, 4096))), /cut off: 1 bytes are missing/);
+  await service.begin(bundle.length + 1);
+  t.match(await why(service.write(0, bundle.subarray(0, 4096))), /1 bytes too many/);
   const foreign = await box.bundle('1.1', 11, { arch: 'arm64' });
   await service.begin(foreign.length);
   t.match(await why(service.write(0, foreign.subarray(0, 4096))), /for arm64, the box is x86_64/);
