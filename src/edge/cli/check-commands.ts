@@ -78,7 +78,11 @@ export function defineCheck(check: Command, session: Session): void {
     });
   command('http', 'whether it serves a page, and how long name, connection, TLS and answer take')
     .argument('<url>', 'http://… or https://…')
-    .option('--status <code>', 'a status, or from one to another as 200-399', statuses, [200, 399])
+    .addOption(
+      new Option('--status <code>', 'a status, or from one to another')
+        .argParser(statuses)
+        .default([200, 399], '200-399'),
+    )
     .option('--contains <text>', 'what its text must hold', '')
     .option('--certificate-days <n>', 'how long its certificate must last', within(0, 36_500), 0)
     .option('--insecure', 'whatever its certificate says')
@@ -127,6 +131,12 @@ function urlOf(text: string) {
   };
 }
 
+/** As people call them. */
+const PHASES: Readonly<Record<string, string>> = {
+  ...{ resolveMs: 'name', connectMs: 'connection', tlsMs: 'TLS' },
+  ...{ firstByteMs: 'first byte', answerMs: 'answer' },
+};
+
 /** Exit code 1 where it is not well. */
 async function run(session: Session, spec: CheckSpec, { timeout }: Options): Promise<void> {
   await using checks = await session.environment.checks();
@@ -137,7 +147,7 @@ async function run(session: Session, spec: CheckSpec, { timeout }: Options): Pro
   const { said, endpoint, phases, certificateEndsMs } = done.value;
   session.line(`${spec.host} (${formatIp(endpoint.address)}) port ${spec.port}: ${said}`, 'green');
   for (const [phase, ms] of Object.entries(phases)) {
-    session.line(`${phase.replace('Ms', '').padEnd(10)} ${Number(ms).toFixed(2)} ms`, undefined);
+    session.line(`${(PHASES[phase] ?? phase).padEnd(10)} ${Number(ms).toFixed(2)} ms`, undefined);
   }
   if (certificateEndsMs !== undefined) {
     session.line(`certificate until ${new Date(certificateEndsMs).toISOString()}`, undefined);
@@ -147,9 +157,12 @@ async function run(session: Session, spec: CheckSpec, { timeout }: Options): Pro
 function plain(spec: CheckSpec, done: Result<CheckDone, CheckFailure>): JsonObject {
   const base = { kind: spec.kind, host: spec.host, port: spec.port };
   if (!done.ok) return { ...base, well: false, cause: done.error.cause, detail: done.error.detail };
-  const { rttUs, phases, said, endpoint, certificateEndsMs: endMs } = done.value;
+  const { rttUs, said, endpoint, certificateEndsMs: endMs } = done.value;
+  const phases = Object.fromEntries(
+    Object.entries(done.value.phases).map(([phase, ms]) => [phase, Math.round(1000 * ms) / 1000]),
+  );
   return {
-    ...{ ...base, well: true, address: formatIp(endpoint.address), rttUs, phases: { ...phases } },
+    ...{ ...base, well: true, address: formatIp(endpoint.address), rttUs, phases },
     ...{ said, certificateEnds: endMs === undefined ? null : new Date(endMs).toISOString() },
   };
 }

@@ -199,11 +199,7 @@ export async function backup(
   const data = await ask(session, 'backup', { passphrase: secret });
   if (data === undefined) return;
   const bytes = Uint8Array.fromBase64(text(data['file']));
-  const written = session.environment.writeFile(path, bytes, options.force === true);
-  if (!written.ok) {
-    const hint = written.error.code === 'EEXIST' ? '; --force writes over it' : '';
-    return session.fail(`${written.error.message}${hint}`);
-  }
+  if (!session.writeFile(path, bytes, options.force)) return;
   if (session.json) session.printJson({ path, sizeBytes: bytes.byteLength });
   else session.note(`${escapeControls(path)}: ${bytes.byteLength} bytes`);
 }

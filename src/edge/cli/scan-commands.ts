@@ -106,7 +106,7 @@ async function wake(session: Session, mac: Mac, ifName: string | undefined): Pro
   for (const { name, ifIndex, mac: own } of links) {
     const done = await scans.send(ifIndex, encodeWake(mac, own));
     if (done.ok) sent.push(name);
-    else session.fail(`${name}: ${done.error.message}`);
+    else session.refused(done.error, `${name}: `);
   }
   if (session.json) session.printJson({ mac, interfaces: sent });
   else if (sent.length > 0) session.note(`${mac} was called on ${sent.join(', ')}`);
@@ -147,10 +147,7 @@ async function scan(session: Session, ifName: string | undefined, options: Optio
     onProgress: ({ sent, most }) => show(`${sent} of at most ${most} asked, ${answered} answered`),
   });
   show('');
-  if (!done.ok) {
-    const { message, remedy } = done.error;
-    return session.fail(remedy === undefined ? message : `${message}; ${remedy}`);
-  }
+  if (!done.ok) return session.refused(done.error);
   const { sent, stray, dropped, interrupted } = done.value;
   const answers = done.value.answers.toSorted((a, b) => a.address - b.address);
   const vendorOf = ({ mac }: ArpAnswer): string | undefined =>
@@ -174,7 +171,10 @@ async function scan(session: Session, ifName: string | undefined, options: Optio
   if (answers.length > 0) session.print(columns, answers);
   const seconds = ((environment.wallMs() - startMs) / 1000).toFixed(1);
   const ended = interrupted ? ', interrupted' : '';
-  session.note(`${answers.length} answers to ${sent} requests in ${seconds} s${ended}`);
+  const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
+  session.note(
+    `${count(answers.length, 'answer')} to ${count(sent, 'request')} in ${seconds} s${ended}`,
+  );
   if (dropped > 0) session.note(`${dropped} frames were lost here: some answers may be missing`);
 }
 

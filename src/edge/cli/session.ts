@@ -1,4 +1,5 @@
 /** What every command does alike: print data or JSON, report faults, reach the router, remember the exit code. */
+import type { SystemError } from '../../base/errors.ts';
 import { escapeControls } from '../../base/text.ts';
 import { type Bus, type BusError, isObject, type Json, type JsonObject } from './bus.ts';
 import { type CliEnvironment, EXIT } from './environment.ts';
@@ -38,6 +39,14 @@ export class Session {
     this.environment.stdout.write(text);
   }
 
+  /** More than should be in memory at once: a slow reader is waited for. */
+  async pieces(texts: Iterable<string>): Promise<void> {
+    for (const text of texts) {
+      this.data(text);
+      await this.environment.stdout.taken?.();
+    }
+  }
+
   printJson(value: Json): void {
     this.data(`${JSON.stringify(value, undefined, 2)}\n`);
   }
@@ -61,6 +70,20 @@ export class Session {
     const label = this.#paint(this.environment.stderr.isTerminal)('red', 'gatehouse:');
     this.environment.stderr.write(`${label} ${escapeControls(message)}\n`);
     this.exitCode = code;
+  }
+
+  /** Whether a file was written; says why not. `replace` is the command's --force. */
+  writeFile(path: string, bytes: Uint8Array, replace = false): boolean {
+    const written = this.environment.writeFile(path, bytes, replace);
+    if (written.ok) return true;
+    const hint = written.error.code === 'EEXIST' ? '; --force writes over it' : '';
+    this.fail(`${written.error.message}${hint}`);
+    return false;
+  }
+
+  /** What the system refused, with what the owner can do. */
+  refused({ message, remedy }: SystemError, where = ''): void {
+    this.fail(`${where}${message}${remedy === undefined ? '' : `; ${remedy}`}`);
   }
 
   faults(faults: readonly FaultRow[]): void {

@@ -130,6 +130,7 @@ t.test('wake: a frame on each link, or on one', async (t) => {
   t.equal(scans.frames.length, 3);
   t.match(await scans.wake('dc:a6:32'), { code: 2, err: /MAC address is wanted/ });
   t.match(await scans.wake('dc:a6:32:00:00:09', 'c'), { code: 1, err: /a, b/ });
-  scans.refused = new SystemError('refused', 'EPERM');
-  t.match(await scans.wake('dc:a6:32:00:00:09', 'b'), { code: 1, err: /b: refused/ });
+  scans.refused = new SystemError('refused', 'EPERM', { remedy: 'be root' });
+  const refused = { code: 1, err: /b: refused; be root/ };
+  t.match(await scans.wake('dc:a6:32:00:00:09', 'b'), refused);
 });

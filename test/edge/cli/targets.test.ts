@@ -1,0 +1,37 @@
+/** `gatehouse targets`: which are listed, and what is refused before the router is asked. */
+import t from 'tap';
+import { cli, FakeBus } from './fake.ts';
+
+const TABLE = 'Device.X_GATEHOUSE_Monitor.Target.';
+const row = (path: string, data: string) => ({ path: `${TABLE}${path}`, data, type: 'xsd:string' });
+
+t.test('those that are off are listed, too: else nobody could name them', async (t) => {
+  const on = { target: `${TABLE}10`, name: 'gate', status: 'Up', statistics: { lossPercent: 0 } };
+  const bus = new FakeBus({
+    'gatehouse call': () => ({
+      ...{ status: 'success', message: null },
+      data: { targets: [on], more: false },
+    }),
+    'bbfdm get': () => ({
+      results: [
+        ...[row('10.Name', 'gate'), row('10.Host', '192.0.2.1')],
+        ...[row('2.Name', ''), row('2.Host', '192.0.2.2'), row('3.Name', 'new'), row('3.Host', '')],
+      ],
+    }),
+  });
+  const { code, out } = await cli(['targets'], bus);
+  t.equal(code, 0);
+  t.match(out, /^2 +192\.0\.2\.2 +Disabled.*\n3 +new +Disabled.*\n10 +gate +Up/m);
+  const listed = JSON.parse((await cli(['targets', '--json'], bus)).out);
+  t.match(listed, [
+    { target: `${TABLE}2`, name: '192.0.2.2', status: 'Disabled', statistics: null },
+    { target: `${TABLE}3`, name: 'new' },
+    on,
+  ]);
+});
+
+t.test('a target without a host is none', async (t) => {
+  const bus = new FakeBus({});
+  t.match(await cli(['targets', 'add', ''], bus), { code: 2, err: /address or a name is wanted/ });
+  t.same(bus.calls, []);
+});
