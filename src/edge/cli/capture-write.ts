@@ -1,7 +1,7 @@
 /** Options of `capture` and `analyze` that write packets into files, and what is said of it. */
 import type { Command } from 'commander';
 import type { CaptureWritten, WriteOptions } from '../../os/ports-capture.ts';
-import { quantity } from './capture-text.ts';
+import { amount } from './capture-text.ts';
 import { duration } from './dhcp-commands.ts';
 import { size, within } from './whole-number.ts';
 
@@ -43,6 +43,8 @@ export function writeOf(options: WritingOptions): WriteOptions | string | undefi
     return [snapLength, fileSize, fileTime, files].every((value) => value === undefined)
       ? undefined
       : '--snap-length, --file-size, --file-time and --files go with --write FILE';
+  if (write === '-')
+    return '--write - is not there: the tables are on standard output; write into a file, or a pipe by mkfifo';
   if (files !== undefined && fileSize === undefined && fileTime === undefined)
     return '--files goes with --file-size or --file-time';
   return {
@@ -60,7 +62,7 @@ export function writtenText(written: CaptureWritten): string {
   const [first = 'nothing', ...others] = files;
   const where = others.length === 0 ? first : `${first} and ${others.length} more`;
   return [
-    `${packets} packets, ${quantity(bytes)}B: ${where}`,
+    `${packets} packets, ${amount(bytes, 'B')}: ${where}`,
     ...(queueDroppedPackets > 0 ? [`${queueDroppedPackets} lost: the disk was too slow`] : []),
     ...(failedPackets > 0 ? [`${failedPackets} lost: ${error ?? ''}`] : []),
   ].join('; ');

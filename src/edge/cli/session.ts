@@ -39,6 +39,14 @@ export class Session {
     this.environment.stdout.write(text);
   }
 
+  /** More than should be in memory at once: a slow reader is waited for. */
+  async pieces(texts: Iterable<string>): Promise<void> {
+    for (const text of texts) {
+      this.data(text);
+      await this.environment.stdout.taken?.();
+    }
+  }
+
   printJson(value: Json): void {
     this.data(`${JSON.stringify(value, undefined, 2)}\n`);
   }

@@ -93,7 +93,8 @@ function reasonOf(error: SystemError): string {
 function explain(object: string, method: string, status: number, message: string): string {
   switch (status) {
     case UBUS_STATUS.notFound:
-      return `nobody serves '${object}' on this bus to this user; is the daemon running? Else try as root`;
+      // Who may call nothing of it is not told that it is there.
+      return `nobody serves '${object}' to this user: try as root, or is the daemon not running?`;
     case UBUS_STATUS.permissionDenied:
       return `permission denied: ${object} ${method}`;
     case UBUS_STATUS.connectionFailed:

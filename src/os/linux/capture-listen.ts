@@ -20,6 +20,7 @@ import {
   reportOf,
   torrentsOf,
   WHOLE_BYTES,
+  writeError,
 } from './capture-raw.ts';
 import { systemError } from './errno.ts';
 
@@ -81,7 +82,7 @@ function open(raw: RawCapture, ifName: string, options: ListenOptions, fanout: n
   if (write !== undefined) {
     const ms = (maxFileSeconds ?? 0) * 1000;
     const n = raw.record(path, maxFileBytes ?? 0, ms, files ?? 0, snapLen);
-    if (n !== 0) throw systemError(path, n);
+    if (n !== 0) throw writeError(path, n);
   }
   if (keep !== undefined) {
     const n = raw.keep(keep.seconds * 1000, keep.bytes);

@@ -253,7 +253,7 @@ t.test('what is wrong is said before anybody listens', async (t) => {
     ],
   });
   t.match(service.observed.sessions, [
-    { state: 'failed', reason: /^Filter: NaN is no port/ },
+    { state: 'failed', reason: /^Filter: "http" is no port: a number/ },
     { state: 'waiting', reason: 'the router has no wan' },
   ]);
   t.match(service.start({ ...SPEC, ifName: 'a b' }), { ok: false, error: /no name/ });
@@ -268,6 +268,10 @@ t.test('what is wrong is said before anybody listens', async (t) => {
   t.match(checkCapture(tagged, engine), {
     value: 'vlan 7 and src net 192.0.2.0/24',
   });
+  const named = { ...SPEC, filter: { raw: 'host nas.example or 192.0.2.1' } };
+  const noNames = 'nas.example is a name: the router\u0027s filters take addresses';
+  t.match(service.start(named), { ok: false, error: noNames });
+  t.match(checkCapture(named, engine), { ok: false, error: noNames });
   t.equal(heard.length, 0);
   t.match(await service.remove('a'), { ok: false, error: /delete its row/ });
   t.equal(await service.look('c'), undefined);

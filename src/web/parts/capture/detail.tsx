@@ -110,7 +110,8 @@ function Shown({ report, values }: { report: Report; values: Values }) {
     text: (one) => bytes(of(one), language),
     sort: of,
   });
-  const floor = bytes(report.approximation.endpointFloorBytes, language);
+  const { exact, endpointFloorBytes, conversationFloorBytes } = report.approximation;
+  const floor = bytes(Math.max(endpointFloorBytes, conversationFloorBytes), language);
   return (
     <>
       <Bandwidth report={report} />
@@ -144,7 +145,7 @@ function Shown({ report, values }: { report: Report; values: Values }) {
         />
       </Card>
       <Card title={t('capture.talkers')} wide>
-        {!report.approximation.exact && <Note>{t('capture.about', { bytes: floor })}</Note>}
+        {!exact && <Note>{t('capture.about', { bytes: floor })}</Note>}
         <Table
           label={t('capture.talkers')}
           rows={report.endpoints}
