@@ -97,6 +97,8 @@ function explain(object: string, method: string, status: number, message: string
       return `nobody serves '${object}' to this user: try as root, or is the daemon not running?`;
     case UBUS_STATUS.permissionDenied:
       return `permission denied: ${object} ${method}`;
+    case UBUS_STATUS.connectionFailed:
+      return `the daemon went away before it answered (${object} ${method})`;
     default:
       return `${object} ${method}: ${message}`;
   }
