@@ -120,7 +120,8 @@ function statuses(text: string): readonly [number, number] {
   return [Number(least), Number(greatest)];
 }
 
-function urlOf(text: string) {
+/** The parts of a URL of http or https; undefined for any other. */
+export function urlOf(text: string) {
   if (!URL.canParse(text)) return undefined;
   const { protocol, hostname, port, pathname, search } = new URL(text);
   if (protocol !== 'http:' && protocol !== 'https:') return undefined;

@@ -35,3 +35,22 @@ t.test('a target without a host is none', async (t) => {
   t.match(await cli(['targets', 'add', ''], bus), { code: 2, err: /address or a name is wanted/ });
   t.same(bus.calls, []);
 });
+
+t.test('a page by its URL, and every other parameter', async (t) => {
+  const bus = new FakeBus({ 'bbfdm add': () => ({ results: [{ path: TABLE, data: '7' }] }) });
+  const added = async (...args: readonly string[]) => {
+    t.match(await cli(['targets', 'add', ...args], bus), { code: 0, out: `${TABLE}7.\n` });
+    return bus.calls.at(-1)?.args['obj_path'];
+  };
+  t.same(await added('https://example.org/up?x=1', '--interval', '30'), {
+    ...{ Type: 'HTTP', Host: 'example.org', Port: '443', Path: '/up?x=1', Secure: 'true' },
+    Interval: '30',
+  });
+  t.same(await added('http://[2001:db8::1]:8080'), {
+    ...{ Type: 'HTTP', Host: '2001:db8::1', Port: '8080', Path: '/', Secure: 'false' },
+  });
+  t.same(await added('192.0.2.1', 'Type=TCP', 'Port=22'), {
+    ...{ Host: '192.0.2.1', Type: 'TCP', Port: '22' },
+  });
+  t.same(await added('fe80::1%lan0'), { Host: 'fe80::1%lan0' });
+});
