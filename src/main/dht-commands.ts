@@ -3,7 +3,8 @@ import { fromHex, toHex } from '../base/bytes.ts';
 import { formatIpPort, type IpPort, parseIpPort } from '../base/ip-port.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import { type CommandAnswer, done, failed } from '../edge/ubus/gatehouse.ts';
-import type { DhtItem } from '../services/dht/item-store.ts';
+import { ID_BYTES } from '../services/dht/distance.ts';
+import { type DhtItem, ITEM_LIMITS } from '../services/dht/item-store.ts';
 import type { Watch } from '../services/dht/operations.ts';
 import type { Found } from '../services/dht/searcher.ts';
 import type { DhtService } from '../services/dht/service.ts';
@@ -19,9 +20,8 @@ type Running = NonNullable<DhtService['running']>;
 
 /** Of an answer on the bus. */
 const MAX_LISTED = 500;
-const ITEM_LIMITS = { maxBytes: 1_000, maxDepth: 32, maxTokens: 600 };
-const SEED_BYTES = 32;
-const ID_BYTES = 20;
+/** Of Ed25519: a public key, and the seed of a pair. */
+const KEY_BYTES = 32;
 
 export async function dhtCommand(
   name: DhtCommand,
@@ -99,7 +99,7 @@ const COMMANDS: Readonly<
   get: async ({ operations }, args, watch) => {
     const salt = saltOf(args['salt']);
     if (args['key'] !== undefined) {
-      const key = bytesOf(args['key'], SEED_BYTES, 'key');
+      const key = bytesOf(args['key'], KEY_BYTES, 'key');
       if (!key.ok) return failed(key.error);
       return itemAnswer(await operations.getMutable(key.value, salt, watch));
     }
@@ -114,7 +114,7 @@ const COMMANDS: Readonly<
     if (!value.ok) return failed(value.error);
     let item: DhtItem = { value: value.value, signed: undefined };
     if (args['seed'] !== undefined) {
-      const seed = bytesOf(args['seed'], SEED_BYTES, 'seed');
+      const seed = bytesOf(args['seed'], KEY_BYTES, 'seed');
       if (!seed.ok) return failed(seed.error);
       const salt = saltOf(args['salt']);
       const key = operations.sign(seed.value, salt, value.value, 1).signed?.key ?? seed.value;
