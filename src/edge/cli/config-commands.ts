@@ -212,6 +212,7 @@ export async function restoreFile(session: Session, path: string, confirm?: numb
   if (!file.ok) return session.fail(file.error.message);
   const secret = await passphrase(session, false);
   if (secret === undefined) return;
+  if (secret === '') return session.fail('no passphrase was given', EXIT.usage);
   const args = { passphrase: secret, file: file.value.toBase64() };
   if (confirm !== undefined) return tryOut(session, 'restore_backup', args, confirm);
   const data = await ask(session, 'restore_backup', args);

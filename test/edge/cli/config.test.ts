@@ -188,4 +188,6 @@ t.test('restore', async (t) => {
     { command: 'restore_backup', args: { passphrase: 'three words here', file: 'c2VhbGVk' } },
   ]);
   t.match(await cli(['restore', 'none'], b, { env }), { code: 1, err: /no such file/ });
+  const none = await cli(['restore', 'x.ghb'], b, { readFile });
+  t.match(none, { code: 2, err: /no passphrase was given/ });
 });
