@@ -284,7 +284,9 @@ async function live(session: Session, ifName: string, options: LiveOptions): Pro
   }
   if (shown) stderr.write('\r\u001b[K');
   if (!found.ok) {
-    if (!isUnread(found.error, verbose)) refuse(session, found.error);
+    const { code, message } = found.error;
+    if (code === 'ENODEV') session.fail(`${message} (gatehouse interfaces tells which there are)`);
+    else if (!isUnread(found.error, verbose)) refuse(session, found.error);
     return;
   }
   if (session.json) session.printJson(found.value as unknown as Json);
