@@ -93,6 +93,8 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`gatehouse: standard output: ${failureWords(error)}\n`);
     process.exit(1);
   });
+  // There is nowhere to say it.
+  process.stderr.on('error', () => {});
   const [{ runCli }, built] = await Promise.all([import('./edge/cli/program.ts'), environment()]);
   return runCli(args, built);
 }

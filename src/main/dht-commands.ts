@@ -184,10 +184,11 @@ const saltOf = (value: unknown): Uint8Array | undefined =>
   textOf(value) === '' ? undefined : utf8(textOf(value));
 
 function givenValue(args: Args): Result<BencodeValue, string> {
-  const text = textOf(args['text']);
-  if (text !== '') return ok(utf8(text));
-  const bytes = fromHex(textOf(args['bencode']));
-  if (bytes === undefined || bytes.length === 0) return err('text or bencode is missing');
+  const { text, bencode } = args;
+  if (typeof text === 'string' && textOf(bencode) === '') return ok(utf8(text));
+  if (typeof bencode !== 'string') return err('text or bencode is missing');
+  const bytes = fromHex(bencode);
+  if (bytes === undefined) return err('bencode: an even number of hexadecimal digits is wanted');
   const value = decodeBencode(bytes, ITEM_LIMITS);
   return value.ok ? ok(value.value) : err(`bencode: ${value.error.message}`);
 }

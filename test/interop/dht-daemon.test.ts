@@ -80,6 +80,8 @@ t.test('the daemon’s node', { skip: noNamespaces() ?? false }, async (t) => {
   t.match(await json('dht', 'announce', magnet, '--port', '7002'), { stored: 1 });
   t.same(await peer.ask('peers', 'cd'.repeat(20)), ['198.51.100.2:7002']);
 
+  const odd = await cli('dht', 'item', 'put', 'xyz', '--bencode');
+  t.match(odd.stderr, /bencode: an even number of hexadecimal digits/);
   const put = await json('dht', 'item', 'put', 'a value');
   t.match(put, { stored: 1 });
   const seed = `${t.testdir({ seed: '07'.repeat(32) })}/seed`;

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { dateTimeOf, UNKNOWN_TIME } from '../../tr181/types.ts';
 import { isObject, type JsonObject, list, text } from './bus.ts';
+import { timeSpan } from './capture-text.ts';
 import { duration } from './dhcp-commands.ts';
 import { EXIT } from './environment.ts';
 import { rowPath } from './row-path.ts';
@@ -57,8 +58,15 @@ const TOLD: readonly Column<JsonObject>[] = [
     style: (row) => severity(row['severity']),
   },
   { title: 'NAME', cell: ({ name }) => text(name) },
-  { title: 'REASON', cell: ({ reason }) => text(reason) },
+  { title: 'REASON', cell: whyTold },
 ];
+
+/** Of what is over: how long it was bad. */
+function whyTold({ kind, reason, at, since }: JsonObject): string {
+  if (kind !== 'cleared') return text(reason);
+  const ms = Date.parse(text(at)) - Date.parse(text(since));
+  return Number.isNaN(ms) ? '' : `after ${timeSpan(Math.max(0, Math.round(ms / 1000)))}`;
+}
 
 /** In parts, since a message on the bus has a limit; undefined when the router refuses. */
 async function everythingTold(session: Session): Promise<readonly JsonObject[] | undefined> {

@@ -50,6 +50,10 @@ export async function fetchMetadata(
     const hint = /[./]/.test(text) && field === 'infohash' ? '; a file is read by --file' : '';
     return session.fail(`${field}: ${message}${hint}`, EXIT.usage);
   }
+  const { out } = options;
+  // Nobody waits for what could not be kept.
+  if (out !== undefined && environment.readPiece(out, 0, 0).ok)
+    return session.fail(`${out} is there already: it is not written over`);
   const { id, peers, trackers } = magnet.value;
   await using tools = await environment.peers();
   const { fetcher } = tools;
@@ -86,14 +90,14 @@ export async function fetchMetadata(
       ...{ from: formatIpPort(from), tookMs: Math.round(tookMs), peers: plainOf(progress) },
     },
   );
-  if (options.out === undefined) return;
+  if (out === undefined) return;
   // A file that others would be harmed by is not made.
-  if (faults.length > 0) return session.fail(`${options.out} was not written`);
-  const written = environment.writeFile(options.out, bytes, false);
+  if (faults.length > 0) return session.fail(`${out} was not written`);
+  const written = environment.writeFile(out, bytes, false);
   if (!written.ok) return session.fail(written.error.message);
   // Peers give the layers with the content (BEP 52), which nobody asks for here.
   const layers = torrent?.info.version === 'v1' ? '' : ', without piece layers';
-  session.note(`${options.out}: ${bytes.length.toLocaleString('en')} bytes${layers}`);
+  session.note(`${out}: ${bytes.length.toLocaleString('en')} bytes${layers}`);
 }
 
 /**

@@ -108,3 +108,17 @@ t.test('what is silenced until when', async (t) => {
   });
   t.match((await cli(['alerts'], asked)).out, /1 +silenced until 2026-03-01T13:30Z.*\n.*2 +idle/);
 });
+
+t.test('of what is over it is told how long it was bad', async (t) => {
+  const times = { at: '2026-03-01T12:02:05.400Z', since: '2026-03-01T12:00:00.000Z' };
+  const history = [
+    { number: 2, kind: 'cleared', name: 'gate', reason: '', ...times },
+    { number: 1, kind: 'raised', name: 'gate', reason: 'Down', ...times },
+  ];
+  const data = { history, more: false };
+  const asked = new FakeBus({
+    'gatehouse call': () => ({ status: 'success', message: null, data }),
+  });
+  const { out } = await cli(['alerts', 'history'], asked);
+  t.match(out, /cleared +gate +after 2 min 5 s\n.*raised +gate +Down\n/);
+});

@@ -16,7 +16,9 @@ const torrent = (name: string): Uint8Array =>
   encodeBencode({
     announce: 'http://tracker.example/announce',
     'created by': 'a \u001b[31mprogram',
+    'creation date': 1_700_000_000,
     info: { length: 40_000, name, 'piece length': 16_384, pieces: new Uint8Array(60) },
+    'url-list': ['https://seed.example/a'],
   });
 const run = (bytes: Uint8Array, ...args: string[]) =>
   cli(['dht', 'metadata', '--file', 'x.torrent', ...args], undefined, {
@@ -40,6 +42,10 @@ t.test('a good one', async (t) => {
   const text = await run(torrent('a.iso'));
   t.equal(text.code, 0);
   t.match(text.out, /^name +a\.iso\n/);
+  t.match(
+    text.out,
+    /^web seed +https:\/\/seed\.example\/a\nmade by .*\nmade at +2023-11-14T22:13:20\.000Z$/m,
+  );
   t.match(text.out, /^40,000 +a\.iso$/m);
   t.notMatch(text.out, '\u001b[31m', 'nothing of it reaches the terminal');
 });
@@ -279,6 +285,11 @@ t.test('by infohash, from peers that are named and those of the DHT', async (t) 
   t.equal(asked, 2);
   t.same(written, [['o.torrent', good.length + 8]]);
   t.ok(bus.disposed);
+
+  const readPiece = () => ok({ bytes: new Uint8Array(0), sizeBytes: 1 });
+  const kept = await cli([...args, '--out', 'o.torrent'], bus, { peers, writeFile, readPiece });
+  t.match(kept, { code: 1, err: /o\.torrent is there already/ });
+  t.equal(asked, 2, 'nobody is asked in vain');
 
   const evil = ['dht', 'metadata', toHex(digests.sha1(info)), '--private', '--peer', where];
   const refused = await cli([...evil, '--out', 'o.torrent'], undefined, { peers, writeFile });
