@@ -115,12 +115,15 @@ async function askDht(
   void running.result.then(() => fetched.abort());
   const signal = AbortSignal.any([session.environment.signal, fetched.signal]);
   const said = await session.withRouterIfThere(async (router) => {
+    let isAlone = false;
     for (;;) {
       const answer = await runInJob(session, router, { command: 'peers', args, signal, told });
       told('');
       if (!answer.ok) return `the DHT was not asked: ${answer.error.message}`;
       const { status, message, data } = answer.value;
       if (status !== 'success') return `the DHT was not asked: ${message ?? 'it failed'}`;
+      // One that was cut short says nothing of who would have answered.
+      if (!signal.aborted) isAlone = isObject(data) && data['answered'] === 0;
       const texts = isObject(data) && Array.isArray(data['peers']) ? data['peers'] : [];
       const found = texts.flatMap((text) => {
         const peer = parseIpPort(String(text));
@@ -129,7 +132,7 @@ async function askDht(
       running.add(found);
       if (found.length > 0) return `the DHT knows ${found.length}`;
       await session.environment.pause(AGAIN_MS, signal);
-      if (running.isOver) return 'the DHT knows none';
+      if (running.isOver) return isAlone ? 'no node of the DHT answers' : 'the DHT knows none';
     }
   });
   return said ?? 'no daemon is there whose DHT could be asked';

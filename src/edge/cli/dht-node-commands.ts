@@ -28,6 +28,8 @@ const HASH: readonly Column<JsonObject>[] = [
 ];
 
 const NAME_WIDTH = 17;
+const NOBODY =
+  'no other node answered yet: whom it asks first is in Device.X_GATEHOUSE_DHT.BootstrapNodes';
 /** Between two looks at the crawler. */
 const FOLLOW_MS = 1_000;
 
@@ -135,6 +137,7 @@ async function status(session: Session): Promise<void> {
   session.print(TABLE, rows(data['tables']));
   if (isObject(announcement))
     session.note(`an update is announced: ${text(announcement['version'])}`);
+  if (state === 'Starting') session.note(NOBODY);
 }
 
 async function ping(session: Session, node: string): Promise<void> {
@@ -158,6 +161,7 @@ async function find(session: Session, id: string): Promise<void> {
     );
     session.print(NODE, rows(search['nodes']));
   }
+  if (rows(data['searches']).every(({ answered }) => answered === 0)) session.note(NOBODY);
 }
 
 async function peers(session: Session, infohash: string): Promise<void> {
@@ -170,6 +174,7 @@ async function peers(session: Session, infohash: string): Promise<void> {
     `${text(data['count'])} peers; ${text(data['asked'])} asked, ${text(data['answered'])} answered` +
       (scraped ? `; about ${text(data['seeds'])} seeds and ${text(data['leeches'])} others` : ''),
   );
+  if (data['answered'] === 0) session.note(NOBODY);
 }
 
 async function announce(

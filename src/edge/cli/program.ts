@@ -204,7 +204,7 @@ function define(program: Command, session: Session, json: boolean): void {
 
   command(
     'upgrade [file]',
-    'install an update, go back to the version before, or say how it stands',
+    'install an update from a file or https://…, go back to the version before, or say how it stands',
   )
     .option('--rollback', 'boot the version before, or take back what is booted next')
     .option('--status', 'what each slot holds, and how far an update is')

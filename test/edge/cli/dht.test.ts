@@ -185,6 +185,7 @@ t.test('the state of the node, with its budgets, or why there is none', async (t
   t.match(await status({ status: 'Error', reason, tables: [] }), {
     ...{ out: /^status +Error\n$/, err: `${reason}\n` },
   });
+  t.match((await status({ status: 'Starting', tables: [] })).err, /no other node answered yet/);
   t.match((await status({ status: 'Disabled' })).err, /X_GATEHOUSE_DHT\.Enable/);
 });
 
@@ -321,6 +322,30 @@ t.test('by infohash, from peers that are named and those of the DHT', async (t) 
   const ended = await cli(['dht', 'metadata', hash], without.bus, { peers, signal, pause: breath });
   t.equal(ended.code, 1);
   t.ok(without.jobs[0]?.stopped);
+
+  // Nor is a torrent without peers what a DHT without nodes is.
+  for (const [answered, says] of [
+    [0, /no node of the DHT answers/],
+    [8, /the DHT knows none/],
+  ] as const) {
+    const over = new AbortController();
+    const silent = new FakeBus({
+      'gatehouse call': ({ command }) =>
+        command === 'peers'
+          ? { status: 'success', message: null, data: { peers: [], answered } }
+          : { status: 'error', message: 'no job', data: null },
+    });
+    const pause = async (ms: number): Promise<void> => {
+      if (ms >= 5000) over.abort();
+      await breath();
+    };
+    const lone = await cli(['dht', 'metadata', hash], silent, {
+      peers,
+      signal: over.signal,
+      pause,
+    });
+    t.match(lone.err, says);
+  }
 
   for (const wrong of [
     ['dht', 'metadata'],

@@ -4,6 +4,7 @@ import { request } from 'node:https';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import t from 'tap';
 import { failureWords } from '#src/os/linux/errno.ts';
+import { LinuxSyslogWays } from '#src/os/linux/syslog-ways.ts';
 
 const thrownBy = async (emitter: NodeJS.EventEmitter): Promise<unknown> =>
   (await once(emitter, 'error'))[0];
@@ -21,6 +22,15 @@ t.test('words, not call, code and address once more', async (t) => {
   t.equal(failureWords(silent), 'no.invalid: no server told its address');
   t.equal(failureWords(new Error('odd')), 'odd');
   t.equal(failureWords('odd'), 'odd');
+});
+
+t.test('a collector of the log that is not there', async (t) => {
+  const to = { host: '127.0.0.1', port: 1, protocol: 'TCP', authority: '' } as const;
+  const error = await new Promise<Error>((ended) => {
+    const way = new LinuxSyslogWays().open(to, { ready: () => undefined, ended });
+    t.teardown(() => way[Symbol.dispose]());
+  });
+  t.equal(error.message, 'TCP to 127.0.0.1 port 1: connection refused');
 });
 
 t.test('what TLS says, without the source file of OpenSSL', async (t) => {
