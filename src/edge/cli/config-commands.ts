@@ -116,6 +116,17 @@ async function tryOut(
   if (command === 'add') session.data(`${text(path)}\n`);
   if (isObject(pending)) notePending(session, data);
   else session.note('nothing was changed');
+  noteAbsent(session, data);
+}
+
+/** Who restores the backup of another box would find this one without its ports. */
+function noteAbsent(session: Session, { absentPorts }: JsonObject): void {
+  const names = list(absentPorts).map(text);
+  if (names.length === 0) return;
+  session.note(
+    `this box has no ${names.join(', ')}: if the backup is of another box, name its own ports in ` +
+      "Device.Ethernet.Interface., or go back ('gatehouse config history')",
+  );
 }
 
 export async function restore(session: Session, revision: number, confirm?: number): Promise<void> {
@@ -218,5 +229,8 @@ export async function restoreFile(session: Session, path: string, confirm?: numb
   const data = await ask(session, 'restore_backup', args);
   if (data === undefined) return;
   if (session.json) session.printJson(data);
-  else session.note(`restored; the configuration is ${text(data['revision'])} now`);
+  else {
+    session.note(`restored; the configuration is ${text(data['revision'])} now`);
+    noteAbsent(session, data);
+  }
 }
