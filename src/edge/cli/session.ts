@@ -110,14 +110,29 @@ export class Session {
   }
 
   /** Runs a command of a service and gives its data; undefined after it said why not. */
-  async ask(
+  ask(service: string, command: string, args: JsonObject = {}): Promise<JsonObject | undefined> {
+    return this.#ask(service, command, (router) => router.command(service, command, args));
+  }
+
+  /** The same of one that takes its time: Ctrl-C ends the waiting. */
+  askPatiently(
     service: string,
     command: string,
-    args: JsonObject = {},
+    args: JsonObject,
+  ): Promise<JsonObject | undefined> {
+    return this.#ask(service, command, (router) =>
+      this.unlessInterrupted(router.command(service, command, args)),
+    );
+  }
+
+  async #ask(
+    service: string,
+    command: string,
+    run: (router: Router) => Promise<Awaited<ReturnType<Router['command']>> | undefined>,
   ): Promise<JsonObject | undefined> {
     let data: JsonObject | undefined;
     await this.withRouter(async (router) => {
-      const answer = await this.unlessInterrupted(router.command(service, command, args));
+      const answer = await run(router);
       if (answer === undefined) return;
       if (!answer.ok) return this.fail(answer.error.message);
       const { status, message } = answer.value;

@@ -193,7 +193,7 @@ async function change(session: Session, wanted: string, values: readonly string[
 async function test(session: Session, wanted: string): Promise<void> {
   const path = await pathOf(session, wanted);
   if (path === undefined) return;
-  const data = await session.ask('monitor', 'test', { target: path });
+  const data = await session.askPatiently('monitor', 'test', { target: path });
   if (data === undefined) return;
   const received = Number(data['received']);
   if (received === 0) session.exitCode = 1;
