@@ -1,6 +1,8 @@
 /** Where the program starts: the command line with its real adapters; the daemon is loaded only when it is asked for. */
+import { once } from 'node:events';
 import { parseDaemonOptions } from './edge/cli/daemon-options.ts';
 import type { CliEnvironment, Output } from './edge/cli/environment.ts';
+import { failureWords } from './os/linux/errno.ts';
 import { LinuxFiles } from './os/linux/files.ts';
 import { thisProgram } from './os/linux/program.ts';
 
@@ -36,6 +38,9 @@ async function daemon(args: readonly string[]): Promise<number> {
 
 const output = (stream: NodeJS.WriteStream): Output => ({
   write: (text) => stream.write(text),
+  taken: async () => {
+    if (stream.writableNeedDrain) await once(stream, 'drain');
+  },
   isTerminal: stream.isTTY === true,
   get columns() {
     return stream.isTTY ? stream.columns : undefined;
@@ -84,9 +89,12 @@ async function main(args: readonly string[]): Promise<number> {
   }
   // `gatehouse get … | head` closes the pipe early, a terminal goes away: that ends the output, it is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
-    process.exit(0);
+    if (error.code === 'EPIPE' || error.code === 'EIO') process.exit(0);
+    process.stderr.write(`gatehouse: standard output: ${failureWords(error)}\n`);
+    process.exit(1);
   });
+  // There is nowhere to say it.
+  process.stderr.on('error', () => {});
   const [{ runCli }, built] = await Promise.all([import('./edge/cli/program.ts'), environment()]);
   return runCli(args, built);
 }

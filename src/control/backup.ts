@@ -67,7 +67,10 @@ export function decodeHeader(bytes: Uint8Array): Result<Header> {
   }
   const version = reader.u8('version');
   if (reader.error === undefined && version !== VERSION) {
-    const why = version > VERSION ? 'it was made by a newer version' : 'an unknown version';
+    const why =
+      version > VERSION
+        ? 'the backup was made by a newer version of Gatehouse: update this box first'
+        : 'an unknown version';
     return decodeError(why, 'version', 4);
   }
   const cost = {
@@ -80,7 +83,11 @@ export function decodeHeader(bytes: Uint8Array): Result<Header> {
   const sealed = reader.take(reader.remaining, 'sealed');
   const { error } = reader;
   if (error !== undefined || sealed.byteLength < TAG_BYTES) {
-    return decodeError('it is cut off', error?.field ?? 'sealed', error?.offset ?? HEADER_BYTES);
+    return decodeError(
+      'the backup is cut off',
+      error?.field ?? 'sealed',
+      error?.offset ?? HEADER_BYTES,
+    );
   }
   const { memoryKib, passes, lanes } = cost;
   const fits =

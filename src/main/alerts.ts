@@ -1,4 +1,4 @@
-/** Alerts with their real adapters, loaded when the first rule is laid down; and as the bus and the command line offer them. */
+/** Alerts with their real adapters, loaded when the first rule or channel is laid down; and as the bus and the command line offer them. */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { formatIp } from '../base/ip6.ts';
@@ -8,7 +8,13 @@ import { alertSignals, newsOfLan, SIGNALS_FROM } from '../control/alert-signals.
 import { type CommandService, done, failed } from '../edge/ubus/gatehouse.ts';
 import type { Native, Reactor } from '../os/linux/native.ts';
 import type { Store } from '../os/ports.ts';
-import type { Evidence, Notice, Signal } from '../services/alerts/config.ts';
+import {
+  type ChannelObserved,
+  type Evidence,
+  type Notice,
+  noChannel,
+  type Signal,
+} from '../services/alerts/config.ts';
 import type { AlertsService } from '../services/alerts/service.ts';
 import type { TraceHop, TraceWanted } from '../services/monitor/trace.ts';
 import type { Observed } from '../state/observed.ts';
@@ -63,7 +69,7 @@ export class LazyAlerts implements AsyncDisposable {
     });
   }
 
-  /** Undefined before the first rule. */
+  /** Undefined before the first rule or channel. */
   get service(): AlertsService | undefined {
     return this.#built.value;
   }
@@ -75,7 +81,7 @@ export class LazyAlerts implements AsyncDisposable {
   }
 
   async test(id: string, signal: AbortSignal): Promise<Result<void, string>> {
-    return this.#built.value?.test(id, signal) ?? err('the channel is off, or alerts are');
+    return this.#built.value?.test(id, signal) ?? err(noChannel(id));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -178,7 +184,7 @@ export function alertCommands(alerts: LazyAlerts): CommandService {
           const { alerts: now, channels, raised } = service.observed;
           const history = service.history(SHOWN).notices.map(plain);
           const plainNow = now.map(({ sinceMs, ...one }) => ({ ...one, since: iso(sinceMs) }));
-          return done({ alerts: plainNow, channels, history, raised });
+          return done({ alerts: plainNow, channels: channels.map(plainChannel), history, raised });
         },
       },
       history: {
@@ -206,6 +212,11 @@ export function alertCommands(alerts: LazyAlerts): CommandService {
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString();
+
+const plainChannel = ({ silencedUntilMs, ...channel }: ChannelObserved): object => ({
+  ...channel,
+  silencedUntil: silencedUntilMs === 0 ? null : iso(silencedUntilMs),
+});
 
 const plain = ({ atMs, sinceMs, ...notice }: Notice): object => ({
   ...notice,

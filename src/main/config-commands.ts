@@ -30,9 +30,19 @@ function changesOf(values: unknown): { path: string; value: string }[] | undefin
 
 export function configCommands(
   config: Configuration,
-  model: Pick<Model, 'set' | 'add' | 'del' | 'revision'>,
+  model: Pick<Model, 'get' | 'set' | 'add' | 'del' | 'revision'>,
+  /** Names of the links that the kernel has. */
+  links: () => readonly string[],
 ): CommandService {
   const status = () => ({ revision: model.revision, pending: config.pending ?? null });
+  /** Ports that the configuration names and this box has not: a backup may be of another one. */
+  const absentPorts = (): object => {
+    const here = links();
+    const names = model
+      .get(['Device.Ethernet.Interface.*.Name'])
+      .flatMap(({ result }) => (result.ok ? result.value.map(({ value }) => value) : []));
+    return { absentPorts: names.filter((name) => name !== '' && !here.includes(name)) };
+  };
   /** A change, to be confirmed within `confirm` seconds where that is given. */
   const tried = async <T extends object>(
     confirm: unknown,
@@ -143,7 +153,7 @@ export function configCommands(
           return tried(
             confirm,
             (options) => config.restoreBackup(bytes, passphrase, origin, options),
-            briefly,
+            absentPorts,
           );
         },
       },

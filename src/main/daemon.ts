@@ -289,7 +289,7 @@ async function build(
     wifi.commands(model),
     ...demanded.all,
     named,
-    configCommands(configuration, model),
+    configCommands(configuration, model, () => net.links().map(({ name }) => name)),
     updateCommands(updates, (what, origin) => records.done(`update ${what}`, origin)),
     consoleCommands({
       accounts,

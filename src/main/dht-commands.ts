@@ -3,7 +3,8 @@ import { fromHex, toHex } from '../base/bytes.ts';
 import { formatIpPort, type IpPort, parseIpPort } from '../base/ip-port.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import { type CommandAnswer, done, failed } from '../edge/ubus/gatehouse.ts';
-import type { DhtItem } from '../services/dht/item-store.ts';
+import { ID_BYTES } from '../services/dht/distance.ts';
+import { type DhtItem, ITEM_LIMITS } from '../services/dht/item-store.ts';
 import type { Watch } from '../services/dht/operations.ts';
 import type { Found } from '../services/dht/searcher.ts';
 import type { DhtService } from '../services/dht/service.ts';
@@ -19,9 +20,8 @@ type Running = NonNullable<DhtService['running']>;
 
 /** Of an answer on the bus. */
 const MAX_LISTED = 500;
-const ITEM_LIMITS = { maxBytes: 1_000, maxDepth: 32, maxTokens: 600 };
-const SEED_BYTES = 32;
-const ID_BYTES = 20;
+/** Of Ed25519: a public key, and the seed of a pair. */
+const KEY_BYTES = 32;
 
 export async function dhtCommand(
   name: DhtCommand,
@@ -78,7 +78,7 @@ const COMMANDS: Readonly<
     return done({ infohash: toHex(hash.value), ...peersOf(found.peers), ...countsOf(found) });
   },
 
-  announce: async ({ operations, port: ownPort }, args, watch) => {
+  announce: async ({ operations, node, port: ownPort }, args, watch) => {
     const hash = hashOf(args['infohash']);
     if (!hash.ok) return failed(hash.error);
     const { port = 0, seed = false } = args;
@@ -89,32 +89,32 @@ const COMMANDS: Readonly<
     const whole = seed === true || seed === 1;
     const told = await operations.announce(hash.value, at, whole, { ...watch, implied });
     if (told.stored === 0)
-      return failed(untold(watch, told.refusals), { refusals: [...told.refusals] });
+      return failed(untold(watch, node, told.refusals), { refusals: [...told.refusals] });
     return done({
       ...{ infohash: toHex(hash.value), stored: told.stored, refusals: [...told.refusals] },
       ...peersOf(told.peers),
     });
   },
 
-  get: async ({ operations }, args, watch) => {
+  get: async ({ operations, node }, args, watch) => {
     const salt = saltOf(args['salt']);
     if (args['key'] !== undefined) {
-      const key = bytesOf(args['key'], SEED_BYTES, 'key');
+      const key = bytesOf(args['key'], KEY_BYTES, 'key');
       if (!key.ok) return failed(key.error);
-      return itemAnswer(await operations.getMutable(key.value, salt, watch));
+      return itemAnswer(await operations.getMutable(key.value, salt, watch), node);
     }
     const target = bytesOf(args['target'], ID_BYTES, 'target');
     return target.ok
-      ? itemAnswer(await operations.getImmutable(target.value, watch))
+      ? itemAnswer(await operations.getImmutable(target.value, watch), node)
       : failed(target.error);
   },
 
-  put: async ({ operations }, args, watch) => {
+  put: async ({ operations, node }, args, watch) => {
     const value = givenValue(args);
     if (!value.ok) return failed(value.error);
     let item: DhtItem = { value: value.value, signed: undefined };
     if (args['seed'] !== undefined) {
-      const seed = bytesOf(args['seed'], SEED_BYTES, 'seed');
+      const seed = bytesOf(args['seed'], KEY_BYTES, 'seed');
       if (!seed.ok) return failed(seed.error);
       const salt = saltOf(args['salt']);
       const key = operations.sign(seed.value, salt, value.value, 1).signed?.key ?? seed.value;
@@ -134,7 +134,7 @@ const COMMANDS: Readonly<
     const said = { target: toHex(target), stored, refusals: [...refusals] };
     const key = item.signed === undefined ? null : toHex(item.signed.key);
     const seq = item.signed === undefined ? null : Number(item.signed.seq);
-    return stored === 0 ? failed(untold(watch, refusals), said) : done({ ...said, key, seq });
+    return stored === 0 ? failed(untold(watch, node, refusals), said) : done({ ...said, key, seq });
   },
 
   crawl: async ({ crawler }, { most = 100 }) => {
@@ -148,8 +148,15 @@ const whyNotReached = (isPrivate: boolean): string =>
     ? 'it is in none of Device.X_GATEHOUSE_DHT.PrivateNetworks'
     : "it is no address of the Internet, or one of the box's own networks";
 
-function untold({ signal }: Watch, refusals: readonly string[]): string {
+const ALONE =
+  'no other node of the DHT answers: whom it asks first is in Device.X_GATEHOUSE_DHT.BootstrapNodes';
+
+const isAlone = ({ tables }: Running['node']): boolean =>
+  Object.values(tables).every(({ size }) => size === 0);
+
+function untold({ signal }: Watch, node: Running['node'], refusals: readonly string[]): string {
   if (signal?.aborted === true) return 'stopped before anybody was told';
+  if (isAlone(node)) return ALONE;
   const why = [...new Set(refusals)].slice(0, 3);
   return why.length === 0 ? 'nobody took it' : `nobody took it: ${why.join('; ')}`;
 }
@@ -184,16 +191,17 @@ const saltOf = (value: unknown): Uint8Array | undefined =>
   textOf(value) === '' ? undefined : utf8(textOf(value));
 
 function givenValue(args: Args): Result<BencodeValue, string> {
-  const text = textOf(args['text']);
-  if (text !== '') return ok(utf8(text));
-  const bytes = fromHex(textOf(args['bencode']));
-  if (bytes === undefined || bytes.length === 0) return err('text or bencode is missing');
+  const { text, bencode } = args;
+  if (typeof text === 'string' && textOf(bencode) === '') return ok(utf8(text));
+  if (typeof bencode !== 'string') return err('text or bencode is missing');
+  const bytes = fromHex(bencode);
+  if (bytes === undefined) return err('bencode: an even number of hexadecimal digits is wanted');
   const value = decodeBencode(bytes, ITEM_LIMITS);
   return value.ok ? ok(value.value) : err(`bencode: ${value.error.message}`);
 }
 
-function itemAnswer(item: DhtItem | undefined): CommandAnswer {
-  if (item === undefined) return failed('nobody has it');
+function itemAnswer(item: DhtItem | undefined, node: Running['node']): CommandAnswer {
+  if (item === undefined) return failed(isAlone(node) ? ALONE : 'nobody has it');
   const { value, signed } = item;
   const printable = value instanceof Uint8Array && value.every((byte) => byte >= 32 && byte < 127);
   const announced = readAnnouncement(value);

@@ -91,6 +91,15 @@ export function updateCommands(
           return told(await updates.write(offset, bytes), updates);
         },
       },
+      download: {
+        about: 'fetches a bundle by HTTPS, verifies it and writes it to the idle slot',
+        args: { url: 'string' },
+        run: async ({ url }, { origin }) => {
+          if (typeof url !== 'string') return failed('url is missing: that of the bundle');
+          await audit('download', origin);
+          return told(await updates.download(url, false), updates);
+        },
+      },
       install: {
         about: 'verifies what was sent and writes it to the idle slot',
         args: {},

@@ -65,7 +65,7 @@ export interface Destination {
 
 /** Names and addresses as the system resolves them. */
 export interface HostNames {
-  /** ENOTFOUND for what is no host. Without a family, the address that the system prefers. */
+  /** ENOTFOUND for what is no host, EAGAIN where no server told. Without a family, the address that the system prefers. */
   resolve(host: string, family: 4 | 6 | undefined): Promise<Result<Destination, SystemError>>;
   /** The name of an address; undefined when it has none, or none was told in time. */
   nameOf(address: IpAddress): Promise<string | undefined>;

@@ -117,7 +117,7 @@ export function accept(
   }
   const parsed = canonical(def, text);
   if (!parsed.ok) {
-    const why = def.secret === true ? 'the value does not fit its type' : parsed.error.message;
+    const why = def.secret === true ? secretWanted(def) : parsed.error.message;
     return refuse(parsed.error.kind, why);
   }
   if (def.access === 'writeOnce' && !creating) {
@@ -197,6 +197,10 @@ export const shown = (draft: Draft): Change[] =>
     path: object + name,
     value: node.params.get(name)?.def.secret === true ? '' : value,
   }));
+
+/** Why a secret is refused, without what was given. */
+const secretWanted = ({ pattern }: Param['def']): string =>
+  pattern === undefined ? 'the value does not fit its type' : `it does not match ${pattern}`;
 
 export function freeAlias(draft: Draft, node: SchemaNode, table: string, instance: number): string {
   const param = node.params.get('Alias');

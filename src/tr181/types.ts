@@ -124,7 +124,11 @@ function list(
 
 function item(spec: ValueSpec, text: string): Result<string, ValueFault> {
   const shaped = shape(spec.type, text);
-  if (!shaped.ok) return shaped;
+  if (!shaped.ok) {
+    // A number that the type cannot hold: what is allowed is what the parameter says.
+    const beyond = spec.range !== undefined && shaped.error.kind === 'outOfRange';
+    return beyond ? notInRange(text, spec.range) : shaped;
+  }
   const { value } = shaped;
   if (spec.enum !== undefined && !spec.enum.includes(value)) {
     return outOfRange(`${quote(value)} is none of ${spec.enum.map(quote).join(', ')}`);
@@ -139,7 +143,7 @@ function item(spec: ValueSpec, text: string): Result<string, ValueFault> {
     }
   }
   if (spec.range !== undefined && !inRange(spec.range, Number(value))) {
-    return outOfRange(`${value} is not ${spec.range.map(rangeText).join(' or ')}`);
+    return notInRange(value, spec.range);
   }
   if (spec.pattern !== undefined && !new RegExp(`^(?:${spec.pattern})$`).test(value)) {
     return outOfRange(`${quote(value)} does not match ${spec.pattern}`);
@@ -281,6 +285,9 @@ function sizeOf(type: TypeName, value: string): { length: number; unit: string }
 
 const inRange = (range: NonNullable<ValueSpec['range']>, value: number): boolean =>
   range.some(([min = -Infinity, max = Infinity]) => value >= min && value <= max);
+
+const notInRange = (value: string, range: NonNullable<ValueSpec['range']>) =>
+  outOfRange(`${value} is not ${range.map(rangeText).join(' or ')}`);
 
 function rangeText([min, max]: readonly [number | undefined, number | undefined]): string {
   if (min === undefined) return `at most ${max}`;

@@ -67,6 +67,11 @@ const MAX_TEXT_BYTES = 4096;
 export function readTorrent(bytes: Uint8Array, digests: Digests): TorrentReading {
   const document = new BencodeDocument(TORRENT_LIMITS);
   const error = document.load(bytes);
+  if (error?.offset === 0)
+    return {
+      torrent: undefined,
+      faults: [{ field: 'document', message: `no torrent file: ${error.message}` }],
+    };
   if (error !== undefined)
     return {
       torrent: undefined,

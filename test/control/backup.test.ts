@@ -120,7 +120,8 @@ t.test('what can be said before the passphrase is asked', async (t) => {
   };
   t.equal(patched(0), 'fits');
   t.equal(patched(0, 0x50, 0x4b), 'this is no backup of Gatehouse at 0');
-  t.equal(patched(4, 2), 'it was made by a newer version at 4');
+  const newer = 'the backup was made by a newer version of Gatehouse: update this box first';
+  t.equal(patched(4, 2), `${newer} at 4`);
   t.equal(patched(4, 0), 'an unknown version at 4');
   // 4 GiB, 255 passes, no lane: none of it is even begun.
   for (const [at, ...bytes] of [

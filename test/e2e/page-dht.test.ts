@@ -24,11 +24,18 @@ t.test('the DHT on the page', { skip: noBrowser() }, async (t) => {
   await main.getByText('No key is set, so no announcements are followed.').waitFor();
 
   const settings = main.getByRole('region', { name: 'Settings' });
+  await settings.getByLabel('First nodes').waitFor();
   await settings.getByRole('checkbox').first().check();
+  // The DNS server's.
+  await settings.getByLabel('Port').fill('53');
+  await settings.getByRole('button', { name: 'Save' }).click();
+  await main.getByText('The node could not start.').waitFor();
+  await settings.getByLabel('Port').fill('6889');
   await settings.getByRole('button', { name: 'Save' }).click();
   // There is no other node in this house.
   await main.getByText('looks for other nodes').waitFor();
   await main.getByText('IPv4', { exact: true }).waitFor();
+  t.equal(await main.getByText('0 ms').count(), 0, 'nobody answered, so it took no time');
   t.same(
     await router.set({ [`${DHT}Announcement.PublicKey`]: 'ab'.repeat(32) }),
     [],

@@ -80,6 +80,8 @@ t.test('the daemon’s node', { skip: noNamespaces() ?? false }, async (t) => {
   t.match(await json('dht', 'announce', magnet, '--port', '7002'), { stored: 1 });
   t.same(await peer.ask('peers', 'cd'.repeat(20)), ['198.51.100.2:7002']);
 
+  const odd = await cli('dht', 'item', 'put', 'xyz', '--bencode');
+  t.match(odd.stderr, /bencode: an even number of hexadecimal digits/);
   const put = await json('dht', 'item', 'put', 'a value');
   t.match(put, { stored: 1 });
   const seed = `${t.testdir({ seed: '07'.repeat(32) })}/seed`;
@@ -110,6 +112,12 @@ t.test('the daemon’s node', { skip: noNamespaces() ?? false }, async (t) => {
   t.match(await json('dht', 'announce', HASH), { stored: 1 });
   const both = await peer.ask<readonly string[]>('peers', HASH);
   t.ok(both.includes('198.51.100.2:6889'), `at the node's own port: ${both}`);
+  // Where nobody is, nothing is known of what others have.
+  await cli('set', `${ROOT}PrivateNetworks=198.51.100.9/32`);
+  await until('it is alone', async () => (await router.value(`${ROOT}Status`)) === 'Starting');
+  t.match((await cli('dht', 'item', 'get', HASH)).stderr, /no other node of the DHT answers/);
+  t.match((await cli('dht', 'announce', HASH)).stderr, /no other node of the DHT answers/);
+  t.match((await cli('dht', 'peers', HASH)).stderr, /no other node answered yet/);
   const holder = spawn('ip', spaces.argv('r', process.execPath, '-e', HOLD));
   stack.defer(async () => {
     const gone = once(holder, 'exit');

@@ -36,6 +36,7 @@ t.test('channels: what is set, and what is told of them', async (t) => {
       {
         ...{ id: channel?.id ?? '', state: 'retrying', reason: 'HTTP 503', queued: 4 },
         ...{ delivered: 3, failed: 2, dropped: 1, muted: 5 },
+        silencedUntilMs: 0,
       },
     ],
     ...{ raised: 9, refused: 8, historyChanges: 7 },
@@ -72,4 +73,22 @@ t.test('a silence of all channels, or of one: the later of the two counts', asyn
   t.ok(await set('Channel.2.', '0001-01-01T00:00:00Z'));
   t.same(until(), [30, 30]);
   t.notOk(await set('', 'tomorrow'));
+});
+
+t.test('rules that lie behind each other would never be told: they are refused', async (t) => {
+  const b = bench();
+  const rule = (n: number) => `${ALERTS}Rule.${n}.`;
+  for (let n = 1; n <= 3; n++) t.ok((await b.model.add(`${ALERTS}Rule.`, {}, ORIGIN)).ok);
+  const behind = (n: number, other: number) =>
+    b.model.set([{ path: `${rule(n)}Behind`, value: rule(other) }], ORIGIN);
+  t.match(await behind(1, 1), { ok: false, error: [{ path: `${rule(1)}Behind` }] }, 'itself');
+  t.ok((await behind(2, 1)).ok);
+  t.ok((await behind(3, 2)).ok);
+  t.match(await behind(1, 3), { ok: false, error: { length: 3 } }, 'a ring of three');
+  t.ok((await b.model.set([{ path: `${rule(2)}Enable`, value: 'false' }], ORIGIN)).ok);
+  t.ok((await behind(1, 3)).ok, 'a rule that is off silences nobody');
+  t.same(
+    b.model.compileAll().alerts.rules.map(({ behind }) => behind),
+    [`${ALERTS}Rule.3`, `${ALERTS}Rule.2`],
+  );
 });

@@ -34,6 +34,14 @@ t.test('the port is open only while the node is enabled and answers', async (t) 
   t.same(b.model.compileAll().firewall.openings, []);
 });
 
+t.test('a budget of bytes that no datagram would fit into is refused', async (t) => {
+  const b = bench();
+  for (const way of ['BytesSent', 'BytesReceived']) {
+    t.equal(await b.set(`${ROOT}Budget.${way}`, '2099'), 'outOfRange');
+    t.equal(await b.set(`${ROOT}Budget.${way}`, '2100'), 'done');
+  }
+});
+
 t.test('what is not an address, a prefix or a key is refused', async (t) => {
   const b = bench();
   t.equal(await b.set(`${ROOT}BootstrapNodes`, 'dht.example.org:6881,[2001:db8::1]:6881'), 'done');

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { bench } from './fixture.ts';
+import { bench, ORIGIN } from './fixture.ts';
 
 const METRICS = 'Device.X_GATEHOUSE_Metrics.';
 
@@ -7,7 +7,10 @@ t.test('metrics answer with a token of their own, which is never read', async (t
   const b = bench();
   t.same(b.model.compileAll().metrics, { token: undefined, otlp: undefined });
   t.not(await b.set(`${METRICS}Enable`, 'true'), 'done', 'not without a token');
-  t.not(await b.set(`${METRICS}Token`, 'short'), 'done');
+  const short = await b.model.set([{ path: `${METRICS}Token`, value: 'short' }], ORIGIN);
+  const [fault] = short.ok ? [] : short.error;
+  t.match(fault?.message, /does not match .*\{16,128\}/, 'what is wanted');
+  t.notMatch(fault?.message, /short/, 'never what was given');
   t.not(await b.set(`${METRICS}Token`, 'with a blank in its middle'), 'done');
   t.equal(await b.set(`${METRICS}Token`, 'sixteen-letters-'), 'done');
   t.same(b.model.compileAll().metrics, { token: undefined, otlp: undefined }, 'still off');

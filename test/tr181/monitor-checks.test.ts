@@ -42,6 +42,7 @@ t.test('each type with what belongs to it', async (t) => {
 
 t.test('what could not be asked is refused', async (t) => {
   t.same(await refused({ Type: 'TCP' }), ['Port']);
+  t.same(await refused({ Type: 'HTTP', ExpectedStatus: '500-200' }), ['ExpectedStatus']);
   t.same(await refused({ Type: 'DNS' }), ['QueryName']);
   const nonsense = { Type: 'DNS', QueryName: 'a..b', QueryType: 'NONE' };
   t.same(await refused(nonsense), ['QueryName', 'QueryType']);

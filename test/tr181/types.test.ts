@@ -209,6 +209,11 @@ t.test('limits', async (t) => {
     ['-1', '!outOfRange', '!outOfRange', '64', '!outOfRange'],
   );
   t.match(canonical(range, '0'), { error: { message: '0 is not -1 to -1 or 64 to 65535' } });
+  t.match(
+    canonical({ type: 'unsignedInt', range: [[0, 65_535]] }, '-1'),
+    { error: { kind: 'outOfRange', message: '-1 is not 0 to 65535' } },
+    'what the parameter allows, not what its type does',
+  );
   t.match(canonical({ type: 'int', range: [[1, undefined]] }, '0'), {
     error: { message: '0 is not at least 1' },
   });

@@ -81,6 +81,10 @@ t.test('what is not acceptable is told with its field', async (t) => {
       );
   }
   t.match(readTorrent(latin1('d4:infod'), digests).faults[0]?.message, /ends too early/);
+  for (const other of ['', '<html>not found</html>'])
+    t.match(readTorrent(latin1(other), digests), {
+      faults: [{ field: 'document', message: /^no torrent file: / }],
+    });
   t.match(readTorrent(latin1('le'), digests).faults, [{ field: 'document' }]);
   t.match(readTorrent(latin1('de'), digests).faults, [{ field: 'info' }]);
 });

@@ -2,10 +2,17 @@
 import type { Command } from 'commander';
 import { dateTimeOf, UNKNOWN_TIME } from '../../tr181/types.ts';
 import { isObject, type JsonObject, list, text } from './bus.ts';
+import { timeSpan } from './capture-text.ts';
 import { duration } from './dhcp-commands.ts';
 import { EXIT } from './environment.ts';
+import { rowPath } from './row-path.ts';
 import type { Session } from './session.ts';
 import { type Column, type Style, statusStyle } from './table.ts';
+
+const ALERTS = 'Device.X_GATEHOUSE_Alerts.';
+const CHANNEL_ROWS = `${ALERTS}Channel.`;
+/** How a channel is named. */
+const CHANNEL = 'its number, Alias or path';
 
 const severity = (value: unknown): Style | undefined =>
   value === 'Critical' ? 'red' : value === 'Warning' ? 'yellow' : undefined;
@@ -32,7 +39,8 @@ const CHANNELS: readonly Column<JsonObject>[] = [
   { title: 'CHANNEL', cell: ({ id }) => text(id) },
   {
     title: 'STATE',
-    cell: ({ state }) => text(state),
+    cell: ({ state, silencedUntil: until }) =>
+      `${text(state)}${text(until) === '' ? '' : ` until ${text(until).slice(0, 16)}Z`}`,
     style: ({ state }) => statusStyle(text(state)),
   },
   { title: 'QUEUED', cell: ({ queued }) => text(queued) },
@@ -50,8 +58,15 @@ const TOLD: readonly Column<JsonObject>[] = [
     style: (row) => severity(row['severity']),
   },
   { title: 'NAME', cell: ({ name }) => text(name) },
-  { title: 'REASON', cell: ({ reason }) => text(reason) },
+  { title: 'REASON', cell: whyTold },
 ];
+
+/** Of what is over: how long it was bad. */
+function whyTold({ kind, reason, at, since }: JsonObject): string {
+  if (kind !== 'cleared') return text(reason);
+  const ms = Date.parse(text(at)) - Date.parse(text(since));
+  return Number.isNaN(ms) ? '' : `after ${timeSpan(Math.max(0, Math.round(ms / 1000)))}`;
+}
 
 /** In parts, since a message on the bus has a limit; undefined when the router refuses. */
 async function everythingTold(session: Session): Promise<readonly JsonObject[] | undefined> {
@@ -71,17 +86,34 @@ async function everythingTold(session: Session): Promise<readonly JsonObject[] |
 const silenceFor = (given: string): number => (given === 'off' ? 0 : duration(given));
 
 async function silence(session: Session, sec: number, channel?: string): Promise<void> {
-  const object = channel?.replace(/\.$/, '') ?? 'Device.X_GATEHOUSE_Alerts';
-  const value = sec === 0 ? UNKNOWN_TIME : dateTimeOf(session.environment.wallMs() + 1000 * sec);
+  const row = channel === undefined ? ALERTS : await channelPath(session, channel);
+  if (row === undefined) return;
+  const nowMs = session.environment.wallMs();
+  const value = sec === 0 ? UNKNOWN_TIME : dateTimeOf(nowMs + 1000 * sec);
   await session.withRouter(async (router) => {
-    const set = await router.set([{ name: `${object}.SilencedUntil`, value }]);
+    const set = await router.set([{ name: `${row}SilencedUntil`, value }]);
     const paths = session.rows(set);
     if (paths === undefined) return;
-    if (session.json) session.printJson(paths);
-    else if (session.exitCode === EXIT.done)
-      session.note(sec === 0 ? 'it is told again' : `nothing is told until ${value}, but tests`);
+    if (session.json) return session.printJson(paths);
+    if (session.exitCode !== EXIT.done) return;
+    if (sec > 0) return session.note(`nothing is told until ${value}, but tests`);
+    const others = [`${ALERTS}SilencedUntil`, `${CHANNEL_ROWS}*.SilencedUntil`];
+    const silences = session.rows(await router.get(others)) ?? [];
+    const left = silences.filter(
+      ({ path, value: until }) =>
+        Date.parse(until) > nowMs && (row === ALERTS || path === others[0]),
+    );
+    if (left.length === 0 || row === ALERTS) session.note('it is told again');
+    for (const { path, value: until } of left) {
+      const who =
+        path === others[0] ? 'all channels are' : `${path.slice(0, path.lastIndexOf('.'))} is`;
+      session.note(`${who} still silenced, until ${until}`);
+    }
   });
 }
+
+const channelPath = (session: Session, wanted: string): Promise<string | undefined> =>
+  rowPath(session, { table: CHANNEL_ROWS, kind: 'channel', names: ['Alias'] }, wanted);
 
 export function defineAlerts(alerts: Command, session: Session): void {
   alerts.allowExcessArguments(false);
@@ -113,15 +145,17 @@ export function defineAlerts(alerts: Command, session: Session): void {
   alerts
     .command('silence')
     .argument('<time>', 'such as 30m, 8h or 1d12h from now; off: it is told again', silenceFor)
-    .argument('[channel]', 'its path, such as Device.X_GATEHOUSE_Alerts.Channel.1; else all')
+    .argument('[channel]', `${CHANNEL}; else all`)
     .description('tell nothing for some time; what is bad or over by then is told afterwards')
     .action((sec: number, channel?: string) => silence(session, sec, channel));
   alerts
     .command('test')
-    .argument('<channel>', 'its path, such as Device.X_GATEHOUSE_Alerts.Channel.1')
+    .argument('<channel>', CHANNEL)
     .description('tell on one channel that this is a test, and wait until it is taken')
-    .action(async (channel: string) => {
-      const data = await session.ask('alerts', 'test', { channel });
+    .action(async (wanted: string) => {
+      const channel = await channelPath(session, wanted);
+      if (channel === undefined) return;
+      const data = await session.askPatiently('alerts', 'test', { channel });
       if (data !== undefined && !session.json) session.note('it was taken');
     });
 }

@@ -18,7 +18,7 @@ import type { CsvTable } from '../../services/capture/csv.ts';
 import type { CaptureService } from '../../services/capture/service.ts';
 import type { Json } from './bus.ts';
 import { type FilterOptions, filtered, filterRequest } from './capture-filter.ts';
-import { type Count, quantity, spark, timeSpan } from './capture-text.ts';
+import { amount, type Count, quantity, spark, timeSpan } from './capture-text.ts';
 import {
   type WritingOptions,
   writeOf,
@@ -44,7 +44,8 @@ export type LoadCapture = () => Promise<CaptureService>;
 export function defineCapture(program: Command, session: Session): void {
   const top = (): Option =>
     new Option('--top <rows>', 'rows of each list').argParser((text) => {
-      if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError('a whole number is wanted');
+      if (!/^[1-9]\d{0,6}$/.test(text))
+        throw new InvalidArgumentError('a whole number from 1 on is wanted');
       return Number(text);
     });
   const file = 'pcap or pcapng file, packed by gzip or zstd or not; - for standard input';
@@ -153,6 +154,9 @@ function refuse(session: Session, { message, remedy, code }: SystemError): void 
   );
 }
 
+/** `-v | head` has what it wanted. */
+const isUnread = ({ code }: SystemError, lines: boolean): boolean => lines && code === 'EPIPE';
+
 const rowsOf = (top: number | undefined): CaptureRows =>
   top === undefined ? ALL : { endpoints: top, conversations: top, flows: top, names: top };
 
@@ -189,7 +193,7 @@ async function read(
   });
   if (shown) stderr.write('\r\u001b[K');
   if (!found.ok) {
-    refuse(session, found.error);
+    if (!isUnread(found.error, lines !== undefined)) refuse(session, found.error);
     return undefined;
   }
   return { report: found.value, service };
@@ -200,8 +204,8 @@ export function progressText(
   elapsedMs: number,
 ): string {
   const perSec = readBytes / Math.max(0.001, elapsedMs / 1000);
-  const rate = `${quantity(packets)} packets, ${quantity(perSec)}B/s`;
-  if (totalBytes === undefined || totalBytes === 0) return `${quantity(readBytes)}B  ${rate}`;
+  const rate = `${quantity(packets)} packets, ${amount(perSec, 'B/s')}`;
+  if (totalBytes === undefined || totalBytes === 0) return `${amount(readBytes, 'B')}  ${rate}`;
   const part = Math.min(1, readBytes / totalBytes);
   const done = Math.round(part * 30);
   const left = timeSpan(Math.ceil((totalBytes - readBytes) / Math.max(1, perSec)));
@@ -209,16 +213,19 @@ export function progressText(
 }
 
 /** What is wrong with the file, after all that it gave. */
-function complain(
-  session: Session,
-  path: string,
-  { error, errorOffset, truncated }: CaptureReport,
-): void {
+function complain(session: Session, path: string, report: CaptureReport): void {
+  const { error, errorOffset, truncated, packets } = report;
   if (error === null) return;
-  session.fail(
-    `${path}: ${error}, at byte ${errorOffset ?? 0}${truncated ? '; what was before it, was read' : ''}`,
-  );
+  const where = isNone(report) ? '' : `, at byte ${errorOffset ?? 0}`;
+  const before = truncated && packets > 0 ? '; what was before it was read' : '';
+  session.fail(`${called(path)}: ${error}${where}${before}`);
 }
+
+const called = (path: string): string => (path === '-' ? 'standard input' : path);
+
+/** There is nothing to show of what is no capture at all; of a broken one there is what was readable. */
+const isNone = ({ format, error }: CaptureReport): boolean =>
+  format === 'unknown' && error !== null;
 
 /** What is to be written; false after it was said what is wrong with the options. */
 function writing(session: Session, options: WritingOptions): WriteOptions | undefined | false {
@@ -235,9 +242,9 @@ async function analyze(session: Session, path: string, options: AnalyzeWanted): 
   const lines = verbose ? { fd: STDOUT, csv: false } : undefined;
   const done = await read(session, path, wanted, options, lines);
   if (done === undefined) return;
-  if (verbose) session.data('\n');
+  if (verbose && !isNone(done.report)) session.data('\n');
   if (session.json) session.printJson(done.report as unknown as Json);
-  else print(session, path, done.report);
+  else if (!isNone(done.report)) print(session, path, done.report);
   complain(session, path, done.report);
 }
 
@@ -254,7 +261,7 @@ async function live(session: Session, ifName: string, options: LiveOptions): Pro
     const [packets, bits] = [now.packets - last.packets, (now.bytes - last.bytes) * 8];
     last = now;
     stderr.write(
-      `\r\u001b[K${quantity(now.packets)} packets, ${quantity(packets)}/s, ${quantity(bits)}bit/s, ${now.droppedPackets} dropped`,
+      `\r\u001b[K${quantity(now.packets)} packets, ${quantity(packets)}/s, ${amount(bits, 'bit/s')}, ${now.droppedPackets} dropped`,
     );
   };
   const shown = stderr.isTerminal && !session.json && !verbose;
@@ -276,7 +283,12 @@ async function live(session: Session, ifName: string, options: LiveOptions): Pro
     if (known !== undefined) found = await service.listen(known, wanted);
   }
   if (shown) stderr.write('\r\u001b[K');
-  if (!found.ok) return refuse(session, found.error);
+  if (!found.ok) {
+    const { code, message } = found.error;
+    if (code === 'ENODEV') session.fail(`${message} (gatehouse interfaces tells which there are)`);
+    else if (!isUnread(found.error, verbose)) refuse(session, found.error);
+    return;
+  }
   if (session.json) session.printJson(found.value as unknown as Json);
   else print(session, ifName, found.value);
 }
@@ -305,7 +317,8 @@ async function exportCsv(session: Session, path: string, options: ExportOptions)
   const lines = packets ? { fd: STDOUT, csv: true } : undefined;
   const done = await read(session, path, rowsOf(top), options, lines);
   if (done === undefined) return;
-  if (!packets) session.data(done.service.csv(done.report, table as CsvTable | undefined));
+  if (!packets && !isNone(done.report))
+    await session.pieces(done.service.csv(done.report, table as CsvTable | undefined));
   complain(session, path, done.report);
 }
 
@@ -325,15 +338,15 @@ async function drawChart(session: Session, path: string, options: ChartOptions):
     return session.fail(`${output}: a picture ends in .svg or .png`, EXIT.usage);
   const done = await read(session, path, rowsOf(options.top ?? 50), options);
   if (done === undefined) return;
-  const name = path === '-' ? 'standard input' : (path.split('/').at(-1) ?? path);
+  if (isNone(done.report)) return complain(session, path, done.report);
+  const name = called(path).split('/').at(-1) ?? path;
   const asked = [done.report, kind as ChartKind, title ?? `${name}: ${kind}`] as const;
   if (output === '') session.data(done.service.chart(...asked));
   else {
     const bytes = output.endsWith('.png')
       ? done.service.chartPng(...asked)
       : new TextEncoder().encode(done.service.chart(...asked));
-    const written = session.environment.writeFile(output, bytes, options.force === true);
-    if (!written.ok) refuse(session, written.error);
+    session.writeFile(output, bytes, options.force);
   }
   complain(session, path, done.report);
 }
@@ -361,16 +374,16 @@ function print(session: Session, path: string, report: CaptureReport): void {
   const title = (text: string): void => session.data(`\n${paint('bold', text)}\n`);
   const seconds = report.lastSec - report.firstSec;
   const when = (sec: number): string => new Date(sec * 1000).toISOString();
-  const perSec = (n: number): string => (seconds > 0 ? `, ${quantity(n / seconds)}` : '');
+  const perSec = (text: string): string => (seconds > 0 ? `, ${text}` : '');
   const lines: [string, string][] = [
-    [report.live === undefined ? 'File' : 'Interface', `${path}, ${report.format}`],
+    [report.live === undefined ? 'File' : 'Interface', `${called(path)}, ${report.format}`],
     [
       'Packets',
-      `${report.packets.toLocaleString('en')}${perSec(report.packets)}${seconds > 0 ? '/s' : ''}`,
+      `${report.packets.toLocaleString('en')}${perSec(`${quantity(report.packets / seconds)}/s`)}`,
     ],
     [
       'Bytes',
-      `${report.bytes.toLocaleString('en')}${perSec(report.bytes * 8)}${seconds > 0 ? 'bit/s' : ''}`,
+      `${report.bytes.toLocaleString('en')}${perSec(amount((report.bytes * 8) / seconds, 'bit/s'))}`,
     ],
   ];
   if (report.packets > 0) {
@@ -454,11 +467,13 @@ function print(session: Session, path: string, report: CaptureReport): void {
     );
   }
   printTorrents(session, report.torrents);
-  if (!report.approximation.exact)
+  const { exact, endpointFloorBytes, conversationFloorBytes } = report.approximation;
+  const floor = Math.max(endpointFloorBytes, conversationFloorBytes);
+  if (!exact)
     session.note(
       escapeControls(
         'there were more than the tables hold: a figure with (+N) may be too low by up to N, ' +
-          `and whoever is not shown had at most ${quantity(report.approximation.endpointFloorBytes)}B`,
+          `and whoever they let go had at most ${amount(floor, 'B')}`,
       ),
     );
 }

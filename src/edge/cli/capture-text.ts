@@ -9,7 +9,7 @@ export interface Count {
 
 const PREFIXES = ['', 'k', 'M', 'G', 'T', 'P'];
 
-/** Whole below 1000, else three digits and a prefix of the SI: `999`, `1.23 k`, `45.6 M`. */
+/** Three digits and a prefix of the SI: `999`, `1.23 k`, `45.6 M`; of parts, two: `0.27`. */
 export function quantity(value: number): string {
   let v = value;
   let i = 0;
@@ -17,9 +17,18 @@ export function quantity(value: number): string {
     v /= 1000;
     i++;
   }
-  const digits = i === 0 ? String(Math.round(v)) : v.toPrecision(3);
+  const digits = i === 0 ? small(v) : v.toPrecision(3);
   return `${digits} ${PREFIXES[i]}`.trimEnd();
 }
+
+function small(value: number): string {
+  if (value > 0 && value < 0.01) return '<0.01';
+  return String(value < 10 ? Number(value.toPrecision(2)) : Math.round(value));
+}
+
+/** `364 B`, `1.23 kB`. */
+export const amount = (value: number, unit: string): string =>
+  `${quantity(value)}${value < 999.5 ? ' ' : ''}${unit}`;
 
 /** `0.25 s`, `59 s`, `3 min 5 s`, `2 h 3 min`, `4 d 1 h`. */
 export function timeSpan(sec: number): string {

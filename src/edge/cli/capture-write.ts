@@ -1,9 +1,9 @@
 /** Options of `capture` and `analyze` that write packets into files, and what is said of it. */
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { CaptureWritten, WriteOptions } from '../../os/ports-capture.ts';
-import { quantity } from './capture-text.ts';
+import { amount } from './capture-text.ts';
 import { duration } from './dhcp-commands.ts';
-import { within } from './whole-number.ts';
+import { size, within } from './whole-number.ts';
 
 export interface WritingOptions {
   readonly write?: string;
@@ -13,16 +13,7 @@ export interface WritingOptions {
   readonly files?: number;
 }
 
-const UNITS: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, G: 1e9 };
 const MAX_SNAP = 262_144;
-
-/** `100M` in bytes: powers of ten, as disks are sold. */
-function size(text: string): number {
-  const [, digits = '', unit = ''] = /^([1-9]\d{0,8})([KMG]?)$/.exec(text) ?? [];
-  const bytes = Number(digits) * (UNITS[unit] ?? 0);
-  if (bytes < 1000) throw new InvalidArgumentError('a size such as 500K, 100M or 2G is wanted');
-  return bytes;
-}
 
 /** A file, of so many bytes of each packet. */
 export const writesFile = (command: Command): Command =>
@@ -52,6 +43,8 @@ export function writeOf(options: WritingOptions): WriteOptions | string | undefi
     return [snapLength, fileSize, fileTime, files].every((value) => value === undefined)
       ? undefined
       : '--snap-length, --file-size, --file-time and --files go with --write FILE';
+  if (write === '-')
+    return '--write - is not there: the tables are on standard output; write into a file, or a pipe by mkfifo';
   if (files !== undefined && fileSize === undefined && fileTime === undefined)
     return '--files goes with --file-size or --file-time';
   return {
@@ -69,7 +62,7 @@ export function writtenText(written: CaptureWritten): string {
   const [first = 'nothing', ...others] = files;
   const where = others.length === 0 ? first : `${first} and ${others.length} more`;
   return [
-    `${packets} packets, ${quantity(bytes)}B: ${where}`,
+    `${packets} packets, ${amount(bytes, 'B')}: ${where}`,
     ...(queueDroppedPackets > 0 ? [`${queueDroppedPackets} lost: the disk was too slow`] : []),
     ...(failedPackets > 0 ? [`${failedPackets} lost: ${error ?? ''}`] : []),
   ].join('; ');

@@ -12,7 +12,12 @@ import type { Session } from './session.ts';
 import { within } from './whole-number.ts';
 
 export interface Checks extends AsyncDisposable {
-  run(spec: CheckSpec, timeoutMs: number): Promise<Result<CheckDone, CheckFailure>>;
+  /** `signal` ends it, too. */
+  run(
+    spec: CheckSpec,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<Result<CheckDone, CheckFailure>>;
 }
 
 /** Loaded when the command is run. */
@@ -78,7 +83,11 @@ export function defineCheck(check: Command, session: Session): void {
     });
   command('http', 'whether it serves a page, and how long name, connection, TLS and answer take')
     .argument('<url>', 'http://… or https://…')
-    .option('--status <code>', 'a status, or from one to another as 200-399', statuses, [200, 399])
+    .addOption(
+      new Option('--status <code>', 'a status, or from one to another')
+        .argParser(statuses)
+        .default([200, 399], '200-399'),
+    )
     .option('--contains <text>', 'what its text must hold', '')
     .option('--certificate-days <n>', 'how long its certificate must last', within(0, 36_500), 0)
     .option('--insecure', 'whatever its certificate says')
@@ -116,7 +125,8 @@ function statuses(text: string): readonly [number, number] {
   return [Number(least), Number(greatest)];
 }
 
-function urlOf(text: string) {
+/** The parts of a URL of http or https; undefined for any other. */
+export function urlOf(text: string) {
   if (!URL.canParse(text)) return undefined;
   const { protocol, hostname, port, pathname, search } = new URL(text);
   if (protocol !== 'http:' && protocol !== 'https:') return undefined;
@@ -127,17 +137,25 @@ function urlOf(text: string) {
   };
 }
 
+/** As people call them. */
+const PHASES: Readonly<Record<string, string>> = {
+  ...{ resolveMs: 'name', connectMs: 'connection', tlsMs: 'TLS' },
+  ...{ firstByteMs: 'first byte', answerMs: 'answer' },
+};
+
 /** Exit code 1 where it is not well. */
 async function run(session: Session, spec: CheckSpec, { timeout }: Options): Promise<void> {
   await using checks = await session.environment.checks();
-  const done = await checks.run(spec, timeout);
+  const { signal } = session.environment;
+  const done = await checks.run(spec, timeout, signal);
+  if (signal.aborted) return session.fail('interrupted');
   if (session.json) session.printJson(plain(spec, done));
   if (!done.ok) return session.fail(`${done.error.cause}: ${done.error.detail}`);
   if (session.json) return;
   const { said, endpoint, phases, certificateEndsMs } = done.value;
   session.line(`${spec.host} (${formatIp(endpoint.address)}) port ${spec.port}: ${said}`, 'green');
   for (const [phase, ms] of Object.entries(phases)) {
-    session.line(`${phase.replace('Ms', '').padEnd(10)} ${Number(ms).toFixed(2)} ms`, undefined);
+    session.line(`${(PHASES[phase] ?? phase).padEnd(10)} ${Number(ms).toFixed(2)} ms`, undefined);
   }
   if (certificateEndsMs !== undefined) {
     session.line(`certificate until ${new Date(certificateEndsMs).toISOString()}`, undefined);
@@ -147,9 +165,12 @@ async function run(session: Session, spec: CheckSpec, { timeout }: Options): Pro
 function plain(spec: CheckSpec, done: Result<CheckDone, CheckFailure>): JsonObject {
   const base = { kind: spec.kind, host: spec.host, port: spec.port };
   if (!done.ok) return { ...base, well: false, cause: done.error.cause, detail: done.error.detail };
-  const { rttUs, phases, said, endpoint, certificateEndsMs: endMs } = done.value;
+  const { rttUs, said, endpoint, certificateEndsMs: endMs } = done.value;
+  const phases = Object.fromEntries(
+    Object.entries(done.value.phases).map(([phase, ms]) => [phase, Math.round(1000 * ms) / 1000]),
+  );
   return {
-    ...{ ...base, well: true, address: formatIp(endpoint.address), rttUs, phases: { ...phases } },
+    ...{ ...base, well: true, address: formatIp(endpoint.address), rttUs, phases },
     ...{ said, certificateEnds: endMs === undefined ? null : new Date(endMs).toISOString() },
   };
 }

@@ -116,6 +116,17 @@ async function tryOut(
   if (command === 'add') session.data(`${text(path)}\n`);
   if (isObject(pending)) notePending(session, data);
   else session.note('nothing was changed');
+  noteAbsent(session, data);
+}
+
+/** Who restores the backup of another box would find this one without its ports. */
+function noteAbsent(session: Session, { absentPorts }: JsonObject): void {
+  const names = list(absentPorts).map(text);
+  if (names.length === 0) return;
+  session.note(
+    `this box has no ${names.join(', ')}: if the backup is of another box, name its own ports in ` +
+      "Device.Ethernet.Interface., or go back ('gatehouse config history')",
+  );
 }
 
 export async function restore(session: Session, revision: number, confirm?: number): Promise<void> {
@@ -199,11 +210,7 @@ export async function backup(
   const data = await ask(session, 'backup', { passphrase: secret });
   if (data === undefined) return;
   const bytes = Uint8Array.fromBase64(text(data['file']));
-  const written = session.environment.writeFile(path, bytes, options.force === true);
-  if (!written.ok) {
-    const hint = written.error.code === 'EEXIST' ? '; --force writes over it' : '';
-    return session.fail(`${written.error.message}${hint}`);
-  }
+  if (!session.writeFile(path, bytes, options.force)) return;
   if (session.json) session.printJson({ path, sizeBytes: bytes.byteLength });
   else session.note(`${escapeControls(path)}: ${bytes.byteLength} bytes`);
 }
@@ -216,10 +223,14 @@ export async function restoreFile(session: Session, path: string, confirm?: numb
   if (!file.ok) return session.fail(file.error.message);
   const secret = await passphrase(session, false);
   if (secret === undefined) return;
+  if (secret === '') return session.fail('no passphrase was given', EXIT.usage);
   const args = { passphrase: secret, file: file.value.toBase64() };
   if (confirm !== undefined) return tryOut(session, 'restore_backup', args, confirm);
   const data = await ask(session, 'restore_backup', args);
   if (data === undefined) return;
   if (session.json) session.printJson(data);
-  else session.note(`restored; the configuration is ${text(data['revision'])} now`);
+  else {
+    session.note(`restored; the configuration is ${text(data['revision'])} now`);
+    noteAbsent(session, data);
+  }
 }

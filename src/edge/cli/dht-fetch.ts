@@ -50,6 +50,10 @@ export async function fetchMetadata(
     const hint = /[./]/.test(text) && field === 'infohash' ? '; a file is read by --file' : '';
     return session.fail(`${field}: ${message}${hint}`, EXIT.usage);
   }
+  const { out } = options;
+  // Nobody waits for what could not be kept.
+  if (out !== undefined && environment.readPiece(out, 0, 0).ok)
+    return session.fail(`${out} is there already: it is not written over`);
   const { id, peers, trackers } = magnet.value;
   await using tools = await environment.peers();
   const { fetcher } = tools;
@@ -86,14 +90,14 @@ export async function fetchMetadata(
       ...{ from: formatIpPort(from), tookMs: Math.round(tookMs), peers: plainOf(progress) },
     },
   );
-  if (options.out === undefined) return;
+  if (out === undefined) return;
   // A file that others would be harmed by is not made.
-  if (faults.length > 0) return session.fail(`${options.out} was not written`);
-  const written = environment.writeFile(options.out, bytes, false);
+  if (faults.length > 0) return session.fail(`${out} was not written`);
+  const written = environment.writeFile(out, bytes, false);
   if (!written.ok) return session.fail(written.error.message);
   // Peers give the layers with the content (BEP 52), which nobody asks for here.
   const layers = torrent?.info.version === 'v1' ? '' : ', without piece layers';
-  session.note(`${options.out}: ${bytes.length.toLocaleString('en')} bytes${layers}`);
+  session.note(`${out}: ${bytes.length.toLocaleString('en')} bytes${layers}`);
 }
 
 /**
@@ -111,12 +115,15 @@ async function askDht(
   void running.result.then(() => fetched.abort());
   const signal = AbortSignal.any([session.environment.signal, fetched.signal]);
   const said = await session.withRouterIfThere(async (router) => {
+    let isAlone = false;
     for (;;) {
       const answer = await runInJob(session, router, { command: 'peers', args, signal, told });
       told('');
       if (!answer.ok) return `the DHT was not asked: ${answer.error.message}`;
       const { status, message, data } = answer.value;
       if (status !== 'success') return `the DHT was not asked: ${message ?? 'it failed'}`;
+      // One that was cut short says nothing of who would have answered.
+      if (!signal.aborted) isAlone = isObject(data) && data['answered'] === 0;
       const texts = isObject(data) && Array.isArray(data['peers']) ? data['peers'] : [];
       const found = texts.flatMap((text) => {
         const peer = parseIpPort(String(text));
@@ -125,7 +132,7 @@ async function askDht(
       running.add(found);
       if (found.length > 0) return `the DHT knows ${found.length}`;
       await session.environment.pause(AGAIN_MS, signal);
-      if (running.isOver) return 'the DHT knows none';
+      if (running.isOver) return isAlone ? 'no node of the DHT answers' : 'the DHT knows none';
     }
   });
   return said ?? 'no daemon is there whose DHT could be asked';

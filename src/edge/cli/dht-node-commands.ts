@@ -28,6 +28,8 @@ const HASH: readonly Column<JsonObject>[] = [
 ];
 
 const NAME_WIDTH = 17;
+const NOBODY =
+  'no other node answered yet: whom it asks first is in Device.X_GATEHOUSE_DHT.BootstrapNodes';
 /** Between two looks at the crawler. */
 const FOLLOW_MS = 1_000;
 
@@ -116,7 +118,7 @@ async function status(session: Session): Promise<void> {
   session.line(`${'status'.padEnd(NAME_WIDTH)} ${state}`, statusStyle(state));
   if (state === 'Disabled')
     return session.note('to switch it on, set Device.X_GATEHOUSE_DHT.Enable to true');
-  const { announcement, reason, budget } = data;
+  const { announcement, reason, budget, counters } = data;
   if (typeof reason === 'string') session.note(reason);
   if (state === 'Error') return;
   const fact = (name: string, value: Json | undefined, of?: Json): void =>
@@ -124,19 +126,18 @@ async function status(session: Session): Promise<void> {
       `${name.padEnd(NAME_WIDTH)} ${text(value ?? '')}${of === undefined ? '' : ` of ${text(of)}`}`,
       undefined,
     );
-  const limits = isObject(budget ?? null) ? (budget as JsonObject) : {};
+  const limits = isObject(budget) ? budget : {};
   fact('port', data['port']);
   fact('flows', data['flows'], limits['flows']);
   for (const name of ['peers', 'infoHashes', 'items']) fact(name, data[name]);
   for (const [name, value] of Object.entries(limits)) if (name !== 'flows') fact(name, value);
-  for (const [name, value] of Object.entries(
-    isObject(data['counters'] ?? null) ? (data['counters'] as JsonObject) : {},
-  ))
+  for (const [name, value] of Object.entries(isObject(counters) ? counters : {}))
     if (value !== 0) fact(name, value);
   session.data('\n');
   session.print(TABLE, rows(data['tables']));
-  if (isObject(announcement ?? null))
-    session.note(`an update is announced: ${text((announcement as JsonObject)['version'])}`);
+  if (isObject(announcement))
+    session.note(`an update is announced: ${text(announcement['version'])}`);
+  if (state === 'Starting') session.note(NOBODY);
 }
 
 async function ping(session: Session, node: string): Promise<void> {
@@ -160,6 +161,7 @@ async function find(session: Session, id: string): Promise<void> {
     );
     session.print(NODE, rows(search['nodes']));
   }
+  if (rows(data['searches']).every(({ answered }) => answered === 0)) session.note(NOBODY);
 }
 
 async function peers(session: Session, infohash: string): Promise<void> {
@@ -172,6 +174,7 @@ async function peers(session: Session, infohash: string): Promise<void> {
     `${text(data['count'])} peers; ${text(data['asked'])} asked, ${text(data['answered'])} answered` +
       (scraped ? `; about ${text(data['seeds'])} seeds and ${text(data['leeches'])} others` : ''),
   );
+  if (data['answered'] === 0) session.note(NOBODY);
 }
 
 async function announce(
@@ -201,6 +204,12 @@ async function getItem(
   session.line(text(data['text'] ?? data['bencode'] ?? ''), undefined);
   if (typeof data['seq'] === 'number')
     session.note(`seq ${data['seq']}, signed by ${text(data['key'])}`);
+  const { torrent, update } = data;
+  if (typeof torrent === 'string') session.note(`names the torrent ${torrent}`);
+  if (isObject(update)) {
+    const { version, url, sha256 } = update;
+    session.note(`announces ${text(version)} at ${text(url)}, SHA-256 ${text(sha256)}`);
+  }
 }
 
 async function putItem(
@@ -245,7 +254,10 @@ async function publish(
   const sha256 = fromHex(said.sha256);
   const value = sha256 && announcementValue({ ...said, sha256 });
   if (value === undefined || readAnnouncement(value) === undefined)
-    return session.fail('that is no version, link and digest of a bundle', EXIT.usage);
+    return session.fail(
+      'wanted are a version, a link (https://… or magnet:…) and 64 hexadecimal digits of SHA-256',
+      EXIT.usage,
+    );
   await putItem(session, toHex(encodeBencode(value)), { ...options, bencode: true });
 }
 

@@ -52,6 +52,12 @@ function plain(torrent: Torrent): JsonObject {
   };
 }
 
+/** Undefined for what no calendar has. */
+function dateOf(unixSec: number | undefined): string | undefined {
+  const date = new Date((unixSec ?? Number.NaN) * 1000);
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+}
+
 function show(session: Session, torrent: Torrent, magnet: string | undefined): void {
   const { info } = torrent;
   const { v1, v2 } = info.id;
@@ -63,8 +69,10 @@ function show(session: Session, torrent: Torrent, magnet: string | undefined): v
     ['bytes', info.totalBytes.toLocaleString('en')],
     ['pieces', `${info.pieces} of ${info.pieceLengthBytes.toLocaleString('en')} bytes`],
     ...torrent.trackers.map((tracker) => ['tracker', tracker] as const),
+    ...torrent.webSeeds.map((seed) => ['web seed', seed] as const),
     ['comment', torrent.comment],
     ['made by', torrent.createdBy],
+    ['made at', dateOf(torrent.createdAt)],
     ['magnet', magnet],
   ];
   for (const [title, value] of facts) {

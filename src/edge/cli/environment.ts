@@ -14,6 +14,8 @@ import type { GlobalOptions } from './session.ts';
 
 export interface Output {
   write(text: string): unknown;
+  /** Resolves when more may be written without piling up; absent where that is always so. */
+  taken?(): Promise<void>;
   readonly isTerminal: boolean;
   /** Of the terminal as it is now; undefined where there is none, or it does not say. */
   readonly columns?: number | undefined;

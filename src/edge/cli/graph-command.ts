@@ -1,5 +1,5 @@
 /** graph: how a watched path was over time, in the terminal, as SVG, PNG, CSV or JSON. */
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { SeriesRow } from '../../services/monitor/series/rows.ts';
 import type { SmokeOptions } from '../../services/monitor/smoke.ts';
 import { isList, type JsonObject, list, text } from './bus.ts';
@@ -54,7 +54,11 @@ export function defineGraph(program: Command, session: Session): void {
     .description('how a watched path was: round trips and losses over time')
     .allowExcessArguments(false)
     .argument('<target>', 'its number, name or host')
-    .option('--last <time>', 'how far back: 30m, 1h, 1d, 1w, 1y', span, 3600)
+    .addOption(
+      new Option('--last <time>', 'how far back: 30m, 1h, 1d, 1w, 1y')
+        .argParser(span)
+        .default(3600, '1h'),
+    )
     .option('--svg <file>', 'write a smoke graph instead')
     .option('--png <file>', 'the same as pixels')
     .option('--force', 'write over a file that is there')
@@ -129,11 +133,9 @@ function write(
   data: JsonObject,
   file: string,
   bytes: Uint8Array,
-  force = false,
+  force: boolean | undefined,
 ): void {
-  const written = session.environment.writeFile(file, bytes, force);
-  if (written.ok) session.note(`${file}: ${text(data['name'])}`);
-  else session.fail(written.error.message);
+  if (session.writeFile(file, bytes, force)) session.note(`${file}: ${text(data['name'])}`);
 }
 
 /** Page by page: a message on the bus has a limit. */

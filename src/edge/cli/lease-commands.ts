@@ -1,5 +1,7 @@
 /** leases: what the WAN's DHCP clients were leased, and what the LAN's hosts were lent. */
+
 import { isObject, type Json, type JsonObject, list, text } from './bus.ts';
+import { timeSpan } from './capture-text.ts';
 import type { Value } from './router.ts';
 import type { Session } from './session.ts';
 import { type Column, statusStyle } from './table.ts';
@@ -42,14 +44,7 @@ export function remaining(text: string): string {
   const sec = Number(text);
   if (text === '' || !Number.isFinite(sec)) return '';
   if (sec < 0) return 'for ever';
-  const [days, hours, minutes] = [
-    Math.floor(sec / 86_400),
-    Math.floor(sec / 3600) % 24,
-    Math.floor(sec / 60) % 60,
-  ];
-  if (days > 0) return `${days} d ${hours} h`;
-  if (hours > 0) return `${hours} h ${minutes} min`;
-  return minutes > 0 ? `${minutes} min ${sec % 60} s` : `${sec} s`;
+  return timeSpan(sec);
 }
 
 const LEASED6_COLUMNS: readonly Column<Lease>[] = [

@@ -12,7 +12,7 @@ import type { Router } from './router.ts';
 import type { Session } from './session.ts';
 import type { Column } from './table.ts';
 import { time } from './target-commands.ts';
-import { within } from './whole-number.ts';
+import { size, within } from './whole-number.ts';
 
 interface Options {
   readonly url?: string;
@@ -38,10 +38,12 @@ export function defineLoadTest(program: Command, session: Session): void {
     .option('--target <host>', 'whom echo requests go to; else the server of the URL')
     .option('--seconds <n>', 'of each direction', within(1, 30))
     .option('--streams <n>', 'connections at once', within(1, 16))
-    .option('--cap <bytes>', 'it may take no more', within(1_000_000, 1e12))
+    .option('--cap <size>', 'it may take no more, such as 500M or 2G', capSize)
     .option('--history', 'what earlier tests came to, and nothing else')
     .action((options: Options) => (options.history ? history(session) : run(session, options)));
 }
+
+const capSize = (text: string): number => within(1_000_000, 1e12)(String(size(text)));
 
 /** Exit code 1 where it failed or was called off. */
 async function run(session: Session, options: Options): Promise<void> {
@@ -159,6 +161,11 @@ function show(session: Session, { idle, download, upload, grade, bytes }: LoadRu
   session.print(PHASES, phases);
   const known = grade === undefined ? '' : `grade ${grade}; `;
   session.line(`${known}${bytesText(bytes)} taken`, 'bold');
+  const isShort = (one: DirectionResult | undefined): boolean =>
+    one?.ended === 'Cap' && one.bitsPerSec === undefined;
+  if (isShort(download) || isShort(upload)) {
+    session.note('the limit was reached too soon for a rate: a larger --cap, or RunCap, gives one');
+  }
 }
 
 const RUNS: readonly Column<LoadRun>[] = [

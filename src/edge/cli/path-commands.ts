@@ -1,6 +1,5 @@
 /** ping, trace, mtu: how a path is, from here, without a daemon. */
 import { type Command, Option } from 'commander';
-import type { SystemError } from '../../base/errors.ts';
 import { formatIp, type IpAddress } from '../../base/ip6.ts';
 import type { Result } from '../../base/result.ts';
 import type { Destination, PathProtocol } from '../../os/ports-path.ts';
@@ -90,9 +89,6 @@ export function definePath(program: Command, session: Session): void {
     .action((host: string, options: MtuOptions) => mtu(session, host, options));
 }
 
-const failed = (session: Session, { message, remedy }: SystemError): void =>
-  session.fail(remedy === undefined ? message : `${message}; ${remedy}`);
-
 async function withDestination(
   session: Session,
   host: string,
@@ -102,7 +98,7 @@ async function withDestination(
   await using tools = await session.environment.paths();
   const family = options['4'] ? 4 : options['6'] ? 6 : undefined;
   const found = await tools.resolve(host, family);
-  if (!found.ok) return failed(session, found.error);
+  if (!found.ok) return session.refused(found.error);
   await work(tools, found.value);
 }
 
@@ -141,7 +137,7 @@ async function ping(session: Session, host: string, options: PingOptions): Promi
       const { style, said } = outcomeText(outcome);
       session.line(`${String(number).padStart(4)}  ${said}`, style);
     });
-    if (!done.ok) return failed(session, done.error);
+    if (!done.ok) return session.refused(done.error);
     const { value } = done;
     if (session.json) {
       const { raw, unreachable, unsent } = value;
@@ -233,7 +229,7 @@ async function traceRoute(session: Session, host: string, options: TraceOptions)
       session.environment.signal,
       show,
     );
-    if (!done.ok) return failed(session, done.error);
+    if (!done.ok) return session.refused(done.error);
     await Promise.all(asked);
     const report = done.value;
     if (session.json) session.printJson(plainTrace(host, address, protocol, report, told));
@@ -350,7 +346,7 @@ async function mtu(session: Session, host: string, options: MtuOptions): Promise
       session.note(`${String(size).padStart(6)} bytes: ${outcomeText(outcome).said}`);
     });
     if (!done.ok) {
-      if (done.error.kind === 'system') return failed(session, done.error.error);
+      if (done.error.kind === 'system') return session.refused(done.error.error);
       return session.fail(`${host}: no answer`);
     }
     const address = formatIp(destination.address);

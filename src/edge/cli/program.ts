@@ -1,5 +1,5 @@
 /** The command line: names, arguments and help of every command. What they do stands in `*-commands.ts`. */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander';
 import { defineAlerts } from './alert-commands.ts';
 import { auditShow, auditVerify } from './audit-commands.ts';
 import { defineCapture } from './capture-commands.ts';
@@ -70,6 +70,7 @@ export async function runCli(
   const program = new Command('gatehouse');
   const session = new Session(environment, () => program.opts<GlobalOptions>());
   define(program, session, args.includes('--json'));
+  pointToHelp(program, 'gatehouse');
   try {
     await program.parseAsync([...args], { from: 'user' });
     return session.exitCode;
@@ -102,7 +103,7 @@ function define(program: Command, session: Session, json: boolean): void {
       ).default(environment.env['GATEHOUSE_UBUS_SOCKET'] || DEFAULT_UBUS_SOCKET),
     )
     .addHelpText('after', EXAMPLES)
-    .showHelpAfterError("(try 'gatehouse --help')")
+    .configureHelp({ optionDescription: aboutOption })
     .configureOutput({
       writeOut: (text) => void environment.stdout.write(text),
       writeErr: (text) => void environment.stderr.write(text),
@@ -203,7 +204,7 @@ function define(program: Command, session: Session, json: boolean): void {
 
   command(
     'upgrade [file]',
-    'install an update, go back to the version before, or say how it stands',
+    'install an update from a file or https://…, go back to the version before, or say how it stands',
   )
     .option('--rollback', 'boot the version before, or take back what is booted next')
     .option('--status', 'what each slot holds, and how far an update is')
@@ -384,6 +385,16 @@ function defineDhcp(dhcp: Command, session: Session): void {
     .description('end the lease of an address')
     .action((address: string) => dhcpWord(session, 'release', { address }, `${address}: free`));
 }
+
+/** After a mistake: where the help of this very command is. */
+function pointToHelp(command: Command, words: string): void {
+  command.showHelpAfterError(`(try '${words} --help')`);
+  for (const below of command.commands) pointToHelp(below, `${words} ${below.name()}`);
+}
+
+/** That nothing is the default need not be said. */
+const aboutOption = (option: Option): string =>
+  new Help().optionDescription(option).replace(/ \(default: ""\)$/, '');
 
 /** Of its commands, but the hidden one. */
 const namesOf = (command: Command | undefined): readonly string[] =>

@@ -1,4 +1,5 @@
 /** What every command does alike: print data or JSON, report faults, reach the router, remember the exit code. */
+import type { SystemError } from '../../base/errors.ts';
 import { escapeControls } from '../../base/text.ts';
 import { type Bus, type BusError, isObject, type Json, type JsonObject } from './bus.ts';
 import { type CliEnvironment, EXIT } from './environment.ts';
@@ -38,6 +39,14 @@ export class Session {
     this.environment.stdout.write(text);
   }
 
+  /** More than should be in memory at once: a slow reader is waited for. */
+  async pieces(texts: Iterable<string>): Promise<void> {
+    for (const text of texts) {
+      this.data(text);
+      await this.environment.stdout.taken?.();
+    }
+  }
+
   printJson(value: Json): void {
     this.data(`${JSON.stringify(value, undefined, 2)}\n`);
   }
@@ -61,6 +70,20 @@ export class Session {
     const label = this.#paint(this.environment.stderr.isTerminal)('red', 'gatehouse:');
     this.environment.stderr.write(`${label} ${escapeControls(message)}\n`);
     this.exitCode = code;
+  }
+
+  /** Whether a file was written; says why not. `replace` is the command's --force. */
+  writeFile(path: string, bytes: Uint8Array, replace = false): boolean {
+    const written = this.environment.writeFile(path, bytes, replace);
+    if (written.ok) return true;
+    const hint = written.error.code === 'EEXIST' ? '; --force writes over it' : '';
+    this.fail(`${written.error.message}${hint}`);
+    return false;
+  }
+
+  /** What the system refused, with what the owner can do. */
+  refused({ message, remedy }: SystemError, where = ''): void {
+    this.fail(`${where}${message}${remedy === undefined ? '' : `; ${remedy}`}`);
   }
 
   faults(faults: readonly FaultRow[]): void {
@@ -87,14 +110,30 @@ export class Session {
   }
 
   /** Runs a command of a service and gives its data; undefined after it said why not. */
-  async ask(
+  ask(service: string, command: string, args: JsonObject = {}): Promise<JsonObject | undefined> {
+    return this.#ask(service, command, (router) => router.command(service, command, args));
+  }
+
+  /** The same of one that takes its time: Ctrl-C ends the waiting. */
+  askPatiently(
     service: string,
     command: string,
-    args: JsonObject = {},
+    args: JsonObject,
+  ): Promise<JsonObject | undefined> {
+    return this.#ask(service, command, (router) =>
+      this.unlessInterrupted(router.command(service, command, args)),
+    );
+  }
+
+  async #ask(
+    service: string,
+    command: string,
+    run: (router: Router) => Promise<Awaited<ReturnType<Router['command']>> | undefined>,
   ): Promise<JsonObject | undefined> {
     let data: JsonObject | undefined;
     await this.withRouter(async (router) => {
-      const answer = await router.command(service, command, args);
+      const answer = await run(router);
+      if (answer === undefined) return;
       if (!answer.ok) return this.fail(answer.error.message);
       const { status, message } = answer.value;
       if (status === 'success') data = isObject(answer.value.data) ? answer.value.data : {};
@@ -103,6 +142,19 @@ export class Session {
       }
     });
     return data;
+  }
+
+  /** What is waited for; undefined, and it is said, when Ctrl-C came first. */
+  async unlessInterrupted<T extends object>(answer: Promise<T>): Promise<T | undefined> {
+    const { signal } = this.environment;
+    const stopped = Promise.withResolvers<undefined>();
+    const stop = (): void => stopped.resolve(undefined);
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    const first = await Promise.race([answer, stopped.promise]);
+    signal.removeEventListener('abort', stop);
+    if (first === undefined) this.fail('interrupted');
+    return first;
   }
 
   /** Whether the daemon answers. */

@@ -2,7 +2,10 @@
 import type { Command } from 'commander';
 import type { Assignment } from './arguments.ts';
 import { isObject, type Json, type JsonObject, list, text } from './bus.ts';
+import { urlOf } from './check-commands.ts';
+import { EXIT } from './environment.ts';
 import { add, assignmentsOf, del, set } from './model-commands.ts';
+import { rowPath } from './row-path.ts';
 import type { Session } from './session.ts';
 import { type Column, type Style, statusStyle } from './table.ts';
 
@@ -23,27 +26,30 @@ export function defineTargets(program: Command, session: Session): void {
     .allowExcessArguments(false);
   targets
     .command('list', { isDefault: true })
-    .description('every target that is on, with its last figures')
+    .description('every target, with its last figures')
     .action(() => show(session));
   targets
     .command('add')
-    .description('watch an address or a name; prints the path of the target')
-    .argument('<host>', 'address or name')
+    .description('watch an address, a name or a page; prints the path of the target')
+    .argument('<host>', 'address or name, asked by echo requests; or http://… or https://…')
+    .argument('[name=value...]', 'other parameters, such as Type=TCP Port=22; as set has them')
     .option('--name <name>', 'for people; without, the host')
     .option('--interval <seconds>', 'from one burst to the next')
     .option('--burst <probes>', 'probes of a burst, at most 20')
     .option('--timeout <ms>', 'how long an answer is waited for')
     .option('--family <family>', 'Any, IPv4 or IPv6')
-    .action((host: string, options: AddOptions) =>
-      add(session, TABLE, [
-        `Host=${host}`,
+    .action((host: string, values: string[], options: AddOptions) => {
+      if (host === '') return session.fail('an address or a name is wanted', EXIT.usage);
+      return add(session, TABLE, [
+        ...whatOf(host),
+        ...values,
         ...assigned('Name', options.name),
         ...assigned('Interval', options.interval),
         ...assigned('Burst', options.burst),
         ...assigned('Timeout', options.timeout),
         ...assigned('Family', options.family),
-      ]),
-    );
+      ]);
+    });
   targets
     .command('set')
     .description('change a target: Interval=30 Burst=5')
@@ -65,10 +71,18 @@ export function defineTargets(program: Command, session: Session): void {
     .action((target: string) => test(session, target));
 }
 
+/** What is asked: a page by its URL, else a host. */
+function whatOf(text: string): readonly string[] {
+  const url = urlOf(text);
+  if (url === undefined) return [`Host=${text}`];
+  const { host, port, path, secure } = url;
+  return ['Type=HTTP', `Host=${host}`, `Port=${port}`, `Path=${path}`, `Secure=${secure}`];
+}
+
 const assigned = (name: string, value: string | undefined): readonly string[] =>
   value === undefined ? [] : [`${name}=${value}`];
 
-/** Every target that is on. Undefined after it said why not. */
+/** Those that are on. Undefined after it said why not. */
 async function targetsOf(session: Session): Promise<readonly JsonObject[] | undefined> {
   const all: JsonObject[] = [];
   for (;;) {
@@ -127,9 +141,33 @@ function styleOf(status: string): Style | undefined {
   return status === 'Lossy' ? 'yellow' : statusStyle(status);
 }
 
+/** Every target that is not among those that are on: its Enable is false, it has no host, or the monitor is off. */
+async function offTargets(
+  session: Session,
+  on: readonly JsonObject[],
+): Promise<readonly JsonObject[] | undefined> {
+  const known = new Set(on.map(({ target }) => text(target)));
+  const off = new Map<string, Record<string, Json>>();
+  await session.withRouter(async (router) => {
+    const values = session.rows(await router.get([`${TABLE}*.Name`, `${TABLE}*.Host`]));
+    for (const { path, value } of values ?? []) {
+      const at = path.lastIndexOf('.');
+      const target = path.slice(0, at);
+      if (known.has(target)) continue;
+      const row = off.get(target) ?? { target, status: 'Disabled', statistics: null };
+      off.set(target, { ...row, [path.slice(at + 1).toLowerCase()]: value });
+    }
+  });
+  if (session.exitCode !== EXIT.done) return undefined;
+  return [...off.values()].map((row) => ({ ...row, name: text(row['name']) || text(row['host']) }));
+}
+
 async function show(session: Session): Promise<void> {
-  const targets = await targetsOf(session);
-  if (targets === undefined) return;
+  const on = await targetsOf(session);
+  if (on === undefined) return;
+  const off = await offTargets(session, on);
+  if (off === undefined) return;
+  const targets = [...on, ...off].sort((a, b) => Number(numberOf(a)) - Number(numberOf(b)));
   if (session.json) return session.printJson(targets);
   if (targets.length === 0) {
     return session.note('nothing is watched: gatehouse targets add HOST');
@@ -138,25 +176,8 @@ async function show(session: Session): Promise<void> {
 }
 
 /** The path of a target by its number, Alias, name, host or path; undefined after it said why not. */
-export async function pathOf(session: Session, wanted: string): Promise<string | undefined> {
-  if (/^\d{1,9}$/.test(wanted)) return `${TABLE}${wanted}.`;
-  if (wanted.startsWith(TABLE)) return wanted.endsWith('.') ? wanted : `${wanted}.`;
-  const found: string[] = [];
-  await session.withRouter(async (router) => {
-    const rows = session.rows(
-      await router.get([`${TABLE}*.Name`, `${TABLE}*.Host`, `${TABLE}*.Alias`]),
-    );
-    for (const { path, value } of rows ?? []) {
-      const row = path.slice(0, path.lastIndexOf('.') + 1);
-      if (value === wanted && !found.includes(row)) found.push(row);
-    }
-    if (found.length === 0 && rows !== undefined) session.fail(`there is no target ${wanted}`);
-    if (found.length > 1) {
-      session.fail(`${found.length} targets are ${wanted}: name one by its number`);
-    }
-  });
-  return found.length === 1 ? found[0] : undefined;
-}
+export const pathOf = (session: Session, wanted: string): Promise<string | undefined> =>
+  rowPath(session, { table: TABLE, kind: 'target', names: ['Name', 'Host', 'Alias'] }, wanted);
 
 async function change(session: Session, wanted: string, values: readonly string[]): Promise<void> {
   const given = await assignmentsOf(session, values);
@@ -172,7 +193,7 @@ async function change(session: Session, wanted: string, values: readonly string[
 async function test(session: Session, wanted: string): Promise<void> {
   const path = await pathOf(session, wanted);
   if (path === undefined) return;
-  const data = await session.ask('monitor', 'test', { target: path });
+  const data = await session.askPatiently('monitor', 'test', { target: path });
   if (data === undefined) return;
   const received = Number(data['received']);
   if (received === 0) session.exitCode = 1;

@@ -93,9 +93,12 @@ function reasonOf(error: SystemError): string {
 function explain(object: string, method: string, status: number, message: string): string {
   switch (status) {
     case UBUS_STATUS.notFound:
-      return `nobody serves '${object}' on this bus; is the daemon running?`;
+      // Who may call nothing of it is not told that it is there.
+      return `nobody serves '${object}' to this user: try as root, or is the daemon not running?`;
     case UBUS_STATUS.permissionDenied:
       return `permission denied: ${object} ${method}`;
+    case UBUS_STATUS.connectionFailed:
+      return `the daemon went away before it answered (${object} ${method})`;
     default:
       return `${object} ${method}: ${message}`;
   }

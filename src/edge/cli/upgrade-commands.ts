@@ -1,4 +1,4 @@
-/** upgrade: sends a bundle, follows its installation, and chooses what is booted next. */
+/** upgrade: sends a bundle or has it fetched, follows its installation, and chooses what is booted next. */
 import { isObject, type JsonObject, text } from './bus.ts';
 import { EXIT } from './environment.ts';
 import { reboot } from './power-commands.ts';
@@ -15,6 +15,10 @@ export interface UpgradeOptions {
 /** The bus carries a megabyte, and base64 makes four bytes of three. */
 const PIECE_BYTES = 512 * 1024;
 const POLL_MS = 1000;
+/** Fetched by the router itself. */
+const LINK = /^https:\/\//i;
+const BUSY: ReadonlySet<string> = new Set(['receiving', 'verifying', 'writing']);
+const GIVEN_UP = 'given up: nothing was installed';
 
 const WORDS: Readonly<Record<string, string>> = {
   none: 'no updates here',
@@ -62,10 +66,42 @@ function boots({ said }: JsonObject): boolean {
 async function install(
   session: Session,
   router: Router,
-  path: string,
+  from: string,
 ): Promise<'activate' | undefined> {
+  const { signal, pause } = session.environment;
+  let now = LINK.test(from)
+    ? await ask(session, router, 'download', { url: from })
+    : await send(session, router, from);
+  while (now !== undefined && BUSY.has(text(now['state']))) {
+    if (signal.aborted) {
+      if (now['state'] === 'receiving') await giveUp(session, router, GIVEN_UP);
+      // The slot writer cannot be stopped, and need not be: it writes where nothing runs.
+      else {
+        endProgress(session);
+        session.fail(
+          "not waited for: it goes on, 'gatehouse upgrade --status' tells; not activated",
+        );
+      }
+      return undefined;
+    }
+    progress(session, text(now['state']), Number(now['percent']));
+    await pause(POLL_MS, signal);
+    now = await ask(session, router, 'status');
+  }
+  if (now === undefined) return undefined;
+  endProgress(session);
+  if (now['state'] === 'ready') return 'activate';
+  session.fail(text(now['fault']) || WORDS[text(now['state'])] || 'not installed');
+  return undefined;
+}
+
+/** Hands the file over in pieces; what the router says once it has all of it. */
+async function send(
+  session: Session,
+  router: Router,
+  path: string,
+): Promise<JsonObject | undefined> {
   const { environment } = session;
-  const { signal } = environment;
   const first = environment.readPiece(path, 0, PIECE_BYTES);
   if (!first.ok) {
     session.fail(first.error.message);
@@ -75,41 +111,22 @@ async function install(
   if ((await ask(session, router, 'begin', { size: sizeBytes })) === undefined) return undefined;
   for (let offset = 0; offset < sizeBytes; ) {
     const piece = environment.readPiece(path, offset, PIECE_BYTES);
-    if (!piece.ok || signal.aborted || piece.value.bytes.length === 0) {
-      endProgress(session);
-      session.fail(
-        !piece.ok
-          ? piece.error.message
-          : signal.aborted
-            ? 'given up: nothing was installed'
-            : `${path}: it became shorter`,
-      );
-      await router.command('update', 'cancel', {});
-      return undefined;
-    }
+    if (!piece.ok) return giveUp(session, router, piece.error.message);
+    if (environment.signal.aborted) return giveUp(session, router, GIVEN_UP);
     const { bytes } = piece.value;
+    if (bytes.length === 0) return giveUp(session, router, `${path}: it became shorter`);
     const sent = await ask(session, router, 'write', { offset, data: bytes.toBase64() });
     if (sent === undefined) return undefined;
     offset += bytes.length;
     progress(session, 'receiving', Math.floor((100 * offset) / sizeBytes));
   }
-  let now = await ask(session, router, 'install');
-  while (now !== undefined && ['verifying', 'writing'].includes(text(now['state']))) {
-    if (signal.aborted) {
-      endProgress(session);
-      // The slot writer cannot be stopped, and need not be: it writes where nothing runs.
-      session.fail("not waited for: it goes on, 'gatehouse upgrade --status' tells; not activated");
-      return undefined;
-    }
-    progress(session, text(now['state']), Number(now['percent']));
-    await environment.pause(POLL_MS, signal);
-    now = await ask(session, router, 'status');
-  }
-  if (now === undefined) return undefined;
+  return ask(session, router, 'install');
+}
+
+async function giveUp(session: Session, router: Router, why: string): Promise<undefined> {
   endProgress(session);
-  if (now['state'] === 'ready') return 'activate';
-  session.fail(text(now['fault']) || WORDS[text(now['state'])] || 'not installed');
-  return undefined;
+  session.fail(why);
+  await router.command('update', 'cancel', {});
 }
 
 async function ask(
@@ -163,7 +180,8 @@ async function status(session: Session, router: Router): Promise<void> {
   const { said } = data;
   const state = text(data['state']);
   const reason = text(data['missing'] ?? '') || text(data['fault']);
-  const told = `${WORDS[state] ?? state}${reason === '' ? '' : `: ${reason}`}`;
+  const percent = BUSY.has(state) ? `: ${text(data['percent'])} %` : '';
+  const told = `${WORDS[state] ?? state}${percent}${reason === '' ? '' : `: ${reason}`}`;
   session.data(pairs([['Update', told]], session.paint));
   if (!isObject(said)) return;
   const { slots, running, order } = said;

@@ -1,4 +1,15 @@
+/** Numbers and sizes as they are typed. */
 import { InvalidArgumentError } from 'commander';
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, G: 1e9 };
+
+/** `100M` in bytes: powers of ten, as disks are sold. */
+export function size(text: string): number {
+  const [, digits = '', unit = ''] = /^([1-9]\d{0,12})([KMG]?)$/.exec(text) ?? [];
+  const bytes = Number(digits) * (UNITS[unit] ?? 0);
+  if (bytes >= 1000 && Number.isSafeInteger(bytes)) return bytes;
+  throw new InvalidArgumentError('a size such as 500K, 100M or 2G is wanted');
+}
 
 /** Reads an argument or option that is a whole number from `least` to `most`. */
 export const within =

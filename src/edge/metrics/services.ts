@@ -1,5 +1,6 @@
 /** What the services report. */
 
+import type { AlertObserved } from '../../services/alerts/config.ts';
 import type { DhtObserved } from '../../services/dht/config.ts';
 import type { DnsObserved } from '../../services/dns/config.ts';
 import type {
@@ -8,6 +9,7 @@ import type {
   TargetStatistics,
 } from '../../services/monitor/config.ts';
 import type { Observations } from '../../tr181/table.ts';
+import { SEVERITIES } from '../../wire/alert.ts';
 import type { Family } from '../../wire/openmetrics.ts';
 import { counter, counters, fields, gauge, gauges } from './make.ts';
 
@@ -275,6 +277,14 @@ function monitorFamilies({ monitor }: Observed, figures: ServiceFigures): readon
       ),
     ),
     gauges(
+      'target_up',
+      'Whether it answered the last burst, in whole or in part.',
+      targets.map(({ label, status }) => [
+        label,
+        status === 'Waiting' ? undefined : Number(status !== 'Down'),
+      ]),
+    ),
+    gauges(
       'target_loss_ratio',
       'Share of the last 600 probes that were lost.',
       each(({ lossPercent }) => (lossPercent === undefined ? undefined : lossPercent / 100)),
@@ -316,7 +326,17 @@ const dhtFamilies = (dht: DhtObserved | undefined): readonly Family[] => [
 
 function alertFamilies({ alerts }: Observed): readonly Family[] {
   const channels = alerts?.channels ?? [];
+  const isTold = ({ state }: AlertObserved): boolean => state === 'raised' || state === 'clearing';
+  const bad = alerts?.alerts.filter(isTold) ?? [];
   return [
+    gauges(
+      'alerts_bad',
+      'What is bad, and was for as long as its rule wants.',
+      SEVERITIES.map((severity) => [
+        { severity },
+        alerts && bad.filter((one) => one.severity === severity).length,
+      ]),
+    ),
     counter('alerts_raised', 'Alerts that were raised.', alerts?.raised),
     counter('alerts_refused', 'Things that found no room to be watched.', alerts?.refused),
     gauges(

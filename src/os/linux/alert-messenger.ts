@@ -14,6 +14,7 @@ import {
   readMqttAnswer,
 } from '../../wire/mqtt.ts';
 import type { ChannelAddress, Letter, Messenger, NotTaken } from '../ports-alerts.ts';
+import { failureWords } from './errno.ts';
 
 const KEEP_ALIVE_SEC = 60;
 const ANSWER_BYTES = 64;
@@ -29,7 +30,6 @@ type Send = (
 
 const notYet = (message: string): Sent => err({ message, forGood: false });
 const never = (message: string): Sent => err({ message, forGood: true });
-const said = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : `${thrown}`);
 
 /** What is signed by nobody that is known is not told anything. */
 const trust = ({ authority }: ChannelAddress): { ca?: string } =>
@@ -74,7 +74,7 @@ const sends: Readonly<Record<ChannelAddress['kind'], Send>> = {
           else resolve(never(`HTTP ${code}`));
         },
       );
-      asked.on('error', (thrown) => resolve(notYet(said(thrown))));
+      asked.on('error', (thrown) => resolve(notYet(failureWords(thrown))));
       asked.end(letter.json);
     }),
 
@@ -95,7 +95,7 @@ const sends: Readonly<Record<ChannelAddress['kind'], Send>> = {
       };
       const aborted = (): void => end(notYet('no answer in time'));
       signal.addEventListener('abort', aborted, { once: true });
-      socket.on('error', (thrown) => end(notYet(said(thrown))));
+      socket.on('error', (thrown) => end(notYet(failureWords(thrown))));
       socket.on('close', () => end(notYet('the broker closed the connection')));
       socket.once(tls ? 'secureConnect' : 'connect', () => {
         // A broker ends the connection of whoever else has the same one, such as another channel (3.1.4).
@@ -158,7 +158,7 @@ const sends: Readonly<Record<ChannelAddress['kind'], Send>> = {
     } catch (thrown) {
       const code = (thrown as { responseCode?: number }).responseCode ?? 0;
       // 5yz is for good (RFC 5321, 4.2.1), but what is wrong with a password may be put right.
-      return code >= 550 && code < 560 ? never(said(thrown)) : notYet(said(thrown));
+      return code >= 550 && code < 560 ? never(failureWords(thrown)) : notYet(failureWords(thrown));
     } finally {
       transport.close();
       if (signal.aborted) socket.destroy();
@@ -172,7 +172,7 @@ export const alertMessenger: Messenger = {
     try {
       return await sends[channel.kind](channel, new URL(channel.url), letter, signal);
     } catch (thrown) {
-      return notYet(said(thrown));
+      return notYet(failureWords(thrown));
     }
   },
 };

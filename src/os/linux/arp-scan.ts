@@ -1,12 +1,11 @@
 /** Searches a link for who answers by ARP, by the native scanner. */
-import { constants } from 'node:os';
 import { setTimeout as pause, setImmediate } from 'node:timers/promises';
 import type { SystemError } from '../../base/errors.ts';
 import { ipv4, type Mac, macBytes, macOf } from '../../base/ip.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { ArpAnswer, ArpScanAsk, ArpScanDone, ArpScanner } from '../ports-scan.ts';
 import type { NativeArpScan, RawArpScan } from './arp-scan-native.ts';
-import { systemError } from './errno.ts';
+import { frameError } from './errno.ts';
 
 /** One turn of the event loop; others wait so long for a scan that has no rate. */
 const TURN_MS = 5;
@@ -91,11 +90,4 @@ function answerOf([address = 0, head = 0, tail = 0]: Uint32Array): ArpAnswer {
   };
 }
 
-function failure(negative: number): SystemError {
-  const forRoot = [-constants.errno.EPERM, -constants.errno.EACCES].includes(negative);
-  return systemError(
-    'search by ARP',
-    negative,
-    forRoot ? 'raw frames are for root, or with CAP_NET_RAW' : undefined,
-  );
-}
+const failure = (negative: number): SystemError => frameError('search by ARP', negative);

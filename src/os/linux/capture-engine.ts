@@ -2,7 +2,7 @@
 import { close, constants, fstat, open } from 'node:fs';
 import { constants as os } from 'node:os';
 import { promisify } from 'node:util';
-import { errorCode, errorMessage, SystemError } from '../../base/errors.ts';
+import { errorCode, SystemError } from '../../base/errors.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type {
   AnalyzeOptions,
@@ -12,9 +12,16 @@ import type {
 } from '../ports-capture.ts';
 import { listen } from './capture-listen.ts';
 import type { NativeCapture, RawCapture } from './capture-native.ts';
-import { type CaptureLimits, checked, createRaw, reportOf, WHOLE_BYTES } from './capture-raw.ts';
-import { systemError } from './errno.ts';
-import { packing, unpacked } from './unpack.ts';
+import {
+  type CaptureLimits,
+  checked,
+  createRaw,
+  reportOf,
+  WHOLE_BYTES,
+  writeError,
+} from './capture-raw.ts';
+import { failureWords, systemError } from './errno.ts';
+import { otherPacking, packing, unpacked } from './unpack.ts';
 
 /** Some 55 MB, touched as they fill. */
 const LIMITS: CaptureLimits = { flows: 65_536, conversations: 65_536, endpoints: 65_536 };
@@ -32,6 +39,12 @@ const openFd = promisify(open);
 const closeFd = promisify(close);
 const statFd = promisify(fstat);
 
+/** What is read, and how it is called where that fails. */
+interface From {
+  readonly fd: number;
+  readonly what: string;
+}
+
 export class LinuxCaptureEngine implements CaptureEngine {
   readonly #native: NativeCapture;
   readonly #limits: CaptureLimits;
@@ -45,18 +58,18 @@ export class LinuxCaptureEngine implements CaptureEngine {
     path: string,
     options: AnalyzeOptions,
   ): Promise<Result<CaptureReport, SystemError>> {
+    const what = path === '-' ? 'standard input' : path;
     let fd = STDIN;
     try {
       // A pipe without a writer must not hold a thread of the pool.
       if (path !== '-') fd = await openFd(path, constants.O_RDONLY | constants.O_NONBLOCK);
       const is = await statFd(fd);
       if (is.isDirectory()) return err(new SystemError(`${path} is a directory`, 'EISDIR'));
-      return ok(await this.#run(fd, is.isFile() ? is.size : undefined, options));
+      return ok(await this.#run({ fd, what }, is.isFile() ? is.size : undefined, options));
     } catch (thrown) {
       if (thrown instanceof SystemError) return err(thrown);
-      return err(
-        new SystemError(`${path}: ${errorMessage(thrown)}`, errorCode(thrown), { cause: thrown }),
-      );
+      const told = `${what}: ${failureWords(thrown)}`;
+      return err(new SystemError(told, errorCode(thrown), { cause: thrown }));
     } finally {
       if (fd !== STDIN) await closeFd(fd);
     }
@@ -76,7 +89,7 @@ export class LinuxCaptureEngine implements CaptureEngine {
   }
 
   async #run(
-    fd: number,
+    from: From,
     totalBytes: number | undefined,
     options: AnalyzeOptions,
   ): Promise<CaptureReport> {
@@ -86,13 +99,13 @@ export class LinuxCaptureEngine implements CaptureEngine {
       if (filter !== undefined) checked(filter, raw.filter(filter));
       if (write !== undefined) {
         const n = raw.convert(write.path, write.snapLen ?? WHOLE_BYTES);
-        if (n !== 0) throw systemError(write.path, n);
+        if (n !== 0) throw writeError(write.path, n);
       }
       if (lines !== undefined) {
         const n = raw.lines(lines.fd, lines.csv ? 1 : 0, 0);
         if (n !== 0) throw systemError('lines of packets', n);
       }
-      return await this.#read(raw, fd, totalBytes, options);
+      return await this.#read(raw, from, totalBytes, options);
     } finally {
       raw.release();
     }
@@ -100,7 +113,7 @@ export class LinuxCaptureEngine implements CaptureEngine {
 
   async #read(
     raw: RawCapture,
-    fd: number,
+    { fd, what }: From,
     totalBytes: number | undefined,
     options: AnalyzeOptions,
   ): Promise<CaptureReport> {
@@ -120,7 +133,7 @@ export class LinuxCaptureEngine implements CaptureEngine {
       while (wanted()) {
         const n = await work();
         if (n >= 0) return n;
-        if (n !== -os.errno.EAGAIN) throw systemError('reading', n);
+        if (n !== -os.errno.EAGAIN) throw systemError(what, n);
       }
       return 0;
     };
@@ -172,6 +185,8 @@ export class LinuxCaptureEngine implements CaptureEngine {
       if (n !== 0) throw systemError('lines of packets', n);
     }
     const read = reportOf(raw, rows);
+    const other = read.format === 'unknown' ? otherPacking(first) : undefined;
+    if (other !== undefined) return { ...read, interrupted, error: other };
     if (broken === undefined || interrupted) return { ...read, interrupted };
     // What is wrong with the packing explains what is wrong with what was in it.
     raw.progress(figures);

@@ -11,7 +11,13 @@ import type {
   LiveCapture,
 } from '../ports-capture.ts';
 import { CaptureGroup } from './capture-group.ts';
-import { type NativeCapture, NEW_GROUP, NO_GROUP, type RawCapture } from './capture-native.ts';
+import {
+  FIGURE,
+  type NativeCapture,
+  NEW_GROUP,
+  NO_GROUP,
+  type RawCapture,
+} from './capture-native.ts';
 import {
   type CaptureLimits,
   checked,
@@ -20,6 +26,7 @@ import {
   reportOf,
   torrentsOf,
   WHOLE_BYTES,
+  writeError,
 } from './capture-raw.ts';
 import { systemError } from './errno.ts';
 
@@ -27,7 +34,6 @@ import { systemError } from './errno.ts';
 const SECOND_MS = 1000;
 /** What is counted needs no more of a packet. */
 const STATISTICS_BYTES = 2048;
-const FIGURES = 12;
 /** What somebody may still read as it goes by. */
 const LINES_A_SECOND = 500;
 
@@ -81,7 +87,7 @@ function open(raw: RawCapture, ifName: string, options: ListenOptions, fanout: n
   if (write !== undefined) {
     const ms = (maxFileSeconds ?? 0) * 1000;
     const n = raw.record(path, maxFileBytes ?? 0, ms, files ?? 0, snapLen);
-    if (n !== 0) throw systemError(path, n);
+    if (n !== 0) throw writeError(path, n);
   }
   if (keep !== undefined) {
     const n = raw.keep(keep.seconds * 1000, keep.bytes);
@@ -99,7 +105,7 @@ class Listening implements LiveCapture {
   readonly #raw: Heard;
   readonly #ifName: string;
   readonly #options: ListenOptions;
-  readonly #figures = new Float64Array(FIGURES);
+  readonly #figures = new Float64Array(FIGURE.count);
   /** One piece of work at a time: dumps, and the end. */
   #last: Promise<unknown> = Promise.resolve();
   #over = false;
@@ -158,8 +164,9 @@ class Listening implements LiveCapture {
   /** Throws what ended the capture. */
   #look(): void {
     this.#raw.live(this.#figures);
-    const ended = this.#figures[FIGURES - 1] ?? 0;
+    const { [FIGURE.ended]: ended = 0, [FIGURE.unread]: unread = 0 } = this.#figures;
     if (ended !== 0) throw systemError(this.#ifName, ended);
+    if (unread !== 0) throw systemError('lines of packets', unread);
   }
 
   #report(rows: CaptureRows): CaptureReport {

@@ -46,6 +46,12 @@ export function checked<T extends 0 | Uint32Array>(text: string, answer: T | str
   throw systemError('the filter', answer as number);
 }
 
+/** Why packets cannot be written there. */
+export const writeError = (path: string, negative: number): SystemError =>
+  negative === -os.errno.EEXIST
+    ? systemError(path, negative, 'what is there is never overwritten: take another name')
+    : systemError(path, negative);
+
 /** As `RawCapture.local` takes them. */
 export function prefixBytes(prefixes: readonly CapturePrefix[]): Uint8Array {
   const bytes = Buffer.alloc(18 * prefixes.length);

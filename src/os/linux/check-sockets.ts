@@ -5,10 +5,11 @@ import { request as secureRequest } from 'node:https';
 import { connect as tcpConnect } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
-import { errorCode, errorMessage, SystemError } from '../../base/errors.ts';
+import { errorCode, SystemError } from '../../base/errors.ts';
 import { formatIp } from '../../base/ip6.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { CheckSockets, Endpoint, HttpAnswer, HttpAsk } from '../ports-check.ts';
+import { failureWords } from './errno.ts';
 
 const hostOf = ({ address, scope }: Endpoint): string =>
   scope === 0 ? formatIp(address) : `${formatIp(address)}%${scope}`;
@@ -17,7 +18,7 @@ const failure = (what: string, cause: unknown): SystemError => {
   const code = errorCode(cause);
   // llhttp's and OpenSSL's codes are no errno: whoever answered does not speak the protocol.
   const known = /^E[A-Z]+$/.test(code) ? code : 'EPROTO';
-  return new SystemError(`${what}: ${errorMessage(cause)}`, known, { cause });
+  return new SystemError(`${what}: ${failureWords(cause)}`, known, { cause });
 };
 
 const late = (what: string): SystemError => new SystemError(`${what}: no answer`, 'ETIMEDOUT');

@@ -17,9 +17,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { errorCode, errorMessage, SystemError } from '../../base/errors.ts';
+import { errorCode, SystemError } from '../../base/errors.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { Directories, Files } from '../ports.ts';
+import { failureWords } from './errno.ts';
 
 const { O_WRONLY, O_RDONLY, O_CREAT, O_EXCL, O_TRUNC, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY } =
   constants;
@@ -201,7 +202,7 @@ function attempt<T>(what: string, run: () => T): Result<T, SystemError> {
   } catch (thrown) {
     if (thrown instanceof SystemError) return err(thrown);
     return err(
-      new SystemError(`${what}: ${errorMessage(thrown)}`, errorCode(thrown), { cause: thrown }),
+      new SystemError(`${what}: ${failureWords(thrown)}`, errorCode(thrown), { cause: thrown }),
     );
   }
 }

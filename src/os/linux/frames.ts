@@ -14,7 +14,7 @@ import {
   program,
   untagged,
 } from './bpf.ts';
-import { systemError } from './errno.ts';
+import { frameError } from './errno.ts';
 import { type Reactor, type Sink, What } from './native.ts';
 
 /** Asked for each way: some thousands of requests while a write to the disk is under way. */
@@ -148,7 +148,7 @@ export class LinuxFramePorts implements FramePorts {
     const { alternatives, groups, macs = [], bufferBytes = BUFFER_BYTES } = KINDS[filter];
     const all = Uint8Array.from([...groups.flatMap(multicastMac), ...macs]);
     const id = this.#reactor.raw.frames(ifIndex, program(...alternatives), all, bufferBytes);
-    if (id < 0) return err(systemError(`frame port on interface ${ifIndex}`, id));
+    if (id < 0) return err(frameError(`frame port on interface ${ifIndex}`, id));
     return ok(new Port(this.#reactor, id, handlers));
   }
 }

@@ -5,9 +5,10 @@ import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage
 import { type Socket, connect as tcpConnect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as tlsConnect } from 'node:tls';
-import { errorCode, errorMessage, SystemError } from '../../base/errors.ts';
+import { errorCode, SystemError } from '../../base/errors.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { LoadTransfers, LoadWanted } from '../ports-load.ts';
+import { failureWords } from './errno.ts';
 
 const MAX_REDIRECTS = 5;
 /** libuv reads no more at once. */
@@ -83,7 +84,7 @@ async function transfer(
   const code = errorCode(thrown);
   // Codes of llhttp and OpenSSL are no errno.
   const known = /^E[A-Z]+$/.test(code) ? code : 'EPROTO';
-  return err(new SystemError(`${text}: ${errorMessage(thrown)}`, known, { cause: thrown }));
+  return err(new SystemError(`${text}: ${failureWords(thrown)}`, known, { cause: thrown }));
 }
 
 const isHttp = ({ protocol }: URL): boolean => protocol === 'http:' || protocol === 'https:';

@@ -4,6 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import { SystemError } from '../../base/errors.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { OtlpAnswer, OtlpTo, OtlpWay } from '../ports-otlp.ts';
+import { failureWords } from './errno.ts';
 
 /** Of an answer, so much is read. */
 const ANSWER_BYTES = 4096;
@@ -16,7 +17,7 @@ export class LinuxOtlpWay implements OtlpWay {
   ): Promise<Result<OtlpAnswer, SystemError>> {
     const { promise, resolve } = Promise.withResolvers<Result<OtlpAnswer, SystemError>>();
     const broke = (thrown: NodeJS.ErrnoException): void =>
-      resolve(err(new SystemError(thrown.message, thrown.code ?? 'EIO')));
+      resolve(err(new SystemError(failureWords(thrown), thrown.code ?? 'EIO')));
     const url = new URL(endpoint);
     const body = Buffer.from(json);
     const asked = (url.protocol === 'https:' ? httpsRequest : httpRequest)(

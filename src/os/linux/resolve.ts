@@ -76,7 +76,9 @@ class LinuxHostNames implements HostNames {
       const found = await this.#system.lookup(host, { family: family ?? 0 });
       const [text = '', zone] = found.address.split('%');
       const address = text.includes(':') ? parseIpv6(text) : parseIpv4(text);
-      if (!address.ok) return unknown(host, family);
+      // An address is given back whatever the family.
+      const is = text.includes(':') ? 6 : 4;
+      if (!address.ok || is !== (family ?? is)) return unknown(host, family);
       return ok({ address: address.value, scope: zone === undefined ? 0 : scopeOf(zone) });
     } catch (cause) {
       return unknown(host, family, cause);
@@ -96,6 +98,10 @@ class LinuxHostNames implements HostNames {
 }
 
 function unknown(host: string, family: 4 | 6 | undefined, cause?: unknown): Resolved {
+  if (host === '') return err(new SystemError('an address or a name is wanted', 'ENOTFOUND'));
+  if (errorCode(cause) === 'EAI_AGAIN') {
+    return err(new SystemError(`${host}: no server told its address`, 'EAGAIN', { cause }));
+  }
   const kind = family === undefined ? '' : ` with an IPv${family} address`;
   return err(new SystemError(`${host}: no such host${kind}`, 'ENOTFOUND', { cause }));
 }

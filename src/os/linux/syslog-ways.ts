@@ -2,15 +2,16 @@
 import { createSocket } from 'node:dgram';
 import { isIP, type Socket, connect as tcpConnect } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
-import { errorCode, errorMessage, SystemError } from '../../base/errors.ts';
+import { errorCode, SystemError } from '../../base/errors.ts';
 import type { SyslogHeard, SyslogTo, SyslogWay, SyslogWays } from '../ports-syslog.ts';
+import { failureWords } from './errno.ts';
 
 /** A collector that vanished without a word is noticed so. */
 const KEEP_ALIVE_MS = 60_000;
 const CONNECT_MS = 15_000;
 
 const failure = ({ host, port, protocol }: SyslogTo, cause: unknown): SystemError =>
-  new SystemError(`${protocol} to ${host} port ${port}: ${errorMessage(cause)}`, errorCode(cause), {
+  new SystemError(`${protocol} to ${host} port ${port}: ${failureWords(cause)}`, errorCode(cause), {
     cause,
   });
 

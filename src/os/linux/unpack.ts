@@ -17,6 +17,25 @@ export function packing(first: Uint8Array): Packing | undefined {
   return undefined;
 }
 
+/** What packs files, and is not unpacked here, with what writes its content to standard output. */
+const OTHERS: readonly (readonly [name: string, magic: string, program: string])[] = [
+  ['xz', 'fd377a585a00', 'xz -dc'],
+  ['bzip2', '425a68', 'bzip2 -dc'],
+  ['lz4', '04224d18', 'lz4 -dc'],
+  ['compress', '1f9d', 'gzip -dc'],
+  ['zip', '504b0304', 'unzip -p'],
+];
+
+/** What is wrong with a file that begins so, and what to do; undefined when it is nothing of the kind. */
+export function otherPacking(first: Uint8Array): string | undefined {
+  const start = Buffer.from(first.buffer, first.byteOffset, Math.min(8, first.length));
+  const [name, , program] =
+    OTHERS.find(([, magic]) => start.toString('hex').startsWith(magic)) ?? [];
+  return name === undefined
+    ? undefined
+    : `it is packed by ${name}: unpack it first, such as by ${program} FILE | gatehouse analyze -`;
+}
+
 /**
  * Hands `use` what the pieces unpack to, in order, one at a time; it answers whether it wants more.
  * What could be unpacked comes before the fault, which is the answer.

@@ -101,6 +101,8 @@ export interface ChannelObserved {
   readonly dropped: number;
   /** Not told, since the channel was silenced and it was over before the end of that. */
   readonly muted: number;
+  /** Unix time, ms; 0: it is not silenced. */
+  readonly silencedUntilMs: number;
 }
 
 export interface AlertsObserved {
@@ -112,3 +114,7 @@ export interface AlertsObserved {
   /** Counts up with each change of the history. */
   readonly historyChanges: number;
 }
+
+/** Why a channel cannot be tested. */
+export const noChannel = (id: string): string =>
+  `no channel ${id.slice(0, 256)} that is on, or alerts are off`;

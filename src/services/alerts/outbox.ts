@@ -47,6 +47,7 @@ export class Outbox implements Disposable {
   #queue: Queued[] = [];
   #sending: AbortController | undefined;
   #retry: Timer | undefined;
+  /** When to look again while it is silenced. */
   #silence: Timer | undefined;
   #backoff: Backoff = backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
   #closed = false;
@@ -72,12 +73,13 @@ export class Outbox implements Disposable {
       ...{ id: this.#config.id, state: this.#state, reason: this.#reason },
       ...{ queued: this.#queue.length, delivered: this.#delivered, failed: this.#failed },
       ...{ dropped: this.#dropped, muted: this.#muted },
+      silencedUntilMs: this.#isSilenced ? this.#config.silencedUntilMs : 0,
     };
   }
 
   get #state(): ChannelObserved['state'] {
     if (this.#sending !== undefined) return 'sending';
-    if (this.#silence !== undefined) return 'silenced';
+    if (this.#isSilenced) return 'silenced';
     return this.#retry === undefined ? 'idle' : 'retrying';
   }
 
@@ -92,7 +94,8 @@ export class Outbox implements Disposable {
 
   /** `unfinished`: it is sent when it was `found` what happened. */
   put(notice: Notice, unfinished: boolean): void {
-    if (!this.#isSilenced() || !this.#mute(notice)) this.#queueUp(notice, unfinished);
+    this.#keepSilence();
+    if (!this.#isSilenced || !this.#mute(notice)) this.#queueUp(notice, unfinished);
     this.#next();
     this.#deps.changed();
   }
@@ -127,33 +130,40 @@ export class Outbox implements Disposable {
     this.#sending?.abort();
   }
 
-  /** Looks whether the channel is silenced, and when to look again; says so when it begins and when it is over. */
-  #isSilenced(): boolean {
-    const { clock, log, shelf, changed } = this.#deps;
+  get #isSilenced(): boolean {
+    return this.#silence !== undefined;
+  }
+
+  /** Begins, continues or ends the silence as the wall clock has it now, and says so when it begins or ends. */
+  #keepSilence(): void {
+    const { clock, log, changed } = this.#deps;
     const { id: channel, silencedUntilMs } = this.#config;
-    const nowMs = clock.wallMs();
-    const was = this.#silence !== undefined;
+    const was = this.#isSilenced;
     this.#silence?.cancel();
     this.#silence = undefined;
-    if (nowMs < silencedUntilMs) {
-      const waitMs = Math.min(LOOK_AGAIN_MS, silencedUntilMs - nowMs);
-      this.#silence = clock.after(waitMs, () => {
+    const leftMs = silencedUntilMs - clock.wallMs();
+    if (leftMs > 0) {
+      this.#silence = clock.after(Math.min(LOOK_AGAIN_MS, leftMs), () => {
         this.#next();
         changed();
       });
       const until = new Date(silencedUntilMs).toISOString();
       if (!was) log.info({ channel, until }, 'a channel is silenced');
-      return true;
+    } else if (was) {
+      log.info({ channel, waiting: this.#queue.length }, 'a channel is not silenced any more');
+      this.#renew();
     }
-    if (!was) return false;
-    log.info({ channel, waiting: this.#queue.length }, 'a channel is not silenced any more');
-    // What waited for that is as old as if it came now.
+  }
+
+  /** What waits is as old as if it came now. */
+  #renew(): void {
+    const { clock, shelf } = this.#deps;
+    const putMs = clock.wallMs();
     for (const queued of this.#queue) {
-      queued.putMs = nowMs;
+      queued.putMs = putMs;
       queued.untilMs = clock.monoMs() + KEEP_MS;
-      shelf.replace(queued.key, { notice: queued.notice, putMs: nowMs });
+      shelf.replace(queued.key, { notice: queued.notice, putMs });
     }
-    return false;
   }
 
   /**
@@ -202,8 +212,9 @@ export class Outbox implements Disposable {
   }
 
   #next(): void {
+    this.#keepSilence();
+    if (this.#isSilenced) return;
     const [first] = this.#queue;
-    if (this.#isSilenced()) return;
     if (first === undefined || this.#sending !== undefined || this.#retry !== undefined) return;
     if (!first.unfinished) void this.#send(first);
   }

@@ -6,13 +6,14 @@ import type { Store } from '../../os/ports.ts';
 import type { Messenger } from '../../os/ports-alerts.ts';
 import type { Severity } from '../../wire/alert.ts';
 import { Alert, type AlertDeps } from './alert.ts';
-import type {
-  AlertsConfig,
-  AlertsObserved,
-  Evidence,
-  Notice,
-  RuleConfig,
-  Signal,
+import {
+  type AlertsConfig,
+  type AlertsObserved,
+  type Evidence,
+  type Notice,
+  noChannel,
+  type RuleConfig,
+  type Signal,
 } from './config.ts';
 import { letterOf, titleOf } from './letter.ts';
 import { Outbox, TIMEOUT_MS } from './outbox.ts';
@@ -148,7 +149,7 @@ export class AlertsService implements AsyncDisposable {
   /** Sends a test on one channel; resolves when it is taken, or cannot be, or nobody answers in time. */
   async test(id: string, signal: AbortSignal): Promise<Result<void, string>> {
     const channel = this.#outboxes.get(id)?.config;
-    if (channel === undefined) return err('the channel is off, or alerts are');
+    if (channel === undefined) return err(noChannel(id));
     const nowMs = this.#deps.clock.wallMs();
     const notice: Notice = {
       ...{ id: this.#deps.newId(), number: ++this.#number, kind: 'test', severity: 'Info' },

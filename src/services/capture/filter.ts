@@ -82,6 +82,16 @@ export class FilterBuilder {
     return this.#with(said(direction, `portrange ${first}-${last}`), { ports: true });
   }
 
+  /** `443`, or `8000-8100`. */
+  ports(text: string): FilterBuilder {
+    const [, first, last] = /^(\d{1,6})(?:-(\d{1,6}))?$/.exec(text) ?? [];
+    if (first === undefined)
+      return this.#wrong(`${JSON.stringify(text)} is no port: a number such as 443, or 8000-8100`);
+    return last === undefined
+      ? this.port(Number(first))
+      : this.portRange(Number(first), Number(last));
+  }
+
   /** An IPv4, IPv6 or MAC address. */
   host(address: string, direction?: Direction): FilterBuilder {
     const four = parseIpv4(address);
@@ -119,6 +129,13 @@ export class FilterBuilder {
       return this.#wrong(`${id} is no VLAN: they go from 0 to 4095`);
     const vlan = id === undefined ? 'vlan' : `vlan ${id}`;
     return new FilterBuilder(this.#terms, this.#faults, this.#asked, [...this.#vlans, vlan]);
+  }
+
+  /** `any`, or an id. */
+  vlanOf(text: string): FilterBuilder {
+    if (text === 'any') return this.vlan();
+    if (/^\d{1,5}$/.test(text)) return this.vlan(Number(text));
+    return this.#wrong(`${JSON.stringify(text)} is no VLAN: a number from 0 to 4095, or any`);
   }
 
   /** A filter of pcap-filter(7) as somebody wrote it; whether it is one, libpcap says. */
@@ -253,20 +270,12 @@ export function filterText(request: FilterRequest): Result<string, readonly stri
     (to: FilterBuilder, value: string): FilterBuilder =>
       value.includes('/') ? to.net(value, direction) : to.host(value, direction);
   alternatives(request.protocols, (to, name) => to.protocol(name));
-  alternatives(request.ports, (to, text) => {
-    const [, first, last] = /^(\d{1,6})(?:-(\d{1,6}))?$/.exec(text) ?? [];
-    if (first === undefined) return to.port(Number.NaN);
-    return last === undefined ? to.port(Number(first)) : to.portRange(Number(first), Number(last));
-  });
+  alternatives(request.ports, (to, text) => to.ports(text));
   alternatives(request.hosts, address());
   alternatives(request.from, address('src'));
   alternatives(request.to, address('dst'));
   const { vlan, raw } = request;
-  if (vlan !== undefined)
-    whole =
-      vlan === 'any'
-        ? whole.vlan()
-        : whole.vlan(/^\d{1,5}$/.test(vlan) ? Number(vlan) : Number.NaN);
+  if (vlan !== undefined) whole = whole.vlanOf(vlan);
   if (raw !== undefined) whole = whole.raw(raw);
   return whole.build();
 }

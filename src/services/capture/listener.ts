@@ -4,6 +4,7 @@ import type { Log } from '../../base/log.ts';
 import { err, type Result } from '../../base/result.ts';
 import type { CaptureEngine, CaptureReport, ListenOptions } from '../../os/ports-capture.ts';
 import { type FilterRequest, filterText } from './filter.ts';
+import { hostNames } from './filter-names.ts';
 
 /** How the engine says that a link is not there, or not up. */
 const GONE: ReadonlySet<string> = new Set(['ENETDOWN', 'ENODEV', 'ENXIO']);
@@ -16,6 +17,14 @@ export const reasonOf = ({ message, remedy }: SystemError): string =>
 
 export const thrownError = (thrown: unknown): SystemError =>
   new SystemError(errorMessage(thrown), 'EINVAL');
+
+/** The text of a filter that the daemon may hand to libpcap: one without names, which would hold all of it up. */
+export function routerFilter(request: FilterRequest): Result<string, readonly string[]> {
+  const text = filterText(request);
+  const names = text.ok ? hostNames(text.value) : [];
+  if (names.length === 0) return text;
+  return err(names.map((name) => `${name} is a name: the router's filters take addresses`));
+}
 
 export interface ListenerDeps {
   readonly engine: CaptureEngine;
@@ -47,7 +56,7 @@ export abstract class Listener<State extends string, Event extends string> {
     this.#deps = deps;
     this.#setup = setup;
     this.now = setup.first;
-    const text = filterText(setup.filter);
+    const text = routerFilter(setup.filter);
     this.filter = text.ok ? text.value : '';
     this.faults = text.ok ? [] : text.error;
   }

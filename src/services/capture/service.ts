@@ -20,8 +20,8 @@ export interface CaptureService {
   readonly csvTables: readonly CsvTable[];
   analyze(path: string, options: AnalyzeOptions): Promise<Result<CaptureReport, SystemError>>;
   listen(ifName: string, options: ListenOptions): Promise<Result<CaptureReport, SystemError>>;
-  /** One table, or without a name all of them. */
-  csv(report: CaptureReport, table: CsvTable | undefined): string;
+  /** One table, or without a name all of them; in pieces of text, to be written one after the other. */
+  csv(report: CaptureReport, table: CsvTable | undefined): Iterable<string>;
   /** The text of a filter, empty for everything; or all that is wrong with what is asked for. */
   filter(request: FilterRequest): Result<string, readonly string[]>;
   /** The kernel's program of a filter, one line an instruction. */

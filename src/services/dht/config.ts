@@ -98,7 +98,7 @@ export interface AnnouncementObserved {
   readonly url: string;
   readonly sha256: string;
   readonly atMs: number;
-  /** Older or contradicting announcements that were refused. */
+  /** Announcements that were refused: older ones, and such as say nothing of an update. */
   readonly refused: number;
 }
 

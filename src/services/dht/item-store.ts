@@ -7,7 +7,8 @@ import { KRPC_ERRORS, MAX_ITEM_BYTES, type SignedPut } from '../../wire/krpc.ts'
 
 const KEEP_MS = 2 * 60 * 60_000;
 const MAX_ITEMS = 1_000;
-const LIMITS = { maxBytes: MAX_ITEM_BYTES, maxDepth: 32, maxTokens: 600 };
+/** Of a value as it is encoded. */
+export const ITEM_LIMITS = { maxBytes: MAX_ITEM_BYTES, maxDepth: 32, maxTokens: 600 };
 
 export interface DhtItem {
   readonly value: BencodeValue;
@@ -131,7 +132,7 @@ export class ItemStore {
   ): void {
     const key = toHex(target);
     this.#items.delete(key);
-    const copy = decodeBencode(encodeBencode(value), LIMITS);
+    const copy = decodeBencode(encodeBencode(value), ITEM_LIMITS);
     if (!copy.ok) return;
     const own = signed && {
       ...{ key: signed.key.slice(), signature: signed.signature.slice(), seq: signed.seq },

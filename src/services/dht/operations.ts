@@ -9,12 +9,18 @@ import type { KrpcQuery, KrpcResponse, Want } from '../../wire/krpc.ts';
 import { bloomCount, joinBloom } from './bloom.ts';
 import type { Family } from './config.ts';
 import { ID_BYTES } from './distance.ts';
-import { type DhtItem, itemHolds, itemTarget, mutableTarget, signedBytes } from './item-store.ts';
+import {
+  type DhtItem,
+  ITEM_LIMITS,
+  itemHolds,
+  itemTarget,
+  mutableTarget,
+  signedBytes,
+} from './item-store.ts';
 import type { DhtCrypto, DhtNode } from './node.ts';
 import { type Found, type FoundNode, namedNodes, type SearchStep } from './searcher.ts';
 
 const MAX_PEERS = 1_000;
-const ITEM_LIMITS = { maxBytes: 1_000, maxDepth: 32, maxTokens: 600 };
 
 /** Of one operation, over both families. */
 export interface Step {

@@ -81,7 +81,7 @@ export class MonitorEngine implements AsyncDisposable {
       monoMs: () => deps.clock.monoMs(),
       wallMs: () => deps.clock.wallMs(),
       slowdown: () => this.#slowdown.factor,
-      resolve: (config) => this.#resolve(config),
+      resolve: ({ check }) => this.#deps.names.resolve(check.host, FAMILIES[check.family]),
       probe: (run, place, to) => this.#probe(run, place, to),
       check: (check, config) => this.#check(check, config),
       wake: (runner, atMs) => {
@@ -283,11 +283,6 @@ export class MonitorEngine implements AsyncDisposable {
       timer.cancel();
       this.#checks -= 1;
     }
-  }
-
-  async #resolve({ check }: TargetConfig): Promise<Destination | undefined> {
-    const found = await this.#deps.names.resolve(check.host, FAMILIES[check.family]);
-    return found.ok ? found.value : undefined;
   }
 
   #ended(runner: TargetRunner, burst: Burst): void {

@@ -1,5 +1,7 @@
 /** One target while it is watched: when it is asked, what came of it, how it stands. */
+import type { SystemError } from '../../base/errors.ts';
 import type { IpAddress } from '../../base/ip6.ts';
+import type { Result } from '../../base/result.ts';
 import type { Destination } from '../../os/ports-path.ts';
 import type { ProbeResult } from '../../os/ports-probe.ts';
 import type { TargetObserved, TargetStatus } from './config.ts';
@@ -14,7 +16,7 @@ export interface RunnerDeps {
   /** Intervals are so many times as long as wanted. */
   slowdown(): number;
   /** The address of the target's host; never rejects. */
-  resolve(config: TargetConfig): Promise<Destination | undefined>;
+  resolve(config: TargetConfig): Promise<Result<Destination, SystemError>>;
   /** Sends one echo request; false when it could not even be queued. */
   probe(run: BurstRun, place: number, to: Destination): boolean;
   /** For kinds other than ICMP; gives up after the target's time-out. Never rejects. */
@@ -113,6 +115,8 @@ export class TargetRunner implements Due {
   #plannedMs: number;
   #failures = 0;
   #address: Destination | undefined;
+  /** Why there is none. */
+  #unresolved = '';
   #resolvedMs = Number.NEGATIVE_INFINITY;
   #resolving = false;
   #last: Burst | undefined;
@@ -198,7 +202,7 @@ export class TargetRunner implements Due {
     const place = this.#place++;
     if (this.#check !== undefined) void this.#ask(run, place, this.#check);
     else if (this.#address === undefined) {
-      this.#after(run, run.lost(place, 'Unresolved', `${config.check.host} has no address`));
+      this.#after(run, run.lost(place, 'Unresolved', this.#unresolved));
     } else if (!this.#deps.probe(run, place, this.#address)) {
       this.#after(run, run.lost(place, 'NotSent', 'too many probes wait'));
     }
@@ -247,8 +251,9 @@ export class TargetRunner implements Due {
     if (this.#removed) return;
     const waited = this.#address === undefined;
     // What was found before holds while nobody answers for the name.
-    if (found !== undefined && !same(found, this.#address)) {
-      this.#address = found;
+    if (!found.ok) this.#unresolved = found.error.message;
+    else if (!same(found.value, this.#address)) {
+      this.#address = found.value;
       this.#deps.changed();
     }
     if (waited) this.#deps.wake(this, nowMs);

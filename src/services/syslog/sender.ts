@@ -16,6 +16,11 @@ const MAX_QUEUED = 1000;
 const MAX_BYTES = { UDP: 2048, TCP: 8192, TLS: 8192 } as const;
 const RETRY_FIRST_MS = 1000;
 const RETRY_MAX_MS = 60_000;
+/**
+ * A way that failed before counts as reached when it stands for so long: by UDP every way stands at first. If it
+ * counted at once, each line that tells of it would be sent, refused, and told of again.
+ */
+const STEADY_MS = 3000;
 
 export class SyslogSender implements Disposable {
   readonly config: CollectorConfig;
@@ -30,6 +35,8 @@ export class SyslogSender implements Disposable {
   #dropped = 0;
   #backoff: Backoff = backoff(RETRY_FIRST_MS, RETRY_MAX_MS);
   #retry: Timer | undefined;
+  /** Since the way stands; it stays when it is over. */
+  #steady: Timer | undefined;
   #closed = false;
 
   constructor(config: CollectorConfig, deps: SenderDeps) {
@@ -62,6 +69,7 @@ export class SyslogSender implements Disposable {
   [Symbol.dispose](): void {
     this.#closed = true;
     this.#retry?.cancel();
+    this.#steady?.cancel();
     this.#way?.[Symbol.dispose]();
   }
 
@@ -70,19 +78,26 @@ export class SyslogSender implements Disposable {
     const way = this.#deps.ways.open(this.config, {
       ready: () => {
         this.#ready = true;
-        this.#backoff = healthy(this.#backoff);
-        this.#tell(true, undefined);
+        this.#steady ??= this.#deps.clock.after(STEADY_MS, () => this.#reached());
+        if (this.#reason === undefined) this.#tell(true, undefined);
         this.#flush();
       },
       ended: ({ message }) => {
         this.#way = undefined;
         this.#ready = false;
+        this.#steady?.cancel();
+        this.#steady = undefined;
         this.#backoff = failed(this.#backoff);
         this.#tell(false, message);
         this.#retry = this.#deps.clock.after(delayMs(this.#backoff), () => this.#open());
       },
     });
     this.#way = way;
+  }
+
+  #reached(): void {
+    this.#backoff = healthy(this.#backoff);
+    this.#tell(true, undefined);
   }
 
   #tell(up: boolean, reason: string | undefined): void {

@@ -228,6 +228,7 @@ function report({ observed, rows }: ReportContext, out: ReportSink): void {
 }
 
 function check(rows: RowReader, out: CheckSink): void {
+  checkBehind(rows.rows(RULES).filter(isOn), out);
   for (const row of rows.rows(CHANNELS)) {
     if (!row.bool('Enable')) continue;
     checkAuthority(row, 'Authority', out);
@@ -245,6 +246,23 @@ function check(rows: RowReader, out: CheckSink): void {
     }
     if (type === 'MQTT' && /^$|[#+\0]/.test(row.text('Topic'))) {
       out.fault(`${row.path}Topic`, 'a topic to publish to is not empty and has no # or +');
+    }
+  }
+}
+
+/** Rules that lie behind each other, or one behind itself, would keep each other silent for ever. */
+function checkBehind(rules: readonly Row[], out: CheckSink): void {
+  const behind = new Map(rules.map((row) => [row.id, behindOf(row)]));
+  for (const row of rules) {
+    const passed = new Set<string>();
+    let at = behind.get(row.id);
+    while (at !== undefined && at !== row.id && !passed.has(at)) {
+      passed.add(at);
+      at = behind.get(at);
+    }
+    if (at === row.id) {
+      const message = 'it leads back to this rule, which would then never be told';
+      out.fault(`${row.path}Behind`, message);
     }
   }
 }
@@ -269,6 +287,10 @@ const isOn = (row: Row): boolean => row.bool('Enable');
 
 const severityOf = (value: string) => SEVERITIES.find((one) => one === value) ?? 'Warning';
 
+/** The rule that it lies behind, as its id. */
+const behindOf = (row: Row): string | undefined =>
+  row.text('Behind').replace(/\.$/, '') || undefined;
+
 function ruleOf(row: Row): RuleConfig {
   return {
     id: row.id,
@@ -277,7 +299,7 @@ function ruleOf(row: Row): RuleConfig {
     severity: severityOf(row.text('Severity')),
     raiseAfterMs: 1000 * row.number('RaiseAfter'),
     clearAfterMs: 1000 * row.number('ClearAfter'),
-    behind: row.text('Behind').replace(/\.$/, '') || undefined,
+    behind: behindOf(row),
     evidence: row.bool('Evidence'),
   };
 }

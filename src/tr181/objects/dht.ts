@@ -23,13 +23,18 @@ const ANNOUNCEMENT = `${DHT}Announcement.`;
 const STATS = `${DHT}Stats.`;
 const TABLES = `${DHT}Table.`;
 
-const rate = (about: string, fallback: number, max = 1_000_000): ParamDef => ({
+/** A budget takes the burst of a second: with less than the longest datagram and its headers, that would never leave. */
+const LEAST_BYTES = 2_100;
+
+const rate = (about: string, fallback: number, max = 1_000_000, min = 1): ParamDef => ({
   type: 'unsignedInt',
   access: 'readWrite',
-  range: [[1, max]],
+  range: [[min, max]],
   default: String(fallback),
   about,
 });
+const bytes = (about: string, fallback: number): ParamDef =>
+  rate(about, fallback, 1_000_000_000, LEAST_BYTES);
 const seen = (type: ParamDef['type'], about: string): ParamDef => ({ type, volatile: true, about });
 
 const COUNTERS: Readonly<Record<string, readonly [keyof DhtCounters, string]>> = {
@@ -114,8 +119,8 @@ export const dht: ObjectGroup = {
       params: own(NO_DHT, {
         PacketsReceived: rate('Datagrams read a second.', 500),
         PacketsSent: rate('Datagrams sent a second.', 250),
-        BytesReceived: rate('Bytes read a second, with headers.', 125_000, 1_000_000_000),
-        BytesSent: rate('Bytes sent a second, with headers.', 60_000, 1_000_000_000),
+        BytesReceived: bytes('Bytes read a second, with headers.', 125_000),
+        BytesSent: bytes('Bytes sent a second, with headers.', 60_000),
         QueriesPerSource: {
           ...rate(
             'Queries answered a second for one address; of its /24 or /64 four times as many.',

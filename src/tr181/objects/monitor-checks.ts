@@ -85,6 +85,12 @@ export const CHECKS: Readonly<Record<string, ParamDef>> = {
   },
 };
 
+/** Least and greatest that are well. */
+function statusOf(row: Row): readonly [number, number] {
+  const [least = '', greatest = least] = row.text('ExpectedStatus').split('-');
+  return [Number(least), Number(greatest)];
+}
+
 export const kindOf = (row: Row): (typeof TYPES)[number] =>
   TYPES.find((type) => type === row.text('Type')) ?? 'ICMP';
 
@@ -109,11 +115,10 @@ export function specOf(row: Row): CheckSpec | undefined {
     }
     case 'HTTP': {
       const secure = row.bool('Secure');
-      const [least = '', greatest = least] = row.text('ExpectedStatus').split('-');
       const days = row.number('CertificateDays');
       return {
         ...{ ...to, kind, secure, port: port || (secure ? 443 : 80), path: row.text('Path') },
-        ...{ status: [Number(least), Number(greatest)], contains: row.text('Expected') },
+        ...{ status: statusOf(row), contains: row.text('Expected') },
         certificateDays: days < 0 ? undefined : days,
       };
     }
@@ -131,6 +136,12 @@ export function checkKind(row: Row, out: CheckSink): void {
   const kind = kindOf(row);
   if ((kind === 'TCP' || kind === 'UDP') && row.number('Port') === 0) {
     out.fault(`${row.path}Port`, `${kind} has no usual port`);
+  }
+  if (kind === 'HTTP') {
+    const [least, greatest] = statusOf(row);
+    if (least > greatest) {
+      out.fault(`${row.path}ExpectedStatus`, `no status is from ${least} to ${greatest}`);
+    }
   }
   if (kind !== 'DNS') return;
   const name = parseName(row.text('QueryName'));

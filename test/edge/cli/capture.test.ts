@@ -7,7 +7,7 @@ import t from 'tap';
 import { SystemError } from '#src/base/errors.ts';
 import { err, ok } from '#src/base/result.ts';
 import { progressText } from '#src/edge/cli/capture-commands.ts';
-import { quantity, spark, timeSpan } from '#src/edge/cli/capture-text.ts';
+import { amount, quantity, spark, timeSpan } from '#src/edge/cli/capture-text.ts';
 import { runCli } from '#src/edge/cli/program.ts';
 import { LinuxCaptureEngine } from '#src/os/linux/capture-engine.ts';
 import { loadNative } from '#src/os/linux/native.ts';
@@ -71,10 +71,48 @@ t.test(
     t.equal(code, 1);
     t.match(JSON.parse(out), { packets: 499, truncated: true, error: /within a record/ });
     t.match(err, /cut\.pcap: the file ends within a record, at byte \d+/);
-    t.match(await run('analyze', join(folder, 'none')), { code: 1, out: '', err: /no such file/ });
+    const none = join(folder, 'none');
+    t.same(await run('analyze', none), {
+      code: 1,
+      out: '',
+      err: `gatehouse: ${none}: no such file or directory\n`,
+    });
     t.match(await run('analyze'), { code: 2 });
   },
 );
+
+t.test(
+  'what is no capture at all: what it is, and what to do; no tables, no picture',
+  async (t) => {
+    const file = join(folder, 'other');
+    const STARTS = { xz: 'fd377a585a0000', bzip2: '425a683931', lz4: '04224d18', zip: '504b0304' };
+    for (const [name, start] of Object.entries(STARTS)) {
+      writeFileSync(file, Buffer.from(start.padEnd(64, '0'), 'hex'));
+      const { code, out, err } = await run('analyze', file);
+      t.match({ code, out }, { code: 1, out: '' });
+      t.match(err, new RegExp(`is packed by ${name}: unpack it first, .* \\| gatehouse analyze -`));
+    }
+    writeFileSync(file, 'nothing of the kind');
+    for (const args of [
+      ['analyze', file],
+      ['analyze', file, '-v'],
+      ['chart', file],
+      ['export', file],
+    ])
+      t.same(await run(...args), {
+        code: 1,
+        out: '',
+        err: `gatehouse: ${file}: this is neither pcap nor pcapng\n`,
+      });
+    const { out } = await run('analyze', file, '--json');
+    t.match(JSON.parse(out), { format: 'unknown', error: /neither/ });
+  },
+);
+
+t.test('a file of packets is never overwritten, and not written among the tables', async (t) => {
+  t.match(await run('analyze', path, '--write', path), { code: 1, out: '', err: /another name/ });
+  t.match(await run('analyze', path, '--write', '-'), { code: 2, out: '', err: /mkfifo/ });
+});
 
 t.test('export and chart', async (t) => {
   const { code, out } = await run('export', path, '--table', 'conversations', '--top', '2');
@@ -180,7 +218,7 @@ t.test('capture: an interface as the model calls it', async (t) => {
   t.same(asked, ['wan', 'eth7']);
   t.match(await cli(['capture', 'dmz'], bus, { capture: fake }), {
     code: 1,
-    err: /dmz: no such device/,
+    err: /dmz: no such device \(gatehouse interfaces tells/,
   });
 });
 
@@ -188,6 +226,7 @@ t.test('a signal ends with the summary of what was read', async (t) => {
   const ending = new AbortController();
   const [stdout, stderr] = [new Captured(), new Captured(true)];
   let ms = 0;
+  const approximation = { ...REPORT.approximation, conversationFloorBytes: 700 };
   const code = await runCli(['analyze', path], {
     ...fakeEnvironment({ message: 'no bus', status: undefined }, { stdout, stderr }),
     signal: ending.signal,
@@ -200,7 +239,8 @@ t.test('a signal ends with the summary of what was read', async (t) => {
           analyze: async (_path, { onProgress, signal }) => {
             onProgress?.({ packets: 100, readBytes: 5e6, totalBytes: 1e7 });
             ending.abort();
-            return { ok: true, value: { ...REPORT, interrupted: signal?.aborted === true } };
+            const interrupted = signal?.aborted === true;
+            return { ok: true, value: { ...REPORT, approximation, interrupted } };
           },
         },
         around,
@@ -209,7 +249,11 @@ t.test('a signal ends with the summary of what was read', async (t) => {
   t.equal(code, 0);
   t.match(stdout.text, /until it was interrupted/);
   t.match(stderr.text, /50 %/, 'a bar on the way');
-  t.match(stderr.text, /too low by up to N/, 'and what is not exact');
+  t.match(
+    stderr.text,
+    /too low by up to N, and whoever they let go had at most 700 B/,
+    'and what is not exact',
+  );
 });
 
 t.test('figures', async (t) => {
@@ -228,6 +272,11 @@ t.test('figures', async (t) => {
     '2 h 3 min',
     '4 d 1 h',
   ]);
+  t.same([0, 0.001, 0.267, 2, 9.96].map(quantity), ['0', '<0.01', '0.27', '2', '10']);
+  t.same(
+    [364, 1230].map((n) => amount(n, 'B')),
+    ['364 B', '1.23 kB'],
+  );
   t.equal(spark([0, 1, 2, 4, 8], 10), '▁▂▃▅█');
   t.equal(spark([1, 1, 4, 4], 2), '▃█');
   t.equal(
@@ -303,7 +352,10 @@ t.test('a chart as a file, of pixels or of shapes', async (t) => {
   const file = Buffer.from(written.get('a.png') ?? []);
   t.equal(file.subarray(0, 8).toString('hex'), '89504e470d0a1a0a');
   t.equal(file.readUInt32BE(16), 1600, 'twice as fine as the drawing');
-  t.match(await draw('--output', 'a.png'), { code: 1, err: /exists/ });
+  t.match(await draw('--output', 'a.png'), {
+    code: 1,
+    err: /exists; --force/,
+  });
   t.match(await draw('--output', 'a.png', '--force'), { code: 0 });
   t.match(await draw('--output', 'a.svg'), { code: 0, out: '' });
   t.match(Buffer.from(written.get('a.svg') ?? []).toString(), /^<svg/);

@@ -188,4 +188,9 @@ t.test('restore', async (t) => {
     { command: 'restore_backup', args: { passphrase: 'three words here', file: 'c2VhbGVk' } },
   ]);
   t.match(await cli(['restore', 'none'], b, { env }), { code: 1, err: /no such file/ });
+  const alien = bus({ restore_backup: { revision: 12, absentPorts: ['eth0', 'eth\u001b1'] } });
+  const warned = await cli(['restore', 'x.ghb'], alien, { env, readFile });
+  t.match(warned, { code: 0, err: /this box has no eth0, eth\\x1b1: if the backup is of another/ });
+  const none = await cli(['restore', 'x.ghb'], b, { readFile });
+  t.match(none, { code: 2, err: /no passphrase was given/ });
 });

@@ -16,7 +16,9 @@ const torrent = (name: string): Uint8Array =>
   encodeBencode({
     announce: 'http://tracker.example/announce',
     'created by': 'a \u001b[31mprogram',
+    'creation date': 1_700_000_000,
     info: { length: 40_000, name, 'piece length': 16_384, pieces: new Uint8Array(60) },
+    'url-list': ['https://seed.example/a'],
   });
 const run = (bytes: Uint8Array, ...args: string[]) =>
   cli(['dht', 'metadata', '--file', 'x.torrent', ...args], undefined, {
@@ -40,6 +42,10 @@ t.test('a good one', async (t) => {
   const text = await run(torrent('a.iso'));
   t.equal(text.code, 0);
   t.match(text.out, /^name +a\.iso\n/);
+  t.match(
+    text.out,
+    /^web seed +https:\/\/seed\.example\/a\nmade by .*\nmade at +2023-11-14T22:13:20\.000Z$/m,
+  );
   t.match(text.out, /^40,000 +a\.iso$/m);
   t.notMatch(text.out, '\u001b[31m', 'nothing of it reaches the terminal');
 });
@@ -179,6 +185,7 @@ t.test('the state of the node, with its budgets, or why there is none', async (t
   t.match(await status({ status: 'Error', reason, tables: [] }), {
     ...{ out: /^status +Error\n$/, err: `${reason}\n` },
   });
+  t.match((await status({ status: 'Starting', tables: [] })).err, /no other node answered yet/);
   t.match((await status({ status: 'Disabled' })).err, /X_GATEHOUSE_DHT\.Enable/);
 });
 
@@ -280,6 +287,11 @@ t.test('by infohash, from peers that are named and those of the DHT', async (t) 
   t.same(written, [['o.torrent', good.length + 8]]);
   t.ok(bus.disposed);
 
+  const readPiece = () => ok({ bytes: new Uint8Array(0), sizeBytes: 1 });
+  const kept = await cli([...args, '--out', 'o.torrent'], bus, { peers, writeFile, readPiece });
+  t.match(kept, { code: 1, err: /o\.torrent is there already/ });
+  t.equal(asked, 2, 'nobody is asked in vain');
+
   const evil = ['dht', 'metadata', toHex(digests.sha1(info)), '--private', '--peer', where];
   const refused = await cli([...evil, '--out', 'o.torrent'], undefined, { peers, writeFile });
   t.equal(refused.code, 1);
@@ -310,6 +322,30 @@ t.test('by infohash, from peers that are named and those of the DHT', async (t) 
   const ended = await cli(['dht', 'metadata', hash], without.bus, { peers, signal, pause: breath });
   t.equal(ended.code, 1);
   t.ok(without.jobs[0]?.stopped);
+
+  // Nor is a torrent without peers what a DHT without nodes is.
+  for (const [answered, says] of [
+    [0, /no node of the DHT answers/],
+    [8, /the DHT knows none/],
+  ] as const) {
+    const over = new AbortController();
+    const silent = new FakeBus({
+      'gatehouse call': ({ command }) =>
+        command === 'peers'
+          ? { status: 'success', message: null, data: { peers: [], answered } }
+          : { status: 'error', message: 'no job', data: null },
+    });
+    const pause = async (ms: number): Promise<void> => {
+      if (ms >= 5000) over.abort();
+      await breath();
+    };
+    const lone = await cli(['dht', 'metadata', hash], silent, {
+      peers,
+      signal: over.signal,
+      pause,
+    });
+    t.match(lone.err, says);
+  }
 
   for (const wrong of [
     ['dht', 'metadata'],

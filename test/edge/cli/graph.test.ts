@@ -58,5 +58,5 @@ t.test('what is refused', async (t) => {
   });
   const writeFile = () => err(new SystemError('a.png: file exists', 'EEXIST'));
   const ran = await cli(['graph', '1', '--png', 'a.png'], bus(), { writeFile });
-  t.match(ran, { code: 1, err: /file exists/ });
+  t.match(ran, { code: 1, err: /file exists; --force writes over it/ });
 });

@@ -58,6 +58,29 @@ t.test('it is begun as wanted, followed, and told', async (t) => {
   t.notMatch(ran.err, '\r', 'no progress where nobody looks');
 });
 
+t.test('a limit that is reached at once leaves no rate, and that is said', async (t) => {
+  const { bitsPerSec: _, ...download } = LAST.download;
+  const last = { ...LAST, download: { ...download, ended: 'Cap' }, ended: 'Cap' };
+  const ran = await cli(['load-test'], daemon(last).bus, { pause });
+  t.equal(ran.code, 0, ran.err);
+  t.match(ran.err, /too soon for a rate: a larger --cap/);
+  t.notMatch((await cli(['load-test'], daemon(LAST).bus, { pause })).err, /too soon/);
+});
+
+t.test('a limit is a size', async (t) => {
+  const { bus, asked } = daemon(LAST);
+  for (const cap of ['2G', '500M', '250000000']) {
+    t.equal((await cli(['load-test', '--cap', cap], bus, { pause })).code, 0, cap);
+  }
+  t.same(
+    asked.filter((one) => one.startsWith('run')),
+    ['run {"cap":2000000000}', 'run {"cap":500000000}', 'run {"cap":250000000}'],
+  );
+  for (const wrong of ['5x', '1K', '2000G', '', '-1M', '1.5G']) {
+    t.equal((await cli(['load-test', '--cap', wrong], bus, { pause })).code, 2, wrong);
+  }
+});
+
 t.test('progress is for those who look', async (t) => {
   const { bus } = daemon(LAST);
   const stderr = new Captured(true);
@@ -103,7 +126,10 @@ t.test('what fails is told, and why it was not begun', async (t) => {
     ['--cap', '99'],
     ['--cap', '1000000000001'],
   ]) {
-    t.match(await cli(['load-test', ...wrong], refused), { code: 2, err: /a whole number from/ });
+    t.match(await cli(['load-test', ...wrong], refused), {
+      code: 2,
+      err: /a (size such as|whole number from)/,
+    });
   }
   t.match(await cli(['load-test']), { code: 1, err: /no bus/ });
 });

@@ -115,6 +115,15 @@ t.test('the real model is read and written', async (t) => {
   t.equal(bus.bench.model.revision, before, 'all or nothing');
 });
 
+t.test('what is not served to somebody does not say that the daemon is off', async (t) => {
+  await using bus = await started(t);
+  const connected = await bus.connect();
+  if (!connected.ok) throw connected.error;
+  await using there = connected.value;
+  const message = /nobody serves 'iwinfo' to this user: try as root/;
+  t.match(await there.call('iwinfo', 'info', {}), { ok: false, error: { message } });
+});
+
 t.test('rows come and go', async (t) => {
   await using bus = await started(t);
   const added = await bus.run('add', 'Device.DHCPv4.Client.1.ReqOption', 'Tag=42');

@@ -414,3 +414,22 @@ t.test('completion knows commands and paths', async (t) => {
     'silence where no router answers',
   );
 });
+
+t.test(
+  'a mistake points to the help of its own command, and help says no empty defaults',
+  async (t) => {
+    for (const [args, words] of [
+      [['nonsense'], 'gatehouse'],
+      [['alerts', 'silence'], 'gatehouse alerts silence'],
+      [['check', 'tcp', 'x', '0'], 'gatehouse check tcp'],
+    ] as const) {
+      const { code, err } = await cli(args);
+      t.equal(code, 2);
+      t.ok(err.endsWith(`(try '${words} --help')\n`), err);
+    }
+    const help = (await cli(['check', 'http', '--help'])).out;
+    t.notMatch(help, /default: ""/);
+    t.match(help, /default:\s+200-399/);
+    t.match((await cli(['graph', '--help'])).out, /default: 1h/);
+  },
+);

@@ -24,6 +24,7 @@ function bus(answers: Readonly<Record<string, JsonObject>> = {}): FakeBus {
       const given = answers[String(command)];
       if (given !== undefined) return given;
       if (command === 'install') return data({ state: 'verifying', percent: 0 });
+      if (command === 'download') return data({ state: 'receiving', percent: 0 });
       if (command === 'status') {
         looks++;
         return data(
@@ -100,6 +101,26 @@ t.test('what fails is told, and nothing is activated', async (t) => {
   t.match(ran, { code: 1, err: /older \(serial 9\)/ });
   t.notOk(commands(failed).includes('activate'));
   t.match(await cli(['upgrade', 'none.gup'], bus()), { code: 1, err: /no such file/ });
+});
+
+t.test('a link is fetched by the router itself', async (t) => {
+  const url = 'https://maker.example/new.gup';
+  const b = bus();
+  t.equal((await cli(['upgrade', url, '--yes'], b)).code, 0);
+  t.same(commands(b), ['download', 'status', 'status', 'activate', 'Device.Reboot()']);
+  t.match(b.calls[0]?.args, { service: 'update', args: { url } });
+  const ctrlC = new AbortController();
+  ctrlC.abort();
+  const ended = bus();
+  const { signal } = ctrlC;
+  t.match(await cli(['upgrade', url], ended, { signal }), {
+    code: 1,
+    err: /nothing was installed/,
+  });
+  t.same(commands(ended), ['download', 'cancel']);
+  const busy = { state: 'writing', percent: 40, missing: null, fault: '', said: SAID };
+  const at = bus({ status: { status: 'success', message: null, data: busy } });
+  t.match((await cli(['upgrade', '--status'], at)).out, /writing to the idle slot: 40 %/);
 });
 
 t.test(

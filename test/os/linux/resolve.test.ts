@@ -12,6 +12,8 @@ class Servers implements SystemNames {
   async lookup(host: string, { family }: { readonly family: number }) {
     await this.#turn(`${host} ${family}`);
     if (host === 'nobody') throw Object.assign(new Error('no'), { code: 'ENOTFOUND' });
+    if (host === 'silent') throw Object.assign(new Error('no'), { code: 'EAI_AGAIN' });
+    if (host.startsWith('192.')) return { address: host };
     return { address: family === 6 ? 'fe80::1%7' : '192.0.2.1' };
   }
 
@@ -82,4 +84,20 @@ t.test('names of addresses: shared, bounded, and nobody waits for long', async (
   t.equal(servers.asked.length, 3 + MAX_LOOKUPS);
   servers.answer();
   await Promise.all(all);
+});
+
+t.test('why there is no address', async (t) => {
+  const servers = new Servers();
+  const names = hostNames(new FakeClock(), servers);
+  const all = (['nobody', 'silent', '192.0.2.1', ''] as const).map((host) =>
+    names.resolve(host, 6),
+  );
+  servers.answer();
+  const why = (await Promise.all(all)).map((one) => (one.ok ? '' : one.error.message));
+  t.same(why, [
+    'nobody: no such host with an IPv6 address',
+    'silent: no server told its address',
+    '192.0.2.1: no such host with an IPv6 address',
+    'an address or a name is wanted',
+  ]);
 });

@@ -237,6 +237,10 @@ t.test('limits: of packets, of those that run, of those that are kept', async (t
     service.observed.sessions.every(({ state }) => state === 'complete'),
     'none is longer than all may be, waiting or not',
   );
+  t.equal(
+    service.observed.sessions.at(-1)?.reason,
+    `its time was over while it waited: ${MAX_RUNNING} captures run already`,
+  );
   t.match(service.stop('2'), { ok: false, error: 'it is over already' });
   t.ok((await service.remove('2')).ok);
   t.match(await service.remove('2'), { ok: false, error: 'there is no capture 2' });
@@ -253,7 +257,7 @@ t.test('what is wrong is said before anybody listens', async (t) => {
     ],
   });
   t.match(service.observed.sessions, [
-    { state: 'failed', reason: /^Filter: NaN is no port/ },
+    { state: 'failed', reason: /^Filter: "http" is no port: a number/ },
     { state: 'waiting', reason: 'the router has no wan' },
   ]);
   t.match(service.start({ ...SPEC, ifName: 'a b' }), { ok: false, error: /no name/ });
@@ -268,6 +272,10 @@ t.test('what is wrong is said before anybody listens', async (t) => {
   t.match(checkCapture(tagged, engine), {
     value: 'vlan 7 and src net 192.0.2.0/24',
   });
+  const named = { ...SPEC, filter: { raw: 'host nas.example or 192.0.2.1' } };
+  const noNames = 'nas.example is a name: the router\u0027s filters take addresses';
+  t.match(service.start(named), { ok: false, error: noNames });
+  t.match(checkCapture(named, engine), { ok: false, error: noNames });
   t.equal(heard.length, 0);
   t.match(await service.remove('a'), { ok: false, error: /delete its row/ });
   t.equal(await service.look('c'), undefined);

@@ -5,6 +5,7 @@ import { LinuxCaptureEngine } from '#src/os/linux/capture-engine.ts';
 import { loadNative } from '#src/os/linux/native.ts';
 import { bpfText } from '#src/services/capture/bpf-text.ts';
 import { FILTER_PROTOCOLS, FilterBuilder, filterText } from '#src/services/capture/filter.ts';
+import { hostNames } from '#src/services/capture/filter-names.ts';
 
 const engine = new LinuxCaptureEngine(loadNative());
 const all = FilterBuilder.everything;
@@ -152,4 +153,39 @@ t.test('programs read as tcpdump prints them', { skip: noPcap }, async (t) => {
       );
     t.same(bpfText(program.value), theirs, filter);
   }
+});
+
+t.test('names of hosts are found wherever libpcap would look them up', async (t) => {
+  const NAMES: Readonly<Record<string, readonly string[]>> = {
+    'host example.org': ['example.org'],
+    '(host nas) or (udp and dst gate)': ['nas', 'gate'],
+    'src host a and not (b or 10.0.0.1)': ['a', 'b'],
+    'net home and tcp port 80': ['home'],
+    'gateway gw': ['gw'],
+    'ether host desk': ['desk'],
+    'host \\tcp': ['\\tcp'],
+    'src or dst host x.example': ['x.example'],
+    'port 80 and host 192.0.2.1 and y': ['y'],
+  };
+  for (const [text, names] of Object.entries(NAMES)) t.same(hostNames(text), names, text);
+  for (const text of [
+    ...['', 'tcp port https', 'port http or domain', 'portrange ftp-data-ftp', 'ip proto ospf'],
+    ...['host 10.0.0.1 and udp', 'net 10', 'net 10.1 mask 255.255.0.0', 'src net 10.0.0.0/8'],
+    ...[
+      'host 2001:db8::1',
+      'net 2001:db8::/32 or ::1',
+      'host ::ffff:192.0.2.1',
+      'net 2001:db8::/32',
+    ],
+    ...[
+      'ether host 02:00:00:00:00:01 or 2-0-0-0-0-1',
+      'ether src 0200.0000.0001',
+      'ether host 020000000001',
+    ],
+    ...['host 10.0.0.1 and icmp[icmptype] == icmp-echo', 'tcp[tcpflags] & (tcp-syn|tcp-fin) != 0'],
+    ...['dst host 10.0.0.1 and vlan 5 and pppoes', 'host 10.0.0.1 and (greater 100 or broadcast)'],
+    ...['wlan addr1 02:00:00:00:00:01 and type mgt subtype beacon', 'inbound and on eth0'],
+    ...['!(host 10.0.0.1||host 10.0.0.2)&&!arp', 'host 10.0.0.1 and not ether proto 0x88cc'],
+  ])
+    t.same(hostNames(text), [], text);
 });

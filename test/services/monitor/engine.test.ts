@@ -129,7 +129,7 @@ t.test('names are looked up, and again', async (t) => {
   t.match(net.bursts[0], {
     received: 0,
     cause: 'Unresolved',
-    detail: 'far.example has no address',
+    detail: 'no address of far.example',
   });
   net.names.set('far.example', '192.0.2.1');
   await net.pass(60_000);

@@ -91,6 +91,11 @@ t.test('a way that ended is opened again, ever later', (t) => {
   put('kept');
   ways.last.ready();
   t.same(ways.sent, ['kept']);
+  clock.advance(2999);
+  t.equal(changes(), 1);
+  clock.advance(1);
+  t.match(sender.observed, { up: true, reason: undefined });
+  ways.last.ready();
   ways.last.ended(gone);
   clock.advance(1000);
   t.equal(ways.opened.length, 10, 'soon again, after it was reached');
@@ -98,5 +103,31 @@ t.test('a way that ended is opened again, ever later', (t) => {
   sender[Symbol.dispose]();
   clock.advance(100_000);
   t.equal(ways.opened.length, 10, 'never again');
+  t.end();
+});
+
+t.test('a way that stands at first and refuses each line is no news', (t) => {
+  const ways = new Ways();
+  const clock = new FakeClock();
+  let told = 0;
+  // As the log has it: each change is a line, which is sent, too.
+  const line = { severity: 4, time: '', hostName: '', appName: 'a', procId: '', msgId: '' };
+  const sender: SyslogSender = new SyslogSender(CONFIG, {
+    ...{ ways, clock },
+    changed: () => {
+      told += 1;
+      sender.put({ ...line, text: `change ${told}` });
+    },
+  });
+  for (let opened = 0; clock.monoMs() < 600_000; clock.advance(1000)) {
+    if (ways.opened.length === opened) continue;
+    opened = ways.opened.length;
+    ways.last.ready();
+    ways.last.ended(new SystemError('refused', 'ECONNREFUSED'));
+  }
+  t.equal(told, 2, 'that it was reached, and that it was not');
+  t.ok(ways.opened.length < 20, `${ways.opened.length} tries in ten minutes`);
+  sender[Symbol.dispose]();
+  t.equal(clock.pending, 0);
   t.end();
 });

@@ -1,6 +1,6 @@
 /** Alerts: what is bad now, what was told, who is told and whether that works, and what is watched for. */
 import { useSignal } from '@preact/signals';
-import { absolute, modelTime, timeMs } from '../../lib/format.ts';
+import { absolute, duration, modelTime, timeMs } from '../../lib/format.ts';
 import type { Values } from '../../lib/patch.ts';
 import { nameOf, rowsOf } from '../../lib/paths.ts';
 import { type State, textAt } from '../../lib/status.ts';
@@ -42,6 +42,8 @@ interface Told {
   readonly name: string;
   readonly reason: string;
   readonly at: string;
+  /** When it became bad. */
+  readonly since: string;
   readonly evidence?: { readonly trace: readonly string[]; readonly capture: string };
 }
 
@@ -154,6 +156,11 @@ function History({ changes }: { changes: string }) {
     else app.failed(answer.error);
   });
   const word = ({ kind }: Told): string => t(`kind.${kind}` as 'kind.raised');
+  const why = ({ kind, reason, at, since }: Told): string => {
+    if (kind !== 'cleared') return reason;
+    const sec = Math.round((Date.parse(at) - Date.parse(since)) / 1000);
+    return t('alerts.lasted', { time: duration(Math.max(0, sec), app.locale) });
+  };
   return (
     <Card title={t('alerts.history')} wide>
       {seen.value === undefined ? (
@@ -184,11 +191,11 @@ function History({ changes }: { changes: string }) {
             {
               key: 'name',
               title: t('alerts.what'),
-              text: ({ name, reason }) => `${name} ${reason}`,
+              text: (one) => `${one.name} ${why(one)}`,
               cell: (one) => (
                 <>
                   <strong>{one.name}</strong>
-                  <span class="hint">{one.reason}</span>
+                  <span class="hint">{why(one)}</span>
                   {one.evidence !== undefined && <Found {...one.evidence} />}
                 </>
               ),

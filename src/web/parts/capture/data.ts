@@ -29,7 +29,11 @@ export interface Report {
   })[];
   readonly names: readonly { name: string; queries: number; hellos: number }[];
   readonly totals: { readonly endpoints: number; readonly conversations: number };
-  readonly approximation: { readonly exact: boolean; readonly endpointFloorBytes: number };
+  readonly approximation: {
+    readonly exact: boolean;
+    readonly endpointFloorBytes: number;
+    readonly conversationFloorBytes: number;
+  };
 }
 
 export interface StoredFile {

@@ -54,7 +54,7 @@ const en = {
   'capture.names': 'Names',
   'capture.asked': 'Asked for',
   'capture.greeted': 'Greeted',
-  'capture.about': 'There were more than are kept: whoever is not shown had {bytes} at most.',
+  'capture.about': 'There were more than are kept: whoever was let go had {bytes} at most.',
   'capture.nothing': 'No packet was heard yet.',
   'is.Disabled': 'off',
   'is.Waiting': 'waiting',
@@ -132,7 +132,7 @@ const de: Readonly<Record<keyof typeof en, string>> = {
   'capture.asked': 'Gefragt',
   'capture.greeted': 'Begrüßt',
   'capture.about':
-    'Es waren mehr, als behalten werden: wer nicht gezeigt wird, hatte höchstens {bytes}.',
+    'Es waren mehr, als behalten werden: wer weichen musste, hatte höchstens {bytes}.',
   'capture.nothing': 'Noch wurde kein Paket gehört.',
   'is.Disabled': 'aus',
   'is.Waiting': 'wartet',

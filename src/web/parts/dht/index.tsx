@@ -3,7 +3,7 @@ import { bytes } from '../../lib/format.ts';
 import type { Values } from '../../lib/patch.ts';
 import { rowsOf } from '../../lib/paths.ts';
 import { objectState, textAt } from '../../lib/status.ts';
-import { useApp, useTexts } from '../../state/app.ts';
+import { PartTexts, useApp, useTexts } from '../../state/app.ts';
 import { useLive, useModel } from '../../ui/hooks.ts';
 import { ObjectForm } from '../../ui/object-form.tsx';
 import { Card, Copy, Fact, Facts, Note, Skeleton, StateWord } from '../../ui/parts.tsx';
@@ -56,12 +56,14 @@ export default function DhtPage() {
       <Traffic values={values} />
       <Tables values={values} rows={tables} />
       <LanTorrents />
-      <Card title={t('dht.settings')}>
-        <ObjectForm values={values} paths={SETTINGS.map((name) => `${DHT}${name}`)} />
-      </Card>
-      <Card title={t('dht.budget')}>
-        <ObjectForm values={values} paths={BUDGETS.map((name) => `${BUDGET}${name}`)} />
-      </Card>
+      <PartTexts value={texts}>
+        <Card title={t('dht.settings')}>
+          <ObjectForm values={values} paths={SETTINGS.map((name) => `${DHT}${name}`)} />
+        </Card>
+        <Card title={t('dht.budget')}>
+          <ObjectForm values={values} paths={BUDGETS.map((name) => `${BUDGET}${name}`)} />
+        </Card>
+      </PartTexts>
     </div>
   );
 }
@@ -131,7 +133,8 @@ function Tables({ values, rows }: { values: Values; rows: readonly string[] }) {
       key: 'rtt',
       title: t('dht.rtt'),
       numeric: true,
-      text: (row) => `${at(row, 'RoundTripTime')} ms`,
+      // Nobody who answered, no time that it took.
+      text: (row) => (at(row, 'Nodes') === '0' ? '—' : `${at(row, 'RoundTripTime')} ms`),
     },
     {
       key: 'id',
@@ -147,7 +150,7 @@ function Tables({ values, rows }: { values: Values; rows: readonly string[] }) {
         columns={columns}
         rows={rows}
         keyOf={(row) => row}
-        empty={t('dht.noTables')}
+        empty={t(textAt(values, `${DHT}Status`) === 'Error' ? 'dht.failed' : 'dht.noTables')}
       />
     </Card>
   );

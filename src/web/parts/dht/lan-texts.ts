@@ -29,7 +29,8 @@ const en = {
   'param.ResolveNames': 'Ask for names',
   'about.ResolveNames': 'Asks strangers what a torrent is called; needs the DHT node.',
   'param.RetainTime': 'Forget after',
-  'about.RetainTime': 'Hours without hearing of it again.',
+  'about.RetainTime': 'Without hearing of it again.',
+  'unit.hours': 'hours',
 } as const;
 
 const de: Readonly<Record<keyof typeof en, string>> = {
@@ -60,7 +61,8 @@ const de: Readonly<Record<keyof typeof en, string>> = {
   'param.ResolveNames': 'Namen erfragen',
   'about.ResolveNames': 'Fragt Fremde, wie ein Torrent heißt; braucht den DHT-Knoten.',
   'param.RetainTime': 'Vergessen nach',
-  'about.RetainTime': 'Stunden, in denen nichts mehr davon gehört wurde.',
+  'about.RetainTime': 'Wenn so lange nichts mehr davon gehört wurde.',
+  'unit.hours': 'Stunden',
 };
 
 export const texts: Catalogue<keyof typeof en> = { en, de };

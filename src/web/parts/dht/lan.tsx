@@ -45,21 +45,25 @@ export function LanTorrents() {
       <p class="muted">{t('lan.intro')}</p>
       <p class="muted">{t('lan.names')}</p>
       {reason !== '' && <Note kind={status === 'Error' ? 'bad' : 'info'}>{reason}</Note>}
-      <PartTexts value={texts}>
-        <ObjectForm values={values} paths={SETTINGS} />
-      </PartTexts>
-      {status === 'Disabled' ? (
-        <p>{t('lan.off')}</p>
-      ) : (
-        <>
-          <Devices values={values} rows={devices} />
-          <Torrents values={values} rows={torrents} />
-          {devices.length > 0 && <p class="hint">{t('lan.likelyText')}</p>}
-          <button type="button" onClick={() => void forget()}>
-            {t('lan.clear')}
-          </button>
-        </>
-      )}
+      <div class="stack">
+        <PartTexts value={texts}>
+          <ObjectForm values={values} paths={SETTINGS} />
+        </PartTexts>
+        {status === 'Disabled' ? (
+          <p>{t('lan.off')}</p>
+        ) : (
+          <>
+            <Devices values={values} rows={devices} />
+            <Torrents values={values} rows={torrents} />
+            {devices.length > 0 && <p class="hint">{t('lan.likelyText')}</p>}
+            <div class="actions">
+              <button type="button" onClick={() => void forget()}>
+                {t('lan.clear')}
+              </button>
+            </div>
+          </>
+        )}
+      </div>
     </Card>
   );
 }

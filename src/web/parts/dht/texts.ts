@@ -12,6 +12,7 @@ const en = {
   'dht.flows': 'Asked in 3 minutes',
   'dht.tables': 'Routing tables',
   'dht.noTables': 'The node is off.',
+  'dht.failed': 'The node could not start.',
   'dht.family': 'Family',
   'dht.id': 'Our id',
   'dht.outside': 'Our address, as others see it',
@@ -35,6 +36,28 @@ const en = {
   'dht.noKey': 'No key is set, so no announcements are followed.',
   'dht.newest': 'The newest announced version is {version}.',
   'dht.nothing': 'Nothing was announced yet.',
+  'param.BootstrapNodes': 'First nodes',
+  'about.BootstrapNodes':
+    'Whom to ask first: names or addresses with a port, such as [2001:db8::1]:6881.',
+  'param.PrivateNetworks': 'Private networks',
+  'about.PrivateNetworks':
+    'Prefixes of a DHT that is not of the internet: only addresses in them are talked to. Empty for the internet’s, where private addresses are not.',
+  'param.ReadOnly': 'Ask only',
+  'about.ReadOnly': 'Asks others, but answers nobody (BEP 43).',
+  'about.Port': 'UDP port, open towards the WAN only while the node is on.',
+  'param.PacketsReceived': 'Datagrams read',
+  'about.PacketsReceived': 'In a second.',
+  'param.PacketsSent': 'Datagrams sent',
+  'about.PacketsSent': 'In a second.',
+  'param.BytesReceived': 'Bytes read',
+  'about.BytesReceived': 'In a second, with headers.',
+  'param.BytesSent': 'Bytes sent',
+  'about.BytesSent': 'In a second, with headers.',
+  'param.QueriesPerSource': 'Queries of one address',
+  'about.QueriesPerSource':
+    'Answered in a second for one address; for its /24 or /64 four times as many.',
+  'param.Flows': 'Nodes asked',
+  'about.Flows': 'Within three minutes: as many entries connection tracking holds for it.',
 } as const;
 
 const de: Readonly<Record<keyof typeof en, string>> = {
@@ -48,6 +71,7 @@ const de: Readonly<Record<keyof typeof en, string>> = {
   'dht.flows': 'Gefragt in 3 Minuten',
   'dht.tables': 'Routingtabellen',
   'dht.noTables': 'Der Knoten ist aus.',
+  'dht.failed': 'Der Knoten konnte nicht starten.',
   'dht.family': 'Familie',
   'dht.id': 'Unsere Kennung',
   'dht.outside': 'Unsere Adresse, wie andere sie sehen',
@@ -71,6 +95,29 @@ const de: Readonly<Record<keyof typeof en, string>> = {
   'dht.noKey': 'Kein Schlüssel ist gesetzt, also wird keiner Ankündigung gefolgt.',
   'dht.newest': 'Die neueste angekündigte Version ist {version}.',
   'dht.nothing': 'Noch wurde nichts angekündigt.',
+  'param.BootstrapNodes': 'Erste Knoten',
+  'about.BootstrapNodes':
+    'Wer zuerst gefragt wird: Namen oder Adressen mit Port, etwa [2001:db8::1]:6881.',
+  'param.PrivateNetworks': 'Private Netze',
+  'about.PrivateNetworks':
+    'Präfixe einer DHT, die nicht die des Internets ist: nur mit Adressen darin wird gesprochen. Leer für die des Internets, in der es private Adressen nicht gibt.',
+  'param.ReadOnly': 'Nur fragen',
+  'about.ReadOnly': 'Fragt andere, antwortet aber niemandem (BEP 43).',
+  'about.Port': 'UDP-Port, zum WAN hin nur offen, solange der Knoten eingeschaltet ist.',
+  'param.PacketsReceived': 'Gelesene Datagramme',
+  'about.PacketsReceived': 'In einer Sekunde.',
+  'param.PacketsSent': 'Gesendete Datagramme',
+  'about.PacketsSent': 'In einer Sekunde.',
+  'param.BytesReceived': 'Gelesene Bytes',
+  'about.BytesReceived': 'In einer Sekunde, mit Kopfdaten.',
+  'param.BytesSent': 'Gesendete Bytes',
+  'about.BytesSent': 'In einer Sekunde, mit Kopfdaten.',
+  'param.QueriesPerSource': 'Fragen einer Adresse',
+  'about.QueriesPerSource':
+    'In einer Sekunde beantwortet für eine Adresse; für ihr /24 oder /64 viermal so viele.',
+  'param.Flows': 'Gefragte Knoten',
+  'about.Flows':
+    'Innerhalb von drei Minuten: so viele Einträge hält die Verbindungsverfolgung dafür.',
 };
 
 export const texts: Catalogue<keyof typeof en> = { en, de };

@@ -44,9 +44,11 @@ export default function FirmwarePage() {
     <div class="grid">
       <Card title={t('firmware.slots')}>
         <p class="muted">{t('firmware.slotsText')}</p>
-        <Held values={values} slots={slots} />
-        <Standing status={status} reason={reason} percent={textAt(values, `${UPDATE}Percent`)} />
-        <NextBoot values={values} slots={slots} status={status} />
+        <div class="stack">
+          <Held values={values} slots={slots} />
+          <Standing status={status} reason={reason} percent={textAt(values, `${UPDATE}Percent`)} />
+          <NextBoot values={values} slots={slots} status={status} />
+        </div>
       </Card>
       <Card title={t('firmware.update')}>
         <p class="muted">{t('firmware.updateText')}</p>

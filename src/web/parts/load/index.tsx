@@ -43,11 +43,13 @@ function useFigures(values: Values) {
   const t = useTexts(texts);
   const digits = new Intl.NumberFormat(language, { maximumSignificantDigits: 3 });
   const at = (path: string): number => Number(textAt(values, path));
+  const time = (path: string): string => t('load.ms', { n: digits.format(at(path) / 1000) });
   return {
     megabits: (path: string): string =>
       at(path) === 0 ? '—' : t('load.mbit', { n: digits.format(at(path) / 1000) }),
-    ms: (path: string): string =>
-      at(path) === 0 ? '—' : t('load.ms', { n: digits.format(at(path) / 1000) }),
+    ms: (path: string): string => (at(path) === 0 ? '—' : time(path)),
+    /** Of round trips that were measured: they may be no longer. */
+    growth: time,
     loss: (path: string): string => t('load.loss', { n: digits.format(at(path) / 100) }),
     bytes: (path: string): string => bytes(at(path), language),
   };
@@ -159,8 +161,11 @@ function Result({ values, row }: { values: Values; row: string }) {
         {tell.megabits(`${row}${name}Rate`)}
         <span class="hint">
           {Number(at(`${name}Median`)) > 0 &&
-            `${t('load.grows', { time: tell.ms(`${row}${name}Increase`) })}, ${tell.loss(`${row}${name}Loss`)}`}
+            `${t('load.grows', { time: tell.growth(`${row}${name}Increase`) })}, ${tell.loss(`${row}${name}Loss`)}`}
         </span>
+        {Number(at(`${name}Rate`)) === 0 && at('Ended') === 'Cap' && (
+          <span class="hint">{t('load.tooShort')}</span>
+        )}
       </Fact>
     );
   return (
@@ -228,7 +233,7 @@ function History({ values }: { values: Values }) {
         columns={[
           {
             ...{ key: 'time', title: t('column.when'), sort: (row: string) => at(row, 'Time') },
-            text: (row) => absolute(timeMs(at(row, 'Time')) ?? 0, app.language),
+            text: (row) => absolute(timeMs(at(row, 'Time')) ?? 0, app.locale),
           },
           rate('Download', t('load.download')),
           rate('Upload', t('load.upload')),
@@ -246,6 +251,12 @@ function History({ values }: { values: Values }) {
             key: 'ended',
             title: t('load.ended'),
             text: (row) => t(`end.${at(row, 'Ended')}` as 'end.Cap'),
+            cell: (row) => (
+              <>
+                {t(`end.${at(row, 'Ended')}` as 'end.Cap')}
+                {at(row, 'Reason') !== '' && <span class="hint">{at(row, 'Reason')}</span>}
+              </>
+            ),
           },
         ]}
       />

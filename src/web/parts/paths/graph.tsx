@@ -71,7 +71,7 @@ export function Graph({ row, name }: { row: string; name: string }) {
     const end = Math.round(middle + next / 2);
     view.value = { spanSec: next, toSec: end >= now.value ? undefined : end };
   };
-  const when = new Intl.DateTimeFormat(app.language, { dateStyle: 'medium', timeStyle: 'short' });
+  const when = new Intl.DateTimeFormat(app.locale, { dateStyle: 'medium', timeStyle: 'short' });
   const range = t('paths.range', {
     from: when.format((to - spanSec) * 1000),
     to: when.format(to * 1000),
