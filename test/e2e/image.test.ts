@@ -15,7 +15,7 @@ import { home, type Namespaces } from '../lib/netns.ts';
 /** The ISP goes before the box is done with its lease, however slowly that is emulated. */
 const LONG_LEASES = ISP_RANGE.map((word) => word.replace(/,120$/, ',1h'));
 
-t.setTimeout(720_000);
+t.setTimeout(1_450_000);
 
 const wanted = imagesAsked();
 
@@ -186,7 +186,7 @@ for (const arch of ['x86_64', 'arm64'] as const) {
   const skip = wanted.includes(arch) ? noImage(arch) : 'runs by make test-image';
   t.test(
     `${arch}: boots to a router`,
-    { timeout: 360_000, ...(skip ? { skip } : {}) },
+    { timeout: 700_000, ...(skip ? { skip } : {}) },
     async (t) => {
       sizes(t, arch);
       using spaces = home(`img-${arch}`);
