@@ -12,7 +12,7 @@
 //   stop(): promise of 0, when all that came before is counted and written
 //   live(into: Float64Array of kFigures): fills packets, bytes, heard by the kernel, dropped by ring, by
 //     the interface, by the queue to the disk, by what is kept; written packets and bytes, those that
-//     failed, and why (errno); why it ended by itself (-errno)
+//     failed, and why (errno); why it ended by itself, and why nobody takes its lines (-errno)
 //   files(): paths of what is written
 //   dump(path): promise of the number of packets of the last seconds that are in the new file, or -errno
 
@@ -27,7 +27,7 @@ namespace {
 constexpr uint32_t kLeastRing = 1u << 20;
 constexpr uint32_t kMostRing = 1u << 29;
 constexpr uint32_t kMostKept = 1u << 30;
-constexpr size_t kFigures = 12;
+constexpr size_t kFigures = 13;
 constexpr double kMostBytes = 1e15;
 
 napi_value listen(napi_env env, napi_callback_info info) {
@@ -130,7 +130,8 @@ napi_value live(napi_env env, napi_callback_info info) {
                               counts.bytes,         counts.failedPackets};
   for (const uint64_t figure : figures) *at++ = static_cast<double>(figure);
   *at++ = counts.error;
-  *at = now.error;
+  *at++ = now.error;
+  *at = c->lines == nullptr ? 0 : c->lines->error();
   return number(env, 0);
 }
 

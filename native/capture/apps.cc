@@ -113,14 +113,24 @@ bool quicLong(const View& v) {
 // always new, shall not hold the capture up.
 constexpr uint32_t kInitialsPerSec = 1000;
 
+// The Host of a URL with an address and perhaps a port says nothing that the address does not.
+bool isAddress(const Names::Slot& name) {
+  for (size_t i = 0; i < name.length; i++) {
+    const char c = name.text[i];
+    if (c != '.' && c != ':' && (c < '0' || c > '9')) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 void Engine::hello(Flow* f, const Net& net, NameRef name) {
   if (!name.set()) return;
   f->name = name;
   Names::Slot* slot = names_.find(name);
-  if (slot != nullptr) slot->hellos++;
-  addressNames_.tell(net.toHi, net.toLo, name);
+  if (slot == nullptr) return;
+  slot->hellos++;
+  if (!isAddress(*slot)) addressNames_.tell(net.toHi, net.toLo, name);
 }
 
 Protocol Engine::tcpApp(Flow* f, const Net& net, View v, uint16_t from, uint16_t to) {

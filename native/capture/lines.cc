@@ -68,7 +68,7 @@ void Lines::tellLeftOut() {
 
 void Lines::packet(int64_t ns, uint32_t captured, uint32_t length, const char* path, const Seen& seen,
                    const Names::Slot* name) {
-  if (error_ != 0 || !within(ns)) return;
+  if (error() != 0 || !within(ns)) return;
   if (kBufferBytes - used_ < 2 * kLineBytes && flush() != 0) return;
   if (kBufferBytes - used_ < 2 * kLineBytes) {
     leftOut_++;
@@ -113,7 +113,7 @@ void Lines::packet(int64_t ns, uint32_t captured, uint32_t length, const char* p
 int Lines::flush() {
   const bool patient = perSecond_ == 0;
   size_t done = 0;
-  while (error_ == 0 && done < used_) {
+  while (error() == 0 && done < used_) {
     pollfd ready{fd_, POLLOUT, 0};
     if (poll(&ready, 1, patient ? -1 : 0) == 0) break;
     // A pipe that is ready takes so many bytes at once (pipe(7)).
@@ -127,7 +127,7 @@ int Lines::flush() {
   }
   used_ -= done;
   memmove(buffer_.get(), buffer_.get() + done, used_);
-  return error_;
+  return error();
 }
 
 }  // namespace gatehouse::capture

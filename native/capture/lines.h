@@ -2,6 +2,7 @@
 // buffer. Packets of a file wait for who reads the lines; live ones do not, and have a bound for each second.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -34,6 +35,8 @@ class Lines {
               const Names::Slot* name);
   // What is still in the buffer goes out: 0, or -errno of what went wrong first.
   int flush();
+  // What flush() says, for other threads than the one that writes.
+  int error() const { return error_.load(std::memory_order_relaxed); }
 
  private:
   bool within(int64_t ns);
@@ -47,7 +50,7 @@ class Lines {
   int64_t second_ = -1;
   uint32_t inSecond_ = 0;
   uint64_t leftOut_ = 0;
-  int error_ = 0;
+  std::atomic<int> error_ = 0;
 };
 
 // An address as text; `text` has room for kAddressBytes. Gives the length.

@@ -154,6 +154,9 @@ function refuse(session: Session, { message, remedy, code }: SystemError): void 
   );
 }
 
+/** `-v | head` has what it wanted. */
+const isUnread = ({ code }: SystemError, lines: boolean): boolean => lines && code === 'EPIPE';
+
 const rowsOf = (top: number | undefined): CaptureRows =>
   top === undefined ? ALL : { endpoints: top, conversations: top, flows: top, names: top };
 
@@ -190,8 +193,7 @@ async function read(
   });
   if (shown) stderr.write('\r\u001b[K');
   if (!found.ok) {
-    // `-v | head` has what it wanted.
-    if (lines === undefined || found.error.code !== 'EPIPE') refuse(session, found.error);
+    if (!isUnread(found.error, lines !== undefined)) refuse(session, found.error);
     return undefined;
   }
   return { report: found.value, service };
@@ -281,7 +283,12 @@ async function live(session: Session, ifName: string, options: LiveOptions): Pro
     if (known !== undefined) found = await service.listen(known, wanted);
   }
   if (shown) stderr.write('\r\u001b[K');
-  if (!found.ok) return refuse(session, found.error);
+  if (!found.ok) {
+    const { code, message } = found.error;
+    if (code === 'ENODEV') session.fail(`${message} (gatehouse interfaces tells which there are)`);
+    else if (!isUnread(found.error, verbose)) refuse(session, found.error);
+    return;
+  }
   if (session.json) session.printJson(found.value as unknown as Json);
   else print(session, ifName, found.value);
 }

@@ -1,11 +1,7 @@
 /** Several live engines, to which the kernel shares out the packets by flow, as if they were one. */
 import { constants as os } from 'node:os';
-import type { NativeCapture, RawCapture } from './capture-native.ts';
+import { FIGURE, type NativeCapture, type RawCapture } from './capture-native.ts';
 import { type CaptureLimits, createRaw } from './capture-raw.ts';
-
-/** Why it ended by itself: the last of the figures of `live`. The interface's drops are the same for all. */
-const INTERFACE_DROPS = 4;
-const ENDED = 11;
 
 export class CaptureGroup
   implements
@@ -44,7 +40,7 @@ export class CaptureGroup
       const n = raw.live(figures);
       if (n !== 0) return n;
       for (const [i, figure] of figures.entries()) {
-        if (i === ENDED || i === INTERFACE_DROPS) into[i] = into[i] || figure;
+        if (i === FIGURE.ended || i === FIGURE.interfaceDropped) into[i] = into[i] || figure;
         else into[i] = (into[i] ?? 0) + figure;
       }
     }

@@ -11,7 +11,13 @@ import type {
   LiveCapture,
 } from '../ports-capture.ts';
 import { CaptureGroup } from './capture-group.ts';
-import { type NativeCapture, NEW_GROUP, NO_GROUP, type RawCapture } from './capture-native.ts';
+import {
+  FIGURE,
+  type NativeCapture,
+  NEW_GROUP,
+  NO_GROUP,
+  type RawCapture,
+} from './capture-native.ts';
 import {
   type CaptureLimits,
   checked,
@@ -28,7 +34,6 @@ import { systemError } from './errno.ts';
 const SECOND_MS = 1000;
 /** What is counted needs no more of a packet. */
 const STATISTICS_BYTES = 2048;
-const FIGURES = 12;
 /** What somebody may still read as it goes by. */
 const LINES_A_SECOND = 500;
 
@@ -100,7 +105,7 @@ class Listening implements LiveCapture {
   readonly #raw: Heard;
   readonly #ifName: string;
   readonly #options: ListenOptions;
-  readonly #figures = new Float64Array(FIGURES);
+  readonly #figures = new Float64Array(FIGURE.count);
   /** One piece of work at a time: dumps, and the end. */
   #last: Promise<unknown> = Promise.resolve();
   #over = false;
@@ -159,8 +164,9 @@ class Listening implements LiveCapture {
   /** Throws what ended the capture. */
   #look(): void {
     this.#raw.live(this.#figures);
-    const ended = this.#figures[FIGURES - 1] ?? 0;
+    const { [FIGURE.ended]: ended = 0, [FIGURE.unread]: unread = 0 } = this.#figures;
     if (ended !== 0) throw systemError(this.#ifName, ended);
+    if (unread !== 0) throw systemError('lines of packets', unread);
   }
 
   #report(rows: CaptureRows): CaptureReport {

@@ -3,6 +3,8 @@
 /** See `RawCapture.listen`: no id is so high. */
 export const NEW_GROUP = 0x10000;
 export const NO_GROUP = -1;
+/** Where in the figures of `RawCapture.live` something stands, and how many there are. */
+export const FIGURE = { interfaceDropped: 4, ended: 11, unread: 12, count: 13 } as const;
 
 /** One engine and the file that it reads. Work runs on libuv's pool, one piece at a time: -EBUSY else. */
 export interface RawCapture {
@@ -45,7 +47,7 @@ export interface RawCapture {
   /**
    * Fills packets, bytes; heard by the kernel; dropped by the ring, by the interface, by the queue to the
    * disk, by what is kept; written packets and bytes, packets that could not be written, and why (errno);
-   * why it ended by itself (-errno, or 0).
+   * why it ended by itself, and why nobody takes its lines (-errno, or 0).
    */
   live(into: Float64Array): number;
   /** Paths of what is written. */

@@ -89,7 +89,10 @@ export class Session extends Listener<SessionState, SessionEvent> implements Asy
     this.#startedMs = clock.wallMs();
     this.#endAtMs = clock.monoMs() + ms;
     this.#limit?.cancel();
-    this.#limit = clock.after(ms, () => this.#finish('limit'));
+    this.#limit = clock.after(ms, () => {
+      const waited = this.state === 'waiting' && this.reason !== '';
+      this.#finish('limit', waited ? `its time was over while it waited: ${this.reason}` : '');
+    });
     this.#run += 1;
     [this.#before, this.#now, this.#interruptions] = [NOTHING, NOTHING, 0];
     [this.#report, this.#filesBefore, this.#files] = [undefined, [], []];

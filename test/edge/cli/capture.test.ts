@@ -218,7 +218,7 @@ t.test('capture: an interface as the model calls it', async (t) => {
   t.same(asked, ['wan', 'eth7']);
   t.match(await cli(['capture', 'dmz'], bus, { capture: fake }), {
     code: 1,
-    err: /dmz: no such device/,
+    err: /dmz: no such device \(gatehouse interfaces tells/,
   });
 });
 

@@ -162,3 +162,18 @@ t.test('tshark says the same', { skip: noTshark() ?? false }, async (t) => {
     .map((flow) => `${flow.name}\t${flow.alpn}`);
   t.same(ours, theirs);
 });
+
+t.test('an address that was asked for by its numbers has no name', async (t) => {
+  for (const [host, name] of [
+    ['8.8.8.8', undefined],
+    ['8.8.8.8:8080', undefined],
+    ['a.example', 'a.example'],
+    ['8.example', '8.example'],
+  ] as const) {
+    const request = Buffer.from(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    const packet = ethernet(0x0800, ipv4(CLIENT, SERVER, 6, tcp(5000, 80, 1, 1, TCP.ack, request)));
+    const { endpoints, flows } = await reportOf([at(0, packet)]);
+    t.equal(endpoints.find(({ address }) => address === '8.8.8.8')?.name, name, host);
+    t.equal(flows[0]?.name?.startsWith(host.split(':')[0] ?? ''), true, 'the flow tells the host');
+  }
+});

@@ -80,6 +80,26 @@ runAlone(t, 'lines of packets', import.meta.url, () => {
     t.match(read, { ok: false, error: { code: 'ENOSPC' } });
   });
 
+  t.test('nobody who reads live ones any longer: that ends it', { timeout: 60_000 }, async (t) => {
+    sh('ip', 'link', 'set', 'lo', 'up');
+    const fd = openSync('/dev/full', 'w');
+    const listening = engine.listen('lo', {
+      ...{ rows: ROWS, promiscuous: false, ringBytes: 8 << 20, filter: 'udp' },
+      ...{ signal: new AbortController().signal, lines: { fd, csv: false } },
+    });
+    let over = false;
+    void listening.then(() => (over = true));
+    while (!over) {
+      await datagrams(1, '127.0.0.1');
+      await pause(50);
+    }
+    closeSync(fd);
+    t.match(await listening, {
+      ok: false,
+      error: { code: 'ENOSPC', message: /^lines of packets/ },
+    });
+  });
+
   t.test('come as they are heard; a flood is told by its number', async (t) => {
     sh('ip', 'link', 'set', 'lo', 'up');
     const lines = await written(false, async (lines) => {

@@ -84,7 +84,7 @@ for i in range(5000): s.sendto(b'x'*1000,('127.0.0.1',9))`;
     t.equal(spawnSync('python3', ['-c', flood]).status, 0);
     t.equal(raw.start(), 0);
     t.equal(await raw.stop(), 0);
-    const figures = new Float64Array(12);
+    const figures = new Float64Array(13);
     t.equal(raw.live(figures), 0);
     const [packets = 0, , heard = 0, dropped = 0] = figures;
     t.ok(dropped > 1000, `${dropped} dropped`);
@@ -120,7 +120,7 @@ for i in range(5000): s.sendto(b'x'*1000,('127.0.0.1',9))`;
     const [ring, none] = [1 << 20, { ms: 0, bytes: 0 }];
     t.equal(raw.start(), -EINVAL, 'before it listens');
     t.equal(raw.stop(), -EINVAL);
-    t.equal(raw.live(new Float64Array(12)), -EINVAL);
+    t.equal(raw.live(new Float64Array(13)), -EINVAL);
     t.equal(raw.files(), -EINVAL);
     t.equal(raw.listen('lo', 1, 0, '', 2048, NO_GROUP), -EINVAL);
     t.equal(raw.listen('lo', ring, 0, '', 0, NO_GROUP), -EINVAL);
@@ -128,7 +128,7 @@ for i in range(5000): s.sendto(b'x'*1000,('127.0.0.1',9))`;
     t.equal(raw.record('x', 0, 0, 0, 100), -EINVAL);
     t.equal(raw.listen('lo', ring, 0, '', 2048, NO_GROUP), 0);
     t.equal(raw.listen('lo', ring, 0, '', 2048, NO_GROUP), -EINVAL, 'twice');
-    t.equal(raw.live(new Float64Array(11)), -EINVAL);
+    t.equal(raw.live(new Float64Array(12)), -EINVAL);
     for (const [path, bytes, ms, snap] of [
       ['', 0, 0, 100],
       ['x', -1, 0, 100],

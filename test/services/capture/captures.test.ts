@@ -237,6 +237,10 @@ t.test('limits: of packets, of those that run, of those that are kept', async (t
     service.observed.sessions.every(({ state }) => state === 'complete'),
     'none is longer than all may be, waiting or not',
   );
+  t.equal(
+    service.observed.sessions.at(-1)?.reason,
+    `its time was over while it waited: ${MAX_RUNNING} captures run already`,
+  );
   t.match(service.stop('2'), { ok: false, error: 'it is over already' });
   t.ok((await service.remove('2')).ok);
   t.match(await service.remove('2'), { ok: false, error: 'there is no capture 2' });

@@ -1,11 +1,12 @@
 /** One capture: how it goes, its bandwidth, who talked how much with whom, and in which protocols. */
 import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
 import { nameAt } from '../../lib/devices.ts';
 import { absolute, bytes, number, rate } from '../../lib/format.ts';
 import type { Values } from '../../lib/patch.ts';
 import { textAt } from '../../lib/status.ts';
 import { useApp, useTexts } from '../../state/app.ts';
-import { useAnswer, useLive } from '../../ui/hooks.ts';
+import { useLive } from '../../ui/hooks.ts';
 import { Card, Empty, Fact, Facts, Note, Skeleton, StateWord, When } from '../../ui/parts.tsx';
 import { type Column, Table } from '../../ui/table.tsx';
 import { Actions } from './actions.tsx';
@@ -18,17 +19,8 @@ export function Detail({ values, row }: { values: Values; row: string }) {
   const at = (name: string): string => textAt(values, `${row}${name}`);
   const id = at('ID');
   const status = at('Status');
-  const report = useSignal<Report | null>(null);
   useLive([row]);
-  // Its packets are told once a second; when they change, so did the rest.
-  useAnswer(
-    async () => (id === '' ? undefined : ask<{ report: Report | null }>(app, 'status', { id })),
-    [id, status, at('Packets')],
-    (answer) => {
-      if (answer?.ok) report.value = answer.value.report;
-    },
-  );
-  const seen = report.value;
+  const seen = useReport(id, status, at('Packets'));
   const files = at('Files')
     .split(',')
     .filter((name) => name !== '');
@@ -69,7 +61,7 @@ export function Detail({ values, row }: { values: Values; row: string }) {
         <Actions values={values} row={row} />
       </Card>
       {seen === null ? (
-        <Card title={t('capture.bandwidth')}>
+        <Card title={t('capture.bandwidth')} wide>
           {status === 'Running' ? <Skeleton lines={4} /> : <Empty title={t('capture.nothing')} />}
         </Card>
       ) : (
@@ -77,6 +69,26 @@ export function Detail({ values, row }: { values: Values; row: string }) {
       )}
     </>
   );
+}
+
+/**
+ * Asked for when its packets, which are told once a second, are others. The answer takes as long, so that the next
+ * question may be on its way by then: only what is older than what is shown is passed over.
+ */
+function useReport(id: string, status: string, packets: string): Report | null {
+  const app = useApp();
+  const turns = useRef(0);
+  const shown = useSignal<{ id: string; turn: number; report: Report | null } | null>(null);
+  useEffect(() => {
+    if (id === '') return;
+    turns.current += 1;
+    const turn = turns.current;
+    void ask<{ report: Report | null }>(app, 'status', { id }).then((answer) => {
+      if (answer.ok && turn > (shown.peek()?.turn ?? 0))
+        shown.value = { id, turn, report: answer.value.report };
+    });
+  }, [id, status, packets]);
+  return shown.value?.id === id ? shown.value.report : null;
 }
 
 function Shown({ report, values }: { report: Report; values: Values }) {
