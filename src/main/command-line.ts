@@ -132,7 +132,8 @@ export function commandLine({
       ]);
       const deps = buildChecks(new LinuxClock(loadNative(nativePath)));
       return {
-        run: (spec, timeoutMs) => runCheck(deps, spec, AbortSignal.timeout(timeoutMs)),
+        run: (spec, timeoutMs, signal) =>
+          runCheck(deps, spec, AbortSignal.any([AbortSignal.timeout(timeoutMs), signal])),
         [Symbol.asyncDispose]: async () => {},
       };
     },

@@ -18,11 +18,15 @@ import type {
   Reported,
   ReportedValues,
   ReportSink,
+  Running,
 } from './table.ts';
 import { emptyValue } from './types.ts';
 
 /** Rows that the system makes in one table, at most: a hostile network must not fill the memory. */
 const MAX_SYSTEM_ROWS = 1024;
+
+/** The same moment is a little elsewhere each time it is computed of two clocks. */
+const SAME_MOMENT_MS = 500;
 
 interface GroupReport {
   readonly objects: Map<string, ReportedValues>;
@@ -86,7 +90,7 @@ export class Reports {
 
   value(node: SchemaNode, object: string, name: string): string | undefined {
     const reported = this.#reports[node.group]?.objects.get(object)?.[name];
-    return typeof reported === 'function' ? reported() : reported;
+    return reported === undefined ? undefined : textOf(reported);
   }
 
   /** Instance numbers of the rows of `table` that the system makes now. */
@@ -190,10 +194,11 @@ export class Reports {
       if (before === undefined && this.#isSystemRow(node, object)) continue;
       for (const [name, value] of Object.entries(values)) {
         const param = node.params.get(name);
-        if (param === undefined || typeof value !== 'string') continue;
+        if (param === undefined || typeof value === 'function') continue;
         const previous: Reported = before?.[name] ?? param.def.default ?? emptyValue(param.def);
-        if (value !== previous) {
-          this.#notices.push({ kind: 'value', path: object + name, value, type: param.base });
+        if (typeof value === 'string' ? value !== previous : beginsAnew(previous, value)) {
+          const text = textOf(value);
+          this.#notices.push({ kind: 'value', path: object + name, value: text, type: param.base });
         }
       }
     }
@@ -211,3 +216,12 @@ export class Reports {
     }
   }
 }
+
+const textOf = (value: Reported): string =>
+  typeof value === 'string' ? value : typeof value === 'function' ? value() : value.read();
+
+const beginsAnew = (previous: Reported, { momentMs: now }: Running): boolean => {
+  if (typeof previous !== 'object' || previous.momentMs === now) return false;
+  const { momentMs: before } = previous;
+  return before === undefined || now === undefined || !(Math.abs(now - before) < SAME_MOMENT_MS);
+};

@@ -185,7 +185,7 @@ export interface ParamDef extends ValueSpec {
   ) => Result<{ readonly value: string; readonly also: Readonly<Record<string, string>> }, string>;
   /** Read-only, but stored: it follows from a neighbour's `convert`. */
   readonly derived?: true;
-  /** Computed when read; changes cause no notification. */
+  /** Computed when read; that it moves on causes no notification, that it begins anew (`Running`) does. */
   readonly volatile?: true;
   /** Why this differs from TR-181 (less is writable, fewer values), or why it exists beside it. */
   readonly reason?: string;
@@ -246,8 +246,15 @@ export interface ObjectDef {
   readonly omitted?: Readonly<Record<string, string>>;
 }
 
+/** A time that runs to a moment, or from one. */
+export interface Running {
+  readonly read: () => string;
+  /** ms on a clock of its own; undefined when nothing runs. */
+  readonly momentMs: number | undefined;
+}
+
 /** A value, or how to compute a volatile one when it is read. */
-export type Reported = string | (() => string);
+export type Reported = string | (() => string) | Running;
 export type ReportedValues = Readonly<Record<string, Reported>>;
 
 export interface ReportSink {

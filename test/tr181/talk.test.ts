@@ -38,15 +38,25 @@ t.test('a subscriber hears of values, rows and counts, and of nothing volatile',
   b.observed.publish('dhcpClient', { clients: [client()], refusedMessages: 0 });
   await settled();
   t.ok(all.includes('Device.DHCPv4.Client.1.IPAddress=198.51.100.7'));
-  t.notOk(all.some((text) => /Stats|LeaseTimeRemaining/.test(text)));
+  t.ok(all.includes('Device.DHCPv4.Client.1.LeaseTimeRemaining=3600'), 'a time that begins');
+  t.notOk(all.some((text) => text.includes('Stats')));
   all.length = 0;
   b.observed.publish('dhcpClient', {
     clients: [client({ counts: { ...client().counts, ack: 6 } })],
     refusedMessages: 1,
   });
   await settled();
-  t.same(all, [], 'counters move in silence');
+  t.same(all, [], 'counters and times move on in silence');
   t.equal(b.get('Device.DHCPv4.Client.1.Stats.ACK'), '6');
+  const { lease } = client();
+  const renewed = lease && { ...lease, expiresAtMs: lease.expiresAtMs + 60_000 };
+  b.observed.publish('dhcpClient', { clients: [client({ lease: renewed })], refusedMessages: 1 });
+  await settled();
+  t.same(
+    all,
+    ['Device.DHCPv4.Client.1.LeaseTimeRemaining=3660'],
+    'a renewal is told, even where nothing else is another',
+  );
 });
 
 t.test('a burst ends in the last state, and disposal in silence', async (t) => {

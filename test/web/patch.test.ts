@@ -49,14 +49,16 @@ t.test('what nobody looks at changes nothing, not even the map', async (t) => {
   t.same(done.read, []);
 });
 
-t.test('a state of a lease has its remaining time read again', async (t) => {
+t.test('a time that begins anew with the same text runs from now', async (t) => {
+  const path = `${CLIENT}LeaseTimeRemaining`;
   const done = applyPatch(
-    before,
-    patch({ values: [[`${CLIENT}DHCPStatus`, 'Renewing']] }),
+    values({ [path]: '120' }),
+    patch({ values: [[path, '120']] }),
     watched,
     9,
   );
-  t.same(done.read, [CLIENT]);
+  t.equal(done.values.get(path)?.atMs, 9);
+  t.same(done.read, []);
 });
 
 t.test('rows that go are gone, and their neighbours of like number stay', async (t) => {

@@ -155,7 +155,7 @@ export function defineAlerts(alerts: Command, session: Session): void {
     .action(async (wanted: string) => {
       const channel = await channelPath(session, wanted);
       if (channel === undefined) return;
-      const data = await session.ask('alerts', 'test', { channel });
+      const data = await session.askPatiently('alerts', 'test', { channel });
       if (data !== undefined && !session.json) session.note('it was taken');
     });
 }

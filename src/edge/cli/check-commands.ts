@@ -12,7 +12,12 @@ import type { Session } from './session.ts';
 import { within } from './whole-number.ts';
 
 export interface Checks extends AsyncDisposable {
-  run(spec: CheckSpec, timeoutMs: number): Promise<Result<CheckDone, CheckFailure>>;
+  /** `signal` ends it, too. */
+  run(
+    spec: CheckSpec,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<Result<CheckDone, CheckFailure>>;
 }
 
 /** Loaded when the command is run. */
@@ -120,7 +125,8 @@ function statuses(text: string): readonly [number, number] {
   return [Number(least), Number(greatest)];
 }
 
-function urlOf(text: string) {
+/** The parts of a URL of http or https; undefined for any other. */
+export function urlOf(text: string) {
   if (!URL.canParse(text)) return undefined;
   const { protocol, hostname, port, pathname, search } = new URL(text);
   if (protocol !== 'http:' && protocol !== 'https:') return undefined;
@@ -140,7 +146,9 @@ const PHASES: Readonly<Record<string, string>> = {
 /** Exit code 1 where it is not well. */
 async function run(session: Session, spec: CheckSpec, { timeout }: Options): Promise<void> {
   await using checks = await session.environment.checks();
-  const done = await checks.run(spec, timeout);
+  const { signal } = session.environment;
+  const done = await checks.run(spec, timeout, signal);
+  if (signal.aborted) return session.fail('interrupted');
   if (session.json) session.printJson(plain(spec, done));
   if (!done.ok) return session.fail(`${done.error.cause}: ${done.error.detail}`);
   if (session.json) return;

@@ -32,19 +32,25 @@ function shortened(addresses: readonly string[]): string {
   return more > 0 ? `${shown} and ${more} more` : shown;
 }
 
-/** Active ones first, then by when they were seen last. */
-export async function hosts(session: Session, options: { active?: boolean }): Promise<void> {
+/** Everybody who was seen, page by page. Undefined after it said why not. */
+export async function knownHosts(session: Session): Promise<readonly JsonObject[] | undefined> {
   const found: JsonObject[] = [];
   for (let after: Json = ''; ; ) {
     const data = await session.ask('neighbors', 'hosts', { after });
-    if (data === undefined) return;
+    if (data === undefined) return undefined;
     const page = list(data['hosts']).filter(isObject);
     found.push(...page);
     const last = page.at(-1)?.['mac'];
-    if (data['more'] !== true || last === undefined) break;
+    if (data['more'] !== true || last === undefined) return found;
     after = last;
   }
-  const shown = options.active === true ? found.filter(({ active }) => active === true) : found;
+}
+
+/** Active ones first, then by when they were seen last. */
+export async function hosts(session: Session, options: { active?: boolean }): Promise<void> {
+  const found = await knownHosts(session);
+  if (found === undefined) return;
+  const shown = found.filter(({ active }) => options.active !== true || active === true);
   shown.sort(
     (a, b) =>
       Number(b['active'] === true) - Number(a['active'] === true) ||

@@ -143,7 +143,8 @@ export async function operate(
   const input = await assignmentsOf(session, list);
   if (input === undefined) return;
   await session.withRouter(async (router) => {
-    const rows = session.rows(await router.operate(command, input));
+    const answer = await session.unlessInterrupted(router.operate(command, input));
+    const rows = answer && session.rows(answer);
     if (rows === undefined || session.exitCode !== EXIT.done) return;
     if (session.json) session.printJson(asJson(rows));
     else if (rows.length > 0) session.print(VALUE_COLUMNS, rows);

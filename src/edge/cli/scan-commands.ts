@@ -17,8 +17,10 @@ import {
 import type { Result } from '../../base/result.ts';
 import type { ArpAnswer, ArpRange, ArpScanner, ScanInterface } from '../../os/ports-scan.ts';
 import { encodeWake } from '../../wire/wake.ts';
+import { list, text } from './bus.ts';
 import { count } from './count.ts';
 import { EXIT } from './environment.ts';
+import { knownHosts } from './host-commands.ts';
 import type { Session } from './session.ts';
 import type { Column } from './table.ts';
 import { within } from './whole-number.ts';
@@ -66,11 +68,17 @@ export function defineScan(program: Command, session: Session): void {
     .action((ifName: string | undefined, options: Options) => scan(session, ifName, options));
   program
     .command('wake')
-    .description('wake a device of the LAN by its MAC address, without a daemon')
+    .description('wake a device of the LAN; by its MAC address without a daemon')
     .allowExcessArguments(false)
-    .argument('<mac>', 'MAC address of the device, such as dc:a6:32:00:00:01', macAddress)
+    .argument(
+      '<device>',
+      'MAC address, such as dc:a6:32:00:00:01; or name or address of a known one',
+    )
     .argument('[interface]', 'network interface; without, all that have an IPv4 address')
-    .action((mac: Mac, ifName: string | undefined) => wake(session, mac, ifName));
+    .action(async (device: string, ifName: string | undefined) => {
+      const mac = await macOfDevice(session, device);
+      if (mac !== undefined) await wake(session, mac, ifName);
+    });
 }
 
 function network(text: string, before: readonly Ipv4Prefix[] = []): readonly Ipv4Prefix[] {
@@ -89,10 +97,32 @@ function rangeOf(prefix: Ipv4Prefix): ArpRange {
   return { first: ipv4(networkOf(prefix) + edge), last: ipv4(broadcastOf(prefix) - edge) };
 }
 
-function macAddress(text: string): Mac {
-  const mac = parseMac(text);
-  if (mac.ok) return mac.value;
-  throw new InvalidArgumentError('a MAC address is wanted');
+/** By what the router knows, unless it is a MAC address itself. Undefined after it said why there is none. */
+async function macOfDevice(session: Session, wanted: string): Promise<Mac | undefined> {
+  const given = parseMac(wanted);
+  if (given.ok) return given.value;
+  if (!(await session.reachable())) {
+    const why = 'a MAC address is wanted; names and addresses are known while the daemon runs';
+    session.fail(`${wanted}: ${why}`, EXIT.usage);
+    return undefined;
+  }
+  const hosts = await knownHosts(session);
+  if (hosts === undefined) return undefined;
+  const called = hosts.filter(
+    ({ name, addresses }) =>
+      (wanted !== '' && text(name) === wanted.toLowerCase()) ||
+      list(addresses).map(text).includes(wanted),
+  );
+  const [mac] = called.map((host) => parseMac(text(host['mac'])));
+  if (called.length === 1 && mac?.ok) return mac.value;
+  const macs = called.map((host) => text(host['mac'])).join(', ');
+  session.fail(
+    called.length === 0
+      ? `${wanted}: no MAC address, and the router knows no device of that name or address`
+      : `${wanted}: which of ${macs}?`,
+    EXIT.usage,
+  );
+  return undefined;
 }
 
 /** Nobody answers: that it was sent is all that is known. */

@@ -27,7 +27,8 @@ export async function call(
     args = parsed.value;
   }
   await session.withRouter(async (router) => {
-    const answer = await router.command(service, command, args);
+    const answer = await session.unlessInterrupted(router.command(service, command, args));
+    if (answer === undefined) return;
     if (!answer.ok) return session.fail(answer.error.message);
     const { status, message, data } = answer.value;
     if (session.json) session.printJson({ status, message, data });

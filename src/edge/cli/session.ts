@@ -110,14 +110,30 @@ export class Session {
   }
 
   /** Runs a command of a service and gives its data; undefined after it said why not. */
-  async ask(
+  ask(service: string, command: string, args: JsonObject = {}): Promise<JsonObject | undefined> {
+    return this.#ask(service, command, (router) => router.command(service, command, args));
+  }
+
+  /** The same of one that takes its time: Ctrl-C ends the waiting. */
+  askPatiently(
     service: string,
     command: string,
-    args: JsonObject = {},
+    args: JsonObject,
+  ): Promise<JsonObject | undefined> {
+    return this.#ask(service, command, (router) =>
+      this.unlessInterrupted(router.command(service, command, args)),
+    );
+  }
+
+  async #ask(
+    service: string,
+    command: string,
+    run: (router: Router) => Promise<Awaited<ReturnType<Router['command']>> | undefined>,
   ): Promise<JsonObject | undefined> {
     let data: JsonObject | undefined;
     await this.withRouter(async (router) => {
-      const answer = await router.command(service, command, args);
+      const answer = await run(router);
+      if (answer === undefined) return;
       if (!answer.ok) return this.fail(answer.error.message);
       const { status, message } = answer.value;
       if (status === 'success') data = isObject(answer.value.data) ? answer.value.data : {};
@@ -126,6 +142,19 @@ export class Session {
       }
     });
     return data;
+  }
+
+  /** What is waited for; undefined, and it is said, when Ctrl-C came first. */
+  async unlessInterrupted<T extends object>(answer: Promise<T>): Promise<T | undefined> {
+    const { signal } = this.environment;
+    const stopped = Promise.withResolvers<undefined>();
+    const stop = (): void => stopped.resolve(undefined);
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    const first = await Promise.race([answer, stopped.promise]);
+    signal.removeEventListener('abort', stop);
+    if (first === undefined) this.fail('interrupted');
+    return first;
   }
 
   /** Whether the daemon answers. */

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { Assignment } from './arguments.ts';
 import { isObject, type Json, type JsonObject, list, text } from './bus.ts';
+import { urlOf } from './check-commands.ts';
 import { EXIT } from './environment.ts';
 import { add, assignmentsOf, del, set } from './model-commands.ts';
 import { rowPath } from './row-path.ts';
@@ -29,17 +30,19 @@ export function defineTargets(program: Command, session: Session): void {
     .action(() => show(session));
   targets
     .command('add')
-    .description('watch an address or a name; prints the path of the target')
-    .argument('<host>', 'address or name')
+    .description('watch an address, a name or a page; prints the path of the target')
+    .argument('<host>', 'address or name, asked by echo requests; or http://… or https://…')
+    .argument('[name=value...]', 'other parameters, such as Type=TCP Port=22; as set has them')
     .option('--name <name>', 'for people; without, the host')
     .option('--interval <seconds>', 'from one burst to the next')
     .option('--burst <probes>', 'probes of a burst, at most 20')
     .option('--timeout <ms>', 'how long an answer is waited for')
     .option('--family <family>', 'Any, IPv4 or IPv6')
-    .action((host: string, options: AddOptions) => {
+    .action((host: string, values: string[], options: AddOptions) => {
       if (host === '') return session.fail('an address or a name is wanted', EXIT.usage);
       return add(session, TABLE, [
-        `Host=${host}`,
+        ...whatOf(host),
+        ...values,
         ...assigned('Name', options.name),
         ...assigned('Interval', options.interval),
         ...assigned('Burst', options.burst),
@@ -66,6 +69,14 @@ export function defineTargets(program: Command, session: Session): void {
     .description('ask a target once, now')
     .argument('<target>', 'its number, name or host')
     .action((target: string) => test(session, target));
+}
+
+/** What is asked: a page by its URL, else a host. */
+function whatOf(text: string): readonly string[] {
+  const url = urlOf(text);
+  if (url === undefined) return [`Host=${text}`];
+  const { host, port, path, secure } = url;
+  return ['Type=HTTP', `Host=${host}`, `Port=${port}`, `Path=${path}`, `Secure=${secure}`];
 }
 
 const assigned = (name: string, value: string | undefined): readonly string[] =>
@@ -182,7 +193,7 @@ async function change(session: Session, wanted: string, values: readonly string[
 async function test(session: Session, wanted: string): Promise<void> {
   const path = await pathOf(session, wanted);
   if (path === undefined) return;
-  const data = await session.ask('monitor', 'test', { target: path });
+  const data = await session.askPatiently('monitor', 'test', { target: path });
   if (data === undefined) return;
   const received = Number(data['received']);
   if (received === 0) session.exitCode = 1;

@@ -330,11 +330,14 @@ function clientValues(client: ClientObserved | undefined, lookups: Lookups): Rep
     SubnetMask: lease === undefined ? '' : formatIpv4(maskOf(lease.prefixLen)),
     IPRouters: fitting(lease?.routers.map(formatIpv4) ?? []),
     DNSServers: fitting(lease?.dnsServers.map(formatIpv4) ?? []),
-    LeaseTimeRemaining: () => {
-      if (lease === undefined) return '0';
-      if (lease.expiresAtMs === Number.POSITIVE_INFINITY) return '-1';
-      const leftSec = Math.ceil((lease.expiresAtMs - lookups.monoMs()) / 1000);
-      return String(Math.min(2 ** 31 - 1, Math.max(0, leftSec)));
+    LeaseTimeRemaining: {
+      momentMs: lease?.expiresAtMs,
+      read: () => {
+        if (lease === undefined) return '0';
+        if (lease.expiresAtMs === Number.POSITIVE_INFINITY) return '-1';
+        const leftSec = Math.ceil((lease.expiresAtMs - lookups.monoMs()) / 1000);
+        return String(Math.min(2 ** 31 - 1, Math.max(0, leftSec)));
+      },
     },
     DHCPServer: lease?.server === undefined ? '' : formatIpv4(lease.server),
     X_GATEHOUSE_DomainName: lease?.domain ?? '',

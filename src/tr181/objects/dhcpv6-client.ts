@@ -335,6 +335,8 @@ function report({ observed, rows, lookups }: ReportContext, out: ReportSink): vo
 function clientValues(client: Client6Observed | undefined, nowMs: () => number): ReportedValues {
   const lease = client?.lease;
   const facts = client?.facts;
+  const held = lease && [...lease.addresses, ...lease.prefixes];
+  const endMs = held && Math.max(...held.map(({ validUntilMs }) => validUntilMs));
   return {
     Status: client?.status ?? 'Disabled',
     X_GATEHOUSE_State: client?.state ?? 'Init',
@@ -354,11 +356,13 @@ function clientValues(client: Client6Observed | undefined, nowMs: () => number):
         options.map(({ code, hex }) => `${enterprise}:${code}=${hex}`),
       )
       .join(','),
-    X_GATEHOUSE_LeaseTimeRemaining: () => {
-      if (lease === undefined) return '0';
-      const ends = [...lease.addresses, ...lease.prefixes].map((one) => one.validUntilMs);
-      const leftSec = Math.ceil((Math.max(...ends) - nowMs()) / 1000);
-      return leftSec === Infinity ? '-1' : String(Math.max(0, leftSec));
+    X_GATEHOUSE_LeaseTimeRemaining: {
+      momentMs: endMs,
+      read: () => {
+        if (endMs === undefined) return '0';
+        const leftSec = Math.ceil((endMs - nowMs()) / 1000);
+        return leftSec === Infinity ? '-1' : String(Math.max(0, leftSec));
+      },
     },
     X_GATEHOUSE_Restarts: String(client?.restarts ?? 0),
   };

@@ -131,12 +131,13 @@ export const lastChange: ParamDef = {
 };
 
 /** Whole seconds since a monotonic time. */
-export const secondsSince =
-  (lookups: Lookups, thenMs: number | undefined): Reported =>
-  () =>
+export const secondsSince = (lookups: Lookups, thenMs: number | undefined): Reported => ({
+  momentMs: thenMs,
+  read: () =>
     thenMs === undefined
       ? '0'
-      : String(Math.max(0, Math.floor((lookups.monoMs() - thenMs) / 1000)));
+      : String(Math.max(0, Math.floor((lookups.monoMs() - thenMs) / 1000))),
+});
 
 const counter64 = (about: string, units: string): ParamDef => ({
   type: 'StatsCounter64',

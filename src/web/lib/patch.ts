@@ -20,18 +20,9 @@ export const covered = (prefixes: Iterable<string>, path: string): boolean => {
 export interface Patched {
   /** The same map when nothing of interest changed. */
   readonly values: Values;
-  /** Objects and parameters to read: new rows, parameters never seen, times that start anew. */
+  /** Objects and parameters to read: new rows, parameters never seen. */
   readonly read: readonly string[];
 }
-
-/**
- * Volatile values never cause an event. What stands beside a value that changed is read again: a
- * lease that was renewed has a new remaining time, an interface that came up a new LastChange.
- */
-const READ_AGAIN: readonly RegExp[] = [
-  /^Device\.DHCPv4\.Client\.\d+\.(?=[^.]+$)/,
-  /^Device\.(?:IP|Ethernet)\.Interface\.\d+\.(?=Status$)/,
-];
 
 export function applyPatch(
   values: Values,
@@ -60,12 +51,9 @@ export function applyPatch(
     const known = (next ?? values).get(path);
     if (known === undefined) {
       if (!covered(read, path)) read.add(path);
-    } else if (known.value !== value) {
+    } else {
+      // Also one of the same text: a lease of 120 s that was renewed at once has 120 s left, from now.
       draft().set(path, { ...known, value, atMs });
-    }
-    for (const pattern of READ_AGAIN) {
-      const object = pattern.exec(path)?.[0];
-      if (object !== undefined) read.add(object);
     }
   }
   return { values: next ?? values, read: outermost(read) };

@@ -12,7 +12,7 @@ export class Live {
   readonly #looked = new Map<string, number>();
   #stream: number | undefined;
   #told = '';
-  #soon = false;
+  #telling = false;
 
   constructor(api: Api) {
     this.#api = api;
@@ -39,17 +39,24 @@ export class Live {
     this.#tellSoon();
   }
 
-  /** One part of a page goes as the next comes: only what is left after that is said. */
+  /**
+   * One part of a page goes as the next comes: only what is left after that is said. Of two requests at
+   * once the older one might arrive last, so the next one waits for the answer.
+   */
   #tellSoon(): void {
-    if (this.#soon) return;
-    this.#soon = true;
-    queueMicrotask(() => {
-      this.#soon = false;
+    if (this.#telling) return;
+    this.#telling = true;
+    queueMicrotask(() => void this.#tell());
+  }
+
+  async #tell(): Promise<void> {
+    for (;;) {
       const paths = [...this.#looked.keys()].slice(0, MAX_PATHS);
-      if (this.#stream === undefined || paths.join() === this.#told) return;
+      if (this.#stream === undefined || paths.join() === this.#told) break;
       this.#told = paths.join();
       // What is not heard is said again to the next stream.
-      void this.#api.post('/api/look', { stream: this.#stream, paths });
-    });
+      await this.#api.post('/api/look', { stream: this.#stream, paths });
+    }
+    this.#telling = false;
   }
 }

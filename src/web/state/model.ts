@@ -129,9 +129,10 @@ export class ModelStore {
   patch(patch: Patch): void {
     this.revision.value = Math.max(this.revision.value, patch.revision);
     if (patch.added.length + patch.removed.length > 0) this.rowsChanged.value++;
+    const atMs = performance.now();
     const wanted = this.#said(() => {
       const prefixes = new Set(this.#watched.keys());
-      const { values, read } = applyPatch(this.values.value, patch, prefixes, performance.now());
+      const { values, read } = applyPatch(this.values.value, patch, prefixes, atMs);
       this.values.value = values;
       return read;
     });
@@ -139,8 +140,9 @@ export class ModelStore {
   }
 
   live(values: LiveValues): void {
+    const atMs = performance.now();
     this.#said(() => {
-      this.values.value = applyLive(this.values.value, values, performance.now());
+      this.values.value = applyLive(this.values.value, values, atMs);
       return [];
     });
   }

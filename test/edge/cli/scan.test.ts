@@ -5,7 +5,7 @@ import { ipv4, type Mac, macOf, type PrefixLen, prefixLen } from '#src/base/ip.t
 import { err, ok } from '#src/base/result.ts';
 import type { Scans } from '#src/edge/cli/scan-commands.ts';
 import type { ArpAnswer, ArpScanAsk, ScanInterface } from '#src/os/ports-scan.ts';
-import { cli } from './fake.ts';
+import { cli, FakeBus } from './fake.ts';
 
 const NO_BITS = 0 as PrefixLen;
 const A = (n: number) => ipv4(0xc0a80100 + n);
@@ -133,4 +133,26 @@ t.test('wake: a frame on each link, or on one', async (t) => {
   scans.refused = new SystemError('refused', 'EPERM', { remedy: 'be root' });
   const refused = { code: 1, err: /b: refused; be root/ };
   t.match(await scans.wake('dc:a6:32:00:00:09', 'b'), refused);
+});
+
+t.test('wake: by what the router knows of the device', async (t) => {
+  const scans = new FakeScans();
+  scans.links = [link('a')];
+  const host = (name: string, mac: string, ...addresses: string[]) => ({ name, mac, addresses });
+  const hosts = [
+    host('nas', 'dc:a6:32:00:00:09', '192.168.1.9', 'fe80::9'),
+    host('tv', 'dc:a6:32:00:00:0a', '192.168.1.10'),
+    host('', '02:00:00:00:00:0a', '192.168.1.10'),
+  ];
+  const data = { hosts, more: false };
+  const bus = () =>
+    new FakeBus({ 'gatehouse call': () => ({ status: 'success', message: null, data }) });
+  const wake = (...args: string[]) => cli(['wake', ...args], bus(), { scans: async () => scans });
+  for (const wanted of ['nas', 'NAS', '192.168.1.9', 'fe80::9']) {
+    const called = { code: 0, err: /^dc:a6:32:00:00:09 was called on a\n/ };
+    t.match(await wake(wanted), called, wanted);
+  }
+  t.match(await wake('192.168.1.10'), { code: 2, err: /which of dc:.*0a, 02:.*0a\?/ });
+  t.match(await wake('printer'), { code: 2, err: /printer: no MAC address, and .* no device/ });
+  t.match(await wake(''), { code: 2, err: /no device of that name/ });
 });
