@@ -252,6 +252,7 @@ void Engine::dns(View message) {
     if (!dnsName(message, at, &at, text, &length) || at + 4 > message.left) return;
     at += 4;
     asked = names_.keep(text, length);
+    seenName_ = asked;
     if (!response) {
       if (Names::Slot* slot = names_.find(asked)) slot->queries++;
       return;

@@ -151,6 +151,8 @@ class Engine {
   // Of the packet under way, when there are lines.
   Seen seen_;
   const Flow* seenFlow_ = nullptr;
+  // That a DNS message asks for.
+  NameRef seenName_;
   uint64_t packets_ = 0;
   uint64_t bytes_ = 0;
   int64_t firstNs_ = 0;

@@ -101,6 +101,7 @@ void Lines::packet(int64_t ns, uint32_t captured, uint32_t length, const char* p
     const char* colon = strrchr(path, ':');
     const char* protocol = colon == nullptr ? path : colon + 1;
     const bool ports = seen.ported;
+    if (!seen.addressed) from[0] = to[0] = '-';
     n = snprintf(at, kLineBytes, "%s.%06" PRId64 "Z  %s%s%s > %s%s%s  %s  %u%s%.*s\n", when, rest / 1000,
                  from, ports ? (seen.family == Family::Ipv6 ? "." : ":") : "", fromPort, to,
                  ports ? (seen.family == Family::Ipv6 ? "." : ":") : "", toPort, protocol, length,

@@ -27,6 +27,7 @@ void Engine::packet(int64_t ns, uint32_t linkType, const uint8_t* data, uint32_t
   Packet p{{data, captured}, ns, length, captured < length, 0, 0, false, false, false, 0, 0};
   if (p.cut) cut_++;
   seenFlow_ = nullptr;
+  seenName_ = {};
   if (linkType == 1) {
     ethernet(p);
   } else {
@@ -54,8 +55,8 @@ void Engine::tellLine(const Packet& p, uint32_t captured) {
                                          nameOf(tree_.at(nodes[--depth]).protocol)));
   }
   if (seenFlow_ == nullptr) seen_ = Seen{};
-  lines->packet(p.ns, captured, p.bytes, path, seen_,
-                seenFlow_ == nullptr ? nullptr : names_.find(seenFlow_->name));
+  const NameRef name = seenName_.set() || seenFlow_ == nullptr ? seenName_ : seenFlow_->name;
+  lines->packet(p.ns, captured, p.bytes, path, seen_, names_.find(name));
 }
 
 // LINKTYPE_ numbers: https://www.tcpdump.org/linktypes.html

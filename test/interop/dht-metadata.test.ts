@@ -162,8 +162,8 @@ function tests(): void {
     await Promise.all(
       (['v1', 'v2', 'hybrid'] as const).map(async (version) => {
         const { hash = '', v2 = null } = seeded.get(version) ?? {};
-        for (const host of where) {
-          const out = join(dir, `${version}-${host.length}.torrent`);
+        for (const [i, host] of where.entries()) {
+          const out = join(dir, `${version}-${i}.torrent`);
           const told = await fetched(hash, '--peer', `${host}7001`, '--out', out);
           t.match(told, { torrent: { name: 'payload.bin', version } }, `${version} ${host}`);
           t.equal(told.torrent?.infohashV2, v2);

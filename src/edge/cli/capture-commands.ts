@@ -221,6 +221,11 @@ function complain(session: Session, path: string, report: CaptureReport): void {
   session.fail(`${called(path)}: ${error}${where}${before}`);
 }
 
+/** Rows and pictures do not tell themselves that Ctrl-C ended them. */
+function tellPart(session: Session, { interrupted, packets }: CaptureReport): void {
+  if (interrupted) session.note(`interrupted: of the first ${quantity(packets)} packets alone`);
+}
+
 const called = (path: string): string => (path === '-' ? 'standard input' : path);
 
 /** There is nothing to show of what is no capture at all; of a broken one there is what was readable. */
@@ -319,6 +324,7 @@ async function exportCsv(session: Session, path: string, options: ExportOptions)
   if (done === undefined) return;
   if (!packets && !isNone(done.report))
     await session.pieces(done.service.csv(done.report, table as CsvTable | undefined));
+  tellPart(session, done.report);
   complain(session, path, done.report);
 }
 
@@ -348,6 +354,7 @@ async function drawChart(session: Session, path: string, options: ChartOptions):
       : new TextEncoder().encode(done.service.chart(...asked));
     session.writeFile(output, bytes, options.force);
   }
+  tellPart(session, done.report);
   complain(session, path, done.report);
 }
 

@@ -1,5 +1,6 @@
 /** A command of the DHT that takes long: how far it is, on a terminal, and its end by Ctrl-C. */
 import { isObject, type JsonObject } from './bus.ts';
+import { count } from './count.ts';
 import { tellerOf } from './progress-line.ts';
 import type { CommandResponse, Router } from './router.ts';
 import type { Session } from './session.ts';
@@ -63,6 +64,6 @@ function lineOf({ data }: CommandResponse): string {
   if (!isObject(data)) return '';
   const { asked = 0, answered = 0, sharedBits, peers = 0 } = data;
   const near = typeof sharedBits === 'number' ? `, the closest shares ${sharedBits} bits` : '';
-  const found = typeof peers === 'number' && peers > 0 ? `, ${peers} peers` : '';
+  const found = typeof peers === 'number' && peers > 0 ? `, ${count(peers, 'peer')}` : '';
   return `${String(asked)} nodes asked, ${String(answered)} answered${near}${found}`;
 }

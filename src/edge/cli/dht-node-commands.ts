@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { fromHex, toHex } from '../../base/bytes.ts';
 import { isObject, type Json, type JsonObject, list, text } from './bus.ts';
+import { count } from './count.ts';
 import { askInJob } from './dht-job.ts';
 import { EXIT } from './environment.ts';
 import { tellerOf } from './progress-line.ts';
@@ -171,8 +172,10 @@ async function peers(session: Session, infohash: string): Promise<void> {
   for (const peer of list(data['peers'])) session.line(text(peer), undefined);
   const scraped = typeof data['seeds'] === 'number';
   session.note(
-    `${text(data['count'])} peers; ${text(data['asked'])} asked, ${text(data['answered'])} answered` +
-      (scraped ? `; about ${text(data['seeds'])} seeds and ${text(data['leeches'])} others` : ''),
+    `${count(Number(data['count']), 'peer')}; ${text(data['asked'])} asked, ${text(data['answered'])} answered` +
+      (scraped
+        ? `; about ${count(Number(data['seeds']), 'seed')} and ${count(Number(data['leeches']), 'other')}`
+        : ''),
   );
   if (data['answered'] === 0) session.note(NOBODY);
 }
@@ -186,8 +189,11 @@ async function announce(
   const data = await askInJob(session, 'announce', args);
   if (data === undefined) return;
   if (session.json) session.printJson(data);
-  else session.line(`${text(data['stored'])} nodes keep it`, undefined);
+  else session.line(keptBy(data), undefined);
 }
+
+const keptBy = ({ stored }: JsonObject): string =>
+  stored === 1 ? '1 node keeps it' : `${text(stored)} nodes keep it`;
 
 async function getItem(
   session: Session,
@@ -239,7 +245,7 @@ async function putItem(
   session.line(text(data['target']), undefined);
   const key =
     typeof data['key'] === 'string' ? `; key ${data['key']}, seq ${text(data['seq'])}` : '';
-  session.note(`${text(data['stored'])} nodes keep it${key}`);
+  session.note(`${keptBy(data)}${key}`);
 }
 
 async function publish(

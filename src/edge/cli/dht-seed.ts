@@ -5,6 +5,7 @@ import { ANY6 } from '../../base/ip6.ts';
 import { TORRENT_LIMITS } from '../../wire/bencode.ts';
 import { formatMagnet } from '../../wire/magnet.ts';
 import { readTorrent } from '../../wire/torrent.ts';
+import { count } from './count.ts';
 import type { SeedOptions } from './dht-commands.ts';
 import type { Session } from './session.ts';
 
@@ -47,5 +48,5 @@ export async function seed(session: Session, path: string, options: SeedOptions)
     environment.signal.addEventListener('abort', () => resolve(), { once: true });
   });
   const { accepted, pieces } = seeder.observed;
-  session.note(`${accepted} connections, ${pieces} pieces given`);
+  session.note(`${count(accepted, 'connection')}, ${count(pieces, 'piece')} given`);
 }

@@ -1,4 +1,5 @@
 /** get, set, add, del, operate, schema, instances: requests on TR-181 paths. */
+
 import { escapeControls } from '../../base/text.ts';
 import {
   type Assignment,
@@ -6,6 +7,7 @@ import {
   parseAssignmentsJson,
   typedValue,
 } from './arguments.ts';
+import { count } from './count.ts';
 import { EXIT } from './environment.ts';
 import type { SchemaLine, Value } from './router.ts';
 import type { Session } from './session.ts';
@@ -149,5 +151,3 @@ export async function operate(
     else session.note('done');
   });
 }
-
-const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;

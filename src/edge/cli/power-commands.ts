@@ -7,7 +7,7 @@ import type { Session } from './session.ts';
 export interface PowerOptions {
   readonly yes?: boolean;
   readonly reason?: string;
-  /** What follows when it is not wanted now; without it that is a failure. */
+  /** How it is done later; with it, not now is no failure. */
   readonly later?: string;
 }
 
@@ -38,7 +38,7 @@ export const reboot = (session: Session, options: PowerOptions): Promise<void> =
 export const powerOff = (session: Session, options: PowerOptions): Promise<void> =>
   goDown(session, POWER_OFF, options);
 
-const isYes = (answer: string | undefined): boolean => /^y(es)?$/i.test(answer?.trim() ?? '');
+const isYes = (answer: string): boolean => /^y(es)?$/i.test(answer.trim());
 
 async function goDown(
   session: Session,
@@ -47,11 +47,12 @@ async function goDown(
 ): Promise<void> {
   if (yes !== true) {
     const answer = await session.environment.readLine(way.question);
-    if (later !== undefined && !isYes(answer)) return session.note(later);
     if (answer === undefined) {
-      return session.fail('nobody sits at a terminal to confirm it: add --yes', EXIT.usage);
+      const nobody = 'nobody sits at a terminal to confirm it: add --yes';
+      return session.fail(later === undefined ? nobody : `${nobody}; ${later}`, EXIT.usage);
     }
-    if (!isYes(answer)) return session.fail('nothing was done');
+    if (!isYes(answer))
+      return later === undefined ? session.fail('nothing was done') : session.note(later);
   }
   const input = [
     ...way.input,

@@ -1,4 +1,5 @@
 /** scan, wake: who answers by ARP on a link, and who shall wake up; from here, without a daemon. */
+
 import { type Command, InvalidArgumentError } from 'commander';
 import type { SystemError } from '../../base/errors.ts';
 import {
@@ -17,6 +18,7 @@ import type { Result } from '../../base/result.ts';
 import type { ArpAnswer, ArpRange, ArpScanner, ScanInterface } from '../../os/ports-scan.ts';
 import { encodeWake } from '../../wire/wake.ts';
 import { list, text } from './bus.ts';
+import { count } from './count.ts';
 import { EXIT } from './environment.ts';
 import { knownHosts } from './host-commands.ts';
 import type { Session } from './session.ts';
@@ -201,7 +203,6 @@ async function scan(session: Session, ifName: string | undefined, options: Optio
   if (answers.length > 0) session.print(columns, answers);
   const seconds = ((environment.wallMs() - startMs) / 1000).toFixed(1);
   const ended = interrupted ? ', interrupted' : '';
-  const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
   session.note(
     `${count(answers.length, 'answer')} to ${count(sent, 'request')} in ${seconds} s${ended}`,
   );

@@ -175,6 +175,7 @@ class Listening implements LiveCapture {
     return {
       ...reportOf(this.#raw, rows),
       format: 'live',
+      interfaces: 1,
       interrupted: false,
       live: { heardPackets, droppedPackets, interfaceDroppedPackets },
       ...(written === undefined ? {} : { written }),

@@ -256,6 +256,23 @@ t.test('a signal ends with the summary of what was read', async (t) => {
   );
 });
 
+t.test('rows and pictures of a part are told as such', async (t) => {
+  for (const word of ['export', 'chart']) {
+    const { code, err: told } = await cli([word, path], undefined, {
+      capture: async () =>
+        captureService(
+          {
+            compileFilter: () => err(new SystemError('none', 'ENOSYS')),
+            listen: async () => err(new SystemError('none', 'ENODEV')),
+            analyze: async () => ok({ ...REPORT, interrupted: true }),
+          },
+          around,
+        ),
+    });
+    t.same([code, told], [0, 'interrupted: of the first 30 packets alone\n'], word);
+  }
+});
+
 t.test('figures', async (t) => {
   t.same([0, 999, 1000, 123_456, 9.99e8, 1e9].map(quantity), [
     '0',

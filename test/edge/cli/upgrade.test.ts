@@ -146,13 +146,18 @@ t.test(
 );
 
 t.test('who does not want the box to start again now is told how it does', async (t) => {
-  for (const readLine of [async () => 'n', async () => undefined]) {
+  const later = "'gatehouse reboot' starts it\n";
+  for (const [readLine, code, says] of [
+    [async () => 'n', 0, later],
+    [
+      async () => undefined,
+      2,
+      `gatehouse: nobody sits at a terminal to confirm it: add --yes; ${later}`,
+    ],
+  ] as const) {
     const b = bus();
     const ran = await cli(['upgrade', 'new.gup'], b, { readPiece, readLine });
-    t.match(ran, {
-      code: 0,
-      err: /the other slot is booted next\n'gatehouse reboot' starts it\n$/,
-    });
+    t.same(ran, { code, out: '', err: `the other slot is booted next\n${says}` });
     t.equal(commands(b).at(-1), 'activate');
   }
 });

@@ -8,7 +8,7 @@ import t from 'tap';
 import { LinuxCaptureEngine } from '#src/os/linux/capture-engine.ts';
 import { loadNative } from '#src/os/linux/native.ts';
 import type { PacketLines } from '#src/os/ports-capture.ts';
-import { pcapFile, Traffic } from '../../lib/capture-files.ts';
+import { dnsMessage, ethernet, ipv4, pcapFile, Traffic, udp } from '../../lib/capture-files.ts';
 import { datagrams } from '../../lib/datagrams.ts';
 import { runAlone, sh } from '../../lib/netns.ts';
 import { noTshark } from '../../lib/tshark.ts';
@@ -71,6 +71,29 @@ runAlone(t, 'lines of packets', import.meta.url, () => {
     const lines = await written(false, (lines) => engine.analyze(file, { rows: ROWS, lines }));
     t.equal(lines.length, PACKETS);
     t.match(lines[0], /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}Z {2}\S* > \S* {2}[a-z0-9-]+ {2}\d+/);
+  });
+
+  t.test('of DNS the name that is asked for; of a link without addresses none', async (t) => {
+    const told = async (linkType: number, ...frames: Uint8Array[]) => {
+      const path = join(folder, 'few.pcap');
+      writeFileSync(
+        path,
+        pcapFile(
+          frames.map((bytes, i) => ({ us: 1e15 + i, bytes })),
+          { linkType },
+        ),
+      );
+      const lines = await written(false, (lines) => engine.analyze(path, { rows: ROWS, lines }));
+      return lines.map((line) => line.slice(line.indexOf('Z') + 3));
+    };
+    const asked = (name: string, answer?: number) =>
+      ethernet(0x0800, ipv4(0x0a000001, 0x0a000002, 17, udp(5000, 53, dnsMessage(name, answer))));
+    t.match(await told(1, asked('a.example'), asked('b.example', 1), asked('not a name')), [
+      /^10\.0\.0\.1:5000 > 10\.0\.0\.2:53 {2}dns {2}\d+ {2}a\.example$/,
+      /dns {2}\d+ {2}b\.example$/,
+      /dns {2}\d+$/,
+    ]);
+    t.same(await told(147, Buffer.alloc(9)), ['- > -  data  9']);
   });
 
   t.test('nobody who reads: an error, not a wait', async (t) => {

@@ -30,11 +30,11 @@ runAlone(t, 'live packets', import.meta.url, () => {
     ending.abort();
     const found = await listening;
     if (!found.ok) throw found.error;
-    const { packets, live, protocols, conversations, format, error } = found.value;
+    const { packets, live, interfaces, protocols, conversations, format, error } = found.value;
     t.match(
-      { packets, live, format, error },
+      { packets, live, format, interfaces, error },
       {
-        packets: 320,
+        ...{ packets: 320, interfaces: 1 },
         live: { heardPackets: 320, droppedPackets: 0 },
         format: 'live',
         error: null,
