@@ -1,6 +1,6 @@
 /** How components get at the model. */
 import { useSignal } from '@preact/signals';
-import { useEffect, useLayoutEffect } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Values } from '../lib/patch.ts';
 import type { SchemaRow } from '../lib/shapes.ts';
 import { useApp } from '../state/app.ts';
@@ -20,21 +20,31 @@ export function useLive(objects: readonly string[]): void {
   useEffect(() => live.look(objects), [objects.join(' ')]);
 }
 
-/** Asks anew when an input is another. Of two answers the later question's is taken, whichever comes last. */
+/**
+ * Asks anew when an input is another. Of two answers the later question's is taken, whichever comes last;
+ * one whose question is not the last is, too, so that something is shown where questions come faster than answers.
+ */
 export function useAnswer<T>(
   ask: () => Promise<T>,
   inputs: readonly unknown[],
   take: (answer: T) => void,
 ): void {
+  const turns = useRef({ asked: 0, taken: 0 });
   useEffect(() => {
-    let stale = false;
+    const turn = ++turns.current.asked;
     void ask().then((answer) => {
-      if (!stale) take(answer);
+      if (turn < turns.current.taken) return;
+      turns.current.taken = turn;
+      take(answer);
     });
-    return () => {
-      stale = true;
-    };
   }, inputs);
+  useEffect(
+    () => () => {
+      // Nobody is left to take one.
+      turns.current.taken = Number.POSITIVE_INFINITY;
+    },
+    [],
+  );
 }
 
 /** The supported model; empty until it is there. */

@@ -1,12 +1,11 @@
 /** One capture: how it goes, its bandwidth, who talked how much with whom, and in which protocols. */
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
 import { nameAt } from '../../lib/devices.ts';
 import { absolute, bytes, number, rate } from '../../lib/format.ts';
 import type { Values } from '../../lib/patch.ts';
 import { textAt } from '../../lib/status.ts';
 import { useApp, useTexts } from '../../state/app.ts';
-import { useLive } from '../../ui/hooks.ts';
+import { useAnswer, useLive } from '../../ui/hooks.ts';
 import { Card, Empty, Fact, Facts, Note, Skeleton, StateWord, When } from '../../ui/parts.tsx';
 import { type Column, Table } from '../../ui/table.tsx';
 import { Actions } from './actions.tsx';
@@ -71,23 +70,17 @@ export function Detail({ values, row }: { values: Values; row: string }) {
   );
 }
 
-/**
- * Asked for when its packets, which are told once a second, are others. The answer takes as long, so that the next
- * question may be on its way by then: only what is older than what is shown is passed over.
- */
+/** Asked for when its packets, which are told once a second, are others. */
 function useReport(id: string, status: string, packets: string): Report | null {
   const app = useApp();
-  const turns = useRef(0);
-  const shown = useSignal<{ id: string; turn: number; report: Report | null } | null>(null);
-  useEffect(() => {
-    if (id === '') return;
-    turns.current += 1;
-    const turn = turns.current;
-    void ask<{ report: Report | null }>(app, 'status', { id }).then((answer) => {
-      if (answer.ok && turn > (shown.peek()?.turn ?? 0))
-        shown.value = { id, turn, report: answer.value.report };
-    });
-  }, [id, status, packets]);
+  const shown = useSignal<{ id: string; report: Report | null } | null>(null);
+  useAnswer(
+    async () => (id === '' ? undefined : ask<{ report: Report | null }>(app, 'status', { id })),
+    [id, status, packets],
+    (answer) => {
+      if (answer?.ok) shown.value = { id, report: answer.value.report };
+    },
+  );
   return shown.value?.id === id ? shown.value.report : null;
 }
 
