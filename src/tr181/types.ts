@@ -80,6 +80,9 @@ export const isNumeric = (base: BaseType): boolean => LIMITS[base] !== undefined
 /** No moment at all (TR-106 §3.2.1). */
 export const UNKNOWN_TIME = '0001-01-01T00:00:00Z';
 
+/** Never ends (TR-106 §3.2.1). */
+export const INFINITE_TIME = '9999-12-31T23:59:59Z';
+
 /** What a parameter without value and default reads as: the empty value of its type. */
 export function emptyValue(spec: ValueSpec): string {
   if (spec.list !== undefined) return '';

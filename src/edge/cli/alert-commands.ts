@@ -2,12 +2,12 @@
 import type { Command } from 'commander';
 import { dateTimeOf, UNKNOWN_TIME } from '../../tr181/types.ts';
 import { isObject, type JsonObject, list, text } from './bus.ts';
-import { timeSpan } from './capture-text.ts';
-import { duration } from './dhcp-commands.ts';
 import { EXIT } from './environment.ts';
+import { timeSpan } from './figures.ts';
 import { rowPath } from './row-path.ts';
 import type { Session } from './session.ts';
 import { type Column, type Style, statusStyle } from './table.ts';
+import { duration } from './typed.ts';
 
 const ALERTS = 'Device.X_GATEHOUSE_Alerts.';
 const CHANNEL_ROWS = `${ALERTS}Channel.`;

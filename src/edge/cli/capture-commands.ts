@@ -18,7 +18,6 @@ import type { CsvTable } from '../../services/capture/csv.ts';
 import type { CaptureService } from '../../services/capture/service.ts';
 import type { Json } from './bus.ts';
 import { type FilterOptions, filtered, filterRequest } from './capture-filter.ts';
-import { amount, type Count, quantity, spark, timeSpan } from './capture-text.ts';
 import {
   type WritingOptions,
   writeOf,
@@ -26,12 +25,12 @@ import {
   writesFiles,
   writtenText,
 } from './capture-write.ts';
-import { duration } from './dhcp-commands.ts';
 import { EXIT } from './environment.ts';
+import { amount, type Count, quantity, spark, timeSpan } from './figures.ts';
 import type { Session } from './session.ts';
 import { type Column, pairs } from './table.ts';
 import { printTorrents } from './torrent-text.ts';
-import { within } from './whole-number.ts';
+import { duration, within } from './typed.ts';
 
 /** Rows of each table on a terminal, unless `--top` says otherwise. */
 const SHOWN = 10;

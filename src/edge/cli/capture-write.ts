@@ -1,9 +1,8 @@
 /** Options of `capture` and `analyze` that write packets into files, and what is said of it. */
 import type { Command } from 'commander';
 import type { CaptureWritten, WriteOptions } from '../../os/ports-capture.ts';
-import { amount } from './capture-text.ts';
-import { duration } from './dhcp-commands.ts';
-import { size, within } from './whole-number.ts';
+import { amount } from './figures.ts';
+import { duration, size, within } from './typed.ts';
 
 export interface WritingOptions {
   readonly write?: string;

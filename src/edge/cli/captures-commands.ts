@@ -2,9 +2,9 @@
 import type { Command } from 'commander';
 import { isObject, type JsonObject, list, text } from './bus.ts';
 import { type FilterOptions, filtered, filterRequest } from './capture-filter.ts';
-import { duration } from './dhcp-commands.ts';
 import type { Session } from './session.ts';
 import { type Column, statusStyle } from './table.ts';
+import { duration } from './typed.ts';
 
 const COLUMNS: readonly Column<JsonObject>[] = [
   { title: 'CAPTURE', cell: ({ id }) => text(id) },

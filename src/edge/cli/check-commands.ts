@@ -9,7 +9,7 @@ import { typeCode } from '../../wire/dns-registry.ts';
 import type { JsonObject } from './bus.ts';
 import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
-import { within } from './whole-number.ts';
+import { within } from './typed.ts';
 
 export interface Checks extends AsyncDisposable {
   /** `signal` ends it, too. */

@@ -1,7 +1,5 @@
 /** dhcp: the LAN's leases, and the owner's word about single devices. */
-import { InvalidArgumentError } from 'commander';
 import { ok } from '../../base/result.ts';
-import { parseDuration } from './arguments.ts';
 import { isObject, type JsonObject, list, text } from './bus.ts';
 import { LENT_COLUMNS, lentLeases } from './lease-commands.ts';
 import type { Session } from './session.ts';
@@ -102,10 +100,4 @@ export async function dhcpExport(session: Session, options: { format: string }):
   const data = await session.ask(SERVICE, 'export', { format: options.format });
   // Names were checked when they came in: the text is data for other programs, as it is.
   if (data !== undefined) session.data(text(data['text']));
-}
-
-export function duration(argument: string): number {
-  const parsed = parseDuration(argument);
-  if (!parsed.ok) throw new InvalidArgumentError(parsed.error.message);
-  return parsed.value;
 }

@@ -5,7 +5,7 @@ import { defineDhtLan } from './dht-lan.ts';
 import { defineDhtNode } from './dht-node-commands.ts';
 import { EXIT } from './environment.ts';
 import type { Session } from './session.ts';
-import { within } from './whole-number.ts';
+import { within } from './typed.ts';
 
 interface MetadataOptions {
   readonly file?: string;

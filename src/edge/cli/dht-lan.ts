@@ -1,7 +1,7 @@
 /** dht lan: who in the LAN speaks BitTorrent, about what, and how much. */
 import type { Command } from 'commander';
 import { isObject, type Json, type JsonObject, list, text } from './bus.ts';
-import { quantity } from './capture-text.ts';
+import { quantity } from './figures.ts';
 import type { Session } from './session.ts';
 import type { Column } from './table.ts';
 

@@ -8,7 +8,7 @@ import { EXIT } from './environment.ts';
 import { tellerOf } from './progress-line.ts';
 import type { Session } from './session.ts';
 import { type Column, statusStyle } from './table.ts';
-import { within } from './whole-number.ts';
+import { within } from './typed.ts';
 
 const TABLE: readonly Column<JsonObject>[] = [
   { title: 'FAMILY', cell: ({ family }) => `IPv${text(family)}` },

@@ -1,7 +1,6 @@
 /** Arguments and options of `gatehouse dns`. */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { JsonObject } from './bus.ts';
-import { duration } from './dhcp-commands.ts';
 import {
   dnsFlush,
   dnsLists,
@@ -14,6 +13,7 @@ import {
   type LogOptions,
 } from './dns-commands.ts';
 import type { Session } from './session.ts';
+import { duration } from './typed.ts';
 
 const CLIENT = 'as this device of the LAN: address, MAC address or name';
 

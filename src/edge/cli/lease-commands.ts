@@ -1,7 +1,6 @@
 /** leases: what the WAN's DHCP clients were leased, and what the LAN's hosts were lent. */
-
 import { isObject, type Json, type JsonObject, list, text } from './bus.ts';
-import { timeSpan } from './capture-text.ts';
+import { timeSpan } from './figures.ts';
 import type { Value } from './router.ts';
 import type { Session } from './session.ts';
 import { type Column, statusStyle } from './table.ts';

@@ -12,7 +12,7 @@ import type { Router } from './router.ts';
 import type { Session } from './session.ts';
 import type { Column } from './table.ts';
 import { time } from './target-commands.ts';
-import { size, within } from './whole-number.ts';
+import { size, within } from './typed.ts';
 
 interface Options {
   readonly url?: string;

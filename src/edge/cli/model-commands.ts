@@ -1,5 +1,4 @@
 /** get, set, add, del, operate, schema, instances: requests on TR-181 paths. */
-
 import { escapeControls } from '../../base/text.ts';
 import {
   type Assignment,

@@ -13,7 +13,7 @@ import type { AsTable } from '../../wire/as-table.ts';
 import type { JsonObject } from './bus.ts';
 import type { Session } from './session.ts';
 import { type Column, table } from './table.ts';
-import { within } from './whole-number.ts';
+import { within } from './typed.ts';
 
 /** Loaded when a command is run. */
 export type LoadPaths = () => Promise<PathTools & AsyncDisposable>;

@@ -25,7 +25,6 @@ import {
   dhcpPending,
   dhcpStatus,
   dhcpWord,
-  duration,
 } from './dhcp-commands.ts';
 import { defineDht } from './dht-commands.ts';
 import { defineDns } from './dns-program.ts';
@@ -44,6 +43,7 @@ import { defineScan } from './scan-commands.ts';
 import { call, overview } from './service-commands.ts';
 import { type GlobalOptions, Session } from './session.ts';
 import { defineTargets } from './target-commands.ts';
+import { duration } from './typed.ts';
 import { type UpgradeOptions, upgrade } from './upgrade-commands.ts';
 import { watch } from './watch.ts';
 import { defineWifi } from './wifi-commands.ts';

@@ -1,5 +1,4 @@
 /** scan, wake: who answers by ARP on a link, and who shall wake up; from here, without a daemon. */
-
 import { type Command, InvalidArgumentError } from 'commander';
 import type { SystemError } from '../../base/errors.ts';
 import {
@@ -23,7 +22,7 @@ import { EXIT } from './environment.ts';
 import { knownHosts } from './host-commands.ts';
 import type { Session } from './session.ts';
 import type { Column } from './table.ts';
-import { within } from './whole-number.ts';
+import { within } from './typed.ts';
 
 export interface Scans {
   readonly scanner: ArpScanner;

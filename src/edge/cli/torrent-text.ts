@@ -1,6 +1,6 @@
 /** Who speaks BitTorrent in a capture, as tables. */
 import type { CaptureTorrents, HostTorrent, TorrentHost } from '../../os/ports-capture.ts';
-import { quantity } from './capture-text.ts';
+import { quantity } from './figures.ts';
 import type { Session } from './session.ts';
 import type { Column } from './table.ts';
 

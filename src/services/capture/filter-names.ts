@@ -3,49 +3,26 @@
  * seconds, in which a router would do nothing else, and its own name server may be whom it asks. Pure.
  */
 
+const setOf = (...lines: readonly string[]): ReadonlySet<string> =>
+  new Set(lines.flatMap((line) => line.split(' ')));
+
 /** After these a word is the name of a host or network. */
-const OF_ADDRESSES = new Set([
-  ...['host', 'net', 'gateway', 'src', 'dst', 'addr1', 'addr2', 'addr3', 'addr4'],
-  ...['address1', 'address2', 'address3', 'address4', 'ra', 'ta'],
-]);
+const OF_ADDRESSES = setOf(
+  'host net gateway src dst addr1 addr2 addr3 addr4 address1 address2 address3 address4 ra ta',
+);
 
 /** Between words that share what stands before the first (`host a or b`). */
-const JOINING = new Set(['and', 'or', 'not', 'mask']);
+const JOINING = setOf('and or not mask');
 
 /** What else the language has that may follow an address; no word after one of these is a host's. */
-const OTHER = new Set([
-  ...['ip', 'ip6', 'arp', 'rarp', 'tcp', 'udp', 'sctp', 'icmp', 'icmp6', 'igmp', 'igrp', 'pim'],
-  ...['vrrp', 'carp', 'ah', 'esp', 'ether', 'link', 'ppp', 'slip', 'fddi', 'tr', 'wlan', 'radio'],
-  ...['atalk', 'aarp', 'decnet', 'lat', 'sca', 'moprc', 'mopdl', 'iso', 'esis', 'es-is', 'isis'],
-  ...['is-is', 'l1', 'l2', 'iih', 'lsp', 'snp', 'csnp', 'psnp', 'clnp', 'stp', 'ipx', 'netbeui'],
-  ...['port', 'portrange', 'proto', 'protochain', 'type', 'subtype', 'dir', 'direction'],
-  ...['less', 'greater', 'byte', 'broadcast', 'multicast', 'len', 'length', 'inbound', 'outbound'],
-  ...[
-    'ifindex',
-    'vlan',
-    'mpls',
-    'pppoed',
-    'pppoes',
-    'geneve',
-    'vxlan',
-    'llc',
-    'lane',
-    'bcc',
-    'oam',
-  ],
-  ...[
-    'on',
-    'ifname',
-    'rset',
-    'ruleset',
-    'rnr',
-    'rulenum',
-    'srnr',
-    'subrulenum',
-    'reason',
-    'action',
-  ],
-]);
+const OTHER = setOf(
+  'ip ip6 arp rarp tcp udp sctp icmp icmp6 igmp igrp pim vrrp carp ah esp ether link ppp slip',
+  'fddi tr wlan radio atalk aarp decnet lat sca moprc mopdl iso esis es-is isis is-is l1 l2 iih',
+  'lsp snp csnp psnp clnp stp ipx netbeui port portrange proto protochain type subtype dir',
+  'direction less greater byte broadcast multicast len length inbound outbound ifindex vlan',
+  'mpls pppoed pppoes geneve vxlan llc lane bcc oam on ifname rset ruleset rnr rulenum srnr',
+  'subrulenum reason action',
+);
 
 /** IPv4 whole or in part (`net 10.1`), IPv6, and the forms of a MAC address (scanner.l of libpcap). */
 const ADDRESS =

@@ -34,7 +34,6 @@ const POOLS = `${SERVER}Pool.`;
 export const RULES = `${SERVER}X_GATEHOUSE_Rule.`;
 const SEGMENTS = `${SERVER}X_GATEHOUSE_Segment.`;
 
-/** TR-106: the time of what has none. */
 const ALL_BITS = 'ff:ff:ff:ff:ff:ff' as Mac;
 const MODES: Readonly<Record<string, ServerMode>> = {
   Open: 'open',

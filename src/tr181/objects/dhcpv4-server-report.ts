@@ -2,7 +2,7 @@ import { formatIpv4 } from '../../base/ip.ts';
 import type { DhcpServerObserved, ServerCounts } from '../../services/dhcp-server/config.ts';
 import type { RowReader } from '../reader.ts';
 import type { Lookups, ReportContext, Reported, ReportSink } from '../table.ts';
-import { dateTimeOf, UNKNOWN_TIME } from '../types.ts';
+import { dateTimeOf, INFINITE_TIME, UNKNOWN_TIME } from '../types.ts';
 import { compileDhcpServer, RULES, SERVER, untilMs } from './dhcpv4-server-config.ts';
 
 const COUNTERS: Readonly<Record<string, keyof ServerCounts>> = {
@@ -23,9 +23,6 @@ const COUNTERS: Readonly<Record<string, keyof ServerCounts>> = {
   X_GATEHOUSE_Exhausted: 'exhausted',
   X_GATEHOUSE_NotDurable: 'notDurable',
 };
-
-/** TR-106 §3.2.1. */
-const INFINITE_TIME = '9999-12-31T23:59:59Z';
 
 export function reportDhcpServer(context: ReportContext, out: ReportSink): void {
   const { observed, rows, lookups } = context;

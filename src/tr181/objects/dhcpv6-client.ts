@@ -28,6 +28,7 @@ import {
   type ReportedValues,
   type ReportSink,
 } from '../table.ts';
+import { INFINITE_TIME } from '../types.ts';
 import {
   CLIENTS6,
   client6Id,
@@ -53,7 +54,6 @@ const SUPPORTED: readonly number[] = [17, 21, 22, 23, 24, 31, 56, 64];
 /** Asked for where nothing else is said: resolvers, domains, SIP, SNTP, NTP, AFTR, MAP-E, MAP-T. */
 const REQUESTED = '17,21,22,23,24,31,56,64,94,95';
 
-const FOREVER = '9999-12-31T23:59:59Z';
 const ANY: Ipv6Prefix = { address: 0n as Ipv6Prefix['address'], prefixLen: 0 as PrefixLen6 };
 const NO_TABLE = 'TR-181 has it only as the bytes of a received option';
 
@@ -217,7 +217,7 @@ export const dhcpv6Client: ObjectGroup = {
         DUID: { type: 'hexBinary', size: [0, 130], about: 'Its identifier.' },
         InformationRefreshTime: {
           type: 'dateTime',
-          default: FOREVER,
+          default: INFINITE_TIME,
           about: 'Until when what it told holds without an address.',
           reason: 'no answer without an address is asked for, so none ends by itself',
         },

@@ -8,7 +8,7 @@ import type {
 } from '../../services/dhcp6-server/config.ts';
 import type { RowReader } from '../reader.ts';
 import type { CheckSink, Lookups, ReportContext, Reported, ReportSink } from '../table.ts';
-import { dateTimeOf } from '../types.ts';
+import { dateTimeOf, INFINITE_TIME } from '../types.ts';
 import { compileDhcp6Server, POOLS6, SERVER6, STATICS6 } from './dhcpv6-server-config.ts';
 import { IP } from './interfaces.ts';
 import { prefixesOf6 } from './ip6.ts';
@@ -32,8 +32,6 @@ const COUNTERS: Readonly<Record<string, keyof Server6Counts>> = {
   X_GATEHOUSE_Limited: 'limited',
   X_GATEHOUSE_NotDurable: 'notDurable',
 };
-
-const FOREVER = '9999-12-31T23:59:59Z';
 
 export function reportDhcp6Server(
   { observed, rows, lookups }: ReportContext,
@@ -140,7 +138,7 @@ const isActive = (binding: Binding6View, lookups: Lookups): boolean =>
 
 /** A CLOCK_BOOTTIME moment as the wall clock has it now. */
 function timeOf(bootMs: number, lookups: Lookups): string {
-  if (bootMs === Number.POSITIVE_INFINITY) return FOREVER;
+  if (bootMs === Number.POSITIVE_INFINITY) return INFINITE_TIME;
   return dateTimeOf(lookups.wallMs() + bootMs - lookups.boottimeMs());
 }
 

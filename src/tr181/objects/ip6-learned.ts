@@ -3,12 +3,11 @@ import { formatIpv6, formatPrefix6, type Ipv6Prefix, isLinkLocal } from '../../b
 import type { NetworkObserved } from '../../services/network/config.ts';
 import type { Row, RowReader } from '../reader.ts';
 import type { Lookups, Observations, ReportContext, ReportSink } from '../table.ts';
-import { dateTimeOf } from '../types.ts';
+import { dateTimeOf, INFINITE_TIME } from '../types.ts';
 import { clientOf, ifNameOf, ipInterfaceOf } from './interfaces.ts';
 
 /** Owner of the addresses out of delegated prefixes (services/dhcp6-client). */
 const LAN_OWNER = 'lan6';
-const FOREVER = '9999-12-31T23:59:59Z';
 
 /** Key of the row of a network's part of a delegated prefix. */
 const lanKey = (subnet: Ipv6Prefix): string => `lan ${formatPrefix6(subnet)}`;
@@ -82,7 +81,9 @@ export function reportLearned(
     if (origin === undefined) continue;
     const network = formatIpv6(((address.address >> 64n) << 64n) as typeof address.address);
     const until = (sec: number): string =>
-      sec === Infinity ? FOREVER : dateTimeOf(Math.round(lookups.wallMs() / 1000 + sec) * 1000);
+      sec === Infinity
+        ? INFINITE_TIME
+        : dateTimeOf(Math.round(lookups.wallMs() / 1000 + sec) * 1000);
     out.row(`${row.path}IPv6Address.`, `learned ${formatIpv6(address.address)}`, {
       ...{ Enable: 'true', Status: 'Enabled', IPAddress: formatIpv6(address.address) },
       ...{ Origin: origin, IPAddressStatus: stateOf(address) },
@@ -150,7 +151,7 @@ function times(
 ) {
   const shift = lookups.wallMs() - lookups.boottimeMs();
   const date = (untilMs: number): string =>
-    untilMs === Infinity ? FOREVER : dateTimeOf(Math.round((shift + untilMs) / 1000) * 1000);
+    untilMs === Infinity ? INFINITE_TIME : dateTimeOf(Math.round((shift + untilMs) / 1000) * 1000);
   return {
     PreferredLifetime: date(preferredUntilMs),
     ValidLifetime: date(validUntilMs),

@@ -28,12 +28,12 @@ import {
   type ReportContext,
   type ReportSink,
 } from '../table.ts';
+import { INFINITE_TIME } from '../types.ts';
 import { IP, ifNameOf } from './interfaces.ts';
 import { reportDelegated, reportLearned, stateOf } from './ip6-learned.ts';
 
 /** Key of the rows that the system makes of the ULA. */
 const ULA = 'ula';
-const FOREVER = '9999-12-31T23:59:59Z';
 const SUBNET = 64 as PrefixLen6;
 const HOST = 128 as PrefixLen6;
 const NO_END = 'not writable: an address or prefix that is set by hand has no end';
@@ -41,7 +41,7 @@ const STATUS = ['Disabled', 'Enabled', 'Error_Misconfigured', 'Error'] as const;
 
 const lifetime = (what: string): ParamDef => ({
   type: 'dateTime',
-  default: FOREVER,
+  default: INFINITE_TIME,
   about: `Until when it is ${what}.`,
   reason: NO_END,
 });

@@ -7,7 +7,7 @@ import t from 'tap';
 import { SystemError } from '#src/base/errors.ts';
 import { err, ok } from '#src/base/result.ts';
 import { progressText } from '#src/edge/cli/capture-commands.ts';
-import { amount, quantity, spark, timeSpan } from '#src/edge/cli/capture-text.ts';
+import { amount, quantity, spark, timeSpan } from '#src/edge/cli/figures.ts';
 import { runCli } from '#src/edge/cli/program.ts';
 import { LinuxCaptureEngine } from '#src/os/linux/capture-engine.ts';
 import { loadNative } from '#src/os/linux/native.ts';

@@ -1,4 +1,4 @@
-/** Figures of captures as text. Pure. */
+/** Figures as text: quantities, times, curves. Pure. */
 
 /** A line of a table that counts. */
 export interface Count {

@@ -1,5 +1,6 @@
-/** Numbers and sizes as they are typed. */
+/** Numbers, sizes and times as they are typed. */
 import { InvalidArgumentError } from 'commander';
+import { parseDuration } from './arguments.ts';
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, G: 1e9 };
 
@@ -19,3 +20,10 @@ export const within =
     if (value >= least && value <= most) return value;
     throw new InvalidArgumentError(`a whole number from ${least} to ${most} is wanted`);
   };
+
+/** Seconds of a time such as `30m` or `1d12h`. */
+export function duration(argument: string): number {
+  const parsed = parseDuration(argument);
+  if (!parsed.ok) throw new InvalidArgumentError(parsed.error.message);
+  return parsed.value;
+}
